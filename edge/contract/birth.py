@@ -1,0 +1,95 @@
+"""The birth: what a node is, sent at each start and whenever something of it changed; and its retained presence."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from edge.contract.envelope import VERSION
+from edge.contract.fields import Instant, Name, Sha256, Text
+
+
+class PointKind(StrEnum):
+    """Numbers are samples; states are told when they change."""
+
+    NUMBER = "number"
+    STATE = "state"
+
+
+class Point(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What can be read of a device: unit, range and period are declared, how to talk is the source's matter."""
+
+    name: Name
+    kind: PointKind = PointKind.NUMBER
+    unit: Text | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    period_s: Annotated[float, Meta(gt=0)] | None = None
+
+
+class DeviceKind(StrEnum):
+    """Kinds that this version knows; the wire takes any name."""
+
+    CAMERA = "camera"
+    CHARGING_PILE = "charging_pile"
+    TERMINAL = "terminal"
+    SENSOR = "sensor"
+    NODE = "node"
+
+
+class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A device that the node reads; its area is resolved in the cloud's registry, never here."""
+
+    id: Name
+    kind: Name
+    name: Text | None = None
+    spot: Name | None = None
+    points: Annotated[tuple[Point, ...], Meta(max_length=200)] = ()
+    simulated: bool = False
+
+
+class ModelVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model that the node has loaded, or could not load (`problem`)."""
+
+    id: Name
+    version: Text
+    sha256: Sha256
+    problem: Text | None = None
+
+
+class Degradation(Struct, frozen=True, kw_only=True):
+    """Something that does not work while the rest goes on. `subject` is a device, a model or a part of the node."""
+
+    subject: Name
+    reason: Name
+    detail: Text
+    since: Instant
+
+
+class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that the registry keeps of a node; a later birth of the same session replaces an earlier one."""
+
+    name: Text | None = None
+    software: Text
+    profile: Text | None = None
+    models: Annotated[tuple[ModelVersion, ...], Meta(max_length=32)] = ()
+    devices: Annotated[tuple[Device, ...], Meta(max_length=500)] = ()
+    degraded: Annotated[tuple[Degradation, ...], Meta(max_length=500)] = ()
+
+
+class PresenceState(StrEnum):
+    """Whether a node has its link to the broker."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class NodeStatus(Struct, frozen=True, kw_only=True):
+    """The retained status, also the last will. It carries the session: a late will of an old one changes nothing."""
+
+    v: int = VERSION
+    node: Name
+    session: UUID
+    state: PresenceState
+    at: Instant

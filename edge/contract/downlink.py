@@ -1,0 +1,62 @@
+"""What the cloud sends down: acknowledgements, commands, desired profiles."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from edge.contract.envelope import VERSION
+from edge.contract.fields import Instant, Name, Sha256, Text
+
+
+class Outcome(StrEnum):
+    """What became of a message. All four end its resending; `rejected` moves it to the node's dead letters."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+
+
+class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The outcome for one message id."""
+
+    id: UUID
+    outcome: Outcome
+    reason: Text | None = None
+
+
+class Ack(Struct, frozen=True, kw_only=True):
+    """One per commit and node, sent only after that commit."""
+
+    v: int = VERSION
+    node: Name
+    sent_at: Instant
+    results: Annotated[tuple[Result, ...], Meta(min_length=1, max_length=1000)]
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """An order for the present session, refused by any other and after `deadline`: nothing queued for a week can act."""
+
+    v: int = VERSION
+    command_id: UUID
+    node: Name
+    session: UUID
+    issued_at: Instant
+    deadline: Instant
+    name: Name
+    device: Name | None = None
+    arguments: dict[str, Any] = {}
+    sig: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class DesiredProfile(Struct, frozen=True, kw_only=True):
+    """The signed profile that the node shall run; fetched by hash, verified, announced by the next birth."""
+
+    v: int = VERSION
+    node: Name
+    profile: Name
+    version: Text
+    sha256: Sha256
+    sig: Annotated[str, Meta(max_length=200)]

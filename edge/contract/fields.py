@@ -1,0 +1,39 @@
+"""Field types that several bodies share, with the limits that every reader enforces."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
+"""Identifier of a node, device, spot, point, rule or kind: lower case, 1 to 64 characters, safe in a topic and a path."""
+
+District = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
+"""Six-digit district code (GB/T 2260), fixed at enrolment."""
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in lower-case hexadecimal."""
+
+Text = Annotated[str, Meta(max_length=500)]
+"""Words for people; never an identifier."""
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""Aware time; writers use UTC."""
+
+Microseconds = Annotated[int, Meta(ge=0, le=253_402_300_799_999_999)]
+"""Microseconds since 1970-01-01T00:00Z, up to the end of the year 9999."""
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+"""A share, a confidence or a normalised image coordinate."""
+
+
+def uuid7(unix_ms: int, *, random_bytes: Callable[[int], bytes] = os.urandom) -> UUID:
+    """Make a version 7 UUID (RFC 9562 §5.7): 48 bits of `unix_ms`, 74 random bits, so that ids sort by time."""
+    noise = int.from_bytes(random_bytes(10), "big")
+    value = (unix_ms & 0xFFFF_FFFF_FFFF) << 80 | noise
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)

@@ -1,0 +1,140 @@
+"""An incident (事件): what an edge node found, told in revisions of which the highest wins."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from edge.contract.fields import Fraction, Instant, Microseconds, Name, Sha256, Text
+
+
+class IncidentState(StrEnum):
+    """`open` rings, `update` adds to it, `ended` closes it; nothing follows `ended`."""
+
+    OPEN = "open"
+    UPDATE = "update"
+    ENDED = "ended"
+
+
+class Severity(StrEnum):
+    """How bad, in ascending order of `rank`."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for the lowest, so that severities compare by number."""
+        return list(Severity).index(self)
+
+
+class IncidentKind(StrEnum):
+    """The kinds that this version knows; the wire takes any name, so that a newer node is understood by an older cloud."""
+
+    INTRUSION = "intrusion"
+    LOITERING = "loitering"
+    LINE_CROSSING = "line_crossing"
+    CROWD = "crowd"
+    VEHICLE_DWELL = "vehicle_dwell"
+    TWO_WHEELER = "two_wheeler"
+    ABANDONED_OBJECT = "abandoned_object"
+    CAMERA_TROUBLE = "camera_trouble"
+    THRESHOLD = "threshold"
+    RATE_OF_CHANGE = "rate_of_change"
+    STALE = "stale"
+    STATE = "state"
+    SOS = "sos"
+    DEVICE_FAULT = "device_fault"
+    OUTBOX_PRESSURE = "outbox_pressure"
+
+
+class TrackPoint(Struct, frozen=True, array_like=True):
+    """Where the thing was: time and box as left, top, right, bottom in normalised image coordinates."""
+
+    at_us: Microseconds
+    left: Fraction
+    top: Fraction
+    right: Fraction
+    bottom: Fraction
+
+
+class ModelReference(Struct, frozen=True, kw_only=True):
+    """Which weights saw it."""
+
+    id: Name
+    version: Text
+    sha256: Sha256
+
+
+class RuleReference(Struct, frozen=True, kw_only=True):
+    """Which rule decided; `sha256` is the hash of the rule's canonical configuration."""
+
+    id: Name
+    version: Text
+    sha256: Sha256
+
+
+class EvidenceKind(StrEnum):
+    """`snapshot`, `clip` and `background` are masked; `sealed` can be opened by the district only."""
+
+    SNAPSHOT = "snapshot"
+    CLIP = "clip"
+    BACKGROUND = "background"
+    SEALED = "sealed"
+
+
+class EvidenceReference(Struct, frozen=True, kw_only=True):
+    """A file that belongs to the incident; it travels over HTTPS by its hash."""
+
+    sha256: Sha256
+    kind: EvidenceKind
+    mime: Annotated[str, Meta(max_length=100, pattern=r"^[a-z]+/[a-z0-9.+-]+$")]
+    bytes: Annotated[int, Meta(ge=1, le=1 << 32)]
+    captured_at: Instant
+
+
+class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One revision of one incident.
+
+    `incident_id` is stable over all revisions. `device` is the camera, pile or sensor that found it, `spot` the named place
+    that joins devices and cameras. `dwell_s` is event time between first and last sight. `value` and `unit` are the
+    reading that crossed a threshold. `prev_hash` and `sig` chain the revisions in the order of their creation (promise 6).
+    """
+
+    incident_id: UUID
+    revision: Annotated[int, Meta(ge=1)]
+    state: IncidentState
+    kind: Name
+    category: Name
+    severity: Severity
+    started_at: Instant
+    updated_at: Instant
+    ended_at: Instant | None = None
+    device: Name
+    spot: Name | None = None
+    zone: Name | None = None
+    confidence: Fraction | None = None
+    dwell_s: Annotated[float, Meta(ge=0)] | None = None
+    direction: Name | None = None
+    count: Annotated[int, Meta(ge=0)] | None = None
+    point: Name | None = None
+    value: float | None = None
+    unit: Text | None = None
+    track: Annotated[tuple[TrackPoint, ...], Meta(max_length=600)] = ()
+    model: ModelReference | None = None
+    rule: RuleReference | None = None
+    evidence: Annotated[tuple[EvidenceReference, ...], Meta(max_length=32)] = ()
+    simulated: bool = False
+    note: Text | None = None
+    prev_hash: Sha256 | None = None
+    sig: Annotated[str, Meta(max_length=200)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an end without a time, a time without an end, and an end before the start."""
+        if (self.state is IncidentState.ENDED) != (self.ended_at is not None):
+            raise ValueError("ended_at belongs to the state `ended`, and only to it")
+        if self.ended_at is not None and self.ended_at < self.started_at:
+            raise ValueError("an incident can't end before it started")

@@ -1,0 +1,53 @@
+"""The errors of the edge. A class says whether trying again can help.
+
+EdgeError
+├── Retryable
+│   ├── SourceLost          a camera, broker or device went away
+│   ├── UplinkLost          the cloud can't be reached
+│   └── OutboxFull          no room now; the source is not acknowledged
+└── Permanent
+    ├── ConfigurationError  the configuration has mistakes; all of them are listed
+    ├── ModelUnusable       weights missing, of another hash, or of another shape than their manifest says
+    ├── MediaUnusable       not a video, or not one that can be decoded
+    └── OutboxDamaged       the store can't be opened; it was set aside
+"""
+
+
+class EdgeError(Exception):
+    """Whatever the edge raises on purpose."""
+
+
+class Retryable(EdgeError):
+    """Trying again later can help."""
+
+
+class Permanent(EdgeError):
+    """Trying again does not help; someone has to change something."""
+
+
+class SourceLost(Retryable):
+    """A camera, broker or device went away."""
+
+
+class UplinkLost(Retryable):
+    """The cloud can't be reached."""
+
+
+class OutboxFull(Retryable):
+    """There is no room now; what was offered is not acknowledged."""
+
+
+class ConfigurationError(Permanent):
+    """The configuration has mistakes; the message lists every one with file, line and reason."""
+
+
+class ModelUnusable(Permanent):
+    """Weights that are missing, of another hash, or of another shape than their manifest says."""
+
+
+class MediaUnusable(Permanent):
+    """Not a video, or not one that can be decoded."""
+
+
+class OutboxDamaged(Permanent):
+    """The store can't be opened; it was set aside under another name."""

@@ -1,0 +1,214 @@
+"""What travels inside a node, and the Protocols by which siblings meet. Pure.
+
+packets → `Frame` → `Detections` → `Scene` of `Track`s ┐
+                                            `Reading` ┴─ rules → `Finding` → incident, evidence → outbox
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contract.envelope import Lane
+from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity, TrackPoint
+from edge.contract.telemetry import Gap, ReadingFlag
+
+Image = NDArray[np.uint8]
+"""A picture, shape (height, width, 3), BGR, 0–255."""
+
+Boxes = NDArray[np.float32]
+"""Boxes, shape (n, 4): left, top, right, bottom in normalised image coordinates."""
+
+Box = tuple[float, float, float, float]
+"""One box: left, top, right, bottom in normalised image coordinates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded picture of a camera. `captured_at` is event time, `media_s` seconds since the connection's first frame.
+
+    `sequence` counts the frames of the stream, decoded or not, so that a hole shows what was skipped.
+    """
+
+    camera: str
+    sequence: int
+    captured_at: datetime
+    media_s: float
+    image: Image = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a detector saw in one frame: `boxes` (n, 4) normalised, `scores` (n,) 0–1, `labels` n names."""
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One thing followed over time. `first_seen_at` is the first frame of the later confirmed track (event time)."""
+
+    track_id: int
+    label: str
+    box: Box
+    confidence: float
+    first_seen_at: datetime
+    last_seen_at: datetime
+    peak_confidence: float
+    path: tuple[TrackPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One analysed moment of a camera: the confirmed tracks seen now, and the ids of those that have ended."""
+
+    camera: str
+    at: datetime
+    tracks: tuple[Track, ...]
+    ended: tuple[Track, ...] = ()
+    moving: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of a declared point. `observed_at` is event time after clamping; `device_at` is what the device said."""
+
+    device: str
+    point: str
+    observed_at: datetime
+    value: float | str
+    received_at: datetime
+    device_at: datetime | None = None
+    flag: ReadingFlag = ReadingFlag.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says at one moment. `key` is stable from `open` to `ended` and becomes one incident.
+
+    `track_ids` name the tracks that evidence has to show and mask.
+    """
+
+    key: str
+    state: IncidentState
+    rule: str
+    kind: str
+    category: str
+    severity: Severity
+    device: str
+    started_at: datetime
+    at: datetime
+    ended_at: datetime | None = None
+    zone: str | None = None
+    confidence: float | None = None
+    dwell_s: float | None = None
+    point: str | None = None
+    value: float | None = None
+    unit: str | None = None
+    track_ids: tuple[int, ...] = ()
+    path: tuple[TrackPoint, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A masked picture or clip, ready to be kept and sent."""
+
+    reference: EvidenceReference
+    content: bytes = field(repr=False)
+
+    @property
+    def kind(self) -> EvidenceKind:
+        """What it shows."""
+        return self.reference.kind
+
+
+class Health(StrEnum):
+    """How a part of the node is."""
+
+    STARTING = "starting"
+    OK = "ok"
+    DEGRADED = "degraded"
+    LOST = "lost"
+
+
+class Detector(Protocol):
+    """Finds things in a picture."""
+
+    labels: tuple[str, ...]
+
+    def detect(self, image: Image) -> Detections:
+        """Look at one picture of any size."""
+        ...
+
+
+class SceneRule(Protocol):
+    """A rule on tracks."""
+
+    def observe(self, scene: Scene) -> Sequence[Finding]:
+        """Take one analysed moment; scenes of a camera come in order of event time."""
+        ...
+
+    def finish(self, at: datetime) -> Sequence[Finding]:
+        """End whatever is open: the source has ended or the node stops."""
+        ...
+
+
+class ReadingRule(Protocol):
+    """A rule on readings."""
+
+    def observe(self, reading: Reading) -> Sequence[Finding]:
+        """Take one reading; late ones are allowed and never end or start anything in the past of what was decided."""
+        ...
+
+
+class Recorder(Protocol):
+    """What sources and rules hand over to; when a call returns, the thing is committed to the outbox."""
+
+    def readings(self, readings: Sequence[Reading], *, historical: bool = False) -> None:
+        """Keep readings. Raises OutboxFull."""
+        ...
+
+    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+        """Keep one revision of an incident with its new evidence, durably."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecord:
+    """A committed message that waits for the cloud's acknowledgement. `body` is the JSON of the body alone."""
+
+    row: int
+    message_id: UUID
+    channel: str
+    lane: Lane
+    accepted_at: datetime
+    body: bytes = field(repr=False)
+    attempts: int = 0
+
+
+class OutboxDrain(Protocol):
+    """The uplink's view of the outbox."""
+
+    def pending(self, lane: Lane, limit: int) -> Sequence[OutboxRecord]:
+        """Oldest first, not acknowledged yet."""
+        ...
+
+    def settle(self, outcomes: Mapping[UUID, tuple[str, str | None]]) -> None:
+        """Apply the cloud's acknowledgements: outcome and reason by message id."""
+        ...
+
+    def gaps(self) -> Sequence[Gap]:
+        """Declared drops that the cloud has not acknowledged."""
+        ...

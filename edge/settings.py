@@ -1,0 +1,161 @@
+"""The configuration of a node (`node.yaml`), as typed, validated values. Reading the file is `edge.configuration`'s work.
+
+Unknown keys are mistakes. Coordinates are normalised (0–1 from the upper left corner), durations are seconds of event time.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, StringConstraints, UrlConstraints
+
+from edge.contract.incident import Severity
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
+UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Vertex = tuple[UnitInterval, UnitInterval]
+Polygon = Annotated[tuple[Vertex, ...], Field(min_length=3, max_length=100)]
+Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
+MqttUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["mqtt", "mqtts"])]
+HttpUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"])]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodeSettings(_Strict):
+    """Who the node is. `district` is the six-digit code of its enrolment."""
+
+    id: Identifier
+    district: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+    name: str = Field(default="", max_length=200)
+    data_directory: Path
+
+
+class CloudSettings(_Strict):
+    """Where the cloud is. Secrets stand in files, never in the configuration."""
+
+    mqtt: MqttUrl
+    https: HttpUrl
+    mqtt_user: str | None = None
+    mqtt_password_file: Path | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+
+class BrokerSettings(_Strict):
+    """The local broker that sensors and terminals talk to."""
+
+    url: MqttUrl
+    user: str | None = None
+    password_file: Path | None = None
+
+
+class IntrusionSettings(_Strict):
+    """Someone of `classes` stands in the zone. Confirmed by the tracker's `confirm_frames`."""
+
+    kind: Literal["intrusion"]
+    id: Identifier | None = None
+    zone: Identifier
+    classes: tuple[str, ...] = ("person",)
+    severity: Severity = Severity.MEDIUM
+    category: Identifier = "public_order"
+
+
+class LoiteringSettings(_Strict):
+    """The same track stays in the zone for `limit_s` seconds, first to last sight."""
+
+    kind: Literal["loitering"]
+    id: Identifier | None = None
+    zone: Identifier
+    limit_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+    classes: tuple[str, ...] = ("person",)
+    severity: Severity = Severity.HIGH
+    category: Identifier = "public_order"
+
+
+SceneRuleSettings = Annotated[IntrusionSettings | LoiteringSettings, Field(discriminator="kind")]
+
+
+class CameraSettings(_Strict):
+    """One camera: an RTSP address, or a file (`file:///…` or a path), `loop` playing it for ever."""
+
+    id: Identifier
+    name: str = Field(default="", max_length=200)
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    user: str | None = None
+    password_file: Path | None = None
+    loop: bool = False
+    spot: Identifier | None = None
+    analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
+    model: Identifier | None = "yolox_nano_416"
+    zones: dict[Identifier, Polygon] = Field(default_factory=dict)
+    masks: tuple[Polygon, ...] = ()
+    rules: tuple[SceneRuleSettings, ...] = ()
+    simulated: bool = False
+
+
+class ThresholdSettings(_Strict):
+    """The point lies above (or below) a limit for `for_s` seconds; it ends once it has been past `clear` for `clear_for_s`."""
+
+    kind: Literal["threshold"]
+    id: Identifier | None = None
+    point: Identifier
+    above: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    below: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    clear: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    for_s: Seconds = 0.0
+    clear_for_s: Seconds = 0.0
+    severity: Severity = Severity.HIGH
+    category: Identifier = "fire_safety"
+
+
+class PointSettings(_Strict):
+    """A declared point. `path` leads into the JSON message (`a.b.0`); the point's name is the default.
+
+    `minimum` and `maximum` are the plausible range: a value outside of it is counted and refused, never stored.
+    """
+
+    name: Identifier
+    path: str | None = Field(default=None, max_length=200)
+    kind: Literal["number", "state"] = "number"
+    unit: str | None = Field(default=None, max_length=40)
+    minimum: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    maximum: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    period_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class SensorSettings(_Strict):
+    """A device that publishes JSON on a topic of the local broker. `time` leads to its own time (ISO 8601, or seconds
+    or milliseconds since 1970) in the message.
+    """
+
+    id: Identifier
+    name: str = Field(default="", max_length=200)
+    kind: Identifier = "sensor"
+    topic: Annotated[str, Field(min_length=1, max_length=500)]
+    spot: Identifier | None = None
+    time: str | None = Field(default=None, max_length=200)
+    points: Annotated[tuple[PointSettings, ...], Field(min_length=1, max_length=200)]
+    rules: tuple[ThresholdSettings, ...] = ()
+    simulated: bool = False
+
+
+class OutboxSettings(_Strict):
+    """Disk that unsent records may take. Incidents have a reserve of their own and are never dropped."""
+
+    quota_mib: Annotated[int, Field(ge=4, le=1_000_000)] = 512
+    incident_reserve_mib: Annotated[int, Field(ge=1, le=100_000)] = 64
+    evidence_quota_mib: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    historical_after_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+
+
+class NodeConfiguration(_Strict):
+    """The whole file."""
+
+    node: NodeSettings
+    cloud: CloudSettings
+    local_mqtt: BrokerSettings | None = None
+    cameras: Annotated[tuple[CameraSettings, ...], Field(max_length=64)] = ()
+    sensors: Annotated[tuple[SensorSettings, ...], Field(max_length=400)] = ()
+    outbox: OutboxSettings = OutboxSettings()
