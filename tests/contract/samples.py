@@ -1,0 +1,161 @@
+"""One full sample of every message, with every optional field filled: what the golden files are written from."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from edge.contract.birth import (
+    Birth,
+    Degradation,
+    Device,
+    DeviceKind,
+    ModelVersion,
+    NodeStatus,
+    Point,
+    PointKind,
+    PresenceState,
+)
+from edge.contract.downlink import Ack, Command, DesiredProfile, Outcome, Result
+from edge.contract.envelope import Body, Envelope, Lane
+from edge.contract.incident import (
+    EvidenceKind,
+    EvidenceReference,
+    Incident,
+    IncidentState,
+    ModelReference,
+    RuleReference,
+    Severity,
+    TrackPoint,
+)
+from edge.contract.telemetry import Gap, GapReason, ReadingFlag, SeriesColumn, StateChange, TelemetryBatch
+
+AT = datetime(2026, 3, 1, 2, 3, 4, 567890, tzinfo=UTC)
+AT_US = 1_772_330_584_567_890
+SESSION = UUID("019530b4-0000-7000-8000-000000000001")
+HASH = "ab" * 32
+
+
+def enveloped(body: Body, lane: Lane) -> Envelope[Body]:
+    return Envelope(
+        id=UUID("019530b4-0000-7000-8000-0000000000ff"),
+        node="station-01",
+        session=SESSION,
+        lane=lane,
+        seq=7,
+        sent_at=AT,
+        historical=True,
+        body=body,
+    )
+
+
+INCIDENT = Incident(
+    incident_id=UUID("019530b4-0000-7000-8000-00000000000a"),
+    revision=3,
+    state=IncidentState.ENDED,
+    kind="loitering",
+    category="public_order",
+    severity=Severity.HIGH,
+    started_at=AT,
+    updated_at=AT,
+    ended_at=AT,
+    device="camera-hall",
+    spot="hall",
+    zone="floor",
+    confidence=0.75,
+    dwell_s=22.5,
+    direction="in",
+    count=1,
+    point="temperature_c",
+    value=71.5,
+    unit="°C",
+    track=(TrackPoint(AT_US, 0.125, 0.25, 0.5, 0.75),),
+    model=ModelReference(id="yolox_nano_416", version="1", sha256=HASH),
+    rule=RuleReference(id="loitering-floor", version="1", sha256=HASH),
+    evidence=(
+        EvidenceReference(sha256=HASH, kind=EvidenceKind.SNAPSHOT, mime="image/jpeg", bytes=34_567, captured_at=AT),
+    ),
+    simulated=True,
+    note="门口徘徊",
+    prev_hash=HASH,
+    sig="c2lnbmF0dXJl",
+)
+
+TELEMETRY = TelemetryBatch(
+    series=[
+        SeriesColumn(
+            device="pile-01",
+            point="temperature_c",
+            observed_at_us=[AT_US, AT_US + 1],
+            value=[41.5, -3.0],
+            flag=[ReadingFlag.NONE, ReadingFlag.CLAMPED | ReadingFlag.SIMULATED],
+        )
+    ],
+    changes=[StateChange(device="camera-hall", point="presence", observed_at=AT, value="online")],
+    skew_s=-0.25,
+)
+
+BIRTH = Birth(
+    name="东门驿站",
+    software="0.1.0",
+    profile="node-station@1.0.0",
+    models=(ModelVersion(id="yolox_nano_416", version="1", sha256=HASH, problem="the file is missing"),),
+    devices=(
+        Device(
+            id="pile-01",
+            kind=DeviceKind.CHARGING_PILE,
+            name="1号充电桩",
+            spot="bay",
+            points=(
+                Point(
+                    name="temperature_c",
+                    kind=PointKind.NUMBER,
+                    unit="°C",
+                    minimum=-40.0,
+                    maximum=150.0,
+                    period_s=5.0,
+                ),
+                Point(name="presence", kind=PointKind.STATE),
+            ),
+            simulated=True,
+        ),
+    ),
+    degraded=(Degradation(subject="camera-hall", reason="stream_lost", detail="no route to host", since=AT),),
+)
+
+SAMPLES: dict[str, Any] = {
+    "up-birth": enveloped(BIRTH, Lane.LIVE),
+    "up-telemetry": enveloped(TELEMETRY, Lane.HISTORY),
+    "up-incident": enveloped(INCIDENT, Lane.INCIDENT),
+    "up-gap": enveloped(
+        Gap(
+            gap_id=UUID("019530b4-0000-7000-8000-00000000000b"),
+            device="pile-01",
+            from_at=AT,
+            to_at=AT,
+            count=12,
+            reason=GapReason.QUOTA,
+        ),
+        Lane.LIVE,
+    ),
+    "down-ack": Ack(
+        node="station-01",
+        sent_at=AT,
+        results=(
+            Result(id=UUID("019530b4-0000-7000-8000-0000000000ff"), outcome=Outcome.ACCEPTED),
+            Result(id=UUID("019530b4-0000-7000-8000-0000000000fe"), outcome=Outcome.REJECTED, reason="malformed"),
+        ),
+    ),
+    "down-command": Command(
+        command_id=UUID("019530b4-0000-7000-8000-00000000000c"),
+        node="station-01",
+        session=SESSION,
+        issued_at=AT,
+        deadline=AT,
+        name="snapshot",
+        device="camera-hall",
+        arguments={"quality": 80},
+        sig="c2lnbmF0dXJl",
+    ),
+    "down-desired": DesiredProfile(node="station-01", profile="node-station", version="1.0.1", sha256=HASH, sig="c2ln"),
+    "status": NodeStatus(node="station-01", session=SESSION, state=PresenceState.OFFLINE, at=AT),
+}
