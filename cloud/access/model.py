@@ -1,0 +1,62 @@
+"""Who may see what: roles, principals, areas. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person does. 值班长, 网格员, 运维, 管理员."""
+
+    DUTY_CHIEF = "duty_chief"
+    GRID_WORKER = "grid_worker"
+    MAINTAINER = "maintainer"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A signed-in person. `area_path` is the scope: all areas whose path starts with it; empty means everything."""
+
+    user_id: int
+    name: str
+    display_name: str
+    role: Role
+    area_code: str | None
+    area_path: str
+
+    def sees(self, area_path: str) -> bool:
+        """Whether an area lies in this person's scope. What has no area (an empty path) is for those who see everything."""
+        return area_path.startswith(self.area_path)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A principal with the session that carries it."""
+
+    principal: Principal
+    session_id: int
+    expires_at: datetime
+    by_cookie: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One area (区, 街道, 社区 or 网格) as it is valid now. `path` ends in a slash and starts with its ancestors' codes."""
+
+    area_id: int
+    code: str
+    level: str
+    parent: str | None
+    name: str
+    path: str
+
+    @property
+    def ancestry(self) -> tuple[str, ...]:
+        """Codes from the top down to this area itself."""
+        return codes_of(self.path)
+
+
+def codes_of(path: str) -> tuple[str, ...]:
+    """The codes in a path, from the top down."""
+    return tuple(code for code in path.split("/") if code)

@@ -1,0 +1,135 @@
+"""What routes ask for: a transaction, the person, the node, the services.
+
+`Conn` commits before the answer leaves (`scope="function"`): what a client has read as done is done.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from cloud.access import sessions
+from cloud.access.model import Principal, Role, SignedIn
+from cloud.errors import Forbidden, NotSignedIn
+from cloud.evidence.service import EvidenceService
+from cloud.fleet import service as fleet
+from cloud.notify.stream import LiveHub
+from cloud.settings import CloudSettings
+
+COOKIE = "gridward_session"
+CSRF_HEADER = "X-Gridward-CSRF"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def utc_now() -> datetime:
+    """The clock of the API, replaced in tests."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What one process holds for its routes; made by `cloud.main`, kept at `app.state.services`."""
+
+    settings: CloudSettings
+    pool: ConnectionPool[Connection[Any]]
+    evidence: EvidenceService
+    hub: LiveHub
+    clock: Callable[[], datetime] = utc_now
+    readiness: dict[str, Callable[[], str | None]] = field(default_factory=dict)
+    """Name of a part → a quick check that answers None or what is wrong."""
+
+
+def services(request: Request) -> Services:
+    """The services of this process."""
+    return cast("Services", request.app.state.services)
+
+
+Parts = Annotated[Services, Depends(services)]
+
+
+def connection(parts: Parts) -> Iterator[Connection[Any]]:
+    """One transaction: committed when the route returns, rolled back when it raises."""
+    with parts.pool.connection() as conn:
+        yield conn
+
+
+Conn = Annotated[Connection[Any], Depends(connection, scope="function")]
+
+
+def bearer_token(request: Request) -> str | None:
+    """The token of `Authorization: Bearer …`, None when there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def signed_in(request: Request, conn: Conn, parts: Parts) -> SignedIn:
+    """The session behind a bearer token or cookie.
+
+    Raises NotSignedIn, and Forbidden where a cookie alone would let another site act in the person's name.
+    """
+    token = bearer_token(request)
+    by_cookie = token is None
+    if token is None:
+        token = request.cookies.get(COOKIE)
+    if token is None:
+        raise NotSignedIn("sign in first")
+    session = sessions.find(conn, token, now=parts.clock(), by_cookie=by_cookie)
+    if session is None:
+        raise NotSignedIn("the session is over; sign in again")
+    if by_cookie and request.method not in _SAFE_METHODS and request.headers.get(CSRF_HEADER) != "1":
+        raise Forbidden(f"requests with a cookie need the header {CSRF_HEADER}: 1")
+    return session
+
+
+Session = Annotated[SignedIn, Depends(signed_in)]
+
+
+def principal(session: Session) -> Principal:
+    """The signed-in person."""
+    return session.principal
+
+
+User = Annotated[Principal, Depends(principal)]
+
+
+def require(*roles: Role) -> Callable[[Principal], Principal]:
+    """A dependency that lets only these roles pass. Raises Forbidden.
+
+    Use: `user: Annotated[Principal, Depends(require(Role.MAINTAINER, Role.ADMINISTRATOR))]`.
+    """
+    allowed = frozenset(roles)
+
+    def check(user: User) -> Principal:
+        if user.role not in allowed:
+            raise Forbidden(f"this is for the roles {', '.join(sorted(allowed))}")
+        return user
+
+    return check
+
+
+@dataclass(frozen=True, slots=True)
+class NodePrincipal:
+    """An enrolled node that showed its token."""
+
+    node: str
+
+
+def node_principal(request: Request, conn: Conn) -> NodePrincipal:
+    """The node behind a bearer token. Raises NotSignedIn."""
+    token = bearer_token(request)
+    node = fleet.node_of_token(conn, token) if token is not None else None
+    if node is None:
+        raise NotSignedIn("the token of an accepted node is needed")
+    return NodePrincipal(node)
+
+
+Node = Annotated[NodePrincipal, Depends(node_principal)]
+
+
+def client_address(request: Request) -> str:
+    """The peer's address; behind a proxy, uvicorn has already put the forwarded one in its place."""
+    return request.client.host if request.client is not None else "unknown"

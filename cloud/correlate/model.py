@@ -1,0 +1,32 @@
+"""What ingest hands to correlation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge.contract.incident import Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReport:
+    """One revision of an incident (事件) as it arrived from an accepted node.
+
+    `device_id` and `grid_code` come from the registry, None where it does not know them; `grid_code` may name an area of
+    any level (a node's own area, when its device has none). `district` is the six-digit code of the node's topic, the
+    last resort for placing. `raw` are the bytes as they came, kept for the hash chain. `historical` is the node's word,
+    `received_at` the cloud's clock.
+    """
+
+    node: str
+    device_id: int | None
+    device_kind: str
+    grid_code: str | None
+    incident: Incident
+    raw: bytes
+    historical: bool
+    received_at: datetime
+    district: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The correlation key: incidents of one device and kind may be one case."""
+        return f"{self.node}/{self.incident.device}/{self.incident.kind}"

@@ -1,0 +1,87 @@
+"""The errors of the cloud. A class says whether trying again can help.
+
+CloudError
+├── Retryable
+│   ├── DatabaseAway        no connection, or none free in time
+│   ├── BrokerAway          the broker can't be reached
+│   └── EvidenceStoreAway   the store of evidence can't be reached, or is full
+└── Permanent
+    ├── ConfigurationError  a setting is missing or can't be right; the message names it
+    ├── Invalid             what was sent can't be taken as it is
+    ├── TooLarge            longer than is taken
+    ├── NotSignedIn         no session, or one that is over
+    ├── LockedOut           too many wrong passwords; says how long
+    ├── Forbidden           signed in, but the role or the area does not reach this far
+    ├── NotFound            not there, or not for this person's eyes
+    └── Conflict
+        ├── StaleVersion    someone else changed it in between
+        └── TransitionRefused  the present status does not allow that action
+"""
+
+
+class CloudError(Exception):
+    """Whatever the cloud raises on purpose."""
+
+
+class Retryable(CloudError):
+    """Trying again later can help."""
+
+
+class DatabaseAway(Retryable):
+    """No connection to the database, or none free in time."""
+
+
+class BrokerAway(Retryable):
+    """The broker can't be reached."""
+
+
+class EvidenceStoreAway(Retryable):
+    """The store of evidence can't be reached, or is full."""
+
+
+class Permanent(CloudError):
+    """Trying again does not help; someone has to change something."""
+
+
+class ConfigurationError(Permanent):
+    """A setting is missing or can't be right; the message names it."""
+
+
+class Invalid(Permanent):
+    """What was sent can't be taken as it is; the message says why."""
+
+
+class TooLarge(Permanent):
+    """Longer than is taken."""
+
+
+class NotSignedIn(Permanent):
+    """There is no session, or it is over."""
+
+
+class LockedOut(Permanent):
+    """Too many wrong passwords. `retry_after_s` says how long to wait."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many failed attempts; wait {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class Forbidden(Permanent):
+    """Signed in, but the role or the area does not reach this far."""
+
+
+class NotFound(Permanent):
+    """It is not there, or not for this person's eyes: both read the same."""
+
+
+class Conflict(Permanent):
+    """The present state does not allow it."""
+
+
+class StaleVersion(Conflict):
+    """Someone else changed it in between; read it again."""
+
+
+class TransitionRefused(Conflict):
+    """The present status does not allow that action."""

@@ -1,0 +1,89 @@
+"""What the cloud is told by its environment: `GRIDWARD_…`, read once at the start. Secrets never show in logs."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HERE = Path(__file__).resolve().parent
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class CloudSettings(BaseSettings):
+    """All settings of one cloud process. Durations in seconds, sizes in bytes, unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="GRIDWARD_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    database_pool: Annotated[int, Field(ge=2, le=200)] = 12
+
+    mqtt_url: str | None = None
+    mqtt_user: str | None = None
+    mqtt_password: SecretStr | None = None
+    mqtt_password_file: Path | None = None
+    mqtt_ca_file: Path | None = None
+
+    data_directory: Path = Path(".gridward")
+    evidence_url: str = ""
+    evidence_maximum_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 32)] = 64 << 20
+    evidence_partial_quota_bytes: Annotated[int, Field(ge=1 << 20)] = 2 << 30
+    evidence_partial_age_s: Positive = 86_400.0
+
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 8620
+    behind_proxy: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    web_directory: Path = _HERE / "web" / "dist"
+    metrics_token: SecretStr | None = None
+
+    session_s: Positive = 12 * 3_600.0
+    timezone: str = "Asia/Shanghai"
+
+    fold_window_s: Positive = 600.0
+    """An incident folds into an open case of the same device and kind up to this long after its last activity."""
+    late_ring_s: Positive = 86_400.0
+    """An ended critical incident that arrives late still rings up to this age."""
+
+    live_retention_s: Positive = 86_400.0
+    live_queue: Annotated[int, Field(ge=8, le=100_000)] = 512
+    live_heartbeat_s: Positive = 15.0
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such time zone: {name}") from error
+        return name
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("GRIDWARD_TLS_CERT and GRIDWARD_TLS_KEY belong together")
+        if self.mqtt_password is not None and self.mqtt_password_file is not None:
+            raise ValueError("give GRIDWARD_MQTT_PASSWORD or GRIDWARD_MQTT_PASSWORD_FILE, not both")
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which days are counted."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def evidence_store_url(self) -> str:
+        """Where evidence is kept; a folder in the data directory unless told otherwise."""
+        return self.evidence_url or (self.data_directory.resolve() / "evidence").as_uri()
+
+    def read_mqtt_password(self) -> str | None:
+        """The broker's password, from the setting or its file. Raises OSError when the file can't be read."""
+        if self.mqtt_password is not None:
+            return self.mqtt_password.get_secret_value()
+        if self.mqtt_password_file is not None:
+            return self.mqtt_password_file.read_text(encoding="utf-8").strip()
+        return None
