@@ -1,0 +1,53 @@
+"""Migrations: plain SQL files, applied in the order of their numbers, each in its own transaction."""
+
+from pathlib import Path
+
+import psycopg
+from yoyo import get_backend, read_migrations
+
+DIRECTORY = Path(__file__).with_name("migrations")
+
+_LOCK = 0x6772_6964_0001  # the advisory lock under which one process migrates; any constant will do
+
+
+def migrate(database_url: str) -> list[str]:
+    """Apply what has not been applied yet; the names of the applied migrations come back.
+
+    Several processes may call it at once: they take turns under an advisory lock, which ends with its holder, so the lock
+    row of a migration that was killed is cleared here. Raises psycopg.Error when a statement fails; the migration that
+    failed leaves nothing behind.
+    """
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        backend = get_backend(_yoyo_url(database_url))
+        try:
+            backend.break_lock()
+            with backend.lock():
+                pending = backend.to_apply(read_migrations(str(DIRECTORY)))
+                names = [migration.id for migration in pending]
+                backend.apply_migrations(pending)
+        finally:
+            backend.connection.close()
+    return names
+
+
+def rollback(database_url: str, *, to: str | None = None) -> list[str]:
+    """Take back applied migrations, newest first, down to and without `to` (all when it is None)."""
+    backend = get_backend(_yoyo_url(database_url))
+    try:
+        with backend.lock():
+            applied = backend.to_rollback(read_migrations(str(DIRECTORY)))
+            if to is not None:
+                applied = applied.filter(lambda migration: migration.id > to)
+            names = [migration.id for migration in applied]
+            backend.rollback_migrations(applied)
+    finally:
+        backend.connection.close()
+    return names
+
+
+def _yoyo_url(database_url: str) -> str:
+    scheme, separator, rest = database_url.partition("://")
+    if scheme not in {"postgresql", "postgres"} or not separator:
+        raise ValueError("the database address must start with postgresql://")
+    return f"postgresql+psycopg://{rest}"
