@@ -4,19 +4,21 @@ packets → `Frame` → `Detections` → `Scene` of `Track`s ┐
                                             `Reading` ┴─ rules → `Finding` → incident, evidence → outbox
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity, TrackPoint
-from edge.contract.telemetry import Gap, ReadingFlag
+from edge.contract.telemetry import ReadingFlag
 
 Image = NDArray[np.uint8]
 """A picture, shape (height, width, 3), BGR, 0–255."""
@@ -206,28 +208,64 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
-    """A committed message that waits for the cloud's acknowledgement. `body` is the JSON of the body alone."""
+    """A committed message that waits for the cloud's acknowledgement. `body` is the JSON of the body alone.
+
+    `replayed` says that the device itself sent it late; `channel` is the last part of its topic.
+    """
 
     row: int
     message_id: UUID
     channel: str
     lane: Lane
     accepted_at: datetime
+    replayed: bool
     body: bytes = field(repr=False)
-    attempts: int = 0
 
 
 class OutboxDrain(Protocol):
     """The uplink's view of the outbox."""
 
-    def pending(self, lane: Lane, limit: int) -> Sequence[OutboxRecord]:
-        """Oldest first, not acknowledged yet."""
+    def pending(
+        self, lane: Lane, *, fresh_since: datetime, old: bool, skip: Collection[int], limit: int
+    ) -> Sequence[OutboxRecord]:
+        """Messages of a lane that are not acknowledged yet, oldest first, without the rows in `skip`.
+
+        `old` chooses those accepted before `fresh_since`, else those accepted since. Messages are formed of waiting
+        readings on the way, once: their ids stay.
+        """
         ...
 
-    def settle(self, outcomes: Mapping[UUID, tuple[str, str | None]]) -> None:
-        """Apply the cloud's acknowledgements: outcome and reason by message id."""
+    def settle(self, outcomes: Mapping[UUID, tuple[Outcome, str | None]]) -> None:
+        """Apply the cloud's acknowledgements, by message id. Unknown ids are no mistake: acknowledgements come twice."""
         ...
 
-    def gaps(self) -> Sequence[Gap]:
-        """Declared drops that the cloud has not acknowledged."""
+
+@dataclass(frozen=True, slots=True)
+class EvidenceUpload:
+    """A stored file that the cloud waits for. `attempts` have failed so far."""
+
+    sha256: str
+    mime: str
+    bytes: int
+    path: Path
+    attempts: int
+
+
+class EvidenceQueue(Protocol):
+    """The uplink's view of the evidence files: those whose incident the cloud has accepted."""
+
+    def next_upload(self) -> EvidenceUpload | None:
+        """The oldest that is due now."""
+        ...
+
+    def uploaded(self, sha256: str) -> None:
+        """The cloud has it: forget the file."""
+        ...
+
+    def delay_upload(self, sha256: str, wait_s: float) -> None:
+        """Not now: try again after `wait_s`."""
+        ...
+
+    def refuse_upload(self, sha256: str, reason: str) -> None:
+        """The cloud will never take it: to the dead letters."""
         ...
