@@ -1,0 +1,163 @@
+"""Accounts: adding people, signing in with lock-out, changing passwords."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.access import areas, audit, passwords, policy, sessions
+from cloud.access.model import Role
+from cloud.db.pool import Pool
+from cloud.db.queries import load
+from cloud.errors import Conflict, Invalid, LockedOut, NotFound, NotSignedIn
+
+_queries = load("cloud.access")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What came to the door."""
+
+    name: str
+    password: str
+    address: str
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A session that has just begun."""
+
+    token: str
+    session: sessions.SignedIn
+
+
+def add(
+    conn: Connection[Any],
+    *,
+    name: str,
+    password: str,
+    role: Role,
+    display_name: str | None = None,
+    area_code: str | None = None,
+    now: datetime,
+) -> int:
+    """Add a person; the account's id comes back.
+
+    Raises Invalid for a name, password or area that can't be, Conflict when the name is taken.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise Invalid(
+            "a name has 1 to 64 characters out of a-z, 0-9, dot, dash and underscore, and starts and ends with a letter or digit"
+        )
+    shown = display_name or name
+    if len(shown) > 100 or not shown.isprintable():
+        raise Invalid("a display name has at most 100 printable characters")
+    if area_code is not None and areas.find(conn, area_code) is None:
+        raise Invalid(f"no valid area has the code {area_code!r}")
+    account_id: int | None = _queries.insert_account(
+        conn,
+        name=name,
+        display_name=shown,
+        role=role.value,
+        area_code=area_code,
+        password_hash=passwords.hash_password(password),
+        now=now,
+    )
+    if account_id is None:
+        raise Conflict(f"there is already an account {name!r}")
+    audit.write(
+        conn,
+        "account.added",
+        f"account:{name}",
+        actor_name="command line",
+        detail={"role": role.value, "area": area_code},
+    )
+    return account_id
+
+
+def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts_s: float) -> Admitted:
+    """Check a name and password, and begin a session.
+
+    An attempt counts as failed, durably, before the password is looked at; only success takes that back. So neither a
+    crash nor many attempts at once get around the lock-out. Raises LockedOut or NotSignedIn.
+    """
+    name = attempt.name if _NAME.fullmatch(attempt.name) else "?"
+    subjects = {f"account:{name}": policy.PER_ACCOUNT, f"address:{attempt.address[:100]}": policy.PER_ADDRESS}
+    with pool.connection() as conn:
+        _count_attempt(conn, subjects, clock())
+        account = _queries.account_by_name(conn, name=name)
+    usable = account is not None and account.disabled_at is None
+    right = passwords.is_right(attempt.password, account.password_hash if usable else None)
+    with pool.connection() as conn:
+        now = clock()
+        if not right:
+            audit.write(conn, "session.refused", f"account:{name}", actor_name=name, address=attempt.address)
+        else:
+            # the address gets back one attempt, not all: who knows one password shall not guess others for ever
+            _queries.forget_attempts(conn, subject=f"account:{name}")
+            _queries.take_back_attempt(conn, subject=f"address:{attempt.address[:100]}")
+            if passwords.is_outdated(account.password_hash):
+                _queries.rehash_password(
+                    conn,
+                    account_id=account.id,
+                    old_hash=account.password_hash,
+                    new_hash=passwords.hash_password(attempt.password),
+                )
+            token, session_id = sessions.start(
+                conn, account.id, now=now, lasts_s=lasts_s, address=attempt.address, agent=attempt.agent
+            )
+            session = sessions.refresh(conn, session_id, now=now)
+            if session is not None:
+                audit.write(
+                    conn, "session.started", f"account:{name}", actor=session.principal, address=attempt.address
+                )
+                return Admitted(token, session)
+    raise NotSignedIn("name or password is wrong")
+
+
+def _count_attempt(conn: Connection[Any], subjects: dict[str, policy.Allowance], now: datetime) -> None:
+    counted = []
+    for subject, allowance in sorted(subjects.items()):  # one order for all, so that two attempts can't deadlock
+        row = _queries.lock_attempts(conn, subject=subject, now=now)
+        failures = policy.remaining_failures(row.failures, row.last_at, now)
+        wait_s = policy.wait_left_s(allowance, failures, row.last_at, now)
+        if wait_s > 0:
+            raise LockedOut(wait_s)
+        counted.append((subject, failures + 1))
+    for subject, failures in counted:
+        _queries.count_attempt(conn, subject=subject, failures=failures, now=now)
+
+
+def set_password(conn: Connection[Any], name: str, password: str, *, now: datetime) -> None:
+    """Change a password and end all sessions of the account. Raises NotFound, Invalid."""
+    account_id = _account_id(conn, name)
+    _queries.set_password(conn, account_id=account_id, password_hash=passwords.hash_password(password), now=now)
+    sessions.revoke_all(conn, account_id, now=now)
+    _queries.forget_attempts(conn, subject=f"account:{name}")
+    audit.write(conn, "account.password_changed", f"account:{name}", actor_name="command line")
+
+
+def disable(conn: Connection[Any], name: str, *, now: datetime) -> None:
+    """Close an account and end its sessions; its history stays. Raises NotFound."""
+    account_id = _account_id(conn, name)
+    _queries.disable_account(conn, account_id=account_id, now=now)
+    sessions.revoke_all(conn, account_id, now=now)
+    audit.write(conn, "account.disabled", f"account:{name}", actor_name="command line")
+
+
+def everyone(conn: Connection[Any]) -> list[dict[str, Any]]:
+    """All accounts, without their secrets."""
+    return [row._asdict() for row in _queries.accounts(conn)]
+
+
+def _account_id(conn: Connection[Any], name: str) -> int:
+    row = _queries.account_by_name(conn, name=name) if _NAME.fullmatch(name) else None
+    if row is None:
+        raise NotFound(f"there is no account {name!r}")
+    account_id: int = row.id
+    return account_id

@@ -1,0 +1,211 @@
+"""Areas (区域): finding them, listing a scope, drawing them, and taking in a new set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from cloud.access import audit, geojson
+from cloud.access.geojson import Feature, Problem
+from cloud.access.model import Area, Principal
+from cloud.access.policy import SCHEMES, CodeScheme
+from cloud.db.queries import load
+from cloud.errors import Invalid, NotFound
+
+_queries = load("cloud.access")
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """An area with its GeoJSON geometry, its open cases, and the worst severity among them."""
+
+    code: str
+    name: str
+    level: str
+    parent: str | None
+    geometry: dict[str, Any] | None
+    open_cases: int
+    severity: str | None
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of the rows. With problems nothing was changed."""
+
+    added: list[str] = field(default_factory=list)
+    redrawn: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def find(conn: Connection[Any], code: str) -> Area | None:
+    """The area that a code stands for now; None when no valid one has it."""
+    row = _queries.area_by_code(conn, code=code.replace("\x00", "")[:64])
+    return _area(row) if row is not None else None
+
+
+def find_in_scope(conn: Connection[Any], principal: Principal, code: str) -> Area:
+    """The same for a person. Raises NotFound also for an area outside of the person's scope."""
+    area = find(conn, code)
+    if area is None or not principal.sees(area.path):
+        raise NotFound("there is no such area in your scope")
+    return area
+
+
+def scope_path(conn: Connection[Any], principal: Principal, code: str | None) -> str:
+    """The path to filter by: of the area asked for, or the person's whole scope. Raises NotFound."""
+    return principal.area_path if code is None else find_in_scope(conn, principal, code).path
+
+
+def in_scope(conn: Connection[Any], principal: Principal) -> list[Area]:
+    """The areas of a person's scope and those above, from the top down."""
+    return [_area(row) for row in _queries.areas_in_scope(conn, scope=principal.area_path)]
+
+
+def levels(conn: Connection[Any]) -> list[str]:
+    """The names of the levels from the top down."""
+    return [row.level for row in _queries.levels(conn)]
+
+
+def boundaries(conn: Connection[Any], path: str, level: str, *, open_statuses: Sequence[str]) -> list[Boundary]:
+    """The areas of one level below a path, as they are drawn. Raises Invalid for a level that does not exist."""
+    if level not in levels(conn):
+        raise Invalid(f"there is no level {level[:50]!r}")
+    rows = _queries.boundaries(conn, scope=path, level=level, open_statuses=list(open_statuses))
+    return [
+        Boundary(row.code, row.name, row.level, row.parent_code, row.boundary, row.open_cases, row.severity)
+        for row in rows
+    ]
+
+
+def take_in(conn: Connection[Any], document: object, *, scheme: str = "cn15", now: datetime) -> ImportReport:
+    """Take in a GeoJSON FeatureCollection whose properties are code, level, name and, unless it follows from the code, parent.
+
+    An area that changed gets a new version, valid from `now`; the old one ends there and old cases keep it. One bad row
+    and nothing is taken in: the report names every bad row. Raises Invalid for an unknown scheme.
+    """
+    rules = SCHEMES.get(scheme)
+    if rules is None:
+        raise Invalid(f"no code scheme {scheme!r}; there are {', '.join(sorted(SCHEMES))}")
+    report = ImportReport()
+    features, report.problems = geojson.read(document)
+    _queries.lock_areas(conn)
+    positions = {row.level: row.position for row in _queries.levels(conn)}
+    features.sort(key=lambda feature: positions.get(feature.level, 0))
+    parents = _parents(conn, features, rules)
+    report.problems += _problems(features, rules, positions, parents)
+    if report.problems:
+        report.problems.sort(key=lambda problem: problem.row)
+        return report
+    paths: dict[str, str] = {}
+    for feature in features:
+        parent = parents[feature.code]
+        paths[feature.code] = f"{_path_of(conn, parent, paths)}{feature.code}/"
+        _take_in_one(conn, feature, parent, paths[feature.code], scheme, now, report)
+    astray = [row.code for row in _queries.areas_astray(conn)]
+    if astray:
+        raise Invalid(
+            f"these areas would hang below a parent that has moved; put them into the file: {', '.join(astray)}"
+        )
+    audit.write(
+        conn,
+        "areas.imported",
+        f"scheme:{scheme}",
+        actor_name="command line",
+        detail={"added": len(report.added), "redrawn": report.redrawn[:100], "unchanged": len(report.unchanged)},
+    )
+    return report
+
+
+def _parents(conn: Connection[Any], features: Sequence[Feature], rules: CodeScheme) -> dict[str, str | None]:
+    """Code → parent: as stated, else the longest other code that it begins with, in the file or already here."""
+    lengths = sorted(
+        {len(feature.code) for feature in features} | ({6, 9, 12} if rules.nested else set()), reverse=True
+    )
+    known = {feature.code for feature in features}
+    wanted = [feature.code[:length] for feature in features for length in lengths if length < len(feature.code)]
+    known |= {row.code for row in _queries.levels_of_codes(conn, codes=sorted(set(wanted)))}
+    parents: dict[str, str | None] = {}
+    for feature in features:
+        shorter = (feature.code[:length] for length in lengths if length < len(feature.code))
+        implied = next((code for code in shorter if code in known), None) if rules.nested else None
+        parents[feature.code] = feature.parent if feature.parent is not None else implied
+    return parents
+
+
+def _problems(
+    features: Sequence[Feature],
+    rules: CodeScheme,
+    positions: dict[str, int],
+    parents: dict[str, str | None],
+) -> list[Problem]:
+    found = []
+    level_of = {feature.code: feature.level for feature in features}
+    top = min(positions, key=lambda level: positions[level])
+    seen: set[str] = set()
+    for feature in features:
+        parent = parents[feature.code]
+        problem = rules.problem(feature.code, feature.level, parent) if feature.level in positions else None
+        if feature.level not in positions:
+            found.append(Problem(feature.row, feature.code, f"there is no level {feature.level!r}"))
+        elif problem is not None:
+            found.append(Problem(feature.row, feature.code, problem))
+        elif parent is None and feature.level != top:
+            found.append(Problem(feature.row, feature.code, "its parent is neither in the file nor known"))
+        elif parent in level_of and positions.get(level_of[parent], 0) >= positions[feature.level]:
+            found.append(Problem(feature.row, feature.code, f"its parent {parent} does not stand on a higher level"))
+        if feature.code in seen:
+            found.append(Problem(feature.row, feature.code, "the code stands twice in the file"))
+        seen.add(feature.code)
+    return found
+
+
+def _path_of(conn: Connection[Any], parent: str | None, paths: dict[str, str]) -> str:
+    if parent is None:
+        return ""
+    if parent not in paths:
+        area = find(conn, parent)
+        if area is None:
+            raise Invalid(f"the parent {parent} is neither in the file nor known")
+        paths[parent] = area.path
+    return paths[parent]
+
+
+def _take_in_one(
+    conn: Connection[Any],
+    feature: Feature,
+    parent: str | None,
+    path: str,
+    scheme: str,
+    now: datetime,
+    report: ImportReport,
+) -> None:
+    fresh = (scheme, feature.level, parent, feature.name, feature.kind, path, feature.geometry)
+    row = _queries.area_full(conn, code=feature.code)
+    if row is not None:
+        if (row.scheme, row.level, row.parent_code, row.name, row.kind, row.path, row.boundary) == fresh:
+            report.unchanged.append(feature.code)
+            return
+        _queries.end_area(conn, code=feature.code, valid_to=now)
+        report.redrawn.append(feature.code)
+    else:
+        report.added.append(feature.code)
+    _queries.insert_area(
+        conn,
+        code=feature.code,
+        scheme=scheme,
+        level=feature.level,
+        parent_code=parent,
+        name=feature.name,
+        kind=feature.kind,
+        path=path,
+        boundary=Jsonb(feature.geometry) if feature.geometry is not None else None,
+        valid_from=now,
+    )
+
+
+def _area(row: Any) -> Area:
+    return Area(row.id, row.code, row.level, row.parent_code, row.name, row.path)

@@ -1,0 +1,127 @@
+"""Reading areas out of GeoJSON (RFC 7946), with a word on every row that can't be taken. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAXIMUM_VERTICES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One area as the file has it; `row` counts from 1. `geometry` is a Polygon, a MultiPolygon or None."""
+
+    row: int
+    code: str
+    level: str
+    name: str
+    parent: str | None
+    kind: str
+    geometry: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a row can't be taken."""
+
+    row: int
+    code: str | None
+    reason: str
+
+
+def read(document: object) -> tuple[list[Feature], list[Problem]]:
+    """The features that are whole, and a problem for each that is not."""
+    if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
+        return [], [Problem(0, None, "the file is no GeoJSON FeatureCollection")]
+    rows = document.get("features")
+    if not isinstance(rows, list) or not rows:
+        return [], [Problem(0, None, "the file has no features")]
+    features, problems = [], []
+    for number, row in enumerate(rows, start=1):
+        code = _code(row)
+        try:
+            features.append(_feature(number, row))
+        except ValueError as error:
+            problems.append(Problem(number, code, str(error)))
+    return features, problems
+
+
+def _code(row: object) -> str | None:
+    properties = row.get("properties") if isinstance(row, dict) else None
+    code = properties.get("code") if isinstance(properties, dict) else None
+    return code[:64] if isinstance(code, str) else None
+
+
+def _feature(number: int, row: object) -> Feature:
+    if not isinstance(row, dict) or row.get("type") != "Feature":
+        raise ValueError("it is no Feature")
+    properties = row.get("properties")
+    if not isinstance(properties, dict):
+        raise ValueError("it has no properties")
+    parent = properties.get("parent")
+    return Feature(
+        row=number,
+        code=_text(properties, "code", 32),
+        level=_text(properties, "level", 32),
+        name=_text(properties, "name", 200),
+        parent=_text(properties, "parent", 32) if parent is not None else None,
+        kind=_text(properties, "kind", 32) if "kind" in properties else "basic",
+        geometry=_geometry(row.get("geometry")),
+    )
+
+
+def _text(properties: dict[str, Any], name: str, longest: int) -> str:
+    value = properties.get(name)
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > longest:
+        raise ValueError(f"{name} must be a text of 1 to {longest} printable characters")
+    return value.strip()
+
+
+def _geometry(geometry: object) -> dict[str, Any] | None:
+    if geometry is None:
+        return None
+    if not isinstance(geometry, dict):
+        raise ValueError("its geometry is no object")  # noqa: TRY004 - the file's mistake, not a programmer's
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+    if kind == "Polygon":
+        _check_polygon(coordinates)
+    elif kind == "MultiPolygon":
+        if not isinstance(coordinates, list) or not coordinates:
+            raise ValueError("its MultiPolygon is empty")
+        for polygon in coordinates:
+            _check_polygon(polygon)
+    else:
+        raise ValueError("its geometry is neither Polygon nor MultiPolygon")
+    return {"type": kind, "coordinates": coordinates}
+
+
+def _check_polygon(rings: object) -> None:
+    if not isinstance(rings, list) or not rings:
+        raise ValueError("a polygon has at least one ring")
+    for ring in rings:
+        if not isinstance(ring, list) or len(ring) < 4:
+            raise ValueError("a ring has at least four positions")
+        if len(ring) > MAXIMUM_VERTICES:
+            raise ValueError(f"a ring has at most {MAXIMUM_VERTICES} positions")
+        for position in ring:
+            _check_position(position)
+        if ring[0] != ring[-1]:
+            raise ValueError("a ring ends where it began")
+        if doubled_area(ring) == 0:
+            raise ValueError("a ring encloses no area")
+
+
+def _check_position(position: object) -> None:
+    if not isinstance(position, list) or len(position) < 2:
+        raise ValueError("a position is a list of longitude and latitude")
+    for value, limit in zip(position[:2], (180, 90), strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("a position is made of numbers")
+        if not math.isfinite(value) or abs(value) > limit:
+            raise ValueError("a position is longitude, latitude in degrees")
+
+
+def doubled_area(ring: Sequence[Sequence[float]]) -> float:
+    """Twice the signed area of a closed ring in square degrees, positive when it runs against the clock."""
+    return math.fsum(x1 * y2 - x2 * y1 for (x1, y1, *_), (x2, y2, *_) in zip(ring, ring[1:], strict=False))

@@ -1,0 +1,77 @@
+"""How long to wait after wrong passwords, and which codes an area may have. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FORGET_AFTER = timedelta(hours=1)
+_LONGEST_S = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Attempts that are free; each further one doubles the wait, up to a quarter of an hour."""
+
+    free: int
+
+    def wait_s(self, failures: int) -> int:
+        """Seconds from the last attempt to the next one, after so many failures in a row."""
+        beyond = failures - self.free
+        return 0 if beyond < 0 else min(1 << min(beyond, 20), _LONGEST_S)
+
+
+PER_ACCOUNT = Allowance(free=5)
+PER_ADDRESS = Allowance(free=30)
+
+
+def remaining_failures(failures: int, last_at: datetime, now: datetime) -> int:
+    """Failures that still count: an hour of rest wipes them."""
+    return 0 if now - last_at >= FORGET_AFTER else failures
+
+
+def wait_left_s(allowance: Allowance, failures: int, last_at: datetime, now: datetime) -> int:
+    """Whole seconds left to wait, 0 when an attempt may be made. A clock that was set back makes nobody wait longer."""
+    wait = timedelta(seconds=allowance.wait_s(failures))
+    left = min(last_at + wait - now, wait)
+    return max(0, -(-left // timedelta(seconds=1)))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeScheme:
+    """How the codes of areas are built: for each level a pattern, and whether a child's code begins with its parent's."""
+
+    name: str
+    patterns: dict[str, re.Pattern[str]]
+    nested: bool
+
+    def problem(self, code: str, level: str, parent: str | None) -> str | None:
+        """What is wrong with a code, None when nothing is."""
+        pattern = self.patterns.get(level)
+        if pattern is None:
+            return f"the scheme {self.name} has no level {level!r}"
+        if pattern.fullmatch(code) is None:
+            return f"{code!r} is no code of a {level} in the scheme {self.name}"
+        if self.nested and parent is not None and not code.startswith(parent):
+            return f"{code!r} does not begin with its parent {parent!r}"
+        return None
+
+
+SCHEMES: dict[str, CodeScheme] = {
+    # 6 district (GB/T 2260) + 3 street + 3 community + 3 grid, numbered west to east, north to south
+    "cn15": CodeScheme(
+        "cn15",
+        {
+            "district": re.compile(r"[1-9][0-9]{5}"),
+            "street": re.compile(r"[1-9][0-9]{8}"),
+            "community": re.compile(r"[1-9][0-9]{11}"),
+            "grid": re.compile(r"[1-9][0-9]{14}"),
+        },
+        nested=True,
+    ),
+    # a city's own codes: only their characters are checked
+    "free": CodeScheme(
+        "free",
+        {level: re.compile(r"[0-9A-Za-z-]{1,32}") for level in ("district", "street", "community", "grid")},
+        nested=False,
+    ),
+}

@@ -1,0 +1,81 @@
+"""Sessions: 256 random bits that only their holder knows; the table keeps the hash."""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.access.model import Principal, Role, SignedIn
+from cloud.db import live
+from cloud.db.queries import load
+
+_queries = load("cloud.access")
+_TOKEN_BYTES = 32
+_LONGEST_TOKEN = 200
+_NOWHERE = "\x7f"  # no path begins so: a person whose area is gone sees nothing, rather than everything
+
+
+def start(
+    conn: Connection[Any], account_id: int, *, now: datetime, lasts_s: float, address: str, agent: str
+) -> tuple[str, int]:
+    """Begin a session; the token and the session's id come back. The token is told once and kept nowhere."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    session_id: int = _queries.insert_session(
+        conn,
+        token_hash=_digest(token),
+        account_id=account_id,
+        now=now,
+        expires_at=now + timedelta(seconds=lasts_s),
+        address=address[:100],
+        agent=agent.replace("\x00", "")[:200],
+    )
+    return token, session_id
+
+
+def find(conn: Connection[Any], token: str, *, now: datetime, by_cookie: bool = False) -> SignedIn | None:
+    """The running session of a token; None when it is unknown, over or revoked, or its account disabled."""
+    if len(token) > _LONGEST_TOKEN:
+        return None
+    row = _queries.session_by_token(conn, token_hash=_digest(token), now=now)
+    return _signed_in(row, by_cookie=by_cookie) if row is not None else None
+
+
+def refresh(conn: Connection[Any], session_id: int, *, now: datetime) -> SignedIn | None:
+    """The session again as it stands now; None when it is over."""
+    row = _queries.session_by_id(conn, session_id=session_id, now=now)
+    return _signed_in(row, by_cookie=False) if row is not None else None
+
+
+def revoke(conn: Connection[Any], session_id: int, *, now: datetime) -> bool:
+    """End a session and its streams; whether it was running comes back."""
+    ended: int = _queries.revoke_session(conn, session_id=session_id, now=now)
+    live.end_session(conn, session_id)
+    return ended > 0
+
+
+def revoke_all(conn: Connection[Any], account_id: int, *, now: datetime) -> int:
+    """End every session of an account; how many comes back."""
+    ids = [row.id for row in _queries.revoke_sessions_of(conn, account_id=account_id, now=now)]
+    for session_id in ids:
+        live.end_session(conn, session_id)
+    return len(ids)
+
+
+def prune(conn: Connection[Any], before: datetime) -> int:
+    """Delete sessions that were over before a time, and old failed attempts; how many sessions comes back."""
+    _queries.prune_attempts(conn, before=before)
+    deleted: int = _queries.prune_sessions(conn, before=before)
+    return deleted
+
+
+def _digest(token: str) -> bytes:
+    # an unsalted fast hash is right here: the token is 256 random bits, not a password
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _signed_in(row: Any, *, by_cookie: bool) -> SignedIn:
+    path = "" if row.area_code is None else row.area_path or _NOWHERE
+    who = Principal(row.account_id, row.name, row.display_name, Role(row.role), row.area_code, path)
+    return SignedIn(who, row.id, row.expires_at.astimezone(UTC), by_cookie=by_cookie)

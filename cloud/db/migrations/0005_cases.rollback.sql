@@ -1,0 +1,9 @@
+drop table incident_evidence;
+drop table evidence;
+drop table case_event;
+drop table incident_revision;
+drop table case_incident;
+drop table incident;
+drop table grid_case;
+drop table case_counter;
+drop type severity;

@@ -1,0 +1,37 @@
+-- Events of the live stream.
+
+-- name: emit_event$
+-- An area that is not known becomes the empty path, which only those see whose scope is everything.
+select emit_event_at(
+    :kind,
+    coalesce((select path from area where code = :area_code::text and valid_to is null), ''),
+    :payload
+);
+
+-- name: emit_event_at$
+select emit_event_at(:kind, :area_path, :payload);
+
+-- name: events_handed_out$
+-- Not transactional: ids that were handed out, committed or not.
+select last_value from event_id_seq;
+
+-- name: events_settled$
+-- Call in a statement after `events_handed_out`.
+select event_settled(:handed_out);
+
+-- name: events_between
+-- Events after one id, up to and with another.
+select id, kind, area_path, payload
+from event
+where id > :after and id <= :upto
+order by id
+limit :count;
+
+-- name: oldest_event$
+select min(id) from event;
+
+-- name: prune_events!
+delete from event where created_at < :before;
+
+-- name: tell_session_over$
+select pg_notify('gridward_session', :session_id::text);
