@@ -1,0 +1,222 @@
+"""The outbox as the rest of the node sees it: recorder, drain of the uplink, queue of evidence files."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from edge.contract.downlink import Outcome
+from edge.contract.envelope import Lane
+from edge.contract.incident import Incident
+from edge.contract.telemetry import GapReason, to_microseconds
+from edge.contract.topics import Channel
+from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading
+from edge.outbox.committer import GROUP_WINDOW_S, Committer
+from edge.outbox.folder import EvidenceFolder
+from edge.outbox.opening import open_store
+from edge.outbox.retention import Quota
+from edge.outbox.store import Counter, Store
+from edge.settings import OutboxSettings
+
+AT_ONCE = 5_000
+"""Readings that go into one transaction together."""
+
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+_MIB = 1 << 20
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How full the outbox is and what went through it since the store was made."""
+
+    counters: Mapping[Counter, int]
+    messages_waiting: Mapping[Channel, int]
+    oldest_waiting: datetime | None
+    used_bytes: int
+    quota_bytes: int
+    evidence_bytes: int
+
+    @property
+    def readings_waiting(self) -> int:
+        """Readings that were accepted and are neither delivered nor declared as lost."""
+        count = self.counters
+        gone = count[Counter.READINGS_DELIVERED] + count[Counter.READINGS_DROPPED] + count[Counter.READINGS_REJECTED]
+        return count[Counter.READINGS_ACCEPTED] - gone
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Outbox:
+    """`Recorder`, `OutboxDrain` and `EvidenceQueue` over one store in `directory`.
+
+    `set_aside` names the damaged store that this one replaces, if there was one; `devices` are those whose readings may
+    have been lost with it. Raises OutboxDamaged when no store can be opened at all.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: OutboxSettings,
+        *,
+        devices: Sequence[str] = (),
+        clock: Callable[[], datetime] = _utc_now,
+        on_commit: Callable[[], None] = lambda: None,
+        on_damage: Callable[[str], None] = lambda _reason: None,
+        window_s: float = GROUP_WINDOW_S,
+    ) -> None:
+        self._clock = clock
+        self._quota = Quota.of(settings)
+        opened = open_store(directory / "outbox.db", now=clock)
+        self.set_aside = opened.set_aside
+        self._folder = EvidenceFolder(directory / "evidence", quota_bytes=settings.evidence_quota_mib * _MIB)
+        self._committer = Committer(opened.connection, on_commit=on_commit, on_damage=on_damage, window_s=window_s)
+        self._committer.start()
+        if opened.set_aside is not None:
+            self._declare_damage(opened.set_aside, devices)
+        self._sweep_evidence()
+
+    def close(self) -> None:
+        """Commit what waits and close."""
+        self._committer.stop()
+
+    # --- Recorder -----------------------------------------------------------------------------------------------
+
+    def readings(self, readings: Sequence[Reading], *, historical: bool = False) -> None:
+        """Keep readings; returns after the commit. Raises OutboxFull: do not acknowledge the source then."""
+        for start in range(0, len(readings), AT_ONCE):
+            dropped = self._keep(readings[start : start + AT_ONCE], replayed=historical)
+            if dropped:
+                _log.warning("old readings were dropped and declared: the outbox is full", readings=dropped)
+
+    def _keep(self, readings: Sequence[Reading], *, replayed: bool) -> int:
+        def work(store: Store) -> int:
+            dropped = self._quota.room_for_readings(store, len(readings))
+            store.add_readings(readings, replayed=replayed, now=self._clock())
+            return dropped
+
+        return self._committer.write(work, urgent=False)
+
+    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+        """Keep one revision with its new files; returns when both are on the disk."""
+        for file in evidence:
+            self._folder.keep(file)
+        references = [file.reference for file in evidence]
+
+        def work(store: Store) -> None:
+            self._quota.room_for_incident(store)
+            store.add_incident(incident, references, now=self._clock())
+
+        self._committer.write(work)
+
+    def room_for_evidence(self, size_bytes: int) -> bool:
+        """Whether a file of this size may still be kept. Where not, the incident goes without it."""
+        return self._folder.has_room(size_bytes)
+
+    # --- what a restart has to know -----------------------------------------------------------------------------
+
+    def ongoing(self) -> list[Incident]:
+        """The newest revision of every incident that has not ended."""
+        return self._committer.read(lambda store: store.ongoing())
+
+    def chain_head(self) -> str | None:
+        """SHA-256 of the revision that was kept last."""
+        return self._committer.read(lambda store: store.fact("chain_head"))
+
+    def figures(self) -> Figures:
+        """How things stand."""
+        return self._committer.read(
+            lambda store: Figures(
+                counters=store.counters(),
+                messages_waiting=store.messages_waiting(),
+                oldest_waiting=store.oldest_waiting(),
+                used_bytes=store.used_bytes(),
+                quota_bytes=self._quota.total_bytes,
+                evidence_bytes=self._folder.used_bytes,
+            )
+        )
+
+    # --- OutboxDrain --------------------------------------------------------------------------------------------
+
+    def pending(
+        self, lane: Lane, *, fresh_since: datetime, old: bool, skip: Collection[int], limit: int
+    ) -> Sequence[OutboxRecord]:
+        """As `OutboxDrain.pending` says. The lane `history` has no fresh part: all of it is old."""
+        if lane is Lane.HISTORY:
+            if not old:
+                return []
+            fresh_since = _END_OF_TIME
+        found = self._committer.read(
+            lambda store: store.pending(lane, fresh_since=fresh_since, old=old, skip=skip, limit=limit)
+        )
+        if len(found) == limit or lane is Lane.INCIDENT:
+            return found
+        missing = limit - len(found)
+        if not self._committer.read(lambda store: store.formable(lane, fresh_since=fresh_since, old=old)):
+            return found
+        self._committer.write(
+            lambda store: store.form_messages(
+                lane, fresh_since=fresh_since, old=old, messages=missing, now=self._clock()
+            )
+        )
+        return self._committer.read(
+            lambda store: store.pending(lane, fresh_since=fresh_since, old=old, skip=skip, limit=limit)
+        )
+
+    def settle(self, outcomes: Mapping[UUID, tuple[Outcome, str | None]]) -> None:
+        """As `OutboxDrain.settle` says; returns after the commit."""
+
+        def work(store: Store) -> None:
+            for message_id, (outcome, reason) in outcomes.items():
+                store.settle(message_id, outcome, reason, now=self._clock())
+
+        self._committer.write(work)
+
+    # --- EvidenceQueue ------------------------------------------------------------------------------------------
+
+    def next_upload(self) -> EvidenceUpload | None:
+        """The oldest file that is due now."""
+        due = self._committer.read(lambda store: store.evidence_due(self._clock()))
+        if due is None:
+            return None
+        sha256, mime, size_bytes, attempts = due
+        return EvidenceUpload(sha256, mime, size_bytes, self._folder.path(sha256), attempts)
+
+    def uploaded(self, sha256: str) -> None:
+        """The cloud has it."""
+        self._committer.write(lambda store: store.evidence_done(sha256))
+        self._folder.remove(sha256)
+
+    def delay_upload(self, sha256: str, wait_s: float) -> None:
+        """Try again later."""
+        until = self._clock() + timedelta(seconds=wait_s)
+        self._committer.write(lambda store: store.evidence_delay(sha256, until))
+
+    def refuse_upload(self, sha256: str, reason: str) -> None:
+        """The cloud will never take it."""
+        self._committer.write(lambda store: store.evidence_refused(sha256, reason, now=self._clock()))
+        self._folder.remove(sha256)
+
+    # --- opening ------------------------------------------------------------------------------------------------
+
+    def _declare_damage(self, damaged: Path, devices: Sequence[str]) -> None:
+        """What could not be read is unknown: every device gets a gap from the last write to now, of at least one reading."""
+        try:
+            last_write = datetime.fromtimestamp(damaged.stat().st_mtime, UTC)
+        except OSError:
+            last_write = self._clock()
+        now_us = to_microseconds(self._clock())
+        span = (min(to_microseconds(last_write), now_us), now_us, 1)
+        self._committer.write(lambda store: store.declare(dict.fromkeys(devices, span), GapReason.CORRUPT))
+
+    def _sweep_evidence(self) -> None:
+        known = self._committer.read(lambda store: store.evidence_files())
+        missing = self._folder.sweep(known)
+        for sha256 in missing:
+            _log.error("an evidence file is gone from the disk", sha256=sha256)
+            self.refuse_upload(sha256, "gone from the disk of the node")

@@ -1,0 +1,146 @@
+-- name: series_all
+SELECT id, device, point FROM series
+
+-- name: series_add
+INSERT INTO series (device, point) VALUES (:device, :point)
+
+-- name: reading_add
+INSERT INTO reading (series, observed_at_us, value, flag, replayed, accepted_at_us)
+VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: reading_fresh
+SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us FROM reading
+WHERE replayed = 0 AND accepted_at_us >= :fresh_us
+ORDER BY accepted_at_us, row LIMIT :limit
+
+-- name: reading_old
+SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us FROM reading
+WHERE replayed = 0 AND accepted_at_us < :fresh_us
+ORDER BY accepted_at_us, row LIMIT :limit
+
+-- name: reading_replayed
+SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us FROM reading
+WHERE replayed = 1
+ORDER BY accepted_at_us, row LIMIT :limit
+
+-- name: reading_remove
+DELETE FROM reading WHERE row = ?
+
+-- name: reading_oldest_row
+SELECT row FROM reading ORDER BY row LIMIT 1 OFFSET :skip
+
+-- name: reading_last_row
+SELECT max(row) FROM reading
+
+-- name: reading_ranges_through
+SELECT series.device, min(observed_at_us), max(observed_at_us), count(*)
+FROM reading JOIN series ON series.id = reading.series
+WHERE reading.row <= :row GROUP BY series.device
+
+-- name: reading_remove_through
+DELETE FROM reading WHERE row <= :row
+
+-- name: reading_oldest
+SELECT accepted_at_us FROM reading ORDER BY row LIMIT 1
+
+-- name: gap_add
+INSERT INTO gap (device, reason, from_us, to_us, count) VALUES (:device, :reason, :from_us, :to_us, :count)
+ON CONFLICT (device, reason) DO UPDATE SET
+    from_us = min(from_us, excluded.from_us), to_us = max(to_us, excluded.to_us), count = count + excluded.count
+
+-- name: gap_all
+SELECT device, reason, from_us, to_us, count FROM gap ORDER BY device, reason LIMIT :limit
+
+-- name: gap_remove
+DELETE FROM gap WHERE device = :device AND reason = :reason
+
+-- name: record_add
+INSERT INTO record (message_id, channel, lane, accepted_at_us, replayed, readings, body)
+VALUES (:message_id, :channel, :lane, :accepted_at_us, :replayed, :readings, :body)
+
+-- name: record_fresh
+SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
+WHERE lane = :lane AND accepted_at_us >= :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
+ORDER BY accepted_at_us, row LIMIT :limit
+
+-- name: record_old
+SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
+WHERE lane = :lane AND accepted_at_us < :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
+ORDER BY accepted_at_us, row LIMIT :limit
+
+-- name: record_by_id
+SELECT row, channel, readings, body FROM record WHERE message_id = :message_id
+
+-- name: record_remove
+DELETE FROM record WHERE message_id = :message_id
+
+-- name: record_counts
+SELECT channel, count(*), coalesce(sum(readings), 0), min(accepted_at_us) FROM record GROUP BY channel
+
+-- name: evidence_add
+INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us)
+VALUES (:sha256, :message_id, :mime, :bytes, :captured_at_us)
+ON CONFLICT (sha256) DO NOTHING
+
+-- name: evidence_release
+UPDATE evidence SET ready = 1 WHERE message_id = :message_id
+
+-- name: evidence_of
+SELECT sha256 FROM evidence WHERE message_id = :message_id
+
+-- name: evidence_all
+SELECT sha256, bytes FROM evidence
+
+-- name: evidence_due
+SELECT sha256, mime, bytes, attempts FROM evidence
+WHERE ready = 1 AND next_at_us <= :now_us ORDER BY captured_at_us LIMIT 1
+
+-- name: evidence_delay
+UPDATE evidence SET attempts = attempts + 1, next_at_us = :next_at_us WHERE sha256 = :sha256
+
+-- name: evidence_remove
+DELETE FROM evidence WHERE sha256 = :sha256
+
+-- name: ongoing_set
+INSERT INTO ongoing (incident_id, body) VALUES (:incident_id, :body)
+ON CONFLICT (incident_id) DO UPDATE SET body = excluded.body
+
+-- name: ongoing_remove
+DELETE FROM ongoing WHERE incident_id = :incident_id
+
+-- name: ongoing_all
+SELECT body FROM ongoing ORDER BY incident_id
+
+-- name: dead_letter_add
+INSERT INTO dead_letter (subject, channel, reason, at_us, body) VALUES (:subject, :channel, :reason, :at_us, :body)
+
+-- name: dead_letter_trim
+DELETE FROM dead_letter WHERE row <= (SELECT max(row) FROM dead_letter) - :keep
+
+-- name: dead_letter_all
+SELECT subject, channel, reason, at_us, body FROM dead_letter ORDER BY row
+
+-- name: counter_add
+INSERT INTO counter (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = value + excluded.value
+
+-- name: counter_all
+SELECT name, value FROM counter
+
+-- name: fact_set
+INSERT INTO fact (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: fact_get
+SELECT value FROM fact WHERE name = :name
+
+-- name: formable_fresh
+SELECT EXISTS (SELECT 1 FROM gap) OR EXISTS (
+    SELECT 1 FROM reading WHERE replayed = 0 AND accepted_at_us >= :fresh_us)
+
+-- name: formable_old
+SELECT EXISTS (SELECT 1 FROM gap) OR EXISTS (
+    SELECT 1 FROM reading WHERE replayed = 0 AND accepted_at_us < :fresh_us)
+
+-- name: formable_replayed
+SELECT EXISTS (SELECT 1 FROM reading WHERE replayed = 1)

@@ -1,0 +1,80 @@
+-- The store of a node. Times are microseconds since 1970; `row` grows in the order of acceptance.
+
+CREATE TABLE series (
+    id     INTEGER PRIMARY KEY,
+    device TEXT NOT NULL,
+    point  TEXT NOT NULL,
+    UNIQUE (device, point)
+);
+
+-- Readings that no message has been formed of yet. `value` is a number, or a text for a change of state.
+CREATE TABLE reading (
+    row            INTEGER PRIMARY KEY,
+    series         INTEGER NOT NULL REFERENCES series (id),
+    observed_at_us INTEGER NOT NULL,
+    value          NOT NULL,
+    flag           INTEGER NOT NULL,
+    replayed       INTEGER NOT NULL,
+    accepted_at_us INTEGER NOT NULL
+);
+CREATE INDEX reading_in_order ON reading (replayed, accepted_at_us, row);
+
+-- Declared drops that no message has been formed of yet: one row per device and reason, so their number is bounded.
+CREATE TABLE gap (
+    device  TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    from_us INTEGER NOT NULL,
+    to_us   INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    PRIMARY KEY (device, reason)
+);
+
+-- Messages as they are sent, until the cloud has acknowledged them.
+CREATE TABLE record (
+    row            INTEGER PRIMARY KEY,
+    message_id     BLOB NOT NULL UNIQUE,
+    channel        TEXT NOT NULL,
+    lane           TEXT NOT NULL,
+    accepted_at_us INTEGER NOT NULL,
+    replayed       INTEGER NOT NULL,
+    readings       INTEGER NOT NULL,
+    body           BLOB NOT NULL
+);
+CREATE INDEX record_in_order ON record (lane, accepted_at_us, row);
+
+CREATE TABLE evidence (
+    sha256         TEXT PRIMARY KEY,
+    message_id     BLOB NOT NULL,
+    mime           TEXT NOT NULL,
+    bytes          INTEGER NOT NULL,
+    captured_at_us INTEGER NOT NULL,
+    ready          INTEGER NOT NULL DEFAULT 0,
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    next_at_us     INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX evidence_by_message ON evidence (message_id);
+
+-- The newest revision of every incident that has not ended, so that a restart can go on with it or end it.
+CREATE TABLE ongoing (
+    incident_id BLOB PRIMARY KEY,
+    body        BLOB NOT NULL
+);
+
+CREATE TABLE dead_letter (
+    row     INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    at_us   INTEGER NOT NULL,
+    body    BLOB NOT NULL
+);
+
+CREATE TABLE counter (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+);
+
+CREATE TABLE fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);

@@ -1,0 +1,350 @@
+"""The tables of the outbox: one statement or a few on a given connection. No threads, no commits, no clock."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from edge.contract.downlink import Outcome
+from edge.contract.envelope import Lane
+from edge.contract.fields import uuid7
+from edge.contract.incident import EvidenceReference, Incident, IncidentState
+from edge.contract.telemetry import Gap, GapReason, TelemetryBatch, from_microseconds, to_microseconds
+from edge.contract.topics import Channel
+from edge.flow import OutboxRecord, Reading
+from edge.outbox.batches import BATCH_READINGS, StoredReading, bodies, ranges_of
+from edge.outbox.statements import QUERIES
+
+DEAD_LETTERS = 1_000
+"""How many rejected messages are kept to be looked at."""
+
+Row = tuple[object, ...]
+
+
+class Counter(StrEnum):
+    """What the store counts, in the same transaction as the thing itself.
+
+    Readings: accepted = delivered + dropped + rejected + waiting. Messages of incidents: accepted = delivered + rejected + waiting.
+    """
+
+    READINGS_ACCEPTED = "readings_accepted"
+    READINGS_DELIVERED = "readings_delivered"
+    READINGS_DROPPED = "readings_dropped"
+    READINGS_REJECTED = "readings_rejected"
+    INCIDENTS_ACCEPTED = "incidents_accepted"
+    INCIDENTS_DELIVERED = "incidents_delivered"
+    INCIDENTS_REJECTED = "incidents_rejected"
+    GAPS_DELIVERED = "gaps_delivered"
+    QUARANTINED = "quarantined"
+    EVIDENCE_DELIVERED = "evidence_delivered"
+    EVIDENCE_REFUSED = "evidence_refused"
+
+
+_DELIVERED = {
+    Channel.TELEMETRY: Counter.READINGS_DELIVERED,
+    Channel.INCIDENT: Counter.INCIDENTS_DELIVERED,
+    Channel.GAP: Counter.GAPS_DELIVERED,
+}
+_REJECTED = {Channel.TELEMETRY: Counter.READINGS_REJECTED, Channel.INCIDENT: Counter.INCIDENTS_REJECTED}
+
+
+class Store:
+    """The rows, through one connection that someone else commits. After a rollback call `forget`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._series: dict[tuple[str, str], int] = {}
+        self._names: dict[int, tuple[str, str]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Read again what is kept in memory."""
+        self._series = {(device, point): number for number, device, point in self._all("series_all")}
+        self._names = {number: name for name, number in self._series.items()}
+
+    # --- accepting ----------------------------------------------------------------------------------------------
+
+    def add_readings(self, readings: Sequence[Reading], *, replayed: bool, now: datetime) -> None:
+        """Keep readings."""
+        now_us = to_microseconds(now)
+        self._connection.executemany(
+            QUERIES["reading_add"],
+            [
+                (
+                    self._series_number(reading.device, reading.point),
+                    to_microseconds(reading.observed_at),
+                    reading.value,
+                    int(reading.flag),
+                    int(replayed),
+                    now_us,
+                )
+                for reading in readings
+            ],
+        )
+        self._count(Counter.READINGS_ACCEPTED, len(readings))
+
+    def add_incident(self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime) -> None:
+        """Keep one revision, the names of its new files, and what a restart has to know of it."""
+        body = msgspec.json.encode(incident)
+        message_id = self._add_record(Channel.INCIDENT, Lane.INCIDENT, body, now=now)
+        for reference in evidence:
+            self._do(
+                "evidence_add",
+                sha256=reference.sha256,
+                message_id=message_id.bytes,
+                mime=reference.mime,
+                bytes=reference.bytes,
+                captured_at_us=to_microseconds(reference.captured_at),
+            )
+        if incident.state is IncidentState.ENDED:
+            self._do("ongoing_remove", incident_id=incident.incident_id.bytes)
+        else:
+            self._do("ongoing_set", incident_id=incident.incident_id.bytes, body=body)
+        self.set_fact("chain_head", hashlib.sha256(body).hexdigest())
+        self._count(Counter.INCIDENTS_ACCEPTED, 1)
+
+    def declare(self, ranges: Mapping[str, tuple[int, int, int]], reason: GapReason) -> None:
+        """Declare by device that so many readings between two event times (µs) will never come."""
+        for device, (from_us, to_us, count) in ranges.items():
+            self._do("gap_add", device=device, reason=reason.value, from_us=from_us, to_us=to_us, count=count)
+
+    def drop_oldest(self, count: int) -> int:
+        """Drop the `count` readings accepted first, and declare them. How many were dropped comes back."""
+        last = self._one("reading_oldest_row", skip=count - 1) or self._one("reading_last_row")
+        if last is None or last[0] is None:
+            return 0
+        ranges = {
+            device: (from_us, to_us, number)
+            for device, from_us, to_us, number in self._all("reading_ranges_through", row=last[0])
+        }
+        dropped = self._do("reading_remove_through", row=last[0])
+        self.declare(ranges, GapReason.QUOTA)
+        self._count(Counter.READINGS_DROPPED, dropped)
+        return dropped
+
+    # --- sending ------------------------------------------------------------------------------------------------
+
+    def pending(
+        self, lane: Lane, *, fresh_since: datetime, old: bool, skip: Collection[int], limit: int
+    ) -> list[OutboxRecord]:
+        """Messages that wait, as `OutboxDrain.pending` says, without forming new ones."""
+        rows = self._all(
+            "record_old" if old else "record_fresh",
+            lane=lane.value,
+            fresh_us=to_microseconds(fresh_since),
+            skip=json.dumps(list(skip)),
+            limit=limit,
+        )
+        return [
+            OutboxRecord(
+                row=row,
+                message_id=UUID(bytes=message_id),
+                channel=channel,
+                lane=Lane(kept_lane),
+                accepted_at=from_microseconds(accepted_at_us),
+                replayed=bool(replayed),
+                body=body,
+            )
+            for row, message_id, channel, kept_lane, accepted_at_us, replayed, body in rows
+        ]
+
+    def formable(self, lane: Lane, *, fresh_since: datetime, old: bool) -> bool:
+        """Whether `form_messages` would find anything."""
+        if lane is Lane.INCIDENT:
+            return False
+        which = "replayed" if lane is Lane.HISTORY else "old" if old else "fresh"
+        row = self._one(f"formable_{which}", fresh_us=to_microseconds(fresh_since))
+        return row is not None and bool(row[0])
+
+    def form_messages(self, lane: Lane, *, fresh_since: datetime, old: bool, messages: int, now: datetime) -> int:
+        """Turn the oldest waiting readings of a lane (and all declared gaps) into at most about `messages` messages."""
+        formed = self._form_gaps(now=now) if lane is Lane.LIVE else 0
+        query = "reading_replayed" if lane is Lane.HISTORY else "reading_old" if old else "reading_fresh"
+        while formed < messages:
+            rows = self._all(query, fresh_us=to_microseconds(fresh_since), limit=BATCH_READINGS)
+            for part, body in bodies([StoredReading(*row) for row in rows], self._names):
+                self._add_record(
+                    Channel.TELEMETRY,
+                    lane,
+                    body,
+                    now=from_microseconds(part[0].accepted_at_us),
+                    id_at=now,
+                    replayed=bool(part[0].replayed),
+                    readings=len(part),
+                )
+                self._connection.executemany(QUERIES["reading_remove"], [(reading.row,) for reading in part])
+                formed += 1
+            if len(rows) < BATCH_READINGS:
+                break
+        return formed
+
+    def _form_gaps(self, *, now: datetime) -> int:
+        rows = self._all("gap_all", limit=100)
+        for device, reason, from_us, to_us, count in rows:
+            gap = Gap(
+                gap_id=uuid7(to_microseconds(now) // 1000),
+                device=device,
+                from_at=from_microseconds(from_us),
+                to_at=from_microseconds(to_us),
+                count=count,
+                reason=GapReason(reason),
+            )
+            self._add_record(Channel.GAP, Lane.LIVE, msgspec.json.encode(gap), now=now)
+            self._do("gap_remove", device=device, reason=reason)
+        return len(rows)
+
+    def settle(self, message_id: UUID, outcome: Outcome, reason: str | None, *, now: datetime) -> None:
+        """Apply one acknowledgement. An unknown id is an acknowledgement that came twice."""
+        row = self._one("record_by_id", message_id=message_id.bytes)
+        if row is None:
+            return
+        _, name, readings, body = row
+        channel = Channel(name)
+        amount = readings if channel is Channel.TELEMETRY else 1
+        if outcome is Outcome.REJECTED:
+            self._bury(str(message_id), channel.value, reason or "no reason given", body, now=now)
+            self._lose_evidence_of(message_id)
+            if channel is Channel.TELEMETRY:
+                self.declare(ranges_of(msgspec.json.decode(body, type=TelemetryBatch)), GapReason.REJECTED)
+            if channel in _REJECTED:
+                self._count(_REJECTED[channel], amount)
+        else:
+            self._count(_DELIVERED[channel], amount)
+            if outcome is Outcome.QUARANTINED:
+                self._count(Counter.QUARANTINED, amount)
+            self._do("evidence_release", message_id=message_id.bytes)
+        self._do("record_remove", message_id=message_id.bytes)
+
+    # --- evidence -----------------------------------------------------------------------------------------------
+
+    def evidence_due(self, now: datetime) -> tuple[str, str, int, int] | None:
+        """Hash, mime, bytes and attempts of the oldest file that may go now."""
+        row = self._one("evidence_due", now_us=to_microseconds(now))
+        return None if row is None else (row[0], row[1], row[2], row[3])
+
+    def evidence_files(self) -> dict[str, int]:
+        """Every file that is kept: hash → bytes."""
+        return dict(self._all("evidence_all"))
+
+    def evidence_delay(self, sha256: str, until: datetime) -> None:
+        """Count a failed attempt."""
+        self._do("evidence_delay", sha256=sha256, next_at_us=to_microseconds(until))
+
+    def evidence_done(self, sha256: str) -> None:
+        """The cloud has it."""
+        if self._do("evidence_remove", sha256=sha256):
+            self._count(Counter.EVIDENCE_DELIVERED, 1)
+
+    def evidence_refused(self, sha256: str, reason: str, *, now: datetime) -> None:
+        """The cloud will never take it."""
+        if self._do("evidence_remove", sha256=sha256):
+            self._bury(sha256, "evidence", reason, b"", now=now)
+            self._count(Counter.EVIDENCE_REFUSED, 1)
+
+    def _lose_evidence_of(self, message_id: UUID) -> None:
+        for (sha256,) in self._all("evidence_of", message_id=message_id.bytes):
+            self._do("evidence_remove", sha256=sha256)
+            self._count(Counter.EVIDENCE_REFUSED, 1)
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def ongoing(self) -> list[Incident]:
+        """The newest revision of every incident that has not ended."""
+        return [msgspec.json.decode(body, type=Incident) for (body,) in self._all("ongoing_all")]
+
+    def fact(self, name: str) -> str | None:
+        """A kept word, or nothing."""
+        row = self._one("fact_get", name=name)
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Keep a word."""
+        self._do("fact_set", name=name, value=value)
+
+    def counters(self) -> dict[Counter, int]:
+        """All counters."""
+        kept = dict(self._all("counter_all"))
+        return {counter: kept.get(counter.value, 0) for counter in Counter}
+
+    def messages_waiting(self) -> dict[Channel, int]:
+        """Messages that are formed and not acknowledged, by channel."""
+        return {Channel(name): count for name, count, _, _ in self._all("record_counts")}
+
+    def oldest_waiting(self) -> datetime | None:
+        """When the oldest thing that waits was accepted."""
+        times = [oldest_us for _, _, _, oldest_us in self._all("record_counts")]
+        reading = self._one("reading_oldest")
+        if reading is not None:
+            times.append(reading[0])
+        return from_microseconds(min(times)) if times else None
+
+    def dead_letters(self) -> list[Row]:
+        """Subject, channel, reason, time (µs) and body of what was rejected."""
+        return self._all("dead_letter_all")
+
+    def used_bytes(self) -> int:
+        """What the rows take on disk; free pages are not counted, since they are used again."""
+        pages, free, size = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    # --- statements ---------------------------------------------------------------------------------------------
+
+    def _series_number(self, device: str, point: str) -> int:
+        number = self._series.get((device, point))
+        if number is None:
+            number = self._connection.execute(QUERIES["series_add"], {"device": device, "point": point}).lastrowid
+            assert number is not None  # noqa: S101 (an INSERT of one row has one)
+            self._series[device, point] = number
+            self._names[number] = (device, point)
+        return number
+
+    def _add_record(
+        self,
+        channel: Channel,
+        lane: Lane,
+        body: bytes,
+        *,
+        now: datetime,
+        id_at: datetime | None = None,
+        replayed: bool = False,
+        readings: int = 0,
+    ) -> UUID:
+        message_id = uuid7(to_microseconds(id_at or now) // 1000)
+        self._do(
+            "record_add",
+            message_id=message_id.bytes,
+            channel=channel.value,
+            lane=lane.value,
+            accepted_at_us=to_microseconds(now),
+            replayed=int(replayed),
+            readings=readings,
+            body=body,
+        )
+        return message_id
+
+    def _bury(self, subject: str, channel: str, reason: str, body: bytes, *, now: datetime) -> None:
+        self._do(
+            "dead_letter_add", subject=subject, channel=channel, reason=reason, at_us=to_microseconds(now), body=body
+        )
+        self._do("dead_letter_trim", keep=DEAD_LETTERS)
+
+    def _count(self, counter: Counter, value: int) -> None:
+        if value:
+            self._do("counter_add", name=counter.value, value=value)
+
+    def _do(self, query: str, **values: object) -> int:
+        return self._connection.execute(QUERIES[query], values).rowcount
+
+    def _one(self, query: str, **values: object) -> tuple | None:  # type: ignore[type-arg]
+        return self._connection.execute(QUERIES[query], values).fetchone()  # type: ignore[no-any-return]
+
+    def _all(self, query: str, **values: object) -> list[tuple]:  # type: ignore[type-arg]
+        return self._connection.execute(QUERIES[query], values).fetchall()
