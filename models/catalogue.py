@@ -1,0 +1,289 @@
+"""The catalogue: from the name of a model or a clip to a verified file. `python -m models.catalogue list|fetch|verify`.
+
+Places in order: the cache (`$GRIDWARD_CACHE`, else `~/.cache/gridward`), `$GRIDWARD_MIRROR` (a folder or an address),
+`../shared/assets` beside the repository, the public address of the manifest. Whatever a place offers is taken only when
+size and SHA-256 are those of the manifest.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from models.manifest import (
+    Artifact,
+    FileMissing,
+    FileWrong,
+    Footage,
+    Manifest,
+    ManifestWrong,
+    ModelProblem,
+    read_footage,
+    read_manifest,
+)
+
+_HERE = Path(__file__).resolve().parent
+_SHARED = _HERE.parent.parent / "shared" / "assets"
+_CHUNK_BYTES = 1 << 18
+_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_TOTAL_TIMEOUT_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model and the path of its verified weights."""
+
+    manifest: Manifest
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """One place and the file or address that it would have."""
+
+    place: str
+    file: Path | None = None
+    address: str | None = None
+
+
+class _Refused(Exception):
+    """A place does not have the file, or another one; `wrong` when it is another one."""
+
+    def __init__(self, reason: str, *, wrong: bool = False) -> None:
+        super().__init__(reason)
+        self.wrong = wrong
+
+
+@cache
+def models() -> Mapping[str, Manifest]:
+    """All models by id. Raises ManifestWrong."""
+    return {file.stem: read_manifest(file) for file in sorted((_HERE / "manifests").glob("*.yaml"))}
+
+
+@cache
+def footage() -> Mapping[str, Footage]:
+    """All clips by name. Raises ManifestWrong."""
+    return {file.stem: read_footage(file) for file in sorted((_HERE / "footage").glob("*.yaml"))}
+
+
+def resolve(model_id: str) -> ResolvedModel:
+    """The verified weights of a model, fetched where needed. Raises ModelProblem."""
+    manifest = models().get(model_id)
+    if manifest is None:
+        raise ManifestWrong(f"there is no model {model_id!r}; known: {', '.join(models())}")
+    return ResolvedModel(manifest, obtain(manifest))
+
+
+def clip(name: str) -> Path:
+    """A verified clip, fetched where needed. Raises ModelProblem."""
+    found = footage().get(name)
+    if found is None:
+        raise ManifestWrong(f"there is no clip {name!r}; known: {', '.join(footage())}")
+    return obtain(found)
+
+
+def cache_directory() -> Path:
+    """Where fetched files are kept."""
+    configured = os.environ.get("GRIDWARD_CACHE")
+    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "gridward"
+
+
+def cached_path(artifact: Artifact) -> Path:
+    """The artifact's place in the cache, named by its content."""
+    return cache_directory() / artifact.sha256[:16] / Path(artifact.mirror).name
+
+
+def obtain(artifact: Artifact) -> Path:
+    """The path of the verified file. Raises FileMissing, FileWrong."""
+    cached = cached_path(artifact)
+    tried: list[str] = []
+    wrong = False
+    for offer in _offers(artifact, cached):
+        try:
+            return _take(artifact, offer, cached)
+        except _Refused as refusal:
+            tried.append(f"{offer.place}: {refusal}")
+            wrong = wrong or refusal.wrong
+    raise (FileWrong if wrong else FileMissing)(
+        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Tried: {'; '.join(tried)}. "
+        f"Way out: run `python -m models.catalogue fetch {artifact.id}` where there is a network, or set GRIDWARD_MIRROR "
+        f"to a folder or an address that has {artifact.mirror}"
+    )
+
+
+def _offers(artifact: Artifact, cached: Path) -> Iterator[_Offer]:
+    yield _Offer(f"cache {cached.parent.parent}", file=cached)
+    mirror = os.environ.get("GRIDWARD_MIRROR", "").strip()
+    if urlsplit(mirror).scheme in {"http", "https"}:
+        yield _Offer("GRIDWARD_MIRROR", address=f"{mirror.rstrip('/')}/{quote(artifact.mirror)}")
+    elif mirror:
+        yield _Offer(f"GRIDWARD_MIRROR {mirror}", file=Path(mirror).expanduser() / artifact.mirror)
+    yield _Offer(str(_SHARED), file=_SHARED / artifact.mirror)
+    yield _Offer("the public address", address=artifact.source.address)
+
+
+def _take(artifact: Artifact, offer: _Offer, cached: Path) -> Path:
+    """Verify what a place offers, and keep it in the cache. Raises _Refused."""
+    try:
+        if offer.file is None:
+            return _store(artifact, cached, _stream(str(offer.address)))
+        if offer.file == cached:
+            return _verified(artifact, cached)
+        with offer.file.open("rb") as file:
+            return _store(artifact, cached, iter(lambda: file.read(_CHUNK_BYTES), b""))
+    except FileNotFoundError:
+        raise _Refused("not there") from None
+    except _CacheClosed as error:
+        if offer.file is None:
+            raise _Refused(f"the cache can't be written ({error}); set GRIDWARD_CACHE to a folder that can") from error
+        return _verified(artifact, offer.file)
+    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _Refused(_short(error)) from error
+
+
+class _CacheClosed(Exception):
+    """The cache can't be written."""
+
+
+def _verified(artifact: Artifact, file: Path) -> Path:
+    with file.open("rb") as opened:
+        _check(artifact, iter(lambda: opened.read(_CHUNK_BYTES), b""), None)
+    return file
+
+
+def _store(artifact: Artifact, cached: Path, chunks: Iterator[bytes]) -> Path:
+    """Write to the cache while verifying; the file appears there whole or not at all."""
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=cached.parent, prefix=".part-")
+    except OSError as error:
+        raise _CacheClosed(_short(error)) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _check(artifact, chunks, file)
+        Path(name).chmod(0o644)
+        Path(name).replace(cached)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return cached
+
+
+def _check(artifact: Artifact, chunks: Iterator[bytes], copy: IO[bytes] | None) -> None:
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > artifact.bytes:
+            break
+        digest.update(chunk)
+        if copy is not None:
+            copy.write(chunk)
+    if size != artifact.bytes:
+        more = "more than " if size > artifact.bytes else ""
+        raise _Refused(f"has {more}{min(size, artifact.bytes)} bytes instead of {artifact.bytes}", wrong=True)
+    if digest.hexdigest() != artifact.sha256:
+        raise _Refused(f"another file (SHA-256 {digest.hexdigest()[:12]}…)", wrong=True)
+
+
+def _stream(address: str) -> Iterator[bytes]:
+    until = time.monotonic() + _TOTAL_TIMEOUT_S
+    with httpx.stream("GET", address, timeout=_TIMEOUT, follow_redirects=True) as response:
+        if response.status_code != httpx.codes.OK:
+            raise _Refused(f"answers {response.status_code}")
+        for chunk in response.iter_bytes(_CHUNK_BYTES):
+            if time.monotonic() > until:
+                raise _Refused(f"took longer than {_TOTAL_TIMEOUT_S:.0f} s")
+            yield chunk
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    return (str(error) or type(error).__name__)[:160]
+
+
+def _entries(names: list[str]) -> list[Artifact]:
+    known: dict[str, Artifact] = {**models(), **footage()}
+    if unknown := [name for name in names if name not in known]:
+        raise ManifestWrong(f"not in the catalogue: {', '.join(unknown)}; known: {', '.join(known)}")
+    return [known[name] for name in names] if names else list(known.values())
+
+
+def _describe(artifact: Artifact) -> dict[str, object]:
+    described = asdict(artifact) if isinstance(artifact, Footage) else _describe_model(artifact)
+    return {
+        "kind": "clip" if isinstance(artifact, Footage) else "model",
+        "cached": cached_path(artifact).exists(),
+        **described,
+    }
+
+
+def _describe_model(artifact: Artifact) -> dict[str, object]:
+    names = artifact.__dataclass_fields__
+    plain = {name: getattr(artifact, name) for name in names if name not in {"source", "input", "figures"}}
+    if isinstance(artifact, Manifest):
+        plain |= {"input": asdict(artifact.input), "figures": dict(artifact.figures)}
+    return {**plain, "source": asdict(artifact.source)}
+
+
+def _act(action: str, artifact: Artifact) -> dict[str, object]:
+    if action == "list":
+        return _describe(artifact)
+    try:
+        path = obtain(artifact) if action == "fetch" else _verify(artifact)
+    except ModelProblem as problem:
+        return {"id": artifact.id, "ok": False, "problem": str(problem)}
+    return {"id": artifact.id, "ok": True, "path": str(path)}
+
+
+def _verify(artifact: Artifact) -> Path:
+    cached = cached_path(artifact)
+    try:
+        return _verified(artifact, cached)
+    except FileNotFoundError:
+        raise FileMissing(
+            f"{artifact.id} is not in the cache; `python -m models.catalogue fetch {artifact.id}`"
+        ) from None
+    except (OSError, _Refused) as error:
+        raise FileWrong(f"{artifact.id}: {cached}: {error}; remove the file and fetch it again") from error
+
+
+def _line(result: dict[str, object]) -> str:
+    if "ok" in result:
+        return f"{result['id']}: {result['path'] if result['ok'] else result['problem']}"
+    return f"{result['kind']:5} {result['id']:30} {result['bytes']:>9} bytes  {result['licence']}" + (
+        "  (cached)" if result["cached"] else ""
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; 0 when all went well."""
+    parser = argparse.ArgumentParser(prog="python -m models.catalogue", description="Weights and footage, verified.")
+    parser.add_argument("action", choices=("list", "fetch", "verify"))
+    parser.add_argument("names", nargs="*", help="ids of models and names of clips; all when none is given")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    try:
+        results = [_act(options.action, artifact) for artifact in _entries(options.names)]
+    except ModelProblem as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    text = json.dumps(results, indent=2) if options.json else "\n".join(_line(result) for result in results)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(text + "\n")
+    return 0 if all(result.get("ok", True) for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
