@@ -1,0 +1,186 @@
+"""One thing followed over time: where it was, where it will be, whether it counts yet, and when it is given up."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from math import exp
+from typing import Final
+
+from edge.contract.incident import TrackPoint
+from edge.contract.telemetry import to_microseconds
+from edge.flow import Box, Track
+from edge.geometry import clamped_box
+
+MOST_PATH_POINTS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """Scores and times of a tracker. Sides, margins and speeds are shares of the picture or of the box.
+
+    sure: score from which a detection counts by itself. confirm_hits, confirm_s: sure detections, and the time from the first
+    to the last of them, that make a track count. still_confirm_s: that time where nothing moves (a poster, a seated
+    person). backdate_s: how much earlier than its first sure detection a track may begin. fade_s: how long unsure
+    detections alone, with nothing moving, carry a track. patience_s, leaving_s, tentative_s: how long a track is waited for
+    that was lost in the middle of the picture, on its way out, or before it counted. blind_s: the longest time without any
+    look after which something is still taken for the same.
+    """
+
+    sure: float = 0.5
+    least_fit: float = 0.1
+    least_side: float = 0.004
+    moving_share: float = 0.02
+    confirm_hits: int = 2
+    confirm_s: float = 0.15
+    still_confirm_s: float = 2.0
+    backdate_s: float = 1.0
+    fade_s: float = 5.0
+    patience_s: float = 3.0
+    leaving_s: float = 0.8
+    tentative_s: float = 0.7
+    blind_s: float = 10.0
+    horizon_s: float = 0.5
+    speed_memory_s: float = 0.4
+    edge_margin: float = 0.015
+    leaving_speed: float = 0.25
+    growing_s: float = 2.0
+    most_tracks: int = 100
+
+
+class Lineage:
+    """The life of one track."""
+
+    def __init__(self, track_id: int, kind: str, settings: TrackerSettings) -> None:
+        self.track_id = track_id
+        self.kind = kind
+        self.confirmed = False
+        self.box: Box = (0.0, 0.0, 0.0, 0.0)
+        self._settings = settings
+        self._speed = (0.0, 0.0, 0.0, 0.0)
+        self._score = self._peak_score = 0.0
+        self._sure_hits = 0
+        self._first_sure_at: datetime | None = None
+        self._moved = False
+        self._votes: defaultdict[str, float] = defaultdict(float)
+        self._times: list[datetime] = []
+        self._path: list[TrackPoint] = []
+        self._solid: tuple[datetime, Box] | None = None
+
+    @property
+    def last_seen_at(self) -> datetime:
+        """The last sight of any kind."""
+        return self._times[-1]
+
+    def see(self, at: datetime, box: Box, score: float, label: str, *, moving: bool) -> None:
+        """Take the sight of one moment."""
+        self._follow(at, box)
+        self.box, self._score = box, score
+        self._peak_score = max(self._peak_score, score)
+        self._votes[label] += score
+        self._moved = self._moved or moving
+        self._times.append(at)
+        self._path.append(_point(at, box))
+        if score >= self._settings.sure:
+            self._sure_hits += 1
+            self._first_sure_at = self._first_sure_at or at
+            self._confirm(at)
+        if score >= self._settings.sure or moving:
+            self._solid = (at, box)
+        self._thin(at)
+
+    def predicted(self, at: datetime) -> Box:
+        """Where it should be, going on as it went; not farther than `horizon_s`."""
+        ahead_s = min((at - self.last_seen_at).total_seconds(), self._settings.horizon_s)
+        left, top, right, bottom = (edge + speed * ahead_s for edge, speed in zip(self.box, self._speed, strict=True))
+        return clamped_box((min(left, right), min(top, bottom), max(left, right), max(top, bottom)))
+
+    def growing(self, at: datetime) -> bool:
+        """Whether it may still be coming into the picture: young, and cut off by the picture's edge."""
+        young = (at - self._times[0]).total_seconds() <= self._settings.growing_s
+        return young and any(self._touched())
+
+    def gone(self, at: datetime) -> bool:
+        """Whether it is no longer waited for."""
+        unseen_s = (at - self.last_seen_at).total_seconds()
+        if not self.confirmed:
+            return unseen_s > self._settings.tentative_s
+        if self._faded:
+            return True
+        return unseen_s > (self._settings.leaving_s if self._leaving() else self._settings.patience_s)
+
+    def track(self) -> Track:
+        """What the rest of the node sees of it. A track that fades is last seen at its last solid sight."""
+        last_at, box, path = self.last_seen_at, self.box, tuple(self._path)
+        if self._faded and self._solid is not None:
+            last_at, box = self._solid
+            path = tuple(point for point in path if point.at_us <= to_microseconds(last_at))
+        return Track(
+            track_id=self.track_id,
+            label=max(self._votes, key=lambda label: self._votes[label]),
+            box=box,
+            confidence=round(self._score, 4),
+            first_seen_at=self._times[0],
+            last_seen_at=last_at,
+            peak_confidence=round(self._peak_score, 4),
+            path=path,
+        )
+
+    @property
+    def _faded(self) -> bool:
+        if self._solid is None:
+            return False
+        return (self.last_seen_at - self._solid[0]).total_seconds() > self._settings.fade_s
+
+    def _follow(self, at: datetime, box: Box) -> None:
+        if not self._times:
+            return
+        elapsed_s = (at - self.last_seen_at).total_seconds()
+        trust = 1.0 - exp(-elapsed_s / self._settings.speed_memory_s)
+        left, top, right, bottom = (
+            speed + trust * ((now - before) / elapsed_s - speed)
+            for speed, now, before in zip(self._speed, box, self.box, strict=True)
+        )
+        self._speed = (left, top, right, bottom)
+
+    def _confirm(self, at: datetime) -> None:
+        if self.confirmed or self._first_sure_at is None:
+            return
+        span_s = (at - self._first_sure_at).total_seconds()
+        needed_s = self._settings.confirm_s if self._moved else self._settings.still_confirm_s
+        if self._sure_hits >= self._settings.confirm_hits and span_s >= needed_s:
+            self.confirmed = True
+
+    def _thin(self, at: datetime) -> None:
+        """Bound the memory: before it counts a track keeps `backdate_s`, afterwards every second older point goes."""
+        if not self.confirmed:
+            anchor = self._first_sure_at or at
+            while (anchor - self._times[0]).total_seconds() > self._settings.backdate_s:
+                del self._times[0], self._path[0]
+        if len(self._times) > MOST_PATH_POINTS:
+            half = len(self._times) // 2
+            self._times = self._times[:half:2] + self._times[half:]
+            self._path = self._path[:half:2] + self._path[half:]
+
+    def _touched(self) -> tuple[bool, bool, bool, bool]:
+        left, top, right, bottom = self.box
+        margin = self._settings.edge_margin
+        return left <= margin, top <= margin, right >= 1 - margin, bottom >= 1 - margin
+
+    def _leaving(self) -> bool:
+        """Whether it was going out of the picture, in widths or heights of itself per second, when it was last seen."""
+        left, top, right, bottom = self._speed
+        across = (left + right) / 2 / max(self.box[2] - self.box[0], 1e-6)
+        down = (top + bottom) / 2 / max(self.box[3] - self.box[1], 1e-6)
+        at_left, at_top, at_right, at_bottom = self._touched()
+        speed = self._settings.leaving_speed
+        return (
+            (at_left and across < -speed)
+            or (at_right and across > speed)
+            or (at_top and down < -speed)
+            or (at_bottom and down > speed)
+        )
+
+
+def _point(at: datetime, box: Box) -> TrackPoint:
+    left, top, right, bottom = (round(edge, 4) for edge in box)
+    return TrackPoint(at_us=to_microseconds(at), left=left, top=top, right=right, bottom=bottom)

@@ -1,0 +1,88 @@
+"""Motion: which cells of a small grey picture differ from what was there a moment ago.
+
+It decides when the detector has to look, so it is made cheap and forgetful: the background follows within seconds. Someone
+who stands still is the tracker's to keep, and the place that a visitor left is quiet again soon after, where a slow
+background would see his ghost for as long as he stayed.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.flow import Box
+
+Cells = NDArray[np.bool_]
+
+_WIDTH: Final = 160
+_NEVER: Final = -np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class MotionSettings:
+    """`memory_s`: time in which the background follows; `step`: least difference in grey levels; `share`: least moving
+    part of the picture; `noise_factor`: how far above the picture's own noise a difference must lie.
+    """
+
+    memory_s: float = 1.5
+    step: float = 8.0
+    share: float = 0.0015
+    noise_factor: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """What moved in one picture: `cells` (height, width) of the small picture, and whether that is more than a flicker."""
+
+    cells: Cells
+    moving: bool
+
+    def share_in(self, box: Box) -> float:
+        """The moving share of the cells that a box touches, 0–1."""
+        height, width = self.cells.shape
+        left, top, right, bottom = box
+        first, last = int(max(left, 0) * width), int(np.ceil(min(right, 1) * width))
+        upper, lower = int(max(top, 0) * height), int(np.ceil(min(bottom, 1) * height))
+        region = self.cells[upper:lower, first:last]
+        return float(region.mean()) if region.size else 0.0
+
+
+class MotionDetector:
+    """Compares each picture with a running average of those before it."""
+
+    def __init__(self, settings: MotionSettings | None = None) -> None:
+        self._settings = settings or MotionSettings()
+        self._background: NDArray[np.float32] | None = None
+        self._moved_s: NDArray[np.float64] | None = None
+        self._last_s = 0.0
+
+    def observe(self, luma: NDArray[np.uint8], at_s: float) -> Motion:
+        """Take one picture (height, width). The first one, and the first of another shape, moves nowhere."""
+        height, width = luma.shape
+        size = (_WIDTH, max(round(_WIDTH * height / width), 1))
+        small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        if self._background is None or self._moved_s is None or self._background.shape != small.shape:
+            self._background, self._last_s = small, at_s
+            self._moved_s = np.full(small.shape, _NEVER)
+            return Motion(np.zeros(small.shape, dtype=np.bool_), moving=False)
+        difference = small - self._background
+        difference -= np.median(difference)  # the whole picture became lighter or darker: a cloud, the camera's gain
+        np.abs(difference, out=difference)
+        noise = float(np.median(difference)) * 1.4826
+        limit = max(self._settings.step, self._settings.noise_factor * noise)
+        cells = difference > limit
+        moving = int(cells.sum()) >= max(self._settings.share * cells.size, 4)
+        elapsed_s = max(at_s - self._last_s, 0.0)
+        cv2.accumulateWeighted(small, self._background, 1.0 - np.exp(-elapsed_s / self._settings.memory_s))
+        self._last_s = at_s
+        if moving:
+            self._moved_s[cells] = at_s
+        return Motion(cells, moving)
+
+    def moved_since(self, since_s: float) -> Cells:
+        """The cells that moved at or after a time: what has to be masked where no detector says what it was."""
+        if self._moved_s is None:
+            return np.zeros((1, 1), dtype=np.bool_)
+        return np.asarray(self._moved_s >= since_s, dtype=np.bool_)

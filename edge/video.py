@@ -1,0 +1,222 @@
+"""The one door to av: open a file or a camera, decode it, and encode a copy of pictures.
+
+A container belongs to one thread: open it, read it and close it there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from edge.errors import MediaUnusable, SourceLost
+from edge.flow import Image
+
+_PLANAR_GREY: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"})
+_RTSP_OPTIONS: Final = {
+    "rtsp_transport": "tcp",
+    "analyzeduration": "500000",
+    "probesize": "500000",
+}
+_OPEN_TIMEOUT_S: Final = 3.0
+_READ_TIMEOUT_S: Final = 2.0
+_TOLERATED_DAMAGE: Final = 50
+_MAXIMUM_SIDE: Final = 8192
+
+
+@dataclass(slots=True)
+class ArrayPicture:
+    """A picture that is already an array of colours (height, width, 3)."""
+
+    image: Image
+    _luma: NDArray[np.uint8] | None = None
+
+    @property
+    def luma(self) -> NDArray[np.uint8]:
+        """Brightness by the weights of BT.601, shape (height, width)."""
+        if self._luma is None:
+            weights = np.array([29, 150, 77], dtype=np.uint16)
+            self._luma = ((self.image.astype(np.uint16) @ weights) >> 8).astype(np.uint8)
+        return self._luma
+
+
+class DecodedPicture:
+    """A picture of a decoder: brightness is read in place, colours are made on demand."""
+
+    __slots__ = ("_frame", "_image", "_luma")
+
+    def __init__(self, frame: VideoFrame) -> None:
+        self._frame = frame
+        self._image: Image | None = None
+        self._luma: NDArray[np.uint8] | None = None
+
+    @property
+    def luma(self) -> NDArray[np.uint8]:
+        """Brightness, shape (height, width); a view into the decoder's memory where its format is planar."""
+        if self._luma is None:
+            frame = self._frame
+            if frame.format.name in _PLANAR_GREY:
+                plane = frame.planes[0]
+                rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
+                self._luma = rows[: frame.height, : frame.width]
+            else:
+                self._luma = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+        return self._luma
+
+    @property
+    def image(self) -> Image:
+        """Colours, shape (height, width, 3), BGR."""
+        if self._image is None:
+            self._image = self._frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+            self._image.setflags(write=False)
+        return self._image
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture and its time on the stream's own clock, seconds (None where the stream gives none)."""
+
+    pts_s: float | None
+    picture: DecodedPicture = field(repr=False)
+
+
+class Video:
+    """An opened file or camera, decoded in one thread; a context manager."""
+
+    def __init__(self, address: str | Path) -> None:
+        """Open and find the video stream.
+
+        `address` is a path, a `file:` address or an RTSP address. Raises SourceLost when a camera can't be reached (it
+        may come back) and MediaUnusable when a file is missing, is not a video or has no frames that can be decoded.
+        """
+        self._live = is_live(str(address))
+        self._container = _open(str(address), live=self._live)
+        try:
+            self._stream = _video_stream(self._container)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection or file."""
+        self._container.close()
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the file says it is; None for a camera."""
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        return None if self._container.duration is None else self._container.duration / av.time_base
+
+    @property
+    def frame_period_s(self) -> float:
+        """The time between two frames by the stream's declared rate; 1/25 s where it declares none."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return float(1 / rate) if rate else 1 / 25
+
+    def frames(self) -> Iterator[Decoded]:
+        """Decode to the end. Damaged packets are left out; a stream that holds nothing else is given up.
+
+        Raises SourceLost when a camera falls silent, and MediaUnusable when a file can't be decoded.
+        """
+        damaged = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    decoded = packet.decode()
+                except av.error.InvalidDataError as error:
+                    damaged += 1
+                    if damaged > _TOLERATED_DAMAGE:
+                        raise MediaUnusable(
+                            f"more than {_TOLERATED_DAMAGE} damaged packets in a row: {error}"
+                        ) from error
+                    continue
+                for frame in decoded:
+                    damaged = 0
+                    yield Decoded(None if frame.time is None else float(frame.time), DecodedPicture(frame))
+        except (av.error.FFmpegError, OSError) as error:
+            kind = SourceLost if self._live else MediaUnusable
+            raise kind(f"reading stopped: {_reason(error)}") from error
+
+
+class VideoWriter:
+    """Encodes pictures of one size as H.264 in MP4; a context manager."""
+
+    def __init__(self, path: Path, *, rate: Fraction, width: int, height: int, crf: int = 23) -> None:
+        """Start a file. `width` and `height` must be even; `crf` is x264's quality, 0 (best) to 51."""
+        self._container = av.open(str(path), mode="w", format="mp4")
+        self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"})
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+
+    def write(self, image: Image) -> None:
+        """Append one picture (height, width, 3)."""
+        self._container.mux(self._stream.encode(VideoFrame.from_ndarray(image, format="bgr24")))
+
+
+def is_live(address: str) -> bool:
+    """Whether the address is a camera rather than a file."""
+    return urlsplit(address).scheme in {"rtsp", "rtsps"}
+
+
+def with_credentials(address: str, user: str | None, password: str | None) -> str:
+    """The camera's address with user and password in it, as the RTSP client wants them. Never log the result."""
+    if user is None:
+        return address
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    secret = "" if password is None else ":" + quote(password, safe="")
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}{secret}@{host}"))
+
+
+def _open(address: str, *, live: bool) -> InputContainer:
+    try:
+        if live:
+            return av.open(address, options=dict(_RTSP_OPTIONS), timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
+        return av.open(address)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        if live:
+            raise SourceLost(f"the camera does not answer: {_reason(error)}") from error
+        raise MediaUnusable(f"not a video that can be opened: {_reason(error)}") from error
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    if not container.streams.video:
+        raise MediaUnusable("there is no video stream in it")
+    stream = container.streams.video[0]
+    if max(stream.width or 0, stream.height or 0) > _MAXIMUM_SIDE:
+        raise MediaUnusable(f"a picture of {stream.width}×{stream.height} is larger than {_MAXIMUM_SIDE} on a side")
+    stream.thread_type = "NONE"
+    return stream
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong without the address, which may hold a password."""
+    return getattr(error, "strerror", None) or type(error).__name__
