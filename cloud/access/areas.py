@@ -104,7 +104,17 @@ def take_in(conn: Connection[Any], document: object, *, scheme: str = "cn15", no
     for feature in features:
         parent = parents[feature.code]
         paths[feature.code] = f"{_path_of(conn, parent, paths)}{feature.code}/"
-        _take_in_one(conn, feature, parent, paths[feature.code], scheme, now, report)
+        row = {
+            "code": feature.code,
+            "scheme": scheme,
+            "level": feature.level,
+            "parent_code": parent,
+            "name": feature.name,
+            "kind": feature.kind,
+            "path": paths[feature.code],
+            "boundary": feature.geometry,
+        }
+        _take_in_one(conn, row, now, report)
     astray = [row.code for row in _queries.areas_astray(conn)]
     if astray:
         raise Invalid(
@@ -174,37 +184,17 @@ def _path_of(conn: Connection[Any], parent: str | None, paths: dict[str, str]) -
     return paths[parent]
 
 
-def _take_in_one(
-    conn: Connection[Any],
-    feature: Feature,
-    parent: str | None,
-    path: str,
-    scheme: str,
-    now: datetime,
-    report: ImportReport,
-) -> None:
-    fresh = (scheme, feature.level, parent, feature.name, feature.kind, path, feature.geometry)
-    row = _queries.area_full(conn, code=feature.code)
-    if row is not None:
-        if (row.scheme, row.level, row.parent_code, row.name, row.kind, row.path, row.boundary) == fresh:
-            report.unchanged.append(feature.code)
+def _take_in_one(conn: Connection[Any], row: dict[str, Any], now: datetime, report: ImportReport) -> None:
+    code = row["code"]
+    present = _queries.area_full(conn, code=code)
+    if present is not None:
+        if {name: value for name, value in present._asdict().items() if name != "id"} == row:
+            report.unchanged.append(code)
             return
-        _queries.end_area(conn, code=feature.code, valid_to=now)
-        report.redrawn.append(feature.code)
-    else:
-        report.added.append(feature.code)
-    _queries.insert_area(
-        conn,
-        code=feature.code,
-        scheme=scheme,
-        level=feature.level,
-        parent_code=parent,
-        name=feature.name,
-        kind=feature.kind,
-        path=path,
-        boundary=Jsonb(feature.geometry) if feature.geometry is not None else None,
-        valid_from=now,
-    )
+        _queries.end_area(conn, code=code, valid_to=now)
+    (report.added if present is None else report.redrawn).append(code)
+    boundary = Jsonb(row["boundary"]) if row["boundary"] is not None else None
+    _queries.insert_area(conn, **(row | {"boundary": boundary, "valid_from": now}))
 
 
 def _area(row: Any) -> Area:

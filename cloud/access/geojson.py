@@ -3,7 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+from cloud.errors import Invalid
 
 MAXIMUM_VERTICES = 20_000
 
@@ -42,7 +45,7 @@ def read(document: object) -> tuple[list[Feature], list[Problem]]:
         code = _code(row)
         try:
             features.append(_feature(number, row))
-        except ValueError as error:
+        except Invalid as error:
             problems.append(Problem(number, code, str(error)))
     return features, problems
 
@@ -55,10 +58,10 @@ def _code(row: object) -> str | None:
 
 def _feature(number: int, row: object) -> Feature:
     if not isinstance(row, dict) or row.get("type") != "Feature":
-        raise ValueError("it is no Feature")
+        raise Invalid("it is no Feature")
     properties = row.get("properties")
     if not isinstance(properties, dict):
-        raise ValueError("it has no properties")
+        raise Invalid("it has no properties")
     parent = properties.get("parent")
     return Feature(
         row=number,
@@ -74,7 +77,7 @@ def _feature(number: int, row: object) -> Feature:
 def _text(properties: dict[str, Any], name: str, longest: int) -> str:
     value = properties.get(name)
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > longest:
-        raise ValueError(f"{name} must be a text of 1 to {longest} printable characters")
+        raise Invalid(f"{name} must be a text of 1 to {longest} printable characters")
     return value.strip()
 
 
@@ -82,46 +85,46 @@ def _geometry(geometry: object) -> dict[str, Any] | None:
     if geometry is None:
         return None
     if not isinstance(geometry, dict):
-        raise ValueError("its geometry is no object")  # noqa: TRY004 - the file's mistake, not a programmer's
+        raise Invalid("its geometry is no object")
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     if kind == "Polygon":
         _check_polygon(coordinates)
     elif kind == "MultiPolygon":
         if not isinstance(coordinates, list) or not coordinates:
-            raise ValueError("its MultiPolygon is empty")
+            raise Invalid("its MultiPolygon is empty")
         for polygon in coordinates:
             _check_polygon(polygon)
     else:
-        raise ValueError("its geometry is neither Polygon nor MultiPolygon")
+        raise Invalid("its geometry is neither Polygon nor MultiPolygon")
     return {"type": kind, "coordinates": coordinates}
 
 
 def _check_polygon(rings: object) -> None:
     if not isinstance(rings, list) or not rings:
-        raise ValueError("a polygon has at least one ring")
+        raise Invalid("a polygon has at least one ring")
     for ring in rings:
         if not isinstance(ring, list) or len(ring) < 4:
-            raise ValueError("a ring has at least four positions")
+            raise Invalid("a ring has at least four positions")
         if len(ring) > MAXIMUM_VERTICES:
-            raise ValueError(f"a ring has at most {MAXIMUM_VERTICES} positions")
+            raise Invalid(f"a ring has at most {MAXIMUM_VERTICES} positions")
         for position in ring:
             _check_position(position)
         if ring[0] != ring[-1]:
-            raise ValueError("a ring ends where it began")
+            raise Invalid("a ring ends where it began")
         if doubled_area(ring) == 0:
-            raise ValueError("a ring encloses no area")
+            raise Invalid("a ring encloses no area")
 
 
 def _check_position(position: object) -> None:
     if not isinstance(position, list) or len(position) < 2:
-        raise ValueError("a position is a list of longitude and latitude")
+        raise Invalid("a position is a list of longitude and latitude")
     for value, limit in zip(position[:2], (180, 90), strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("a position is made of numbers")
+            raise Invalid("a position is made of numbers")
         if not math.isfinite(value) or abs(value) > limit:
-            raise ValueError("a position is longitude, latitude in degrees")
+            raise Invalid("a position is longitude, latitude in degrees")
 
 
 def doubled_area(ring: Sequence[Sequence[float]]) -> float:
     """Twice the signed area of a closed ring in square degrees, positive when it runs against the clock."""
-    return math.fsum(x1 * y2 - x2 * y1 for (x1, y1, *_), (x2, y2, *_) in zip(ring, ring[1:], strict=False))
+    return math.fsum(x1 * y2 - x2 * y1 for (x1, y1, *_), (x2, y2, *_) in pairwise(ring))

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from cloud.errors import Invalid
 from edge.contract.incident import Incident
+
+_LARGEST_REVISION = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,11 @@ class IncidentReport:
     historical: bool
     received_at: datetime
     district: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse, with Invalid, a revision that no table holds."""
+        if self.incident.revision > _LARGEST_REVISION:
+            raise Invalid("the revision is too large")
 
     @property
     def key(self) -> str:

@@ -1,3 +1,4 @@
+drop view case_summary;
 drop table incident_evidence;
 drop table evidence;
 drop table case_event;

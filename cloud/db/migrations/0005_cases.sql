@@ -1,5 +1,5 @@
 -- Incidents in revisions, the cases that they belong to, the evidence that they name.
--- depends: 0001_access
+-- depends: 0001_access 0002_fleet
 
 create type severity as enum ('low', 'medium', 'high', 'critical');
 
@@ -44,7 +44,7 @@ create table incident (
     node text not null,
     incident_id uuid not null,
     case_id bigint not null references grid_case,
-    revision integer not null,
+    revision bigint not null,
     state text not null check (state in ('open', 'update', 'ended')),
     kind text not null,
     category text not null,
@@ -86,7 +86,7 @@ create index case_incident_incident on case_incident (incident_id);
 
 create table incident_revision (
     incident_id bigint not null references incident,
-    revision integer not null,
+    revision bigint not null,
     raw bytea not null,
     sha256 bytea not null generated always as (sha256(raw)) stored,
     historical boolean not null,
@@ -131,3 +131,27 @@ create table incident_evidence (
     foreign key (node, sha256) references evidence
 );
 create index incident_evidence_file on incident_evidence (node, sha256);
+
+-- A case as lists, details and the live stream show it.
+create view case_summary as
+select c.*,
+    coalesce(d.title, d.name, c.device) as device_name,
+    (
+        select jsonb_object_agg(a.level, jsonb_build_object('code', a.code, 'name', a.name))
+        from area a
+        where a.code = any(string_to_array(rtrim(c.area_path, '/'), '/'))
+          and a.valid_from <= c.opened_at and (a.valid_to is null or a.valid_to > c.opened_at)
+    ) as areas,
+    (select count(*) from case_incident ci where ci.case_id = c.id) as incident_count,
+    exists (select from incident i where i.case_id = c.id and i.state <> 'ended') as ongoing,
+    (
+        select e.sha256
+        from case_incident ci
+        join incident_evidence ie on ie.incident_id = ci.incident_id
+        join evidence e on e.node = ie.node and e.sha256 = ie.sha256
+        where ci.case_id = c.id and e.kind = 'snapshot' and e.stored_at is not null
+        order by e.captured_at desc, e.sha256
+        limit 1
+    ) as picture
+from grid_case c
+left join device d on d.id = c.device_id;

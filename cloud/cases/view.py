@@ -1,0 +1,250 @@
+"""What is shown of a case: the same shapes in lists, details and the live stream."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from cloud.cases.model import CaseAction, CaseStatus
+from edge.contract.incident import EvidenceKind, IncidentState, Severity
+from edge.contract.telemetry import from_microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedArea:
+    """An area by its code, with the name that it had when the case was opened."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDevice:
+    """The device that a case came from; `id` is None where the registry does not know it."""
+
+    id: int | None
+    node: str
+    device: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSummary:
+    """A case in a list. `picture` is the address of its newest stored snapshot; `late` cases did not ring."""
+
+    id: int
+    number: str
+    kind: str
+    category: str
+    severity: Severity
+    status: CaseStatus
+    grid: NamedArea | None
+    community: NamedArea | None
+    street: NamedArea | None
+    device: CaseDevice
+    spot: str | None
+    opened_at: datetime
+    started_at: datetime
+    last_activity_at: datetime
+    incident_count: int
+    ongoing: bool
+    late: bool
+    simulated: bool
+    picture: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPosition:
+    """Where the thing was at a time, as a box in normalised image coordinates."""
+
+    at: datetime
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The model or rule that decided, by version and hash."""
+
+    id: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceView:
+    """A file that an incident named; `url` answers once it is `stored`."""
+
+    sha256: str
+    kind: EvidenceKind
+    mime: str
+    bytes: int
+    captured_at: datetime
+    stored: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """One incident in its highest revision."""
+
+    incident_id: UUID
+    revision: int
+    state: IncidentState
+    kind: str
+    severity: Severity
+    started_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+    confidence: float | None
+    dwell_s: float | None
+    direction: str | None
+    count: int | None
+    point: str | None
+    value: float | None
+    unit: str | None
+    zone: str | None
+    historical: bool
+    note: str | None
+    track: list[TrackPosition]
+    model: Origin | None
+    rule: Origin | None
+    evidence: list[EvidenceView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did something."""
+
+    name: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One step in the history of a case; without an actor it was the system."""
+
+    at: datetime
+    actor: Actor | None
+    action: str
+    from_status: CaseStatus | None
+    to_status: CaseStatus | None
+    reason: str | None
+    note: str | None
+    severity: Severity | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDetail(CaseSummary):
+    """A case with its incidents (the newest first), its history, and what the reader may do now."""
+
+    incidents: list[IncidentView]
+    history: list[HistoryEntry]
+    actions: list[CaseAction]
+
+
+_SUMMARY = TypeAdapter(CaseSummary)
+
+
+def to_payload(summary: CaseSummary) -> dict[str, Any]:
+    """The summary as JSON values, for the live stream."""
+    payload: dict[str, Any] = _SUMMARY.dump_python(summary, mode="json")
+    return payload
+
+
+def evidence_url(sha256: str) -> str:
+    """Where a file is read."""
+    return f"/api/v1/evidence/{sha256}"
+
+
+def summary_fields(row: Any) -> dict[str, Any]:
+    """A row of `case_summary` as the fields of a `CaseSummary`."""
+    areas = {level: NamedArea(**area) for level, area in (row.areas or {}).items()}
+    return {
+        "id": row.id,
+        "number": row.number,
+        "kind": row.kind,
+        "category": row.category,
+        "severity": Severity(row.severity),
+        "status": CaseStatus(row.status),
+        "grid": areas.get("grid"),
+        "community": areas.get("community"),
+        "street": areas.get("street"),
+        "device": CaseDevice(
+            id=row.device_id, node=row.node, device=row.device, name=row.device_name, kind=row.device_kind
+        ),
+        "spot": row.spot,
+        "opened_at": row.opened_at.astimezone(UTC),
+        "started_at": row.started_at.astimezone(UTC),
+        "last_activity_at": row.last_activity_at.astimezone(UTC),
+        "incident_count": row.incident_count,
+        "ongoing": row.ongoing,
+        "late": row.late,
+        "simulated": row.simulated,
+        "picture": evidence_url(row.picture) if row.picture is not None else None,
+        "version": row.version,
+    }
+
+
+def incident_view(row: Any, evidence: Iterable[Any]) -> IncidentView:
+    """An incident's row and those of its evidence as shown."""
+    return IncidentView(
+        incident_id=row.incident_id,
+        revision=row.revision,
+        state=IncidentState(row.state),
+        kind=row.kind,
+        severity=Severity(row.severity),
+        started_at=row.started_at,
+        updated_at=row.updated_at,
+        ended_at=row.ended_at,
+        confidence=row.confidence,
+        dwell_s=row.dwell_s,
+        direction=row.direction,
+        count=row.count,
+        point=row.point,
+        value=row.value,
+        unit=row.unit,
+        zone=row.zone,
+        historical=row.historical,
+        note=row.note,
+        track=[_position(*point) for point in row.track],
+        model=Origin(**row.model) if row.model is not None else None,
+        rule=Origin(**row.rule) if row.rule is not None else None,
+        evidence=[
+            EvidenceView(
+                sha256=file.sha256,
+                kind=EvidenceKind(file.kind),
+                mime=file.mime,
+                bytes=file.bytes,
+                captured_at=file.captured_at,
+                stored=file.stored,
+                url=evidence_url(file.sha256),
+            )
+            for file in evidence
+        ],
+    )
+
+
+def history_entry(row: Any) -> HistoryEntry:
+    """A row of the history as shown."""
+    return HistoryEntry(
+        at=row.at,
+        actor=Actor(name=row.name, display_name=row.display_name) if row.name is not None else None,
+        action=row.action,
+        from_status=CaseStatus(row.from_status) if row.from_status is not None else None,
+        to_status=CaseStatus(row.to_status) if row.to_status is not None else None,
+        reason=row.reason,
+        note=row.note,
+        severity=Severity(row.severity) if row.severity is not None else None,
+    )
+
+
+def _position(at_us: int, left: float, top: float, right: float, bottom: float) -> TrackPosition:
+    return TrackPosition(at=from_microseconds(at_us), left=left, top=top, right=right, bottom=bottom)
