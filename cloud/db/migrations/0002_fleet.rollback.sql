@@ -1,0 +1,3 @@
+drop table quarantined_node;
+drop table device;
+drop table node;

@@ -1,0 +1,10 @@
+drop table gap;
+drop table state_change;
+drop table touched_hour;
+drop table touched_minute;
+drop table rollup_hour;
+drop table rollup_minute;
+drop table latest;
+drop function open_reading_partition(timestamptz);
+drop table reading;
+drop table series;

@@ -1,0 +1,202 @@
+-- name: add_node(name, district, area_code, mqtt_password_hash, token_hash, created_at)$
+insert into node (name, district, area_code, mqtt_password_hash, token_hash, created_at)
+values (:name, :district, :area_code, :mqtt_password_hash, :token_hash, :created_at)
+on conflict (name) do nothing
+returning id;
+
+-- name: replace_secrets(name, mqtt_password_hash, token_hash)!
+update node set mqtt_password_hash = :mqtt_password_hash, token_hash = :token_hash where name = :name;
+
+-- name: node_of_token(token_hash)^
+select name, token_hash from node where token_hash = :token_hash;
+
+-- name: broker_secrets()
+select name, district, mqtt_password_hash from node where mqtt_password_hash is not null order by name;
+
+-- name: nodes_by_name(names)
+select id, name, district, area_code, registry_version from node where name = any(:names::text[]);
+
+-- name: devices_of_nodes(node_ids)
+select id, node_id, name, kind, grid_code from device where node_id = any(:node_ids::bigint[]);
+
+-- name: lock_node(node_id)^
+select id, name, session, birth_id, birth_seq, presence, presence_since, presence_session, area_code
+from node
+where id = :node_id
+for update;
+
+-- name: apply_birth(node_id, session, birth_id, birth_seq, born_at, title, software, profile, models, degraded)!
+update node
+set session = :session, birth_id = :birth_id, birth_seq = :birth_seq, born_at = :born_at, title = :title,
+    software = :software, profile = :profile, models = :models, degraded = :degraded, registry_version = registry_version + 1
+where id = :node_id;
+
+-- name: declare_devices(node_id, name, kind, title, spot, simulated, created_at)!
+insert into device (node_id, name, kind, title, spot, simulated, created_at)
+select :node_id, declared.*, :created_at
+from unnest(:name::text[], :kind::text[], :title::text[], :spot::text[], :simulated::boolean[]) as declared
+on conflict (node_id, name) do update
+set kind = excluded.kind, title = excluded.title, spot = excluded.spot, simulated = excluded.simulated, declared = true
+where (device.kind, device.title, device.spot, device.simulated, device.declared)
+    is distinct from (excluded.kind, excluded.title, excluded.spot, excluded.simulated, true);
+
+-- name: retire_devices(node_id, names)!
+-- What the newest birth no longer names keeps its history and loses its presence.
+update device
+set declared = false, presence = 'unknown', presence_since = now()
+where node_id = :node_id and declared and name <> all(:names::text[]);
+
+-- name: degrade_devices(node_id, degraded, at)
+update device
+set presence = case when device.name = any(:degraded::text[]) then 'degraded' else 'online' end, presence_since = :at
+from node
+where node.id = device.node_id and device.node_id = :node_id and device.declared
+    and ((device.name = any(:degraded::text[]) and device.presence = 'online')
+        or (device.name <> all(:degraded::text[]) and device.presence = 'degraded'))
+returning device.id, node.name as node, device.name as device, device.presence, device.presence_since, device.last_seen_at,
+    coalesce(device.grid_code, node.area_code) as area_code;
+
+-- name: see_nodes(node_id, skew_s, at)
+-- A node that speaks is there, unless its own last will came: then only its next online message tells. `was`: before.
+with seen as (
+    select * from unnest(:node_id::bigint[], :skew_s::double precision[]) as seen (node_id, skew_s)
+), before as (
+    select node.id, node.presence
+    from node
+    join seen on seen.node_id = node.id
+    order by node.id
+    for update of node
+)
+update node
+set last_seen_at = greatest(node.last_seen_at, :at),
+    skew_s = coalesce(seen.skew_s, node.skew_s),
+    presence = case when node.presence = 'unknown' then 'online' else node.presence end,
+    presence_since = case when node.presence = 'unknown' then :at else node.presence_since end
+from seen
+join before on before.id = seen.node_id
+where node.id = seen.node_id
+returning node.id, node.name, node.district, node.area_code, node.registry_version, before.presence as was;
+
+-- name: see_devices(device_id, at)
+-- `was` is the presence before.
+with before as (
+    select device.id, device.presence
+    from device
+    where device.id = any(:device_id::bigint[])
+    order by device.id
+    for update
+)
+update device
+set last_seen_at = greatest(device.last_seen_at, :at),
+    presence = case when device.presence = 'unknown' then 'online' else device.presence end,
+    presence_since = case when device.presence = 'unknown' then :at else device.presence_since end
+from before, node
+where device.id = before.id and node.id = device.node_id
+returning device.id, node.name as node, device.name as device, before.presence as was, device.presence,
+    device.presence_since, device.last_seen_at, coalesce(device.grid_code, node.area_code) as area_code;
+
+-- name: set_device_presence(device_id, presence, since)^
+-- Told by the node; an older word changes nothing.
+update device
+set presence = :presence, presence_since = :since, presence_told_at = :since
+from node
+where device.id = :device_id and node.id = device.node_id
+    and (device.presence_told_at is null or device.presence_told_at < :since)
+returning device.id, node.name as node, device.name as device, device.presence, device.presence_since,
+    device.last_seen_at, coalesce(device.grid_code, node.area_code) as area_code;
+
+-- name: set_node_presence(node_id, presence, since, session)!
+update node
+set presence = :presence, presence_since = :since, presence_session = :session
+where id = :node_id;
+
+-- name: silent_nodes(before)
+select id, name from node where presence = 'online' and last_seen_at < :before order by id for update skip locked;
+
+-- name: count_quarantined_nodes()$
+select count(*) from quarantined_node;
+
+-- name: see_quarantined_node(name, district, at, maximum)$
+-- Answers the name when the node is (or may still be) listed, nothing when the list is full.
+insert into quarantined_node (name, district, first_seen_at, last_seen_at)
+select :name, :district, :at, :at
+where exists (select from quarantined_node where name = :name)
+    or (select count(*) from quarantined_node) < :maximum
+on conflict (name) do update set district = excluded.district, last_seen_at = excluded.last_seen_at
+returning name;
+
+-- name: count_quarantined(name, messages, refused)!
+update quarantined_node
+set messages = messages + :messages, refused = refused + :refused
+where name = :name;
+
+-- name: keep_quarantined_birth(name, birth)!
+update quarantined_node set birth = :birth where name = :name;
+
+-- name: quarantined_node(name)^
+select name, district, birth, messages, refused, first_seen_at, last_seen_at
+from quarantined_node
+where name = :name
+for update;
+
+-- name: remove_quarantined_node(name)!
+delete from quarantined_node where name = :name;
+
+-- name: release_quarantine(node)!
+update quarantine set released = true where node = :node and not released;
+
+-- name: place_device(device_id, grid_code, longitude, latitude)^
+with placed as (
+    update device
+    set grid_code = :grid_code, longitude = :longitude, latitude = :latitude
+    where id = :device_id
+    returning id, node_id
+)
+update node
+set registry_version = registry_version + 1
+from placed
+where node.id = placed.node_id
+returning placed.id;
+
+-- name: list_devices(scope, area, kind, presence, after, count, device_id)
+select
+    device.id, node.name as node, device.name as device, coalesce(device.title, device.name) as name, device.kind, device.spot,
+    area.code as grid_code, area.name as grid_name, device.longitude, device.latitude,
+    case when node.presence = 'lost' and device.presence in ('online', 'degraded') then 'unknown' else device.presence end as presence,
+    device.presence_since, device.last_seen_at, device.simulated
+from device
+join node on node.id = device.node_id
+left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
+where device.declared
+    and coalesce(area.path, '') ^@ :scope
+    and (:area::text is null or area.path ^@ (select path from area as within where within.code = :area and within.valid_to is null))
+    and (:kind::text is null or device.kind = :kind)
+    and (:presence::text is null or :presence =
+        case when node.presence = 'lost' and device.presence in ('online', 'degraded') then 'unknown' else device.presence end)
+    and (:device_id::bigint is null or device.id = :device_id)
+    and device.id > :after
+order by device.id
+limit :count;
+
+-- name: list_nodes(scope, after, count)
+select
+    node.name as node, coalesce(node.title, node.name) as name, node.district, 'accepted' as state, node.presence,
+    node.presence_since, node.session, node.software, node.last_seen_at, node.skew_s, node.models, node.degraded,
+    (select count(*) from device where device.node_id = node.id and device.declared) as devices
+from node
+left join area on area.code = node.area_code and area.valid_to is null
+where coalesce(area.path, '') ^@ :scope and node.name > :after
+order by node.name
+limit :count;
+
+-- name: list_quarantined_nodes(scope, after, count)
+-- What nobody enrolled has no area yet; its district must lie in the scope, or hold it.
+select
+    name as node, name, district, 'quarantined' as state, 'unknown' as presence, null::timestamptz as presence_since,
+    null::uuid as session, birth ->> 'software' as software, last_seen_at, null::double precision as skew_s,
+    coalesce(birth -> 'models', '[]') as models, coalesce(birth -> 'degraded', '[]') as degraded,
+    coalesce(jsonb_array_length(birth -> 'devices'), 0)::bigint as devices
+from quarantined_node
+where (:scope = '' or (district || '/') ^@ :scope) and name > :after
+order by name
+limit :count;

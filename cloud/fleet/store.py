@@ -1,0 +1,285 @@
+"""Statements of the fleet with their types. All take a connection; none commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from cloud.db.queries import load
+from cloud.fleet.model import BirthStanding, DevicePresence, NodeSeen, Presence
+from edge.contract.birth import Birth
+from edge.contract.envelope import Envelope
+
+_queries = load("cloud.fleet")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """What stands in the registry of an accepted node."""
+
+    id: int
+    name: str
+    district: str
+    area_code: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """What stands in the registry of a device."""
+
+    id: int
+    node_id: int
+    name: str
+    kind: str
+    grid_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedNode:
+    """A node whose row is locked until the end of the transaction."""
+
+    id: int
+    name: str
+    area_code: str
+    presence_since: datetime | None
+    standing: BirthStanding
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedNode:
+    """A node that announces itself without being enrolled."""
+
+    name: str
+    district: str
+    birth: dict[str, Any] | None
+    messages: int
+    refused: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+def add_node(
+    conn: Connection[Any],
+    name: str,
+    *,
+    district: str,
+    area_code: str,
+    mqtt_password_hash: str | None,
+    token_hash: bytes | None,
+    created_at: datetime,
+) -> int | None:
+    """Enrol a node; None when the name is taken."""
+    node_id: int | None = _queries.add_node(
+        conn,
+        name=name,
+        district=district,
+        area_code=area_code,
+        mqtt_password_hash=mqtt_password_hash,
+        token_hash=token_hash,
+        created_at=created_at,
+    )
+    return node_id
+
+
+def replace_secrets(conn: Connection[Any], name: str, *, mqtt_password_hash: str, token_hash: bytes) -> bool:
+    """Give a node new secrets; the old ones no longer work. False when there is no such node."""
+    return bool(_queries.replace_secrets(conn, name=name, mqtt_password_hash=mqtt_password_hash, token_hash=token_hash))
+
+
+def node_of_token(conn: Connection[Any], token_hash: bytes) -> tuple[str, bytes] | None:
+    """Name and stored hash of the node with this hash."""
+    row = _queries.node_of_token(conn, token_hash=token_hash)
+    return None if row is None else (row.name, bytes(row.token_hash))
+
+
+def broker_secrets(conn: Connection[Any]) -> list[tuple[str, str, str]]:
+    """(node, district, hash of its password for the broker) of every node that has one."""
+    return [(row.name, row.district, row.mqtt_password_hash) for row in _queries.broker_secrets(conn)]
+
+
+def nodes_by_name(conn: Connection[Any], names: Sequence[str]) -> list[NodeRow]:
+    """The accepted ones among these names."""
+    return [NodeRow(*row) for row in _queries.nodes_by_name(conn, names=list(names))]
+
+
+def devices_of_nodes(conn: Connection[Any], node_ids: Sequence[int]) -> list[DeviceRow]:
+    """All devices of these nodes, also those no longer declared."""
+    return [DeviceRow(*row) for row in _queries.devices_of_nodes(conn, node_ids=list(node_ids))]
+
+
+def lock_node(conn: Connection[Any], node_id: int) -> LockedNode:
+    """Lock a node's row."""
+    row = _queries.lock_node(conn, node_id=node_id)
+    standing = BirthStanding(row.session, row.birth_id, row.birth_seq, Presence(row.presence), row.presence_session)
+    return LockedNode(row.id, row.name, row.area_code, row.presence_since, standing)
+
+
+def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *, at: datetime) -> None:
+    """Write the node's own part of a birth and its devices; those it does not name are retired."""
+    birth = message.body
+    _queries.apply_birth(
+        conn,
+        node_id=node_id,
+        session=message.session,
+        birth_id=message.id,
+        birth_seq=message.seq,
+        born_at=at,
+        title=birth.name,
+        software=birth.software,
+        profile=birth.profile,
+        models=Jsonb(msgspec.to_builtins(birth.models)),
+        degraded=Jsonb(msgspec.to_builtins(birth.degraded)),
+    )
+    devices = {device.id: device for device in birth.devices}
+    names = sorted(devices)
+    _queries.declare_devices(
+        conn,
+        node_id=node_id,
+        name=names,
+        kind=[devices[name].kind for name in names],
+        title=[devices[name].name for name in names],
+        spot=[devices[name].spot for name in names],
+        simulated=[devices[name].simulated for name in names],
+        created_at=at,
+    )
+    _queries.retire_devices(conn, node_id=node_id, names=names)
+
+
+def degrade_devices(
+    conn: Connection[Any], node_id: int, degraded: Sequence[str], *, at: datetime
+) -> list[DevicePresence]:
+    """Set which online devices work in part; those that changed come back."""
+    rows = _queries.degrade_devices(conn, node_id=node_id, degraded=list(degraded), at=at)
+    return [_device_presence(row) for row in rows]
+
+
+def see_nodes(conn: Connection[Any], seen: Sequence[NodeSeen], *, at: datetime) -> list[NodeRow]:
+    """Note that nodes spoke; those that became online by it come back."""
+    ordered = sorted({node.node_id: node for node in seen}.values(), key=lambda node: node.node_id)
+    rows = _queries.see_nodes(
+        conn,
+        node_id=[node.node_id for node in ordered],
+        skew_s=[node.skew_s for node in ordered],
+        at=at,
+    )
+    return [NodeRow(*row[:-1]) for row in rows if row.was == Presence.UNKNOWN]
+
+
+def see_devices(conn: Connection[Any], device_ids: Sequence[int], at: datetime) -> list[DevicePresence]:
+    """Note that devices spoke; those that became online by it come back."""
+    rows = _queries.see_devices(conn, device_id=sorted(set(device_ids)), at=at)
+    return [_device_presence(row) for row in rows if row.was != row.presence]
+
+
+def set_device_presence(
+    conn: Connection[Any], device_id: int, presence: Presence, since: datetime
+) -> DevicePresence | None:
+    """Set what a node says of its device; None when that changed nothing."""
+    row = _queries.set_device_presence(conn, device_id=device_id, presence=presence.value, since=since)
+    return None if row is None else _device_presence(row)
+
+
+def set_node_presence(
+    conn: Connection[Any], node_id: int, presence: Presence, *, since: datetime, session: UUID | None
+) -> None:
+    """Set a node's presence and the session that it stands for."""
+    _queries.set_node_presence(conn, node_id=node_id, presence=presence.value, since=since, session=session)
+
+
+def silent_nodes(conn: Connection[Any], before: datetime) -> list[int]:
+    """Nodes that count as online and have said nothing since `before`; their rows are locked."""
+    return [row.id for row in _queries.silent_nodes(conn, before=before)]
+
+
+def see_quarantined_node(conn: Connection[Any], name: str, district: str, at: datetime, maximum: int) -> bool:
+    """List an unknown node; False when the list is full."""
+    listed = _queries.see_quarantined_node(conn, name=name, district=district, at=at, maximum=maximum)
+    return listed is not None
+
+
+def count_quarantined(conn: Connection[Any], name: str, *, messages: int, refused: int) -> None:
+    """Count messages of a listed node that were kept, and such as found no room."""
+    _queries.count_quarantined(conn, name=name, messages=messages, refused=refused)
+
+
+def keep_quarantined_birth(conn: Connection[Any], name: str, birth: Birth) -> None:
+    """Keep what a listed node says of itself, so that a person can judge it."""
+    _queries.keep_quarantined_birth(conn, name=name, birth=Jsonb(msgspec.to_builtins(birth)))
+
+
+def quarantined_node(conn: Connection[Any], name: str) -> QuarantinedNode | None:
+    """A listed node, its row locked."""
+    row = _queries.quarantined_node(conn, name=name)
+    return None if row is None else QuarantinedNode(*row)
+
+
+def remove_quarantined_node(conn: Connection[Any], name: str) -> None:
+    """Take a node off the list."""
+    _queries.remove_quarantined_node(conn, name=name)
+
+
+def release_quarantine(conn: Connection[Any], node: str) -> int:
+    """Hand the node's quarantined messages to ingest again; how many."""
+    return int(_queries.release_quarantine(conn, node=node))
+
+
+def place_device(
+    conn: Connection[Any], device_id: int, *, grid_code: str | None, longitude: float | None, latitude: float | None
+) -> bool:
+    """Say where a device stands. False when there is none with this id."""
+    row = _queries.place_device(conn, device_id=device_id, grid_code=grid_code, longitude=longitude, latitude=latitude)
+    return row is not None
+
+
+def list_devices(
+    conn: Connection[Any],
+    *,
+    scope: str,
+    area: str | None = None,
+    kind: str | None = None,
+    presence: str | None = None,
+    device_id: int | None = None,
+    after: int = 0,
+    count: int = 50,
+) -> list[Any]:
+    """Declared devices in scope, by id, as rows of the API's device without its points."""
+    return list(
+        _queries.list_devices(
+            conn,
+            scope=scope,
+            area=area,
+            kind=kind,
+            presence=presence,
+            device_id=device_id,
+            after=after,
+            count=count,
+        )
+    )
+
+
+def list_nodes(conn: Connection[Any], *, scope: str, after: str, count: int) -> list[Any]:
+    """Accepted nodes in scope, by name, as rows of the API's node."""
+    return list(_queries.list_nodes(conn, scope=scope, after=after, count=count))
+
+
+def list_quarantined_nodes(conn: Connection[Any], *, scope: str, after: str, count: int) -> list[Any]:
+    """Nodes that nobody enrolled, by name, in the same shape."""
+    return list(_queries.list_quarantined_nodes(conn, scope=scope, after=after, count=count))
+
+
+def _device_presence(row: Any) -> DevicePresence:
+    return DevicePresence(
+        id=row.id,
+        node=row.node,
+        device=row.device,
+        presence=Presence(row.presence),
+        since=row.presence_since,
+        last_seen_at=row.last_seen_at,
+        area_code=row.area_code,
+    )

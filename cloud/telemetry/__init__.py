@@ -1,0 +1,1 @@
+"""Telemetry (遥测): readings and their rollups, changes of state, declared gaps."""

@@ -1,0 +1,213 @@
+"""Statements of the telemetry slice with their types. All take a connection; none commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+
+from cloud.db.packed import Doubles, Instants, Integers, SmallIntegers
+from cloud.db.queries import load
+from cloud.telemetry.model import MINUTE_US, Readings
+from edge.contract.birth import Point
+from edge.contract.telemetry import Gap
+
+_queries = load("cloud.telemetry")
+
+
+class Series(NamedTuple):
+    """A declared point of a device."""
+
+    id: int
+    device_id: int
+    point: str
+    kind: str
+    unit: str | None
+    minimum: float | None
+    maximum: float | None
+    period_s: float | None
+
+
+class PointState(NamedTuple):
+    """A declared point with its newest value; `value` of a number, `state` of a state."""
+
+    device_id: int
+    point: str
+    kind: str
+    unit: str | None
+    minimum: float | None
+    maximum: float | None
+    period_s: float | None
+    observed_at: datetime | None
+    value: float | None
+    state: str | None
+
+
+class Bucket(NamedTuple):
+    """One point of a chart: a reading (all three alike) or a rollup of a minute or an hour."""
+
+    observed_at: datetime
+    mean: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredGap:
+    """A hole that the node declared."""
+
+    from_at: datetime
+    to_at: datetime
+    count: int
+    reason: str
+
+
+class Change(NamedTuple):
+    """A state that changed."""
+
+    device_id: int
+    point: str
+    observed_at: datetime
+    value: str
+
+
+def add_readings(conn: Connection[Any], readings: Readings) -> int:
+    """Write the readings, note the touched minutes, move the newest on. How many rows were new comes back."""
+    added = 0
+    if readings.series_id:
+        added = _queries.add_readings(
+            conn,
+            series_id=Integers(readings.series_id),
+            observed_at=Instants(readings.observed_at_us),
+            value=Doubles(readings.value),
+            flag=SmallIntegers(readings.flag),
+        )
+    if readings.corrections:
+        keys = sorted(readings.corrections)
+        added += _queries.correct_readings(
+            conn,
+            series_id=Integers(series_id for series_id, _ in keys),
+            observed_at=Instants(us for _, us in keys),
+            value=Doubles(readings.corrections[key][0] for key in keys),
+            flag=SmallIntegers(readings.corrections[key][1] for key in keys),
+        )
+    if readings.minutes:
+        _queries.touch_minutes(
+            conn,
+            series_id=Integers(series_id for series_id, _ in readings.minutes),
+            bucket_at=Instants(minute * MINUTE_US for _, minute in readings.minutes),
+        )
+    if readings.newest:
+        newest = sorted(readings.newest.items())
+        _queries.advance_latest(
+            conn,
+            series_id=Integers(series_id for series_id, _ in newest),
+            observed_at=Instants(sample[0] for _, sample in newest),
+            value=Doubles(sample[1] for _, sample in newest),
+            flag=SmallIntegers(sample[2] for _, sample in newest),
+        )
+    return added
+
+
+def add_changes(conn: Connection[Any], changes: Sequence[Change], *, received_at: datetime) -> int:
+    """Write changes of state; the first write of a (device, point, time) wins."""
+    ordered = sorted(changes)
+    added: int = _queries.add_changes(
+        conn,
+        device_id=[change.device_id for change in ordered],
+        point=[change.point for change in ordered],
+        observed_at=[change.observed_at for change in ordered],
+        value=[change.value for change in ordered],
+        received_at=received_at,
+    )
+    return added
+
+
+def add_gap(conn: Connection[Any], device_id: int, gap: Gap, *, received_at: datetime) -> bool:
+    """Keep a declared gap once. False when it was there already."""
+    return bool(
+        _queries.add_gap(
+            conn,
+            gap_id=gap.gap_id,
+            device_id=device_id,
+            from_at=gap.from_at,
+            to_at=gap.to_at,
+            count=gap.count,
+            reason=gap.reason.value,
+            received_at=received_at,
+        )
+    )
+
+
+def declare_series(conn: Connection[Any], points: Sequence[tuple[int, Point]]) -> None:
+    """Make or bring up to date the series of (device id, point)."""
+    unique = {(device_id, point.name): point for device_id, point in points}
+    keys = sorted(unique)
+    if not keys:
+        return
+    _queries.declare_series(
+        conn,
+        device_id=[device_id for device_id, _ in keys],
+        point=[name for _, name in keys],
+        kind=[unique[key].kind.value for key in keys],
+        unit=[unique[key].unit for key in keys],
+        minimum=[unique[key].minimum for key in keys],
+        maximum=[unique[key].maximum for key in keys],
+        period_s=[unique[key].period_s for key in keys],
+    )
+
+
+def series_of_devices(conn: Connection[Any], device_ids: Sequence[int]) -> list[Series]:
+    """All series of these devices."""
+    return [Series(*row) for row in _queries.series_of_devices(conn, device_ids=list(device_ids))]
+
+
+def points_of_devices(conn: Connection[Any], device_ids: Sequence[int]) -> list[PointState]:
+    """All points of these devices with their newest values."""
+    return [PointState(*row) for row in _queries.points_of_devices(conn, device_ids=list(device_ids))]
+
+
+def open_partition(conn: Connection[Any], moment: datetime) -> bool:
+    """Make sure that readings of `moment`'s month have a place of their own. True when it was made now."""
+    return bool(_queries.open_partition(conn, moment=moment))
+
+
+def raw_readings(conn: Connection[Any], series_id: int, from_at: datetime, to_at: datetime, count: int) -> list[Bucket]:
+    """At most `count` readings in [from_at, to_at), oldest first."""
+    rows = _queries.raw_readings(conn, series_id=series_id, from_at=from_at, to_at=to_at, count=count)
+    return [Bucket(at, value, value, value) for at, value in rows]
+
+
+def minute_rollups(
+    conn: Connection[Any], series_id: int, from_at: datetime, to_at: datetime, count: int
+) -> list[Bucket]:
+    """At most `count` minutes that begin in [from_at, to_at), oldest first."""
+    rows = _queries.minute_rollups(conn, series_id=series_id, from_at=from_at, to_at=to_at, count=count)
+    return [Bucket(*row) for row in rows]
+
+
+def hour_rollups(conn: Connection[Any], series_id: int, from_at: datetime, to_at: datetime, count: int) -> list[Bucket]:
+    """At most `count` hours that begin in [from_at, to_at), oldest first."""
+    rows = _queries.hour_rollups(conn, series_id=series_id, from_at=from_at, to_at=to_at, count=count)
+    return [Bucket(*row) for row in rows]
+
+
+def gaps_of_device(
+    conn: Connection[Any], device_id: int, from_at: datetime, to_at: datetime, count: int
+) -> list[DeclaredGap]:
+    """At most `count` declared gaps that overlap [from_at, to_at)."""
+    rows = _queries.gaps_of_device(conn, device_id=device_id, from_at=from_at, to_at=to_at, count=count)
+    return [DeclaredGap(*row) for row in rows]
+
+
+def roll_minutes(conn: Connection[Any], count: int) -> int:
+    """Recompute the minutes of up to `count` notes, and note their hours. How many notes were taken comes back."""
+    _queries.lock_rollups(conn)
+    return int(_queries.roll_minutes(conn, count=count).taken)
+
+
+def roll_hours(conn: Connection[Any], count: int) -> int:
+    """Recompute the hours of up to `count` notes from their minutes. How many notes were taken comes back."""
+    _queries.lock_rollups(conn)
+    return int(_queries.roll_hours(conn, count=count).taken)
