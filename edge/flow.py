@@ -230,8 +230,9 @@ class OutboxDrain(Protocol):
     ) -> Sequence[OutboxRecord]:
         """Messages of a lane that are not acknowledged yet, oldest first, without the rows in `skip`.
 
-        `old` chooses those accepted before `fresh_since`, else those accepted since. Messages are formed of waiting
-        readings on the way, once: their ids stay.
+        `old` chooses those accepted before `fresh_since`, else those accepted since. Old incidents come newest first: the
+        end of one that is over arrives before its beginning, so that it can't ring as if it still held. Messages are
+        formed of waiting readings on the way, once: their ids stay.
         """
         ...
 

@@ -4,6 +4,7 @@ Each connection is a fresh paho client under the same client id. paho itself kee
 sent again is the outbox's business, what has to be received again is the broker's (persistent session, manual acknowledgement).
 """
 
+import contextlib
 import queue
 import random
 import ssl
@@ -87,7 +88,12 @@ class Delivery:
     connection: int
 
 
-Event = Connected | Disconnected | Delivery
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Nothing arrived; someone wants the reader of the mailbox to look up."""
+
+
+Event = Connected | Disconnected | Delivery | Nudge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +125,7 @@ class MqttLink:
         self._lost = threading.Event()
         self._client: Client | None = None
         self._connections = 0
-        self._thread = threading.Thread(target=self._run, name=f"mqtt-{options.client_id}"[:15], daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{options.client_id}", daemon=True)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -158,12 +164,22 @@ class MqttLink:
         if client is not None and delivery.qos > 0 and delivery.connection == self._connections:
             client.ack(delivery.mid, delivery.qos)
 
+    def nudge(self) -> None:
+        """Wake the reader of the mailbox; a mailbox with something in it needs no nudge."""
+        if self.events.empty():
+            with contextlib.suppress(queue.Full):
+                self.events.put_nowait(Nudge())
+
     def _run(self) -> None:
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
             self._lost.clear()
             before = self._connections
-            reason = self._one_connection()
+            try:
+                reason = self._one_connection()
+            except Exception as error:  # noqa: BLE001 (the top of the thread)
+                _log.exception("the link failed and goes on", host=self._endpoint.host)
+                reason = type(error).__name__
             if self._connections > before:
                 wait_s = FIRST_WAIT_S
             if self._stop.is_set():

@@ -144,3 +144,8 @@ SELECT EXISTS (SELECT 1 FROM gap) OR EXISTS (
 
 -- name: formable_replayed
 SELECT EXISTS (SELECT 1 FROM reading WHERE replayed = 1)
+
+-- name: record_old_newest_first
+SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
+WHERE lane = :lane AND accepted_at_us < :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
+ORDER BY accepted_at_us DESC, row DESC LIMIT :limit

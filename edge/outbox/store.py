@@ -133,8 +133,9 @@ class Store:
         self, lane: Lane, *, fresh_since: datetime, old: bool, skip: Collection[int], limit: int
     ) -> list[OutboxRecord]:
         """Messages that wait, as `OutboxDrain.pending` says, without forming new ones."""
+        query = "record_fresh" if not old else "record_old_newest_first" if lane is Lane.INCIDENT else "record_old"
         rows = self._all(
-            "record_old" if old else "record_fresh",
+            query,
             lane=lane.value,
             fresh_us=to_microseconds(fresh_since),
             skip=json.dumps(list(skip)),

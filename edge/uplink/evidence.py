@@ -1,0 +1,183 @@
+"""Evidence goes over HTTPS by its hash, after the cloud has accepted the incident that names it; resumable."""
+
+import random
+import ssl
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import httpx
+import structlog
+
+from edge.errors import EdgeError
+from edge.flow import EvidenceQueue, EvidenceUpload
+
+PART_BYTES = 1 << 20
+"""One request carries at most so much: what a broken line costs."""
+
+TIMEOUT_S = 20.0
+FIRST_WAIT_S = 2.0
+LONGEST_WAIT_S = 600.0
+ATTEMPTS_UNKNOWN = 50
+"""How often "no incident names it yet" is believed (about seven hours)."""
+
+_log = structlog.get_logger(__name__)
+
+
+class UploadOutcome(StrEnum):
+    """What one attempt came to."""
+
+    STORED = "stored"
+    LATER = "later"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """The outcome and its reason in words."""
+
+    outcome: UploadOutcome
+    reason: str = ""
+
+
+class EvidenceUploader:
+    """The thread `uplink-evidence`. The token stands in no log; redirects are not followed, they could carry it away."""
+
+    def __init__(
+        self, evidence: EvidenceQueue, *, base_url: str, token: str | None, ca_file: Path | None = None
+    ) -> None:
+        self._evidence = evidence
+        self._client = httpx.Client(
+            base_url=base_url.rstrip("/"),
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=TIMEOUT_S,
+            verify=_tls(ca_file) if base_url.startswith("https:") else False,
+            follow_redirects=False,
+        )
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="uplink-evidence", daemon=True)
+
+    def start(self) -> None:
+        """Begin to upload."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the present part."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(TIMEOUT_S)
+        self._client.close()
+
+    def nudge(self) -> None:
+        """Something may be due."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                busy = self._next()
+            except EdgeError as error:
+                _log.error("the evidence upload rests", reason=str(error))
+                busy = False
+            except Exception:  # noqa: BLE001 (the top of the thread)
+                _log.exception("the evidence upload failed and goes on")
+                busy = False
+            if not busy:
+                self._wake.wait(2.0)
+                self._stop.wait(0.2)
+
+    def _next(self) -> bool:
+        """Try the file that is due, if there is one; False when the thread may rest."""
+        upload = self._evidence.next_upload()
+        if upload is None:
+            return False
+        result = self.attempt(upload)
+        match result.outcome:
+            case UploadOutcome.STORED:
+                self._evidence.uploaded(upload.sha256)
+            case UploadOutcome.REFUSED:
+                _log.error("evidence refused for good", sha256=upload.sha256, reason=result.reason)
+                self._evidence.refuse_upload(upload.sha256, result.reason)
+            case UploadOutcome.LATER:
+                wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(upload.attempts, 16))
+                wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter is no secret)
+                _log.info("evidence later", sha256=upload.sha256, reason=result.reason, again_in_s=round(wait_s, 1))
+                self._evidence.delay_upload(upload.sha256, wait_s)
+        return True
+
+    def attempt(self, upload: EvidenceUpload) -> UploadResult:
+        """Send what the cloud does not have of one file yet."""
+        try:
+            return self._attempt(upload)
+        except httpx.HTTPError as error:
+            return UploadResult(UploadOutcome.LATER, f"{type(error).__name__}: {error}")
+        except FileNotFoundError:
+            return UploadResult(UploadOutcome.REFUSED, "gone from the disk of the node")
+
+    def _attempt(self, upload: EvidenceUpload) -> UploadResult:
+        address = f"/api/v1/evidence/{upload.sha256}"
+        known = self._client.head(address)
+        if known.headers.get("Upload-Complete") == "?1":
+            return UploadResult(UploadOutcome.STORED)
+        offset = _offset(known, upload.bytes) if known.is_success else 0
+        with upload.path.open("rb") as file:
+            corrections = 0
+            while not self._stop.is_set():
+                file.seek(offset)
+                part = file.read(PART_BYTES)
+                answer = self._client.put(
+                    address,
+                    content=part,
+                    headers={
+                        "Content-Type": upload.mime,
+                        "Content-Range": f"bytes {offset}-{offset + len(part) - 1}/{upload.bytes}",
+                    },
+                )
+                if answer.status_code == httpx.codes.ACCEPTED:
+                    reached = _offset(answer, upload.bytes)
+                    if reached <= offset:
+                        return UploadResult(UploadOutcome.LATER, "the cloud kept nothing of a part")
+                    offset = reached
+                elif answer.status_code == httpx.codes.CONFLICT and corrections < 3:
+                    corrections += 1
+                    offset = _offset(answer, upload.bytes)
+                else:
+                    return _judge(answer, upload)
+        return UploadResult(UploadOutcome.LATER, "the node stops")
+
+
+def _offset(answer: httpx.Response, size_bytes: int) -> int:
+    """What the cloud has; a figure that makes no sense means: start again."""
+    text = answer.headers.get("Upload-Offset", "0")
+    offset = int(text) if text.isascii() and text.isdigit() and len(text) < 15 else 0
+    return offset if offset < size_bytes else 0
+
+
+def _judge(answer: httpx.Response, upload: EvidenceUpload) -> UploadResult:
+    reason = f"{answer.status_code} {_detail(answer)}"
+    code = answer.status_code
+    if answer.is_success:
+        return UploadResult(UploadOutcome.STORED)
+    if code in {httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNSUPPORTED_MEDIA_TYPE}:
+        return UploadResult(UploadOutcome.REFUSED, reason)
+    if code == httpx.codes.UNPROCESSABLE_ENTITY and upload.attempts >= 3:
+        return UploadResult(UploadOutcome.REFUSED, reason)
+    if code == httpx.codes.NOT_FOUND and upload.attempts >= ATTEMPTS_UNKNOWN:
+        return UploadResult(UploadOutcome.REFUSED, reason)
+    return UploadResult(UploadOutcome.LATER, reason)
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return answer.reason_phrase
+    return str(problem.get("detail", ""))[:300] if isinstance(problem, dict) else answer.reason_phrase
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)

@@ -1,0 +1,330 @@
+"""The publisher: sends what the outbox holds, keeps it until the cloud itself has acknowledged it."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from edge.contract.birth import Birth, NodeStatus, PresenceState
+from edge.contract.downlink import Ack
+from edge.contract.envelope import Envelope, Lane, decode, encode
+from edge.contract.errors import UnknownTopic, WireError
+from edge.contract.fields import uuid7
+from edge.contract.topics import DOWNLINK, Channel, Topic, parse
+from edge.errors import EdgeError
+from edge.flow import OutboxDrain, OutboxRecord
+from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink, Nudge, Will
+from edge.uplink.downlink import CommandDesk
+from edge.uplink.pace import Pace
+from edge.uplink.window import InFlight, SendWindow, Sequences
+
+BIRTH_EVERY_S = 300.0
+BIRTH_SPACING_S = 2.0
+BIRTH_PATIENCE_S = 5.0
+"""How long data waits for the acknowledgement of the birth that declares its devices."""
+
+OLD_INCIDENTS_PER_S = 50.0
+HISTORY_PER_S = 20.0
+AT_ONCE = 50
+"""Messages taken from one lane before the others are looked at again."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who speaks: `session` names this start of the node."""
+
+    district: str
+    node: str
+    session: UUID
+
+    def topic(self, channel: Channel) -> str:
+        """The node's own topic of a channel."""
+        return str(Topic(self.district, self.node, channel))
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkFigures:
+    """What the link did since the start."""
+
+    connected: bool = False
+    connected_since: datetime | None = None
+    connections: int = 0
+    sent: int = 0
+    resent: int = 0
+    acknowledged: int = 0
+    unreadable: int = 0
+    in_flight: int = 0
+
+
+@dataclass(slots=True)
+class _BirthState:
+    """The birth that was sent last and when the next one is wanted; times are monotonic seconds."""
+
+    wanted: bool = True
+    message_id: UUID | None = None
+    sent_s: float = float("-inf")
+    acknowledged: bool = False
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Publisher:
+    """The thread `uplink`. `birth` is asked whenever one has to be sent; `announce` asks for one, `nudge` says that the outbox
+    has something new. Both may be called from any thread and return at once.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        endpoint: Endpoint,
+        outbox: OutboxDrain,
+        birth: Callable[[], Birth],
+        *,
+        historical_after_s: float,
+        commands: CommandDesk | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        window: SendWindow | None = None,
+    ) -> None:
+        self._identity = identity
+        self._outbox = outbox
+        self._birth_body = birth
+        self._historical_after = timedelta(seconds=historical_after_s)
+        self._commands = commands or CommandDesk(identity.node, identity.session, clock=clock)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._window = window or SendWindow()
+        self._sequences = Sequences()
+        self._old_incidents = Pace(OLD_INCIDENTS_PER_S, burst=AT_ONCE)
+        self._history = Pace(HISTORY_PER_S, burst=20)
+        self._birth = _BirthState()
+        self._figures = UplinkFigures()
+        self._more = threading.Event()
+        self._more.set()
+        self._stop = threading.Event()
+        self._link = MqttLink(
+            endpoint,
+            LinkOptions(
+                client_id=f"gridward-{identity.district}-{identity.node}",
+                subscriptions=[identity.topic(channel) for channel in DOWNLINK],
+            ),
+            will=lambda: self._status(PresenceState.OFFLINE),
+        )
+        self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+
+    def start(self) -> None:
+        """Connect and begin to send."""
+        self._link.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say good-bye and end; what is not acknowledged stays in the outbox."""
+        self._stop.set()
+        self._link.nudge()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        self._link.stop(farewell=self._status(PresenceState.OFFLINE))
+
+    def nudge(self) -> None:
+        """The outbox has something new."""
+        self._more.set()
+        self._link.nudge()
+
+    def announce(self) -> None:
+        """Something that a birth tells has changed."""
+        self._birth.wanted = True
+        self._link.nudge()
+
+    @property
+    def figures(self) -> UplinkFigures:
+        """What the link did since the start."""
+        return replace(self._figures, in_flight=len(self._window))
+
+    # --- the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except EdgeError as error:
+                _log.error("the uplink rests", reason=str(error))
+                self._stop.wait(1.0)
+            except Exception:  # noqa: BLE001 (the top of the thread)
+                _log.exception("the uplink failed and goes on")
+                self._stop.wait(1.0)
+
+    def _turn(self) -> None:
+        events: list[Event] = []
+        try:
+            events.append(self._link.events.get(timeout=self._patience_s()))
+            while len(events) < 1_000:
+                events.append(self._link.events.get_nowait())
+        except queue.Empty:
+            pass
+        acks: list[Ack] = []
+        for event in events:
+            self._take(event, acks)
+        if acks:
+            self._settle(acks)
+        if self._figures.connected and not self._stop.is_set():
+            self._send()
+
+    def _take(self, event: Event, acks: list[Ack]) -> None:
+        match event:
+            case Connected():
+                self._on_connected()
+            case Disconnected():
+                self._figures = replace(self._figures, connected=False, connected_since=None)
+            case Delivery():
+                self._on_delivery(event, acks)
+            case Nudge():
+                pass
+
+    def _on_connected(self) -> None:
+        _log.info("uplink connected", session=str(self._identity.session))
+        self._figures = replace(
+            self._figures,
+            connected=True,
+            connected_since=self._clock(),
+            connections=self._figures.connections + 1,
+        )
+        status = self._status(PresenceState.ONLINE)
+        self._link.publish(status.topic, status.payload, retain=True)
+        self._window.reconnected()
+        self._birth = _BirthState()
+        self._more.set()
+
+    def _on_delivery(self, delivery: Delivery, acks: list[Ack]) -> None:
+        try:
+            topic = parse(delivery.topic)
+            if (topic.district, topic.node) != (self._identity.district, self._identity.node):
+                raise UnknownTopic(delivery.topic)
+            if topic.channel is Channel.ACK:
+                ack = decode(delivery.payload, Ack)
+                if ack.node != self._identity.node:
+                    raise UnknownTopic(f"an acknowledgement for {ack.node}")
+                acks.append(ack)
+            else:
+                self._commands.receive(topic.channel, delivery.payload)
+        except WireError as error:
+            self._figures = replace(self._figures, unreadable=self._figures.unreadable + 1)
+            _log.warning("a message from above can't be read", topic=delivery.topic[:200], reason=str(error)[:300])
+
+    def _settle(self, acks: list[Ack]) -> None:
+        """The outbox first: only what it has let go leaves the window."""
+        outcomes = {result.id: (result.outcome, result.reason) for ack in acks for result in ack.results}
+        if self._birth.message_id in outcomes:
+            self._birth.acknowledged = True
+        known = {key: value for key, value in outcomes.items() if key != self._birth.message_id}
+        if known:
+            self._outbox.settle(known)
+        self._window.settle(known)
+        self._figures = replace(self._figures, acknowledged=self._figures.acknowledged + len(known))
+        self._more.set()
+
+    # --- sending ------------------------------------------------------------------------------------------------
+
+    def _patience_s(self) -> float:
+        """How long nothing will be due by itself."""
+        if not self._figures.connected:
+            return 5.0
+        now_s = self._monotonic()
+        waits = [1.0]
+        due_s = self._window.next_due_s()
+        if due_s is not None:
+            waits.append(due_s - now_s)
+        if self._more.is_set() and self._window.free and not self._birth_pending(now_s):
+            waits += [self._old_incidents.next_s(), self._history.next_s()]
+        return max(0.01, min(waits))
+
+    def _send(self) -> None:
+        now_s = self._monotonic()
+        since_birth_s = now_s - self._birth.sent_s
+        if since_birth_s >= BIRTH_EVERY_S or (self._birth.wanted and since_birth_s >= BIRTH_SPACING_S):
+            self._send_birth(now_s)
+        if self._birth_pending(now_s):
+            return
+        for entry in self._window.due(now_s):
+            self._publish(entry)
+            self._figures = replace(self._figures, resent=self._figures.resent + 1)
+        if self._more.is_set():
+            self._more.clear()
+            if self._send_new(now_s):
+                self._more.set()
+
+    def _birth_pending(self, now_s: float) -> bool:
+        return not self._birth.acknowledged and now_s - self._birth.sent_s < BIRTH_PATIENCE_S
+
+    def _send_birth(self, now_s: float) -> None:
+        """A birth is not kept: the next one says more."""
+        first = self._birth.message_id is None
+        self._birth.wanted = False
+        self._birth.sent_s = now_s
+        self._birth.acknowledged = not first  # only the first of a connection is waited for
+        self._birth.message_id = uuid7(int(self._clock().timestamp() * 1000))
+        envelope = Envelope(
+            id=self._birth.message_id,
+            node=self._identity.node,
+            session=self._identity.session,
+            lane=Lane.LIVE,
+            seq=self._sequences.next(Lane.LIVE),
+            sent_at=self._clock(),
+            body=self._birth_body(),
+        )
+        self._link.publish(self._identity.topic(Channel.BIRTH), encode(envelope))
+
+    def _send_new(self, now_s: float) -> bool:
+        """Fill the window in the order of urgency; True when something may be left."""
+        fresh_since = self._clock() - self._historical_after
+        left = False
+        for lane, old, pace in (
+            (Lane.INCIDENT, False, None),
+            (Lane.INCIDENT, True, self._old_incidents),
+            (Lane.LIVE, False, None),
+            (Lane.LIVE, True, self._history),
+            (Lane.HISTORY, True, self._history),
+        ):
+            limit = min(self._window.free, AT_ONCE, AT_ONCE if pace is None else pace.available(now_s))
+            if limit <= 0:
+                left = True
+                continue
+            records = self._outbox.pending(lane, fresh_since=fresh_since, old=old, skip=self._window.rows, limit=limit)
+            for record in records[:limit]:
+                sent_as = Lane.HISTORY if old else lane
+                self._publish(self._window.add(record, sent_as, self._sequences.next(sent_as), now_s))
+            if pace is not None:
+                pace.take(min(limit, len(records)))
+            self._figures = replace(self._figures, sent=self._figures.sent + min(limit, len(records)))
+            left = left or len(records) >= limit
+        return left
+
+    def _publish(self, entry: InFlight) -> None:
+        record = entry.record
+        envelope = Envelope(
+            id=record.message_id,
+            node=self._identity.node,
+            session=self._identity.session,
+            lane=entry.lane,
+            seq=entry.seq,
+            sent_at=self._clock(),
+            historical=self._is_historical(record),
+            body=msgspec.Raw(record.body),
+        )
+        self._link.publish(self._identity.topic(Channel(record.channel)), encode(envelope))
+
+    def _is_historical(self, record: OutboxRecord) -> bool:
+        return record.replayed or self._clock() - record.accepted_at > self._historical_after
+
+    def _status(self, state: PresenceState) -> Will:
+        status = NodeStatus(node=self._identity.node, session=self._identity.session, state=state, at=self._clock())
+        return Will(self._identity.topic(Channel.STATUS), encode(status))
