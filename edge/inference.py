@@ -5,7 +5,6 @@ CPU at ten pictures a second.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,26 +20,24 @@ _FLOAT: Final = "tensor(float)"
 _PROVIDERS: Final = ["CPUExecutionProvider"]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a decoder expects of a graph: one float input, and for each output its shape (None: any length)."""
+Shape = tuple[int, ...]
 
-    input_shape: tuple[int, ...]
-    output_shapes: tuple[tuple[int | None, ...], ...]
+LooseShape = tuple[int | None, ...]
+"""A shape in which None is any length."""
 
 
 class Graph:
     """Weights, ready to run; threads may share it."""
 
-    def __init__(self, path: Path, signature: Signature, *, model: str) -> None:
-        """Open and warm up. Raises ModelUnusable when the file is no graph, or another one than its manifest says."""
+    def __init__(self, path: Path, input_shape: Shape, output_shapes: Sequence[LooseShape], *, model: str) -> None:
+        """Open and warm up a graph of one float input. Raises ModelUnusable when the file is no graph, or another one than its manifest says."""
         self._session = _open(path, model)
-        _check(self._session, signature, model)
+        _check(self._session, input_shape, output_shapes, model)
         self._input = str(self._session.get_inputs()[0].name)
-        self.run(np.zeros(signature.input_shape, dtype=np.float32))
+        self.run(np.zeros(input_shape, dtype=np.float32))
 
     def run(self, tensor: Tensor) -> Sequence[Tensor]:
-        """All outputs for one input of the signature's shape."""
+        """All outputs for one input of the declared shape."""
         outputs: Sequence[Tensor] = self._session.run(None, {self._input: tensor})
         return outputs
 
@@ -60,22 +57,22 @@ def _open(path: Path, model: str) -> onnxruntime.InferenceSession:
         ) from error
 
 
-def _check(session: onnxruntime.InferenceSession, signature: Signature, model: str) -> None:
+def _check(
+    session: onnxruntime.InferenceSession, input_shape: Shape, output_shapes: Sequence[LooseShape], model: str
+) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     way_out = "correct the manifest (input, decoder, labels) or choose weights that fit it"
     if len(inputs) != 1:
         names = ", ".join(str(node.name) for node in inputs)
         raise ModelUnusable(f"{model}: the graph has {len(inputs)} inputs ({names}), one is expected; {way_out}")
-    _check_node(inputs[0], signature.input_shape, "input", model, way_out)
-    if len(outputs) != len(signature.output_shapes):
-        raise ModelUnusable(
-            f"{model}: the graph has {len(outputs)} outputs, {len(signature.output_shapes)} expected; {way_out}"
-        )
-    for node, shape in zip(outputs, signature.output_shapes, strict=True):
+    _check_node(inputs[0], input_shape, "input", model, way_out)
+    if len(outputs) != len(output_shapes):
+        raise ModelUnusable(f"{model}: the graph has {len(outputs)} outputs, {len(output_shapes)} expected; {way_out}")
+    for node, shape in zip(outputs, output_shapes, strict=True):
         _check_node(node, shape, "output", model, way_out)
 
 
-def _check_node(node: Any, expected: tuple[int | None, ...], side: str, model: str, way_out: str) -> None:
+def _check_node(node: Any, expected: LooseShape, side: str, model: str, way_out: str) -> None:
     if node.type != _FLOAT:
         raise ModelUnusable(f"{model}: {side} `{node.name}` is {node.type}, {_FLOAT} is expected; {way_out}")
     found = tuple(node.shape)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from edge.contract.incident import IncidentState
 from edge.errors import ConfigurationError
-from edge.flow import Detector, Finding, Frame, SceneRule
+from edge.flow import Finding, Frame, SceneRule
+from edge.perception.detector import OnnxDetector
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.registry import scene_rule
 from edge.settings import CameraSettings, NodeConfiguration
@@ -68,9 +69,8 @@ class ReplayResult:
 def replay(
     clip: Path,
     camera: CameraSettings,
-    detector: Detector | None,
+    detector: OnnxDetector | None,
     *,
-    model: ModelUsed | None = None,
     progress: TextIO | None = None,
 ) -> ReplayResult:
     """Run a camera's zones and rules over a clip. Raises MediaUnusable and ConfigurationError.
@@ -98,9 +98,14 @@ def replay(
         analysed_frames=pipeline.counters.frames,
         skipped_frames=0,
         inferences=pipeline.counters.inferences,
-        model=model,
+        model=None if detector is None else _model_used(detector),
         incidents=ledger.incidents(),
     )
+
+
+def _model_used(detector: OnnxDetector) -> ModelUsed:
+    manifest = detector.manifest
+    return ModelUsed(manifest.id, manifest.version, manifest.sha256)
 
 
 def _finished(pipeline: CameraPipeline, rules: Sequence[SceneRule], end: datetime) -> Iterator[Finding]:

@@ -1,16 +1,16 @@
-"""A detector: letterbox, graph, decoder, and back to the picture's own coordinates."""
+"""A detector: picture to tensor, graph, decoder, and back to the picture's own coordinates."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from edge.errors import ModelUnusable
 from edge.flow import Detections, Image
 from edge.inference import Graph
 from edge.perception.decoders.registry import decoder
-from edge.perception.preprocess import letterbox
+from edge.perception.preprocess import input_shape, prepared
+from models.catalogue import ResolvedModel, resolve
+from models.manifest import ModelProblem
 
 LEAST_SCORE: Final = 0.1
 """What is less sure than this is not even a hint for the tracker."""
@@ -19,37 +19,32 @@ WATCHED: Final = frozenset({"person", "bicycle", "car", "motorcycle", "bus", "tr
 """The labels that the node looks at; the others of a model (chairs, dogs) never compete for a box."""
 
 
-@dataclass(frozen=True, slots=True)
-class DetectorModel:
-    """What a detector needs of a catalogue's entry."""
-
-    id: str
-    version: str
-    sha256: str
-    path: Path
-    head: str
-    width: int
-    height: int
-    pad: int
-    labels: tuple[str, ...]
-
-
 class OnnxDetector:
     """Finds the watched things in pictures of any size; threads may share it."""
 
-    def __init__(self, model: DetectorModel, *, watched: frozenset[str] = WATCHED) -> None:
-        """Open the graph. Raises ModelUnusable when it is not what the model says."""
-        self.model = model
-        self.labels: tuple[str, ...] = model.labels
-        wanted: Sequence[int] = [index for index, label in enumerate(model.labels) if label in watched]
-        self._decoder = decoder(
-            model.head, model=model.id, width=model.width, height=model.height, labels=model.labels, wanted=wanted
-        )
-        self._graph = Graph(model.path, self._decoder.signature, model=model.id)
+    def __init__(self, model: ResolvedModel, *, watched: frozenset[str] = WATCHED) -> None:
+        """Open the graph. Raises ModelUnusable when it is not what the manifest says."""
+        manifest = model.manifest
+        self.manifest = manifest
+        self.labels: tuple[str, ...] = manifest.labels
+        wanted = [index for index, label in enumerate(manifest.labels) if label in watched]
+        if not wanted:
+            raise ModelUnusable(f"{manifest.id}: none of its labels is watched ({', '.join(sorted(watched))})")
+        self._decoder = decoder(manifest, wanted)
+        self._graph = Graph(model.path, input_shape(manifest.input), self._decoder.output_shapes, model=manifest.id)
 
     def detect(self, image: Image) -> Detections:
         """Look at one BGR picture; boxes are normalised and may reach a little past the picture's edge."""
-        tensor, fit = letterbox(image, width=self.model.width, height=self.model.height, pad=self.model.pad)
+        tensor, placement = prepared(image, self.manifest.input)
         boxes, scores, classes = self._decoder.decode(self._graph.run(tensor), least_score=LEAST_SCORE)
         labels = tuple(self.labels[index] for index in classes)
-        return Detections(boxes=fit.to_picture(boxes), scores=np.clip(scores, 0, 1), labels=labels)
+        return Detections(boxes=placement.to_picture(boxes), scores=np.clip(scores, 0, 1), labels=labels)
+
+
+def open_detector(model_id: str) -> OnnxDetector:
+    """The detector of a catalogue's model. Raises ModelUnusable, naming the way out, when there is none to be had."""
+    try:
+        model = resolve(model_id)
+    except ModelProblem as problem:
+        raise ModelUnusable(str(problem)) from problem
+    return OnnxDetector(model)

@@ -1,4 +1,4 @@
-"""From a picture to a network's input: the shape is kept, the rest is filled (letterbox)."""
+"""From a picture to a network's input, as the model's manifest describes it."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,59 @@ import numpy as np
 
 from edge.flow import Boxes, Image
 from edge.inference import Tensor
+from models.manifest import Colour, Fit, Input, Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Letterbox:
-    """A picture of `width` × `height` inside a network's input, at its upper left corner, `ratio` times as large."""
+class Placement:
+    """Where a picture lies in a network's input: `width` × `height` pixels at its upper left corner."""
 
-    width: int
-    height: int
-    ratio: float
+    width: float
+    height: float
 
     def to_picture(self, boxes: Boxes) -> Boxes:
         """Boxes (n, 4) from pixels of the input to normalised coordinates of the picture, not clamped."""
-        scale = np.array([self.width, self.height, self.width, self.height], dtype=np.float32) * np.float32(self.ratio)
+        scale = np.array([self.width, self.height, self.width, self.height], dtype=np.float32)
         return np.asarray(boxes / scale, dtype=np.float32)
 
 
-def letterbox(image: Image, *, width: int, height: int, pad: int) -> tuple[Tensor, Letterbox]:
-    """Fit a BGR picture into a tensor (1, 3, height, width) of 0–255, the free part filled with the grey `pad`."""
+def input_shape(wanted: Input) -> tuple[int, int, int, int]:
+    """The shape of one input tensor."""
+    if wanted.layout is Layout.NCHW:
+        return (1, 3, wanted.height, wanted.width)
+    return (1, wanted.height, wanted.width, 3)
+
+
+def prepared(image: Image, wanted: Input) -> tuple[Tensor, Placement]:
+    """A BGR picture of any size as the tensor that the manifest asks for, and where it lies in it."""
     rows, columns = image.shape[:2]
-    ratio = min(width / columns, height / rows)
-    fitted = (min(max(round(columns * ratio), 1), width), min(max(round(rows * ratio), 1), height))
-    canvas = np.full((height, width, 3), pad, dtype=np.uint8)
-    canvas[: fitted[1], : fitted[0]] = cv2.resize(image, fitted, interpolation=cv2.INTER_LINEAR)
-    tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], dtype=np.float32)
-    return tensor, Letterbox(columns, rows, ratio)
+    if wanted.fit is Fit.LETTERBOX:
+        ratio = min(wanted.width / columns, wanted.height / rows)
+        placement = Placement(columns * ratio, rows * ratio)
+        fitted = (
+            min(max(round(columns * ratio), 1), wanted.width),
+            min(max(round(rows * ratio), 1), wanted.height),
+        )
+        canvas = np.full((wanted.height, wanted.width, 3), wanted.padding, dtype=np.uint8)
+        canvas[: fitted[1], : fitted[0]] = cv2.resize(image, fitted, interpolation=cv2.INTER_LINEAR)
+    else:
+        placement = Placement(wanted.width, wanted.height)
+        canvas = np.asarray(
+            cv2.resize(image, (wanted.width, wanted.height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8
+        )
+    return _tensor(canvas, wanted), placement
+
+
+def _tensor(canvas: Image, wanted: Input) -> Tensor:
+    ordered = canvas if wanted.colour is Colour.BGR else canvas[:, :, ::-1]
+    if wanted.layout is Layout.NCHW:
+        ordered = ordered.transpose(2, 0, 1)
+    tensor = np.ascontiguousarray(ordered[None], dtype=np.float32)
+    if wanted.scale != 1:
+        tensor *= np.float32(wanted.scale)
+    channels = (1, 3, 1, 1) if wanted.layout is Layout.NCHW else (1, 1, 1, 3)
+    if any(wanted.mean):
+        tensor -= np.array(wanted.mean, dtype=np.float32).reshape(channels)
+    if wanted.deviation != (1, 1, 1):
+        tensor /= np.array(wanted.deviation, dtype=np.float32).reshape(channels)
+    return tensor

@@ -9,8 +9,8 @@ from typing import Final
 
 _TOLERANCE: Final = 1e-3
 _JUMP_S: Final = 5.0
-_DRIFT_S: Final = 1.0
-_DRIFT_MEMORY_S: Final = 30.0
+_DRIFT_S: Final = 0.5
+_DRIFT_WINDOW_S: Final = 30.0
 _LEAST_STEP: Final = timedelta(microseconds=1)
 
 
@@ -22,9 +22,9 @@ class AnalysisGrid:
         self._slot: int | None = None
 
     def takes(self, media_s: float) -> bool:
-        """Whether the frame of this time is the first in its period. A time that runs backwards starts the grid anew."""
+        """Whether the frame of this time is the first in its period."""
         slot = int(media_s * self._hertz + _TOLERANCE)
-        if self._slot is not None and slot == self._slot:
+        if self._slot is not None and slot <= self._slot:
             return False
         self._slot = slot
         return True
@@ -39,51 +39,72 @@ class FrameTime:
 
 
 class EventClock:
-    """Event time of one connection: the wall clock of the first frame plus what the stream's own clock says since.
+    """Event time of one connection: an anchor in wall-clock time plus what the stream's own clock says since.
 
-    The stream's clock knows the distance between frames, which arrival does not: frames come in bursts. It is left when it
-    jumps (the camera's clock was set, the stream began anew) or drifts away from the wall clock; then the frame at hand
-    becomes the new anchor. Event time never runs backwards.
+    The stream's clock knows the distance between frames, which their arrival does not: they come in bursts and after stalls.
+    The anchor is the least delay seen: a frame that arrives before its time proves that the anchor was late, and moves it
+    back at once; a delay that stays for a whole window is drift, and moves it on. Where the stream's clock jumps (the
+    camera was set, the stream began anew) the frame at hand is the new anchor. Event time never runs backwards; should
+    the wall clock be set back, it goes on at the stream's pace until the wall clock has caught up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, not_before: datetime | None = None) -> None:
+        """`not_before`: the last event time of the connection before."""
         self.anchored = 0
+        self._last_at = not_before
+        self._last_arrived_at: datetime | None = None
+        self._last_pts_s: float | None = None
+        self._media_s = 0.0
         self._anchor_at: datetime | None = None
-        self._anchor_pts_s = 0.0
-        self._last_pts_s = 0.0
-        self._last: FrameTime | None = None
-        self._lag_s = 0.0
+        self._anchor_media_s = 0.0
+        self._least_delay_s = float("inf")
+        self._window_from_s = 0.0
+
+    @property
+    def last_at(self) -> datetime | None:
+        """The last event time that was given."""
+        return self._last_at
 
     def time_of(self, pts_s: float | None, arrived_at: datetime) -> FrameTime:
-        """The time of the next frame: `pts_s` by the stream's clock (None where it has none), `arrived_at` by the wall clock."""
-        if self._last is None or self._anchor_at is None:
-            self._anchor(pts_s, arrived_at)
-            return self._keep(FrameTime(arrived_at, 0.0), pts_s)
-        if pts_s is None or abs(pts_s - self._last_pts_s) > _JUMP_S or pts_s <= self._last_pts_s:
-            self._anchor(pts_s, arrived_at)
-        elapsed_s = 0.0 if pts_s is None else pts_s - self._anchor_pts_s
-        captured_at = self._anchor_at + timedelta(seconds=elapsed_s)
-        if self._drifted(captured_at, arrived_at):
-            self._anchor(pts_s, arrived_at)
-            captured_at = arrived_at
-        captured_at = max(captured_at, self._last.captured_at + _LEAST_STEP)
-        step_s = (captured_at - self._last.captured_at).total_seconds()
-        return self._keep(FrameTime(captured_at, self._last.media_s + step_s), pts_s)
+        """The time of the next frame: `pts_s` by the stream's clock (None: it has none), `arrived_at` by the wall clock."""
+        step_s = self._step_s(pts_s, arrived_at)
+        self._media_s += step_s
+        self._last_pts_s, self._last_arrived_at = pts_s, arrived_at
+        captured_at = self._monotone(self._anchored_time(arrived_at), step_s, arrived_at)
+        self._last_at = captured_at
+        return FrameTime(captured_at, self._media_s)
 
-    def _anchor(self, pts_s: float | None, arrived_at: datetime) -> None:
+    def _step_s(self, pts_s: float | None, arrived_at: datetime) -> float:
+        """Seconds since the frame before: by the stream's clock, or by arrival where that is missing or jumps."""
+        if self._last_arrived_at is None:
+            return 0.0
+        if pts_s is not None and self._last_pts_s is not None and 0 < pts_s - self._last_pts_s <= _JUMP_S:
+            return pts_s - self._last_pts_s
+        self._anchor_at = None
+        return max((arrived_at - self._last_arrived_at).total_seconds(), _LEAST_STEP.total_seconds())
+
+    def _anchored_time(self, arrived_at: datetime) -> datetime:
+        if self._anchor_at is None:
+            return self._anchor(arrived_at)
+        expected_at = self._anchor_at + timedelta(seconds=self._media_s - self._anchor_media_s)
+        delay_s = (arrived_at - expected_at).total_seconds()
+        if delay_s < 0:
+            return self._anchor(arrived_at)
+        self._least_delay_s = min(self._least_delay_s, delay_s)
+        if self._media_s - self._window_from_s >= _DRIFT_WINDOW_S:
+            if self._least_delay_s > _DRIFT_S:
+                return self._anchor(arrived_at)
+            self._window_from_s, self._least_delay_s = self._media_s, float("inf")
+        return expected_at
+
+    def _anchor(self, arrived_at: datetime) -> datetime:
         self.anchored += 1
-        self._anchor_at, self._anchor_pts_s, self._lag_s = arrived_at, pts_s or 0.0, 0.0
+        self._anchor_at, self._anchor_media_s = arrived_at, self._media_s
+        self._window_from_s, self._least_delay_s = self._media_s, float("inf")
+        return arrived_at
 
-    def _keep(self, time: FrameTime, pts_s: float | None) -> FrameTime:
-        self._last = time
-        self._last_pts_s = self._last_pts_s if pts_s is None else pts_s
-        return time
-
-    def _drifted(self, captured_at: datetime, arrived_at: datetime) -> bool:
-        """Whether the stream's clock has left the wall clock for good: a burst after a stall is not drift."""
-        if self._last is None:
-            return False
-        step_s = max((captured_at - self._last.captured_at).total_seconds(), 0.0)
-        trust = min(step_s / _DRIFT_MEMORY_S, 1.0)
-        self._lag_s += trust * ((arrived_at - captured_at).total_seconds() - self._lag_s)
-        return abs(self._lag_s) > _DRIFT_S
+    def _monotone(self, candidate: datetime, step_s: float, arrived_at: datetime) -> datetime:
+        if self._last_at is None or candidate > self._last_at:
+            return candidate
+        set_back = (self._last_at - arrived_at).total_seconds() > _JUMP_S
+        return self._last_at + (timedelta(seconds=step_s) if set_back else _LEAST_STEP) + _LEAST_STEP

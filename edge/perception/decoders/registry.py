@@ -1,6 +1,6 @@
 """Which decoder reads which head. A manifest names the head; an unknown name stops the start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from edge.errors import ModelUnusable
 from edge.flow import Boxes
-from edge.inference import Signature, Tensor
+from edge.inference import LooseShape, Tensor
 from edge.perception.decoders.yolox import YoloxDecoder
+from models.manifest import Manifest
 
 
 class Decoder(Protocol):
-    """Makes boxes of a network's raw outputs, and knows the shapes that they must have."""
+    """Makes boxes of a network's raw outputs, and knows the shapes that those must have (None: any length)."""
 
-    signature: Signature
+    output_shapes: tuple[LooseShape, ...]
 
     def decode(
         self, outputs: Sequence[Tensor], *, least_score: float
@@ -24,25 +25,19 @@ class Decoder(Protocol):
         ...
 
 
-class DecoderFactory(Protocol):
-    """Builds a decoder for an input size and a list of labels, of which those `wanted` (indices) compete. Raises ValueError when the head can't have that size."""
-
-    def __call__(self, *, width: int, height: int, labels: Sequence[str], wanted: Sequence[int]) -> Decoder:
-        """Build it."""
-        ...
-
-
-DECODERS: Mapping[str, DecoderFactory] = {
+DECODERS: Mapping[str, Callable[[Manifest, Sequence[int]], Decoder]] = {
     "yolox": YoloxDecoder,
 }
+"""Head → what builds its decoder from a manifest and the indices of the labels that compete; ValueError: it can't be."""
 
 
-def decoder(head: str, *, model: str, width: int, height: int, labels: Sequence[str], wanted: Sequence[int]) -> Decoder:
-    """The decoder of a head. Raises ModelUnusable for an unknown head, or one that can't have such an input."""
-    factory = DECODERS.get(head)
-    if factory is None:
-        raise ModelUnusable(f"{model}: unknown decoder `{head}`; this version reads {', '.join(sorted(DECODERS))}")
+def decoder(manifest: Manifest, wanted: Sequence[int]) -> Decoder:
+    """The decoder of a model. Raises ModelUnusable for an unknown head, or one that can't have such an input."""
+    build = DECODERS.get(manifest.decoder)
+    if build is None:
+        known = ", ".join(sorted(DECODERS))
+        raise ModelUnusable(f"{manifest.id}: unknown decoder `{manifest.decoder}`; this version reads {known}")
     try:
-        return factory(width=width, height=height, labels=labels, wanted=wanted)
+        return build(manifest, wanted)
     except ValueError as error:
-        raise ModelUnusable(f"{model}: {error}; correct the manifest's input") from error
+        raise ModelUnusable(f"{manifest.id}: {error}; correct the manifest's input") from error

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.flow import Boxes
-from edge.inference import Signature, Tensor
+from edge.inference import LooseShape, Tensor
 from edge.perception.decoders.suppression import suppressed
+from models.manifest import Manifest
 
 _STRIDES: Final = (8, 16, 32)
 _OVERLAP: Final = 0.5
@@ -22,8 +23,12 @@ _LARGEST_LOG_SIZE: Final = 8.0
 class YoloxDecoder:
     """Decodes (1, cells, 5 + labels) into boxes in pixels of the network's input."""
 
-    def __init__(self, *, width: int, height: int, labels: Sequence[str], wanted: Sequence[int]) -> None:
-        """Lay out the grids; only the classes `wanted` (indices into `labels`) compete for a cell. Raises ValueError when the input can't be divided into cells of the largest stride."""
+    def __init__(self, manifest: Manifest, wanted: Sequence[int]) -> None:
+        """Lay out the grids; only the classes `wanted` (indices of labels) compete for a cell.
+
+        Raises ValueError when the input can't be divided into cells of the largest stride.
+        """
+        width, height = manifest.input.width, manifest.input.height
         if width % _STRIDES[-1] or height % _STRIDES[-1]:
             raise ValueError(f"a YOLOX input has sides divisible by {_STRIDES[-1]}, not {width}×{height}")
         self._wanted = np.array(wanted, dtype=np.intp)
@@ -34,9 +39,7 @@ class YoloxDecoder:
             strides.append(np.full((rows.size, 1), stride))
         self._corners = np.concatenate(corners).astype(np.float32)
         self._strides = np.concatenate(strides).astype(np.float32)
-        self.signature = Signature(
-            input_shape=(1, 3, height, width), output_shapes=((1, len(self._corners), 5 + len(labels)),)
-        )
+        self.output_shapes: tuple[LooseShape, ...] = ((1, len(self._corners), 5 + len(manifest.labels)),)
 
     def decode(
         self, outputs: Sequence[Tensor], *, least_score: float
