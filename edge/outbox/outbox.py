@@ -18,7 +18,7 @@ from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
 from edge.outbox.opening import open_store
 from edge.outbox.retention import Quota
-from edge.outbox.store import Counter, Store
+from edge.outbox.store import Counter, DeadLetter, Store
 from edge.settings import OutboxSettings
 
 AT_ONCE = 5_000
@@ -141,6 +141,10 @@ class Outbox:
             )
         )
 
+    def dead_letters(self) -> list[DeadLetter]:
+        """What the cloud has rejected, oldest first."""
+        return self._committer.read(lambda store: store.dead_letters())
+
     # --- OutboxDrain --------------------------------------------------------------------------------------------
 
     def pending(
@@ -171,11 +175,15 @@ class Outbox:
     def settle(self, outcomes: Mapping[UUID, tuple[Outcome, str | None]]) -> None:
         """As `OutboxDrain.settle` says; returns after the commit."""
 
-        def work(store: Store) -> None:
-            for message_id, (outcome, reason) in outcomes.items():
-                store.settle(message_id, outcome, reason, now=self._clock())
+        def work(store: Store) -> list[str]:
+            return [
+                sha256
+                for message_id, (outcome, reason) in outcomes.items()
+                for sha256 in store.settle(message_id, outcome, reason, now=self._clock())
+            ]
 
-        self._committer.write(work)
+        for sha256 in self._committer.write(work):
+            self._folder.remove(sha256)
 
     # --- EvidenceQueue ------------------------------------------------------------------------------------------
 

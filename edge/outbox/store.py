@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -23,7 +24,16 @@ from edge.outbox.statements import QUERIES
 DEAD_LETTERS = 1_000
 """How many rejected messages are kept to be looked at."""
 
-Row = tuple[object, ...]
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message (by id) or an evidence file (by hash) that the cloud will never take."""
+
+    subject: str
+    channel: str
+    reason: str
+    at: datetime
+    body: bytes = field(repr=False)
 
 
 class Counter(StrEnum):
@@ -199,17 +209,20 @@ class Store:
             self._do("gap_remove", device=device, reason=reason)
         return len(rows)
 
-    def settle(self, message_id: UUID, outcome: Outcome, reason: str | None, *, now: datetime) -> None:
-        """Apply one acknowledgement. An unknown id is an acknowledgement that came twice."""
+    def settle(self, message_id: UUID, outcome: Outcome, reason: str | None, *, now: datetime) -> list[str]:
+        """Apply one acknowledgement. An unknown id is one that came twice. Hashes of files that nobody waits for any more
+        come back.
+        """
         row = self._one("record_by_id", message_id=message_id.bytes)
         if row is None:
-            return
+            return []
+        lost: list[str] = []
         _, name, readings, body = row
         channel = Channel(name)
         amount = readings if channel is Channel.TELEMETRY else 1
         if outcome is Outcome.REJECTED:
             self._bury(str(message_id), channel.value, reason or "no reason given", body, now=now)
-            self._lose_evidence_of(message_id)
+            lost = self._lose_evidence_of(message_id)
             if channel is Channel.TELEMETRY:
                 self.declare(ranges_of(msgspec.json.decode(body, type=TelemetryBatch)), GapReason.REJECTED)
             if channel in _REJECTED:
@@ -220,6 +233,7 @@ class Store:
                 self._count(Counter.QUARANTINED, amount)
             self._do("evidence_release", message_id=message_id.bytes)
         self._do("record_remove", message_id=message_id.bytes)
+        return lost
 
     # --- evidence -----------------------------------------------------------------------------------------------
 
@@ -247,10 +261,12 @@ class Store:
             self._bury(sha256, "evidence", reason, b"", now=now)
             self._count(Counter.EVIDENCE_REFUSED, 1)
 
-    def _lose_evidence_of(self, message_id: UUID) -> None:
-        for (sha256,) in self._all("evidence_of", message_id=message_id.bytes):
+    def _lose_evidence_of(self, message_id: UUID) -> list[str]:
+        lost = [sha256 for (sha256,) in self._all("evidence_of", message_id=message_id.bytes)]
+        for sha256 in lost:
             self._do("evidence_remove", sha256=sha256)
             self._count(Counter.EVIDENCE_REFUSED, 1)
+        return lost
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -284,9 +300,12 @@ class Store:
             times.append(reading[0])
         return from_microseconds(min(times)) if times else None
 
-    def dead_letters(self) -> list[Row]:
-        """Subject, channel, reason, time (µs) and body of what was rejected."""
-        return self._all("dead_letter_all")
+    def dead_letters(self) -> list[DeadLetter]:
+        """What was rejected, oldest first."""
+        return [
+            DeadLetter(subject, channel, reason, from_microseconds(at_us), body)
+            for subject, channel, reason, at_us, body in self._all("dead_letter_all")
+        ]
 
     def used_bytes(self) -> int:
         """What the rows take on disk; free pages are not counted, since they are used again."""
