@@ -5,7 +5,7 @@
 | `postgres_server` | one server for the session |
 | `postgres_url` | a fresh, empty database for this test |
 | `migrated_url` | a fresh database with the present schema |
-| `broker` | a broker with passwords and grants, once with mosquitto, once with amqtt; user `cloud`, password `cloud` |
+| `broker` | a broker with passwords and grants, once with mosquitto, once with amqtt; see `tests.brokers` |
 | `mosquitto_broker` | the same, mosquitto alone |
 | `open_broker` | a broker without passwords, as sensors have it on a node |
 | `clip`, `model` | a function: name → path, from the catalogue; skips where it can't be had |
@@ -18,20 +18,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from cloud.db.migrate import migrate
 from cloud.embedded.broker import BrokerKind, EmbeddedBroker
-from cloud.embedded.grants import CLOUD_GRANTS
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import find_program
+from edge.simulators.camera_process import CameraProcess
+from models import catalogue
+from models.manifest import ModelProblem
+from tests.brokers import ReadyBroker
 
 if TYPE_CHECKING:
-    from edge.simulators.rtsp_camera import CameraProcess
-
-CLOUD_USER = "cloud"
-CLOUD_PASSWORD = "cloud"
 _TEMPLATE = "migrated"
 
 
@@ -60,8 +60,6 @@ def postgres_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: EmbeddedPostgres) -> str:
     """The name of a database with the present schema, to be copied."""
-    from cloud.db.migrate import migrate
-
     migrate(postgres_server.create_database(_TEMPLATE))
     return _TEMPLATE
 
@@ -79,20 +77,18 @@ def _skip_without(kind: BrokerKind) -> None:
 
 
 @pytest.fixture(params=list(BrokerKind))
-def broker(request: pytest.FixtureRequest, server_directory: Path) -> Iterator[EmbeddedBroker]:
+def broker(request: pytest.FixtureRequest, server_directory: Path) -> Iterator[ReadyBroker]:
     kind: BrokerKind = request.param
     _skip_without(kind)
-    with EmbeddedBroker(server_directory / f"broker-{uuid.uuid4().hex}", kind=kind) as running:
-        running.add_user(CLOUD_USER, CLOUD_PASSWORD, CLOUD_GRANTS)
+    with ReadyBroker(server_directory / f"broker-{uuid.uuid4().hex}", kind=kind) as running:
         yield running
 
 
 @pytest.fixture
-def mosquitto_broker(server_directory: Path) -> Iterator[EmbeddedBroker]:
+def mosquitto_broker(server_directory: Path) -> Iterator[ReadyBroker]:
     _skip_without(BrokerKind.MOSQUITTO)
     directory = server_directory / f"broker-{uuid.uuid4().hex}"
-    with EmbeddedBroker(directory, kind=BrokerKind.MOSQUITTO, autosave_on_changes=True) as running:
-        running.add_user(CLOUD_USER, CLOUD_PASSWORD, CLOUD_GRANTS)
+    with ReadyBroker(directory, kind=BrokerKind.MOSQUITTO, autosave_on_changes=True) as running:
         yield running
 
 
@@ -105,9 +101,6 @@ def open_broker(server_directory: Path) -> Iterator[EmbeddedBroker]:
 @pytest.fixture(scope="session")
 def clip() -> Callable[[str], Path]:
     """Footage by its name in the catalogue, such as `one_by_one_person_detection`."""
-    from models import catalogue
-    from models.manifest import ModelProblem
-
     def find(name: str) -> Path:
         try:
             return catalogue.clip(name)
@@ -120,9 +113,6 @@ def clip() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def model() -> Callable[[str], Path]:
     """The weights of a model by its id."""
-    from models import catalogue
-    from models.manifest import ModelProblem
-
     def find(model_id: str) -> Path:
         try:
             return catalogue.resolve(model_id).path
@@ -133,10 +123,8 @@ def model() -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def rtsp_camera(tmp_path: Path) -> Iterator[Callable[..., "CameraProcess"]]:
+def rtsp_camera(tmp_path: Path) -> Iterator[Callable[..., CameraProcess]]:
     """Cameras in processes of their own; all are gone when the test ends."""
-    from edge.simulators.rtsp_camera import CameraProcess
-
     with ExitStack() as running:
 
         def start(video: Path, **options: Any) -> CameraProcess:

@@ -57,7 +57,7 @@ class EmbeddedBroker:
         *,
         kind: BrokerKind | None = None,
         anonymous: bool = False,
-        max_queued_messages: int = 20_000,
+        max_queued_messages: int = 100_000,
         autosave_on_changes: bool = False,
         port: int = 0,
     ) -> None:
@@ -77,6 +77,11 @@ class EmbeddedBroker:
     def url(self) -> str:
         """The address, without a user."""
         return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """The address without the port."""
+        return "127.0.0.1"
 
     @property
     def pid(self) -> int:
@@ -181,8 +186,8 @@ class EmbeddedBroker:
             f"autosave_interval {1 if self._autosave_on_changes else 30}",
             f"autosave_on_changes {str(self._autosave_on_changes).lower()}",
             f"max_queued_messages {self._max_queued_messages}",
-            "max_queued_bytes 268435456",
-            "max_inflight_messages 100",
+            "max_queued_bytes 1073741824",
+            "max_inflight_messages 200",
             "max_packet_size 8388608",
             "set_tcp_nodelay true",
             "log_dest stderr",

@@ -1,0 +1,23 @@
+"""A broker as tests use it: the cloud's user is there from the start, nodes are added by name."""
+
+from typing import Self
+
+from cloud.embedded.broker import EmbeddedBroker
+from cloud.embedded.grants import CLOUD_GRANTS, node_grants, user
+
+
+class ReadyBroker(EmbeddedBroker):
+    """A broker that knows the cloud."""
+
+    cloud_user = "cloud"
+    cloud_password = "cloud"  # noqa: S105 - made up
+
+    def start(self) -> Self:
+        self.add_users((user(self.cloud_user, self.cloud_password, CLOUD_GRANTS),))
+        return super().start()
+
+    def add_node(self, district: str, node: str) -> str:
+        """Add a node's user; its password."""
+        password = f"password of {node}"
+        self.add_user(node, password, node_grants(district, node))
+        return password
