@@ -10,7 +10,7 @@ class ReadyBroker(EmbeddedBroker):
     """A broker that knows the cloud."""
 
     cloud_user = "cloud"
-    cloud_password = "cloud"  # noqa: S105 - made up
+    cloud_password = "cloud"
 
     def start(self) -> Self:
         self.add_users((user(self.cloud_user, self.cloud_password, CLOUD_GRANTS),))

@@ -31,7 +31,6 @@ from models import catalogue
 from models.manifest import ModelProblem
 from tests.brokers import ReadyBroker
 
-if TYPE_CHECKING:
 _TEMPLATE = "migrated"
 
 
@@ -101,6 +100,7 @@ def open_broker(server_directory: Path) -> Iterator[EmbeddedBroker]:
 @pytest.fixture(scope="session")
 def clip() -> Callable[[str], Path]:
     """Footage by its name in the catalogue, such as `one_by_one_person_detection`."""
+
     def find(name: str) -> Path:
         try:
             return catalogue.clip(name)
@@ -113,6 +113,7 @@ def clip() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def model() -> Callable[[str], Path]:
     """The weights of a model by its id."""
+
     def find(model_id: str) -> Path:
         try:
             return catalogue.resolve(model_id).path
