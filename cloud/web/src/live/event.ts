@@ -1,0 +1,54 @@
+import type { CaseSummary, Presence } from '@/api/types'
+
+export interface NodePresence {
+  node: string
+  presence: Presence
+  presence_since: string | null
+}
+
+export interface DevicePresence {
+  id: number
+  node: string
+  device: string
+  presence: Presence
+  presence_since: string | null
+  last_seen_at: string | null
+}
+
+export interface NewestReading {
+  device_id: number
+  point: string
+  observed_at: string
+  value: number | string
+}
+
+/** The newest value per point of a node's devices, at most once a second. */
+export interface NewestReadings {
+  node: string
+  readings: NewestReading[]
+}
+
+/** What the live stream tells, by name. `resync`: whatever was loaded before may have holes, load it again. */
+export interface LiveEvents {
+  'case.opened': CaseSummary
+  'case.updated': CaseSummary
+  'node.presence': NodePresence
+  'device.presence': DevicePresence
+  'device.readings': NewestReadings
+  resync: null
+}
+
+export type LiveName = keyof LiveEvents
+
+const NAMES = new Set<string>([
+  'case.opened',
+  'case.updated',
+  'node.presence',
+  'device.presence',
+  'device.readings',
+] satisfies LiveName[])
+
+/** Whether this version of the page knows the event; a newer service may tell more. */
+export function isLiveName(name: string): name is Exclude<LiveName, 'resync'> {
+  return NAMES.has(name)
+}

@@ -1,0 +1,57 @@
+import { createI18n, useI18n } from 'vue-i18n'
+import { computed, watchEffect, type ComputedRef } from 'vue'
+import type { Locale } from '@/time/format'
+import { preference } from '@/theme/preference'
+import { en } from './en'
+import { type Messages, zh } from './zh'
+
+const chosen = preference<Locale>('locale', ['zh', 'en'])
+
+export const i18n = createI18n<[Messages], Locale, false>({
+  legacy: false,
+  locale: chosen.value,
+  fallbackLocale: 'zh',
+  messages: { zh, en },
+})
+
+watchEffect(() => {
+  i18n.global.locale.value = chosen.value
+  document.documentElement.lang = chosen.value === 'zh' ? 'zh-CN' : 'en'
+})
+
+/** The groups of names for codes that the service sends. */
+export type Vocabulary =
+  | 'action'
+  | 'category'
+  | 'deviceKind'
+  | 'gapReason'
+  | 'kind'
+  | 'point'
+  | 'presence'
+  | 'reason'
+  | 'role'
+  | 'severity'
+  | 'status'
+
+export interface Words {
+  t: ReturnType<typeof useI18n>['t']
+  locale: ComputedRef<Locale>
+  /** The name of a code; a code that this page does not know is shown as it is. */
+  name: (vocabulary: Vocabulary, code: string) => string
+  toggle: () => void
+}
+
+export function useWords(): Words {
+  const { t, te } = useI18n({ useScope: 'global' })
+  return {
+    t,
+    locale: computed(() => chosen.value),
+    name: (vocabulary, code) => {
+      const key = `${vocabulary}.${code}`
+      return te(key, 'zh') ? t(key) : code.replaceAll('_', ' ')
+    },
+    toggle: () => {
+      chosen.value = chosen.value === 'zh' ? 'en' : 'zh'
+    },
+  }
+}

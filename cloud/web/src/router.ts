@@ -1,0 +1,22 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import { session } from '@/session/session'
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/login', name: 'login', component: () => import('@/session/LoginPage.vue'), meta: { open: true } },
+    // One component for both, so that opening a case keeps list and map as they are.
+    { path: '/', name: 'command', component: () => import('@/cases/CommandPage.vue') },
+    { path: '/cases/:id(\\d+)', name: 'case', component: () => import('@/cases/CommandPage.vue') },
+    { path: '/devices', name: 'devices', component: () => import('@/devices/DevicesPage.vue') },
+    { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/devices/DevicePage.vue') },
+    { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
+    { path: '/:rest(.*)*', redirect: { name: 'command' } },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  if (to.meta['open'] === true) return true
+  if (session.state.user === null) await session.restore()
+  return session.state.user === null ? { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } } : true
+})
