@@ -9,6 +9,7 @@ CloudError
     ├── ConfigurationError  a setting is missing or can't be right; the message names it
     ├── Invalid             what was sent can't be taken as it is
     ├── TooLarge            longer than is taken
+    ├── UnsupportedMedia    not a kind of file that is taken
     ├── NotSignedIn         no session, or one that is over
     ├── LockedOut           too many wrong passwords; says how long
     ├── Forbidden           signed in, but the role or the area does not reach this far
@@ -53,6 +54,10 @@ class Invalid(Permanent):
 
 class TooLarge(Permanent):
     """Longer than is taken."""
+
+
+class UnsupportedMedia(Permanent):
+    """Not a kind of file that is taken."""
 
 
 class NotSignedIn(Permanent):

@@ -36,6 +36,7 @@ class CloudSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8620
     behind_proxy: bool = False
+    trusted_proxies: str = "127.0.0.1,::1"
     tls_cert: Path | None = None
     tls_key: Path | None = None
     web_directory: Path = _HERE / "web" / "dist"

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.access import areas, audit, passwords, policy, sessions
-from cloud.access.model import Role
+from cloud.access.model import Role, SignedIn
 from cloud.db.pool import Pool
 from cloud.db.queries import load
 from cloud.errors import Conflict, Invalid, LockedOut, NotFound, NotSignedIn
@@ -33,7 +33,7 @@ class Admitted:
     """A session that has just begun."""
 
     token: str
-    session: sessions.SignedIn
+    session: SignedIn
 
 
 def add(

@@ -75,7 +75,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(CaseAction.DISMISS, CaseStatus.REPORTED, CaseStatus.REJECTED, _ON_THE_SPOT, reason_required=True),
     Transition(CaseAction.RESOLVE, CaseStatus.FILED, CaseStatus.RESOLVED, _ON_THE_SPOT),
     Transition(CaseAction.CLOSE, CaseStatus.RESOLVED, CaseStatus.CLOSED, _IN_CHARGE),
-    Transition(CaseAction.REOPEN, CaseStatus.REJECTED, CaseStatus.REPORTED, _IN_CHARGE),
+    # who judged too fast takes it back himself; the history keeps who did what
+    Transition(CaseAction.REOPEN, CaseStatus.REJECTED, CaseStatus.REPORTED, _ON_THE_SPOT),
+    Transition(CaseAction.REOPEN, CaseStatus.FILED, CaseStatus.REPORTED, _ON_THE_SPOT),
     Transition(CaseAction.REOPEN, CaseStatus.RESOLVED, CaseStatus.FILED, _IN_CHARGE),
     Transition(CaseAction.REOPEN, CaseStatus.CLOSED, CaseStatus.FILED, _IN_CHARGE),
 )

@@ -23,6 +23,11 @@ SESSION_CHANNEL = "gridward_session"
 
 _queries = load("cloud.db")
 
+HANDED_OUT_SQL: str = _queries.events_handed_out.sql
+SETTLED_SQL: str = _queries.events_settled.sql
+BETWEEN_SQL: str = _queries.events_between.sql
+"""The same statements for the one asynchronous reader (`cloud.notify.stream`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

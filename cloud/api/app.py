@@ -1,0 +1,70 @@
+"""The web application: routes, problems, guards, the page."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from cloud.api import areas, cases, evidence, live, operations, pages, problems, session
+from cloud.api.dependencies import Services
+from cloud.api.guards import BodyLimit, SafeHeaders
+
+VERSION = "0.1.0"
+
+ROUTERS = (
+    session.router,
+    cases.router,
+    areas.router,
+    evidence.router,
+    live.router,
+    operations.router,
+)
+
+
+def make_app(services: Services | None) -> FastAPI:
+    """The application over the services of a process; None makes one that only describes itself (OpenAPI)."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if services is None:
+            yield
+            return
+        services.hub.start()
+        try:
+            yield
+        finally:
+            await services.hub.stop()
+
+    app = FastAPI(
+        title="Gridward",
+        version=VERSION,
+        summary="Incidents of a community become grid cases",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        separate_input_output_schemas=False,
+    )
+    app.state.services = services
+    for router in ROUTERS:
+        app.include_router(router)
+    if services is not None:
+        app.include_router(pages.router_for(services.settings.web_directory))
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SafeHeaders)
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document, from which the page's client is generated."""
+    return make_app(None).openapi()
+
+
+def _operation_id(route: APIRoute) -> str:
+    """`read_case` → `readCase`: the names of the generated client."""
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), route.name)

@@ -1,0 +1,152 @@
+"""Cases: the list, one case, what people do with it, and the table of what may be done."""
+
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from cloud.access import areas
+from cloud.access.model import Role
+from cloud.api.dependencies import Conn, Parts, User, client_address
+from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
+from cloud.api.problems import RESPONSES
+from cloud.cases import service
+from cloud.cases.model import OPEN_STATUSES, TRANSITIONS, CaseAction, CaseStatus, DismissalReason, Transition
+from cloud.cases.service import CaseFilter, Order
+from cloud.cases.view import CaseDetail, CaseSummary
+from edge.contract.incident import IncidentKind, Severity
+
+router = APIRouter(prefix="/api/v1", tags=["cases"], responses=RESPONSES)
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("NUL is no character of a text")
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,32}$")]
+Note = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True), AfterValidator(_without_nul)]
+CaseId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+class CasePage(BaseModel):
+    """A page of cases, the newest first; `next` is the cursor of the page after it."""
+
+    items: list[CaseSummary]
+    next: str | None
+
+
+class ActionRequest(BaseModel):
+    """What to do with a case. `version` is the one that was read: a case that has changed since is refused with 409."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: CaseAction
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    reason: DismissalReason | None = None
+    note: Note | None = None
+
+
+class TransitionRow(BaseModel):
+    """One row of the state machine."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    action: CaseAction
+    from_status: Annotated[CaseStatus, Field(alias="from")]
+    to_status: Annotated[CaseStatus, Field(alias="to")]
+    roles: list[Role]
+    reason_required: bool
+
+    @classmethod
+    def of(cls, row: Transition) -> Self:
+        """The row as it is told."""
+        return cls(
+            action=row.action,
+            from_status=row.from_status,
+            to_status=row.to_status,
+            roles=sorted(row.roles),
+            reason_required=row.reason_required,
+        )
+
+
+class CaseModel(BaseModel):
+    """The state machine of cases and the words that it is made of. `kinds` are those known here; nodes may know more."""
+
+    statuses: list[CaseStatus]
+    open_statuses: list[CaseStatus]
+    actions: list[CaseAction]
+    reasons: list[DismissalReason]
+    severities: list[Severity]
+    kinds: list[IncidentKind]
+    roles: list[Role]
+    transitions: list[TransitionRow]
+
+
+@router.get("/cases", summary="Cases in my scope")
+def list_cases(
+    *,
+    user: User,
+    conn: Conn,
+    status: Annotated[list[CaseStatus] | None, Query(max_length=20)] = None,
+    severity: Annotated[list[Severity] | None, Query(max_length=10)] = None,
+    kind: Annotated[list[Name] | None, Query(max_length=50)] = None,
+    area: Annotated[Code | None, Query(description="Code of an area of any level")] = None,
+    open_only: Annotated[bool, Query(alias="open", description="Only those that still take incidents")] = False,
+    limit: Limit = 50,
+    after: After = None,
+) -> CasePage:
+    """The newest first. Filters of one name add up, those of different names narrow."""
+    statuses: Sequence[CaseStatus] = status or ()
+    if open_only:
+        statuses = sorted(OPEN_STATUSES.intersection(status) if status else OPEN_STATUSES)
+        if not statuses:
+            return CasePage(items=[], next=None)
+    wanted = CaseFilter(
+        area_path=areas.scope_path(conn, user, area),
+        statuses=statuses,
+        severities=severity or (),
+        kinds=kind or (),
+    )
+    found = service.page(conn, wanted, before=decode_id(after), count=limit + 1)
+    items = found[:limit]
+    return CasePage(items=items, next=encode_cursor(items[-1].id) if len(found) > limit else None)
+
+
+@router.get("/cases/{case_id}", summary="One case")
+def read_case(case_id: CaseId, user: User, conn: Conn) -> CaseDetail:
+    """With its incidents (the newest hundred), its history, and what I may do now."""
+    return service.detail(conn, user, case_id)
+
+
+@router.post("/cases/{case_id}/actions", summary="Do something with a case")
+def act_on_case(
+    *, case_id: CaseId, order: ActionRequest, user: User, conn: Conn, request: Request, parts: Parts
+) -> CaseDetail:
+    """The case as it stands afterwards. 409 when it has changed since it was read, or its status forbids the action."""
+    return service.act(
+        conn,
+        user,
+        case_id,
+        Order(action=order.action, version=order.version, reason=order.reason, note=order.note or None),
+        now=parts.clock(),
+        address=client_address(request),
+    )
+
+
+@router.get("/case-model", summary="The state machine of cases")
+def read_case_model(_user: User) -> CaseModel:
+    """What a page needs to know to offer the right buttons."""
+    return CaseModel(
+        statuses=list(CaseStatus),
+        open_statuses=sorted(OPEN_STATUSES, key=list(CaseStatus).index),
+        actions=list(CaseAction),
+        reasons=list(DismissalReason),
+        severities=list(Severity),
+        kinds=list(IncidentKind),
+        roles=list(Role),
+        transitions=[TransitionRow.of(row) for row in TRANSITIONS],
+    )

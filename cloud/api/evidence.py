@@ -1,0 +1,166 @@
+"""Evidence: nodes send files by their hash, people look at them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from cloud.api.dependencies import Conn, Node, Parts, Services, User, client_address, node_principal
+from cloud.api.problems import RESPONSES
+from cloud.cases import service as cases
+from cloud.errors import Invalid, TooLarge
+from cloud.evidence import policy
+from cloud.evidence import service as evidence
+from cloud.evidence.files import Partial
+from cloud.evidence.policy import Part
+from cloud.evidence.store import NamedFile
+
+router = APIRouter(prefix="/api/v1/evidence", tags=["evidence"], responses=RESPONSES)
+
+Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file")]
+
+_HOP_BYTES = 256 << 10  # collected before a thread writes it
+_SILENCE_S = 30.0
+_SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4"}
+
+
+class UploadState(BaseModel):
+    """How far an upload is; `offset` is the number of the next byte."""
+
+    sha256: str
+    stored: bool
+    offset: int
+    bytes: int
+
+
+@router.head("/{sha256}", summary="How many bytes of a file are here")
+def read_upload(sha256: Hash, node: Node, conn: Conn, parts: Parts) -> Response:
+    """For nodes: `Upload-Offset`, `Upload-Length`, and `Upload-Complete: ?1` once it is stored. 404 until it is named."""
+    file = parts.evidence.expected(conn, node.node, sha256)
+    return Response(headers=_upload_headers(file, parts.evidence.offset(node.node, file), stored=file.is_stored))
+
+
+@router.put(
+    "/{sha256}",
+    summary="Send a file or a piece of it",
+    responses={201: {"model": UploadState}, 202: {"model": UploadState}},
+)
+async def upload(sha256: Hash, request: Request, response: Response, parts: Parts) -> UploadState:
+    """For nodes: the whole file, or the next piece with Content-Range.
+
+    200 it was here, 201 it is stored now, 202 the piece is kept; 404 no incident names it yet, 409 the piece does not
+    begin where the last one ended (`Upload-Offset` says where), 413, 415, 422 the bytes do not fit their name.
+    """
+    # asynchronous, for a body is read as it comes and must hold neither a thread nor a connection to the database
+    node, file = await run_in_threadpool(_expected, request, parts, sha256)
+    if file.is_stored:
+        return _state(file, file.size_bytes, response, HTTPStatus.OK)
+    mime = request.headers.get("content-type", file.mime).partition(";")[0].strip().lower()
+    if mime not in {file.mime, "application/octet-stream"}:
+        raise evidence.UnsupportedMedia(f"the incident names {file.mime}, not {mime[:60]}")
+    part = policy.parse_content_range(request.headers.get("content-range"), total=file.size_bytes)
+    partial = await run_in_threadpool(parts.evidence.begin, node, file, part)
+    with partial:
+        await _receive(request, partial, part)
+        offset = partial.size_bytes
+        stored = await run_in_threadpool(_finish, parts, node, file, partial)
+    return _state(file, offset, response, HTTPStatus.CREATED if stored else HTTPStatus.ACCEPTED)
+
+
+def _expected(request: Request, parts: Services, sha256: str) -> tuple[str, NamedFile]:
+    with parts.pool.connection() as conn:
+        node = node_principal(request, conn).node
+        return node, parts.evidence.expected(conn, node, sha256)
+
+
+async def _receive(request: Request, partial: Partial, part: Part) -> None:
+    """Append the body. What came before a broken connection stays: the node goes on behind it."""
+    left = part.end - part.start
+    waiting = bytearray()
+    try:
+        async for chunk in _chunks(request):
+            left -= len(chunk)
+            if left < 0:
+                raise TooLarge("the body is longer than was said")
+            waiting += chunk
+            if len(waiting) >= _HOP_BYTES:
+                await run_in_threadpool(partial.append, bytes(waiting))
+                waiting.clear()
+    except (ClientDisconnect, TimeoutError) as error:
+        raise Invalid("the body broke off") from error
+    finally:
+        if waiting and left >= 0:
+            partial.append(bytes(waiting))
+    if left > 0:
+        raise Invalid("the body is shorter than was said")
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    stream = request.stream()
+    while True:
+        async with asyncio.timeout(_SILENCE_S):
+            try:
+                chunk = await anext(stream)
+            except StopAsyncIteration:
+                return
+        yield chunk
+
+
+def _finish(parts: Services, node: str, file: NamedFile, partial: Partial) -> bool:
+    if not parts.evidence.finish(file, partial):
+        return False
+    with parts.pool.connection() as conn:
+        if evidence.mark_stored(conn, node, file.sha256, now=parts.clock()):
+            cases.announce_evidence(conn, node, file.sha256)
+    partial.discard()
+    return True
+
+
+def _upload_headers(file: NamedFile, offset: int, *, stored: bool) -> dict[str, str]:
+    return {
+        "Upload-Offset": str(offset),
+        "Upload-Length": str(file.size_bytes),
+        "Upload-Complete": "?1" if stored else "?0",
+    }
+
+
+def _state(file: NamedFile, offset: int, response: Response, status: HTTPStatus) -> UploadState:
+    stored = status is not HTTPStatus.ACCEPTED
+    response.status_code = status
+    response.headers.update(_upload_headers(file, offset, stored=stored))
+    return UploadState(sha256=file.sha256, stored=stored, offset=offset, bytes=file.size_bytes)
+
+
+@router.get(
+    "/{sha256}",
+    summary="Look at a file",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"image/jpeg": {}, "video/mp4": {}}}, 206: {"description": "The part asked for"}},
+)
+def read_evidence(sha256: Hash, user: User, conn: Conn, request: Request, parts: Parts) -> StreamingResponse:
+    """A stored file of a case in my scope. Every view stands in the audit log."""
+    file = parts.evidence.visible(conn, user, sha256)
+    asked = policy.parse_range(request.headers.get("range"), total=file.size_bytes)
+    start, end = asked or (0, file.size_bytes)
+    headers = {
+        "Content-Length": str(end - start),
+        "Content-Disposition": f'inline; filename="{sha256[:16]}.{_SUFFIX.get(file.mime, "bin")}"',
+        "Cache-Control": "private, no-store",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Accept-Ranges": "bytes",
+    }
+    if asked is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
+    return StreamingResponse(
+        parts.evidence.view(conn, user, file, start, end, address=client_address(request)),
+        status_code=HTTPStatus.OK if asked is None else HTTPStatus.PARTIAL_CONTENT,
+        media_type=file.mime,
+        headers=headers,
+    )

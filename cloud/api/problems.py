@@ -1,0 +1,138 @@
+"""Errors as problems (RFC 9457). The one table of which error is which status."""
+
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout, TooManyRequests
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from cloud import errors
+from cloud.evidence.service import WrongOffset
+
+_log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: dict[type[errors.CloudError], HTTPStatus] = {
+    errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    errors.LockedOut: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Retryable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Fault(BaseModel):
+    """One value that was not understood, and where it stood."""
+
+    where: str
+    reason: str
+
+
+class Problem(BaseModel):
+    """What went wrong, for people and for programs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    faults: list[Fault] = []
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "A problem", "content": {MEDIA_TYPE: {}}},
+    "5XX": {"model": Problem, "description": "A problem", "content": {MEDIA_TYPE: {}}},
+}
+"""For routers, so that the OpenAPI file tells of problems."""
+
+
+def problem(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    kind: str = "about:blank",
+    faults: list[Fault] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A problem as an answer."""
+    body = Problem(type=kind, title=status.phrase, status=status, detail=detail, faults=faults or [])
+    return JSONResponse(
+        body.model_dump(exclude_defaults=True), status_code=status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def status_of(error: errors.CloudError) -> HTTPStatus:
+    """The status of the nearest class in the table."""
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer with problems."""
+    app.add_exception_handler(errors.CloudError, _cloud_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(psycopg.Error, _database_error)
+    app.add_exception_handler(PoolTimeout, _database_error)
+    app.add_exception_handler(TooManyRequests, _database_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _cloud_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, errors.CloudError):
+        raise error
+    status = status_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.LockedOut):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, errors.Retryable):
+        headers["Retry-After"] = "5"
+    elif isinstance(error, errors.NotSignedIn):
+        headers["WWW-Authenticate"] = 'Bearer realm="gridward"'
+    elif isinstance(error, WrongOffset):
+        headers["Upload-Offset"] = str(error.offset)
+    return problem(status, str(error), kind=f"urn:gridward:problem:{type(error).__name__}", headers=headers)
+
+
+def _http_exception(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    status = HTTPStatus(error.status_code)
+    return problem(status, str(error.detail), headers=dict(error.headers or {}))
+
+
+def _not_understood(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    # what was sent is not told back: it may be a password
+    faults = [
+        Fault(where=".".join(str(part) for part in fault["loc"])[:200], reason=str(fault["msg"])[:500])
+        for fault in error.errors()[:20]
+    ]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the request was not understood", faults=faults)
+
+
+def _database_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, psycopg.DataError):
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a value can't be kept as it is")
+    if isinstance(error, psycopg.OperationalError | PoolTimeout | TooManyRequests):
+        _log.warning("database away", path=request.url.path, error=type(error).__name__)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database is away", headers={"Retry-After": "2"})
+    return _unexpected(request, error)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("request failed", path=request.url.path, method=request.method, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our mistake; it was noted")

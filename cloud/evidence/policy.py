@@ -1,0 +1,68 @@
+"""What may be stored as evidence, and which bytes of it were asked for. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from cloud.errors import Invalid
+
+_MAGIC = {
+    "image/jpeg": (0, b"\xff\xd8\xff"),
+    "video/mp4": (4, b"ftyp"),
+}
+HEAD_BYTES = 16
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+
+
+def is_taken(mime: str) -> bool:
+    """Whether files of this kind are stored at all."""
+    return mime in _MAGIC
+
+
+def looks_like(mime: str, head: bytes) -> bool:
+    """Whether the first bytes are those of the kind that was named."""
+    offset, magic = _MAGIC[mime]
+    return head[offset : offset + len(magic)] == magic
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an upload: bytes from `start` up to `end` (exclusive) of `total`."""
+
+    start: int
+    end: int
+    total: int
+
+
+def parse_content_range(header: str | None, *, total: int) -> Part:
+    """The piece that an upload announces; the whole file without a header. Raises Invalid."""
+    if header is None:
+        return Part(0, total, total)
+    match = _CONTENT_RANGE.fullmatch(header.strip())
+    if match is None:
+        raise Invalid("Content-Range must read `bytes first-last/total`")
+    first, last, announced = (int(group) for group in match.groups())
+    if announced != total or not first <= last < total:
+        raise Invalid(f"Content-Range does not fit a file of {total} bytes")
+    return Part(first, last + 1, total)
+
+
+def parse_range(header: str | None, *, total: int) -> tuple[int, int] | None:
+    """The bytes that a reader asks for, from start up to end (exclusive).
+
+    None means all of it: no header, several ranges, or one that is not understood (RFC 9110 §14.2 lets a server ignore
+    those). Raises Invalid for a range outside of the file.
+    """
+    match = _RANGE.fullmatch(header.strip()) if header is not None else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        count = min(int(last), total)
+        start, end = total - count, total
+    else:
+        start, end = int(first), min(int(last) + 1, total) if last else total
+    if start >= end:
+        raise Invalid(f"the range lies outside of the {total} bytes")
+    return start, end

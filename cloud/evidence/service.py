@@ -1,0 +1,118 @@
+"""Evidence (证据): taking files in by their hash, and handing them out to those who may see them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.access import audit
+from cloud.access.model import Principal
+from cloud.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
+from cloud.evidence import policy, store
+from cloud.evidence.files import EvidenceFiles, Partial, Quarantine
+from cloud.evidence.policy import Part
+from cloud.evidence.store import NamedFile, VisibleFile
+from cloud.settings import CloudSettings
+
+
+class WrongOffset(Conflict):
+    """An upload goes on at another place than where the bytes that are here end."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"the next byte is number {offset}")
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceService:
+    """The use cases of evidence. Files that were named but did not come whole lie in the quarantine."""
+
+    files: EvidenceFiles
+    quarantine: Quarantine
+    maximum_bytes: int
+
+    @classmethod
+    def of(cls, settings: CloudSettings) -> "EvidenceService":
+        """Raises ConfigurationError when the store can't be used."""
+        return cls(
+            EvidenceFiles(settings.evidence_store_url),
+            Quarantine(
+                settings.data_directory.resolve() / "partial",
+                settings.evidence_partial_quota_bytes,
+                settings.evidence_partial_age_s,
+            ),
+            settings.evidence_maximum_bytes,
+        )
+
+    def expected(self, conn: Connection[Any], node: str, sha256: str) -> NamedFile:
+        """The file that this node is to send. Raises NotFound (not named yet), TooLarge, UnsupportedMedia."""
+        file = store.named(conn, node, sha256)
+        if file is None:
+            raise NotFound("no incident of this node names this file yet")
+        if not policy.is_taken(file.mime):
+            raise UnsupportedMedia(f"files of kind {file.mime} are not taken")
+        if file.size_bytes > self.maximum_bytes:
+            raise TooLarge(f"a file has at most {self.maximum_bytes} bytes")
+        return file
+
+    def offset(self, node: str, file: NamedFile) -> int:
+        """How many bytes of it are here."""
+        return file.size_bytes if file.is_stored else self.quarantine.offset(node, file.sha256)
+
+    def begin(self, node: str, file: NamedFile, part: Part) -> Partial:
+        """Open the partial file for a piece. Raises WrongOffset, Conflict, EvidenceStoreAway."""
+        partial = self.quarantine.open(node, file.sha256, file.size_bytes)
+        if part.start == 0:
+            partial.restart()
+        elif part.start != partial.size_bytes:
+            offset = partial.size_bytes
+            partial.__exit__(None, None, None)
+            raise WrongOffset(offset)
+        return partial
+
+    def finish(self, file: NamedFile, partial: Partial) -> bool:
+        """Store the file if it is whole; False when bytes are still missing.
+
+        Raises Invalid when the bytes are not those that were named, UnsupportedMedia when they are no such picture or
+        film; the partial file is gone then.
+        """
+        if partial.size_bytes < file.size_bytes:
+            return False
+        if partial.size_bytes > file.size_bytes or partial.digest() != file.sha256:
+            partial.discard()
+            raise Invalid("the bytes are not those of the hash")
+        if not policy.looks_like(file.mime, partial.head(policy.HEAD_BYTES)):
+            partial.discard()
+            raise UnsupportedMedia(f"the bytes are not {file.mime}")
+        self.files.put(file.sha256, partial.path)
+        return True
+
+    def visible(self, conn: Connection[Any], user: Principal, sha256: str) -> VisibleFile:
+        """A stored file for a person's eyes. Raises NotFound, also outside of the person's scope."""
+        file = store.visible(conn, sha256, user.area_path)
+        if file is None:
+            raise NotFound("there is no such file in your scope")
+        return file
+
+    def view(
+        self, conn: Connection[Any], user: Principal, file: VisibleFile, start: int, end: int, *, address: str
+    ) -> Iterator[bytes]:
+        """The bytes of a file, after a line in the audit log: each view has one."""
+        chunks = self.files.read(file.sha256, start, end)
+        audit.write(
+            conn,
+            "evidence.viewed",
+            f"evidence:{file.sha256}",
+            actor=user,
+            area_path=file.area_path,
+            address=address,
+            detail={"case": file.case_id, "kind": file.kind, "from": start, "to": end},
+        )
+        return chunks
+
+
+def mark_stored(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:
+    """Note that a file is here; False when that was known."""
+    return store.mark_stored(conn, node, sha256, now=now)

@@ -1,0 +1,196 @@
+"""The live stream: one listening connection per process, fanned out to the clients whose scope an event concerns.
+
+All of it runs on the event loop of the API, the only asynchronous part of the cloud.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Gauge
+from psycopg import AsyncConnection, sql
+
+from cloud.access.model import Principal, SignedIn
+from cloud.db import live
+from cloud.db.live import Event, Horizon
+
+_log = structlog.get_logger(__name__)
+
+_CLIENTS = Gauge("gridward_live_clients", "Clients of the live stream")
+_DROPPED = Counter("gridward_live_clients_dropped", "Clients that were too slow for the live stream")
+_EVENTS = Counter("gridward_live_events", "Events that were read for the live stream")
+
+_BATCH = 500
+_POLL_S = 1.0  # a lost NOTIFY costs at most this
+_UNSETTLED_POLL_S = 0.02  # somebody holds an id and may roll back without a word
+_RETRY_S = (0.2, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event in the form in which it travels, made once for all clients."""
+
+    event_id: int
+    area_path: str
+    text: bytes
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """One client: what it may see, and the messages that wait for it. `after` is the id up to which it reads from the table."""
+
+    session: SignedIn
+    after: int
+    queue: asyncio.Queue[Message | None]
+    is_over: bool = field(default=False)
+
+    def offer(self, message: Message) -> bool:
+        """Put a message in the queue; False when the client is too slow for it."""
+        try:
+            self.queue.put_nowait(message)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Have the stream end, at once: what still waits is not told."""
+        self.is_over = True
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+def render(event: Event) -> Message:
+    """An event as server-sent event (WHATWG HTML §9.2)."""
+    data = json.dumps(event.payload, ensure_ascii=False, separators=(",", ":"))
+    text = f"id: {event.event_id}\nevent: {event.kind}\ndata: {data}\n\n"
+    return Message(event.event_id, event.area_path, text.encode())
+
+
+def visible_to(principal: Principal, events: Iterable[Event]) -> list[Message]:
+    """Those events that a person may see, rendered."""
+    return [render(event) for event in events if principal.sees(event.area_path)]
+
+
+class LiveHub:
+    """Reads events as they settle and hands them to the subscriptions. Use on one event loop only."""
+
+    def __init__(self, database_url: str, *, queue_size: int) -> None:
+        self._database_url = database_url
+        self._queue_size = queue_size
+        self._subscriptions: set[Subscription] = set()
+        self._cursor = 0
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to listen, as a task of the running loop."""
+        self._task = asyncio.create_task(self._run(), name="live-hub")
+
+    async def stop(self) -> None:
+        """End all streams and the listening."""
+        self.close_streams()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def close_streams(self) -> None:
+        """End all streams and take no more: the process is about to stop."""
+        self._closed = True
+        for subscription in list(self._subscriptions):
+            subscription.end()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether events arrive."""
+        return self._ready.is_set()
+
+    async def subscribe(self, session: SignedIn) -> Subscription:
+        """A place in the stream from now on. Waits until the hub listens; the caller must `unsubscribe`."""
+        await self._ready.wait()
+        subscription = Subscription(session, self._cursor, asyncio.Queue(self._queue_size))
+        self._subscriptions.add(subscription)
+        _CLIENTS.set(len(self._subscriptions))
+        if self._closed:
+            subscription.end()
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Give the place back."""
+        self._subscriptions.discard(subscription)
+        _CLIENTS.set(len(self._subscriptions))
+
+    async def _run(self) -> None:
+        retry_s = _RETRY_S[0]
+        while True:
+            try:
+                async with await AsyncConnection.connect(self._database_url, autocommit=True) as conn:
+                    await self._begin(conn)
+                    retry_s = _RETRY_S[0]
+                    await self._listen(conn)
+            except psycopg.Error as error:
+                _log.warning("live stream lost the database", error=type(error).__name__)
+            await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            retry_s = min(retry_s * 2, _RETRY_S[1])
+
+    async def _begin(self, conn: AsyncConnection[Any]) -> None:
+        for channel in (live.CHANNEL, live.SESSION_CHANNEL):
+            await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        if not self._ready.is_set():
+            self._cursor = (await _horizon(conn)).settled
+            self._ready.set()
+
+    async def _listen(self, conn: AsyncConnection[Any]) -> None:
+        while True:
+            horizon = await self._catch_up(conn)
+            timeout = _POLL_S if horizon.complete else _UNSETTLED_POLL_S
+            async for notify in conn.notifies(timeout=timeout, stop_after=1):
+                if notify.channel == live.SESSION_CHANNEL:
+                    self._end_session(notify.payload)
+
+    async def _catch_up(self, conn: AsyncConnection[Any]) -> Horizon:
+        """Hand out everything that has settled."""
+        horizon = await _horizon(conn)
+        while self._cursor < horizon.settled:
+            parameters = {"after": self._cursor, "upto": horizon.settled, "count": _BATCH}
+            rows = await (await conn.execute(live.BETWEEN_SQL, parameters)).fetchall()
+            for row in rows:
+                self._hand_out(Event(*row))
+            # a batch that is not full is the end: ids that were rolled back leave holes
+            self._cursor = rows[-1][0] if len(rows) == _BATCH else horizon.settled
+            _EVENTS.inc(len(rows))
+        return horizon
+
+    def _hand_out(self, event: Event) -> None:
+        message: Message | None = None
+        for subscription in list(self._subscriptions):
+            if subscription.is_over or not subscription.session.principal.sees(event.area_path):
+                continue
+            message = message or render(event)
+            if not subscription.offer(message):
+                _DROPPED.inc()
+                subscription.end()
+
+    def _end_session(self, payload: str) -> None:
+        for subscription in list(self._subscriptions):
+            if str(subscription.session.session_id) == payload:
+                subscription.end()
+
+
+async def _horizon(conn: AsyncConnection[Any]) -> Horizon:
+    handed_out = await _value(conn, live.HANDED_OUT_SQL, {})
+    return Horizon(await _value(conn, live.SETTLED_SQL, {"handed_out": handed_out}), handed_out)
+
+
+async def _value(conn: AsyncConnection[Any], statement: str, parameters: dict[str, Any]) -> int:
+    row = await (await conn.execute(statement, parameters)).fetchone()
+    if row is None:
+        raise psycopg.DataError("a statement of the live stream answered nothing")
+    value: int = row[0]
+    return value
