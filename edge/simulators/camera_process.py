@@ -52,6 +52,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--encode", action="store_true", help="encode even H.264, so that no frame waits for later ones"
     )
+    parser.add_argument("--least-seconds", type=float, default=0.0, help="the last picture stays until then")
     parser.add_argument("--frame-log", type=Path, help="write when each frame was sent, as lines of JSON")
     parser.add_argument("--control", action="store_true", help="take orders on the input, end with it")
     options = parser.parse_args(arguments)
@@ -61,7 +62,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    footage = await asyncio.to_thread(load, options.file, encode=options.encode)
+    footage = await asyncio.to_thread(load, options.file, encode=options.encode, least_s=options.least_seconds)
     login = None
     if options.user is not None:
         password = options.password_file.read_text(encoding="utf-8").strip()

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import av.error
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from edge.errors import MediaUnusable
@@ -48,10 +49,11 @@ class Footage:
     samples: tuple[Sample, ...] = field(repr=False)
 
 
-def load(file: Path, *, encode: bool = False) -> Footage:
+def load(file: Path, *, encode: bool = False, least_s: float = 0.0) -> Footage:
     """Read a file; `encode` encodes even what is H.264 already. Raises MediaUnusable.
 
-    Encoding leaves no frame waiting for a later one, as cameras do it; untouched footage may have such frames.
+    Encoding leaves no frame waiting for a later one, as cameras do it; untouched footage may have such frames. Footage
+    shorter than `least_s` is encoded with its last picture standing for the rest.
     """
     if not file.is_file():
         raise MediaUnusable(f"there is no file {file}")
@@ -60,9 +62,9 @@ def load(file: Path, *, encode: bool = False) -> Footage:
     try:
         with av.open(str(file)) as container:
             stream = _video(container, file)
-            if stream.codec_context.name == "h264" and not encode:
+            if stream.codec_context.name == "h264" and not encode and not least_s:
                 return _read(file.name, container, stream)
-            encoded = _encode(container, stream)
+            encoded = _encode(container, stream, least_s)
         with av.open(encoded) as container:
             return _read(file.name, container, _video(container, file))
     except av.error.FFmpegError as error:
@@ -157,7 +159,7 @@ def _split(data: bytes, length_size: int) -> Iterator[bytes]:
             yield nal
 
 
-def _encode(container: Any, stream: VideoStream) -> io.BytesIO:
+def _encode(container: Any, stream: VideoStream, least_s: float) -> io.BytesIO:
     """The footage as H.264 in memory: even sides, constant rate, a key frame every two seconds, no waiting frames."""
     rate = _rate(stream)
     target = io.BytesIO()
@@ -168,7 +170,7 @@ def _encode(container: Any, stream: VideoStream) -> io.BytesIO:
         encoder.pix_fmt = "yuv420p"
         encoder.codec_context.gop_size = max(1, round(rate * _KEY_FRAME_PERIOD_S))
         encoder.codec_context.thread_count = 1
-        for count, frame in enumerate(container.decode(stream)):
+        for count, frame in enumerate(_lengthened(container.decode(stream), round(least_s * rate))):
             picture = frame.reformat(encoder.width, encoder.height, "yuv420p")
             picture.pts, picture.time_base = count, 1 / rate
             picture.pict_type = av.video.frame.PictureType.NONE
@@ -176,3 +178,13 @@ def _encode(container: Any, stream: VideoStream) -> io.BytesIO:
         output.mux(encoder.encode(None))
     target.seek(0)
     return target
+
+
+def _lengthened(frames: Iterator[VideoFrame], least: int) -> Iterator[VideoFrame]:
+    last, count = None, 0
+    for last in frames:
+        yield last
+        count += 1
+    for _ in range(least - count):
+        if last is not None:
+            yield last
