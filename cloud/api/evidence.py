@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from cloud.api.dependencies import Conn, Node, Parts, Services, User, client_address, node_principal
 from cloud.api.problems import RESPONSES
 from cloud.cases import service as cases
-from cloud.errors import Invalid, TooLarge
+from cloud.errors import Invalid, TooLarge, UnsupportedMedia
 from cloud.evidence import policy
 from cloud.evidence import service as evidence
 from cloud.evidence.files import Partial
@@ -63,7 +63,7 @@ async def upload(sha256: Hash, request: Request, response: Response, parts: Part
         return _state(file, file.size_bytes, response, HTTPStatus.OK)
     mime = request.headers.get("content-type", file.mime).partition(";")[0].strip().lower()
     if mime not in {file.mime, "application/octet-stream"}:
-        raise evidence.UnsupportedMedia(f"the incident names {file.mime}, not {mime[:60]}")
+        raise UnsupportedMedia(f"the incident names {file.mime}, not {mime[:60]}")
     part = policy.parse_content_range(request.headers.get("content-range"), total=file.size_bytes)
     partial = await run_in_threadpool(parts.evidence.begin, node, file, part)
     with partial:

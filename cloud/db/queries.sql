@@ -1,6 +1,6 @@
 -- Events of the live stream.
 
--- name: emit_event$
+-- name: emit_event(kind, area_code, payload)$
 -- An area that is not known becomes the empty path, which only those see whose scope is everything.
 select emit_event_at(
     :kind,
@@ -8,18 +8,18 @@ select emit_event_at(
     :payload
 );
 
--- name: emit_event_at$
+-- name: emit_event_at(kind, area_path, payload)$
 select emit_event_at(:kind, :area_path, :payload);
 
--- name: events_handed_out$
+-- name: events_handed_out()$
 -- Not transactional: ids that were handed out, committed or not.
 select last_value from event_id_seq;
 
--- name: events_settled$
+-- name: events_settled(handed_out)$
 -- Call in a statement after `events_handed_out`.
 select event_settled(:handed_out);
 
--- name: events_between
+-- name: events_between(after, upto, count)
 -- Events after one id, up to and with another.
 select id, kind, area_path, payload
 from event
@@ -27,11 +27,11 @@ where id > :after and id <= :upto
 order by id
 limit :count;
 
--- name: oldest_event$
+-- name: oldest_event()$
 select min(id) from event;
 
--- name: prune_events!
+-- name: prune_events(before)!
 delete from event where created_at < :before;
 
--- name: tell_session_over$
+-- name: tell_session_over(session_id)$
 select pg_notify('gridward_session', :session_id::text);

@@ -1,22 +1,22 @@
 -- Evidence: what incidents named, and what of it is stored.
 
--- name: name_file!
+-- name: name_file(node, sha256, kind, mime, bytes, captured_at)!
 -- The first to name a hash says what it is; another description of the same bytes is not believed.
 insert into evidence (node, sha256, kind, mime, bytes, captured_at)
 values (:node, :sha256, :kind, :mime, :bytes, :captured_at)
 on conflict do nothing;
 
--- name: link_file!
+-- name: link_file(incident_id, node, sha256)!
 insert into incident_evidence (incident_id, node, sha256) values (:incident_id, :node, :sha256)
 on conflict do nothing;
 
--- name: named_file^
+-- name: named_file(node, sha256)^
 select sha256, kind, mime, bytes, stored_at from evidence where node = :node and sha256 = :sha256;
 
--- name: mark_stored!
+-- name: mark_stored(now, node, sha256)!
 update evidence set stored_at = :now where node = :node and sha256 = :sha256 and stored_at is null;
 
--- name: visible_file^
+-- name: visible_file(sha256, scope)^
 -- A stored file that belongs to a case in scope.
 select e.sha256, e.mime, e.bytes, e.kind, c.id as case_id, c.area_path
 from evidence e

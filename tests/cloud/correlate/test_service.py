@@ -1,0 +1,273 @@
+import random
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from cloud.access.model import Role
+from cloud.cases import service as cases
+from cloud.cases.model import CaseAction, CaseStatus, DismissalReason
+from cloud.cases.service import CaseFilter, Order
+from cloud.cases.view import CaseSummary
+from cloud.correlate import service
+from cloud.correlate.model import IncidentReport
+from cloud.db.pool import open_pool
+from cloud.errors import Invalid
+from edge.contract.incident import IncidentState, Severity
+from tests.cloud.samples import GRID, NOW, incident, incident_id, principal, report, take_in_areas
+
+ENDED = IncidentState.ENDED
+UPDATE = IncidentState.UPDATE
+
+
+@pytest.fixture
+def conn(migrated_url: str) -> Iterator[Connection[Any]]:
+    with psycopg.connect(migrated_url, options="-c timezone=UTC") as connection:
+        take_in_areas(connection)
+        yield connection
+
+
+def everything(conn: Connection[Any]) -> list[CaseSummary]:
+    return cases.page(conn, CaseFilter(area_path=""), before=None, count=100)
+
+
+def only_case(conn: Connection[Any]) -> CaseSummary:
+    (case,) = everything(conn)
+    return case
+
+
+def events(conn: Connection[Any]) -> list[tuple[str, dict[str, Any]]]:
+    return conn.execute("select kind, payload from event order by id").fetchall()  # type: ignore[return-value]
+
+
+def test_an_incident_opens_a_case_in_its_grid_and_tells_of_it(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(spot="gate", simulated=True)))
+    case = only_case(conn)
+    assert case.number == "110105-20260317-0001"
+    assert (case.status, case.severity, case.kind) == (CaseStatus.REPORTED, Severity.MEDIUM, "intrusion")
+    assert case.grid is not None
+    assert case.grid.code == GRID
+    assert case.community is not None
+    assert case.street is not None
+    assert case.street.code == "110105001"
+    assert (case.ongoing, case.late, case.simulated, case.incident_count) == (True, False, True, 1)
+    ((kind, payload),) = events(conn)
+    assert kind == "case.opened"
+    assert payload["id"] == case.id
+    assert payload["started_at"].startswith("2026-03-17T04:30:00")
+
+
+def test_a_double_changes_nothing_and_tells_nothing(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident()))
+    before = only_case(conn)
+    service.receive(conn, report(incident()))
+    assert only_case(conn) == before
+    assert len(events(conn)) == 1
+
+
+def test_the_same_id_of_another_node_is_another_incident(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident()))
+    service.receive(conn, report(incident(severity=Severity.CRITICAL, revision=9), node="node-2"))
+    assert sorted(case.severity for case in everything(conn)) == ["critical", "medium"]
+
+
+def test_a_second_incident_folds_within_the_window_and_not_beyond(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(1, state=ENDED, update_s=60)))
+    service.receive(conn, report(incident(2, start_s=660)))
+    assert only_case(conn).incident_count == 2
+    service.receive(conn, report(incident(3, start_s=660 + 601)))
+    assert [case.incident_count for case in everything(conn)] == [1, 2]
+
+
+def test_another_kind_or_device_is_another_case(conn: Connection[Any]) -> None:
+    service.receive_all(
+        conn,
+        [report(incident(1)), report(incident(2, kind="loitering")), report(incident(3, device="cam-2"))],
+    )
+    assert len(everything(conn)) == 3
+
+
+@pytest.mark.parametrize("actions", [["dismiss"], ["confirm", "resolve"], ["confirm", "resolve", "close"]])
+def test_a_settled_case_never_swallows_a_new_incident(conn: Connection[Any], actions: list[str]) -> None:
+    chief = principal(conn, "chief", Role.DUTY_CHIEF)
+    service.receive(conn, report(incident(1)))
+    case = only_case(conn)
+    for action in actions:
+        act(conn, chief, case.id, action)
+    service.receive(conn, report(incident(2, start_s=5)))
+    assert [found.status for found in everything(conn)][0] is CaseStatus.REPORTED
+    assert len(everything(conn)) == 2
+
+
+def act(conn: Connection[Any], user: Any, case_id: int, action: str) -> None:
+    version = cases.detail(conn, user, case_id).version
+    reason = DismissalReason.ANIMAL if action == "dismiss" else None
+    order = Order(action=CaseAction(action), version=version, reason=reason)
+    cases.act(conn, user, case_id, order, now=NOW, address="test")
+
+
+def test_an_incident_that_outgrows_its_dismissed_case_goes_on_in_a_new_one(conn: Connection[Any]) -> None:
+    chief = principal(conn, "chief", Role.DUTY_CHIEF)
+    service.receive(conn, report(incident(1)))
+    first = only_case(conn)
+    act(conn, chief, first.id, "dismiss")
+    service.receive(conn, report(incident(1, revision=2, state=UPDATE, update_s=30)))
+    assert len(everything(conn)) == 1
+    service.receive(conn, report(incident(1, revision=3, state=UPDATE, update_s=40, severity=Severity.CRITICAL)))
+    second, old = everything(conn)
+    assert (second.severity, second.status, second.ongoing) == (Severity.CRITICAL, CaseStatus.REPORTED, True)
+    assert (old.severity, old.incident_count, old.ongoing) == (Severity.MEDIUM, 1, False)
+    assert cases.detail(conn, chief, first.id).history[-1].action == "continued"
+    service.receive(conn, report(incident(1, revision=4, state=ENDED, update_s=50, severity=Severity.CRITICAL)))
+    assert [found.ongoing for found in everything(conn)] == [False, False]
+
+
+def test_a_rise_of_severity_stands_in_the_history_and_changes_the_version(conn: Connection[Any]) -> None:
+    chief = principal(conn, "chief", Role.DUTY_CHIEF)
+    service.receive(conn, report(incident(1)))
+    version = only_case(conn).version
+    service.receive(conn, report(incident(1, revision=2, state=UPDATE, update_s=5)))
+    assert only_case(conn).version == version
+    service.receive(conn, report(incident(1, revision=3, state=UPDATE, update_s=9, severity=Severity.HIGH)))
+    case = cases.detail(conn, chief, only_case(conn).id)
+    assert (case.severity, case.version) == (Severity.HIGH, version + 1)
+    assert [(entry.action, entry.severity) for entry in case.history] == [
+        ("opened", Severity.MEDIUM),
+        ("severity_raised", Severity.HIGH),
+    ]
+
+
+def test_a_lower_revision_that_comes_late_takes_nothing_back(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(revision=3, state=ENDED, update_s=90)))
+    service.receive(conn, report(incident(revision=2, state=UPDATE, update_s=30, severity=Severity.HIGH)))
+    case = only_case(conn)
+    assert (case.ongoing, case.severity) == (False, Severity.HIGH)
+    assert case.last_activity_at == NOW + timedelta(seconds=90)
+    assert conn.execute("select revision, state from incident").fetchall() == [(3, "ended")]
+    assert conn.execute("select count(*) from incident_revision").fetchone() == (2,)
+
+
+def test_any_order_of_deliveries_gives_the_same_case(migrated_url: str) -> None:
+    stream = [
+        report(incident(1, revision=1)),
+        report(incident(1, revision=2, state=UPDATE, update_s=30, severity=Severity.HIGH)),
+        report(incident(1, revision=3, state=ENDED, update_s=60)),
+        report(incident(2, revision=1, start_s=100)),
+        report(incident(2, revision=2, state=ENDED, start_s=100, update_s=130)),
+    ]
+    seen = set()
+    chosen = random.Random(7).sample(list(permutations(stream)), 12)
+    with psycopg.connect(migrated_url) as conn:
+        take_in_areas(conn)
+        conn.commit()
+        for order in chosen:
+            for item in (*order, *order[::2]):
+                service.receive(conn, item)
+            seen.add(state_of(conn))
+            conn.rollback()
+    assert len(seen) == 1
+
+
+def state_of(conn: Connection[Any]) -> str:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            "select severity, status, started_at, last_activity_at, late, incident_count, ongoing from case_summary"
+        ).fetchall()
+        incidents = cursor.execute(
+            "select incident_id, revision, state, severity, updated_at, ended_at from incident order by incident_id"
+        ).fetchall()
+    return repr((found, incidents))
+
+
+def test_late_history_opens_a_late_case_that_rings_when_its_condition_holds(conn: Connection[Any]) -> None:
+    later = NOW + timedelta(hours=3)
+    service.receive(conn, report(incident(1, state=ENDED, update_s=20), historical=True, received_at=later))
+    assert only_case(conn).late
+    service.receive(conn, report(incident(2, start_s=60), historical=True, received_at=later))
+    case = only_case(conn)
+    assert not case.late
+    assert case.incident_count == 2
+
+
+def test_a_lower_revision_of_an_ended_incident_does_not_make_it_ring(conn: Connection[Any]) -> None:
+    later = NOW + timedelta(hours=3)
+    service.receive(conn, report(incident(1, revision=2, state=ENDED, update_s=20), historical=True, received_at=later))
+    service.receive(conn, report(incident(1, revision=1), historical=True, received_at=later))
+    assert only_case(conn).late
+
+
+def test_an_unknown_grid_falls_back_to_the_district(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(), grid_code="110105009009009"))
+    case = only_case(conn)
+    assert case.grid is None
+    assert case.number.startswith("110105-")
+    assert conn.execute("select area_path from grid_case").fetchone() == ("110105/",)
+
+
+def test_an_unplaced_case_is_seen_by_those_who_see_everything(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(), grid_code=None, district=None))
+    assert only_case(conn).number.startswith("000000-")
+    assert cases.page(conn, CaseFilter(area_path="110105/"), before=None, count=10) == []
+
+
+def test_hostile_values_are_kept_harmless(conn: Connection[Any]) -> None:
+    far = incident(count=2**64 - 1, note="a\x00b", unit="\x00", point="p", value=1e308)
+    service.receive(conn, report(far))
+    assert only_case(conn).incident_count == 1
+    with pytest.raises(Invalid):
+        report(incident(revision=2**63))
+
+
+def test_a_wrong_clock_does_not_stretch_a_case_into_the_future(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(1, update_s=10 * 86_400), received_at=NOW))
+    assert only_case(conn).last_activity_at == NOW + timedelta(minutes=1)
+    service.receive(conn, report(incident(2, start_s=3600)))
+    assert len(everything(conn)) == 2
+
+
+def test_many_at_once_give_one_case(migrated_url: str) -> None:
+    with psycopg.connect(migrated_url) as conn:
+        take_in_areas(conn)
+    count = 8
+    barrier = threading.Barrier(count)
+    pool = open_pool(migrated_url, size=count)
+    failures: list[BaseException] = []
+
+    def deliver(number: int) -> None:
+        batch: list[IncidentReport] = [
+            report(incident(number * 10 + extra, start_s=number, device=f"cam-{extra}")) for extra in range(3)
+        ]
+        random.Random(number).shuffle(batch)
+        try:
+            barrier.wait(timeout=20)
+            with pool.connection() as conn:
+                service.receive_all(conn, batch)
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=deliver, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    with pool.connection() as conn:
+        found = everything(conn)
+    pool.close()
+    assert failures == []
+    assert sorted((case.device.device, case.incident_count) for case in found) == [
+        ("cam-0", count),
+        ("cam-1", count),
+        ("cam-2", count),
+    ]
+    assert len({case.number for case in found}) == 3
+
+
+def test_ids_of_incidents_are_their_own(conn: Connection[Any]) -> None:
+    service.receive(conn, report(incident(5)))
+    assert conn.execute("select incident_id from incident").fetchone() == (incident_id(5),)
