@@ -31,6 +31,15 @@ def migrate(database_url: str) -> list[str]:
     return names
 
 
+def pending(database_url: str) -> list[str]:
+    """The migrations that this code has and the database does not. Raises psycopg.Error when it can't be reached."""
+    backend = get_backend(_yoyo_url(database_url))
+    try:
+        return [migration.id for migration in backend.to_apply(read_migrations(str(DIRECTORY)))]
+    finally:
+        backend.connection.close()
+
+
 def rollback(database_url: str, *, to: str | None = None) -> list[str]:
     """Take back applied migrations, newest first, down to and without `to` (all when it is None)."""
     backend = get_backend(_yoyo_url(database_url))

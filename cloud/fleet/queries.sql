@@ -145,18 +145,28 @@ delete from quarantined_node where name = :name;
 -- name: release_quarantine(node)!
 update quarantine set released = true where node = :node and not released;
 
--- name: place_device(device_id, grid_code, longitude, latitude)^
+-- name: place_device(node, device, grid_code, longitude, latitude)^
 with placed as (
     update device
     set grid_code = :grid_code, longitude = :longitude, latitude = :latitude
-    where id = :device_id
-    returning id, node_id
+    from node
+    where node.name = :node and device.node_id = node.id and device.name = :device
+    returning device.id, device.node_id
 )
 update node
 set registry_version = registry_version + 1
 from placed
 where node.id = placed.node_id
 returning placed.id;
+
+-- name: count_devices(area_path)^
+select
+    count(*) filter (where device.presence in ('online', 'degraded') and node.presence <> 'lost') as online,
+    count(*) as total
+from device
+join node on node.id = device.node_id
+left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
+where device.declared and coalesce(area.path, '') ^@ :area_path;
 
 -- name: list_devices(scope, area, kind, presence, after, count, device_id)
 select

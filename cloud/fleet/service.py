@@ -89,6 +89,30 @@ def _check(name: str, district: str) -> None:
         raise Invalid(f"{name!r} in district {district!r}: {error}") from error
 
 
+def place_device(
+    conn: Connection[Any],
+    node: str,
+    device: str,
+    *,
+    grid_code: str | None,
+    longitude: float | None,
+    latitude: float | None,
+) -> None:
+    """Say where a device stands: its grid (any area), WGS 84 degrees; None leaves it to its node's area.
+
+    Raises NotFound for a device that no birth declared yet, Invalid for an area that is not there.
+    """
+    if grid_code is not None and areas.find(conn, grid_code) is None:
+        raise Invalid(f"there is no area {grid_code}")
+    if not store.place_device(conn, node, device, grid_code=grid_code, longitude=longitude, latitude=latitude):
+        raise NotFound(f"no device {device} of the node {node}")
+
+
+def count_devices(conn: Connection[Any], area_path: str) -> tuple[int, int]:
+    """(online, all) declared devices in the subtree of `area_path`; empty means everywhere."""
+    return store.count_devices(conn, area_path)
+
+
 def node_of_token(conn: Connection[Any], token: str) -> str | None:
     """The accepted node that holds this token."""
     if re.fullmatch(r"[\x21-\x7e]{1,200}", token) is None:
@@ -105,8 +129,7 @@ def apply_birth(
 ) -> dict[str, int] | None:
     """Bring the registry up to a birth: the node and its devices, whose ids by name come back.
 
-    None when a newer birth stands there already. What waits in quarantine for this node is handed to ingest again, for
-    the birth may declare it.
+    None when a newer birth stands there already.
     """
     node = store.lock_node(conn, node_id)
     if not birth_wins(node.standing, session=message.session, birth_id=message.id, seq=message.seq):
@@ -115,8 +138,12 @@ def apply_birth(
     devices = {device.name: device.id for device in store.devices_of_nodes(conn, [node_id])}
     degraded = {item.subject for item in message.body.degraded} & devices.keys()
     tell_device_presence(conn, store.degrade_devices(conn, node.id, sorted(degraded), at=now))
-    store.release_quarantine(conn, node.name)
     return devices
+
+
+def release_quarantine(conn: Connection[Any], node: str) -> int:
+    """Hand what waits of a node to ingest again, because its registry changed; how many messages."""
+    return store.release_quarantine(conn, node)
 
 
 def apply_status(conn: Connection[Any], node_id: int, status: NodeStatus, *, now: datetime) -> Presence | None:

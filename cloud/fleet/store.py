@@ -230,11 +230,25 @@ def release_quarantine(conn: Connection[Any], node: str) -> int:
 
 
 def place_device(
-    conn: Connection[Any], device_id: int, *, grid_code: str | None, longitude: float | None, latitude: float | None
+    conn: Connection[Any],
+    node: str,
+    device: str,
+    *,
+    grid_code: str | None,
+    longitude: float | None,
+    latitude: float | None,
 ) -> bool:
-    """Say where a device stands. False when there is none with this id."""
-    row = _queries.place_device(conn, device_id=device_id, grid_code=grid_code, longitude=longitude, latitude=latitude)
+    """Write where a device stands. False when there is none of this name."""
+    row = _queries.place_device(
+        conn, node=node, device=device, grid_code=grid_code, longitude=longitude, latitude=latitude
+    )
     return row is not None
+
+
+def count_devices(conn: Connection[Any], area_path: str) -> tuple[int, int]:
+    """(online, all) declared devices in a subtree of areas."""
+    row = _queries.count_devices(conn, area_path=area_path)
+    return row.online, row.total
 
 
 def list_devices(

@@ -140,13 +140,13 @@ def add_gap(conn: Connection[Any], device_id: int, gap: Gap, *, received_at: dat
     )
 
 
-def declare_series(conn: Connection[Any], points: Sequence[tuple[int, Point]]) -> None:
-    """Make or bring up to date the series of (device id, point)."""
+def declare_series(conn: Connection[Any], points: Sequence[tuple[int, Point]]) -> int:
+    """Make or bring up to date the series of (device id, point); how many changed."""
     unique = {(device_id, point.name): point for device_id, point in points}
     keys = sorted(unique)
     if not keys:
-        return
-    _queries.declare_series(
+        return 0
+    changed: int = _queries.declare_series(
         conn,
         device_id=[device_id for device_id, _ in keys],
         point=[name for _, name in keys],
@@ -156,6 +156,7 @@ def declare_series(conn: Connection[Any], points: Sequence[tuple[int, Point]]) -
         maximum=[unique[key].maximum for key in keys],
         period_s=[unique[key].period_s for key in keys],
     )
+    return changed
 
 
 def series_of_devices(conn: Connection[Any], device_ids: Sequence[int]) -> list[Series]:

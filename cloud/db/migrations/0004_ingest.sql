@@ -31,11 +31,13 @@ create table quarantine (
     reason text not null,
     subject text not null,
     received_at timestamptz not null,
+    settled boolean not null,
     released boolean not null default false,
     unique (node, district, message_id)
 );
 create index quarantine_released on quarantine (id) where released;
 comment on table quarantine is 'Messages of unknown nodes, devices and points. A release hands them to ingest again.';
+comment on column quarantine.settled is 'Of an accepted node: its receipt was written when it came here, a release counts it no second time.';
 
 create table dead_letter (
     id bigint generated always as identity primary key,

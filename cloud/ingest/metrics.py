@@ -1,0 +1,21 @@
+"""What ingest counts, for /metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECEIVED = Counter("gridward_ingest_received_total", "Messages from the broker", ["channel"])
+OUTCOMES = Counter("gridward_ingest_messages_total", "Messages by what became of them", ["outcome", "reason"])
+READINGS = Counter("gridward_ingest_readings_total", "Readings taken, those that were there already included")
+READINGS_NEW = Counter("gridward_ingest_readings_new_total", "Readings that became rows")
+READINGS_REFUSED = Counter("gridward_ingest_readings_refused_total", "Readings of a time that can't be")
+LOST_BEHIND = Counter("gridward_ingest_quarantine_refused_total", "Messages that found no room in quarantine")
+COMMITS = Histogram(
+    "gridward_ingest_commit_seconds",
+    "From the begin of a transaction to its commit",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+BATCH_MESSAGES = Histogram(
+    "gridward_ingest_batch_messages", "Messages per transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200)
+)
+RETRIES = Counter("gridward_ingest_retries_total", "Transactions tried again", ["reason"])
+ERRORS = Counter("gridward_ingest_errors_total", "Failures that nobody foresaw; each is in the log")
+WAITING = Gauge("gridward_ingest_waiting_messages", "Messages received and not yet committed")

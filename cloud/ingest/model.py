@@ -1,0 +1,80 @@
+"""A message on its way through ingest. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from edge.contract.birth import NodeStatus
+from edge.contract.downlink import Outcome
+from edge.contract.envelope import Envelope
+from edge.contract.topics import Topic
+
+
+class Reason(StrEnum):
+    """Why a message is not taken as it is; short and stable, for acknowledgements and counters."""
+
+    MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    WRONG_VERSION = "wrong_version"
+    UNKNOWN_TOPIC = "unknown_topic"
+    NODE_MISMATCH = "node_mismatch"
+    DISTRICT_MISMATCH = "district_mismatch"
+    DATA = "data"
+    INTERNAL = "internal"
+    QUARANTINE_FULL = "quarantine_full"
+    UNKNOWN_NODE = "unknown_node"
+    UNKNOWN_DEVICE = "unknown_device"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The bytes as they came. `settled_before`: from quarantine, its receipt was written when it went there."""
+
+    topic: str
+    payload: bytes
+    received_at: datetime
+    settled_before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that can be read, from the node that its topic names."""
+
+    arrival: Arrival
+    topic: Topic
+    envelope: Envelope[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMessage:
+    """A node's presence, told by itself or by its last will."""
+
+    arrival: Arrival
+    topic: Topic
+    status: NodeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that can't be taken. `message_id` where it could still be found, so that the node hears of it."""
+
+    arrival: Arrival
+    topic: Topic | None
+    message_id: UUID | None
+    reason: str
+    detail: str
+
+
+Item = Message | StatusMessage | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a message; what the node is told."""
+
+    topic: Topic
+    message_id: UUID
+    outcome: Outcome
+    reason: str | None = None

@@ -1,0 +1,68 @@
+-- name: add_receipts(message_id, node_id, received_at)
+-- The ids that are new come back; the others were counted before.
+insert into receipt (message_id, node_id, received_at)
+select *, :received_at from unnest(:message_id::uuid[], :node_id::bigint[])
+on conflict do nothing
+returning message_id, node_id;
+
+-- name: count_lanes(node_id, session, lane, highest_seq, received, at)!
+insert into node_lane (node_id, session, lane, highest_seq, received, updated_at)
+select *, :at
+from unnest(:node_id::bigint[], :session::uuid[], :lane::text[], :highest_seq::bigint[], :received::bigint[])
+on conflict (node_id, session, lane) do update
+set highest_seq = greatest(node_lane.highest_seq, excluded.highest_seq),
+    received = node_lane.received + excluded.received,
+    updated_at = excluded.updated_at;
+
+-- name: quarantine_room(nodes)
+-- How much waits, of each of these nodes and (node null) of all; payloads are counted, not read.
+select node, count(*) as messages, coalesce(sum(octet_length(payload)), 0)::bigint as bytes
+from quarantine
+where node = any(:nodes::text[])
+group by node
+union all
+select null, count(*), coalesce(sum(octet_length(payload)), 0)::bigint from quarantine;
+
+-- name: is_quarantined(node, district, message_id)$
+select true from quarantine where node = :node and district = :district and message_id = :message_id;
+
+-- name: quarantine(message_id, district, node, channel, payload, reason, subject, received_at, settled)!
+insert into quarantine (message_id, district, node, channel, payload, reason, subject, received_at, settled)
+values (:message_id, :district, :node, :channel, :payload, :reason, :subject, :received_at, :settled)
+on conflict (node, district, message_id) do nothing;
+
+-- name: forget_births(node, district)!
+-- Only the newest birth of an unknown node says anything.
+delete from quarantine where node = :node and district = :district and channel = 'up/birth';
+
+-- name: take_released(count)
+-- Births first: they declare what the others speak of.
+delete from quarantine
+where id = any(array(
+    select id from quarantine where released order by channel <> 'up/birth', id limit :count for update skip locked
+))
+returning id, district, node, channel, payload, received_at, settled;
+
+-- name: add_dead_letter(at, topic, node, message_id, reason, detail, bytes, payload)!
+insert into dead_letter (at, topic, node, message_id, reason, detail, bytes, payload)
+values (:at, :topic, :node, :message_id, :reason, :detail, :bytes, :payload);
+
+-- name: trim_dead_letters(maximum)!
+delete from dead_letter where id <= (select max(id) from dead_letter) - :maximum;
+
+-- name: prune_receipts(before, count)!
+delete from receipt
+where ctid = any(array(select ctid from receipt where received_at < :before limit :count));
+
+-- name: prune_lanes(before)!
+delete from node_lane
+where updated_at < :before
+    and not exists (select from node where node.id = node_lane.node_id and node.session = node_lane.session);
+
+-- name: missing_messages()
+-- What the present sessions have numbered and nobody has received yet.
+select node.name, node_lane.lane, node_lane.highest_seq - node_lane.received as missing
+from node_lane
+join node on node.id = node_lane.node_id and node.session = node_lane.session
+where node_lane.highest_seq > node_lane.received
+order by node.name, node_lane.lane;

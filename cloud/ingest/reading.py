@@ -1,0 +1,51 @@
+"""From bytes to messages. Pure: the same bytes always give the same answer."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from cloud.ingest.model import Arrival, Item, Message, Reason, Refusal, StatusMessage
+from edge.contract.birth import NodeStatus
+from edge.contract.bodies import SHAPES
+from edge.contract.envelope import decode
+from edge.contract.errors import UnknownTopic, WireError
+from edge.contract.topics import UPLINK, Channel, Topic, parse
+
+_MESSAGE_ID = re.compile(rb'"id"\s*:\s*"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"')
+_SEARCHED_BYTES = 1_024
+
+
+def read(arrival: Arrival) -> Item:
+    """Decode and check what can be checked without the registry; never raises."""
+    try:
+        topic = parse(arrival.topic)
+    except UnknownTopic as error:
+        return Refusal(arrival, None, None, error.reason, "not a topic of a node")
+    if topic.channel is Channel.STATUS:
+        return _read_status(arrival, topic)
+    if topic.channel not in UPLINK:
+        return Refusal(arrival, topic, None, Reason.UNKNOWN_TOPIC, "nodes do not send on this channel")
+    try:
+        envelope: Any = decode(arrival.payload, SHAPES[topic.channel])
+    except WireError as error:
+        return Refusal(arrival, topic, find_message_id(arrival.payload), error.reason, str(error)[:500])
+    if envelope.node != topic.node:
+        detail = f"the envelope names another node than the topic: {envelope.node}"
+        return Refusal(arrival, topic, envelope.id, Reason.NODE_MISMATCH, detail)
+    return Message(arrival, topic, envelope)
+
+
+def _read_status(arrival: Arrival, topic: Topic) -> Item:
+    try:
+        status = decode(arrival.payload, NodeStatus)
+    except WireError as error:
+        return Refusal(arrival, topic, None, error.reason, str(error)[:500])
+    if status.node != topic.node:
+        return Refusal(arrival, topic, None, Reason.NODE_MISMATCH, "the status names another node than the topic")
+    return StatusMessage(arrival, topic, status)
+
+
+def find_message_id(payload: bytes) -> UUID | None:
+    """The id near the beginning of a message that can't be read otherwise: without it the node would send it for ever."""
+    match = _MESSAGE_ID.search(payload[:_SEARCHED_BYTES])
+    return UUID(match[1].decode()) if match else None

@@ -1,0 +1,174 @@
+"""The ingest service: one thread reads and decodes, one writes. What was taken in is acknowledged after the commit."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from cloud.correlate.service import DEFAULT_RULES, CorrelationRules
+from cloud.db.leader import Duty, Leadership
+from cloud.db.pool import Pool
+from cloud.errors import ConfigurationError
+from cloud.ingest import metrics
+from cloud.ingest.acknowledgement import acknowledgements
+from cloud.ingest.failure import Failure, classify
+from cloud.ingest.handover import BATCH_MESSAGES, Batch, Handover
+from cloud.ingest.model import Arrival
+from cloud.ingest.reading import read
+from cloud.ingest.writer import Stopped, Writer, utc_now
+from cloud.mqtt import Delivery, Endpoint, Subscriber
+from cloud.settings import CloudSettings
+from edge.contract.topics import UPLINK, Channel, for_all_nodes
+
+CLIENT_ID = "gridward-ingest"
+SHARE_GROUP = "gridward"
+TICK_S = 0.25
+GATHER_S = 0.005
+
+_log = structlog.get_logger(__name__)
+
+
+def subscriptions(*, shared: bool) -> list[str]:
+    """What ingest subscribes to: everything that nodes send up. `shared` lets several processes divide it among them.
+
+    Not every broker has shared subscriptions (they begin with `$share`; amqtt has none).
+    """
+    prefix = f"$share/{SHARE_GROUP}/" if shared else ""
+    return [prefix + for_all_nodes(channel) for channel in UPLINK]
+
+
+def make_subscriber(endpoint: Endpoint, *, client_id: str = CLIENT_ID, shared: bool = False) -> Subscriber:
+    """The subscriber for `IngestService`. Two processes at one broker need two client ids, and `shared`."""
+    return Subscriber(endpoint, client_id=client_id, topics=subscriptions(shared=shared))
+
+
+def make_ingest(
+    settings: CloudSettings, pool: Pool, *, client_id: str = CLIENT_ID, shared: bool = False
+) -> "IngestService":
+    """The service as the environment sets it, not started. Raises ConfigurationError without a broker's address."""
+    if settings.mqtt_url is None:
+        raise ConfigurationError("GRIDWARD_MQTT_URL is needed for ingest")
+    endpoint = Endpoint.of(
+        settings.mqtt_url,
+        user=settings.mqtt_user,
+        password=settings.read_mqtt_password(),
+        ca_file=settings.mqtt_ca_file,
+    )
+    return IngestService(
+        pool,
+        make_subscriber(endpoint, client_id=client_id, shared=shared),
+        rules=CorrelationRules.of(settings),
+        presence=Leadership(settings.database_url.get_secret_value(), Duty.PRESENCE),
+    )
+
+
+class IngestService:
+    """Runs between `start` and `stop`. With `presence` it reads the nodes' status too, while it holds that lead."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        subscriber: Subscriber,
+        *,
+        rules: CorrelationRules = DEFAULT_RULES,
+        presence: Leadership | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._subscriber = subscriber
+        self._presence = presence
+        self._leads = False
+        self._stopping = threading.Event()
+        self._handover = Handover()
+        self._writer = Writer(pool, self._stopping.wait, rules=rules, clock=clock)
+        self._clock = clock
+        self._slow_tick_at_s = 0.0
+        self._threads = [
+            threading.Thread(target=self._read_all, name="ingest-read", daemon=True),
+            threading.Thread(target=self._write_all, name="ingest-write", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Connect and begin."""
+        for thread in self._threads:
+            thread.start()
+        self._subscriber.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish the transaction under way, acknowledge it, close. What was not begun comes again at the next start."""
+        self._stopping.set()
+        self._handover.close()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        self._subscriber.close()
+        if self._presence is not None:
+            self._presence.release()
+
+    def problem(self) -> str | None:
+        """What keeps it from working, None when nothing does; for readiness."""
+        if not all(thread.is_alive() for thread in self._threads):
+            return "an ingest thread has ended"
+        return None if self._subscriber.connected else "no connection to the broker"
+
+    def _read_all(self) -> None:
+        mailbox = self._subscriber.mailbox
+        batch = Batch()
+        while not self._stopping.is_set():
+            for delivery in mailbox.take(BATCH_MESSAGES // 4, wait_s=GATHER_S if batch.items else TICK_S):
+                item = read(Arrival(delivery.topic, delivery.payload, delivery.received_at))
+                channel = item.topic.channel.value if item.topic is not None else "unknown"
+                metrics.RECEIVED.labels(channel).inc()
+                batch.add(delivery, item)
+                if batch.full:
+                    self._handover.give(batch)
+                    batch = Batch()
+            if batch.items and self._handover.wanted:
+                self._handover.give(batch)
+                batch = Batch()
+            metrics.WAITING.set(len(mailbox) + len(batch.items))
+
+    def _write_all(self) -> None:
+        while not self._stopping.is_set():
+            batch = self._handover.take(TICK_S)
+            try:
+                if batch is not None:
+                    self._settle(batch)
+                self._tick()
+            except Stopped:
+                return
+            except Exception as error:  # noqa: BLE001  # the thread's top: counted, logged, and on it goes
+                metrics.ERRORS.inc()
+                if classify(error) is Failure.DATA:
+                    _log.exception("ingest_tick_failed")
+                else:
+                    _log.warning("ingest_tick_failed", error=type(error).__name__)
+                self._stopping.wait(TICK_S)
+
+    def _settle(self, batch: Batch) -> None:
+        verdicts = self._writer.settle(batch.items)
+        for topic, payload in acknowledgements(verdicts, self._clock()):
+            self._subscriber.publish(topic, payload)
+        self._acknowledge(batch.deliveries)
+
+    def _acknowledge(self, deliveries: list[Delivery]) -> None:
+        self._subscriber.acknowledge(deliveries)
+
+    def _tick(self) -> None:
+        self._writer.tell_live()
+        now_s = time.monotonic()
+        if now_s < self._slow_tick_at_s:
+            return
+        replayed = self._writer.replay_released()
+        self._slow_tick_at_s = now_s + (0.0 if replayed else 1.0)
+        self._writer.open_partitions()
+        self._follow_presence()
+
+    def _follow_presence(self) -> None:
+        if self._presence is None:
+            return
+        leads = self._presence.held()
+        if leads != self._leads:
+            topics = [for_all_nodes(Channel.STATUS)]
+            (self._subscriber.subscribe if leads else self._subscriber.unsubscribe)(topics)
+            self._leads = leads

@@ -1,0 +1,148 @@
+"""Statements of ingest with their types. All take a connection; none commits."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from cloud.db.queries import load
+from cloud.ingest.model import Arrival, Message, Refusal
+from edge.contract.topics import Channel, Topic
+
+MAXIMUM_DEAD_LETTERS = 5_000
+DEAD_LETTER_BYTES = 4_096
+
+_queries = load("cloud.ingest")
+
+
+@dataclass(slots=True)
+class LaneCount:
+    """What one transaction brought of one lane: the highest number seen, and how many messages."""
+
+    highest_seq: int
+    received: int
+
+
+Lane = tuple[int, UUID, str]
+"""Node id, session, lane."""
+
+
+def add_receipts(
+    conn: Connection[Any], keys: Iterable[tuple[UUID, int]], *, received_at: datetime
+) -> set[tuple[UUID, int]]:
+    """Note these (message id, node id); those that were not noted before come back."""
+    ordered = sorted(keys)
+    if not ordered:
+        return set()
+    rows = _queries.add_receipts(
+        conn,
+        message_id=[message_id for message_id, _ in ordered],
+        node_id=[node_id for _, node_id in ordered],
+        received_at=received_at,
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+def count_lanes(conn: Connection[Any], lanes: dict[Lane, LaneCount], *, at: datetime) -> None:
+    """Add to the sequence counters."""
+    ordered = sorted(lanes.items(), key=lambda item: item[0])
+    if not ordered:
+        return
+    _queries.count_lanes(
+        conn,
+        node_id=[node_id for (node_id, _, _), _ in ordered],
+        session=[session for (_, session, _), _ in ordered],
+        lane=[lane for (_, _, lane), _ in ordered],
+        highest_seq=[count.highest_seq for _, count in ordered],
+        received=[count.received for _, count in ordered],
+        at=at,
+    )
+
+
+def quarantine_room(conn: Connection[Any], nodes: Sequence[str]) -> dict[str | None, tuple[int, int]]:
+    """(messages, bytes) that wait of each of these nodes, and under None of all."""
+    rows = _queries.quarantine_room(conn, nodes=list(nodes))
+    return {row.node: (row.messages, row.bytes) for row in rows}
+
+
+def is_quarantined(conn: Connection[Any], topic: Topic, message_id: UUID) -> bool:
+    """Whether this message waits already."""
+    return bool(_queries.is_quarantined(conn, node=topic.node, district=topic.district, message_id=message_id))
+
+
+def quarantine(
+    conn: Connection[Any], message: Message, payload: bytes, *, reason: str, subject: str, settled: bool
+) -> None:
+    """Let a message wait; of an unknown node's births only the newest one does."""
+    topic = message.topic
+    if topic.channel is Channel.BIRTH:
+        _queries.forget_births(conn, node=topic.node, district=topic.district)
+    _queries.quarantine(
+        conn,
+        message_id=message.envelope.id,
+        district=topic.district,
+        node=topic.node,
+        channel=topic.channel.value,
+        payload=payload,
+        reason=reason,
+        subject=subject[:200],
+        received_at=message.arrival.received_at,
+        settled=settled,
+    )
+
+
+def take_released(conn: Connection[Any], count: int) -> list[Arrival]:
+    """Take messages out of quarantine that were released, births first."""
+    rows = sorted(_queries.take_released(conn, count=count), key=lambda row: (row.channel != Channel.BIRTH, row.id))
+    return [
+        Arrival(
+            str(Topic(row.district, row.node, Channel(row.channel))),
+            bytes(row.payload),
+            row.received_at,
+            settled_before=row.settled,
+        )
+        for row in rows
+    ]
+
+
+def add_dead_letter(conn: Connection[Any], refusal: Refusal) -> None:
+    """Keep a message that can't be taken, cut to `DEAD_LETTER_BYTES`."""
+    payload = refusal.arrival.payload
+    _queries.add_dead_letter(
+        conn,
+        at=refusal.arrival.received_at,
+        topic=_printable(refusal.arrival.topic)[:300],
+        node=refusal.topic.node if refusal.topic else None,
+        message_id=refusal.message_id,
+        reason=str(refusal.reason),
+        detail=_printable(refusal.detail)[:500],
+        bytes=len(payload),
+        payload=payload[:DEAD_LETTER_BYTES],
+    )
+
+
+def trim_dead_letters(conn: Connection[Any]) -> None:
+    """Keep the newest `MAXIMUM_DEAD_LETTERS`."""
+    _queries.trim_dead_letters(conn, maximum=MAXIMUM_DEAD_LETTERS)
+
+
+def prune_receipts(conn: Connection[Any], *, before: datetime, count: int) -> int:
+    """Forget up to `count` receipts from before a time; how many."""
+    return int(_queries.prune_receipts(conn, before=before, count=count))
+
+
+def prune_lanes(conn: Connection[Any], *, before: datetime) -> int:
+    """Forget the counters of past sessions; how many."""
+    return int(_queries.prune_lanes(conn, before=before))
+
+
+def missing_messages(conn: Connection[Any]) -> dict[tuple[str, str], int]:
+    """(node, lane) → messages of the present session that were numbered and did not arrive yet."""
+    return {(row.name, row.lane): row.missing for row in _queries.missing_messages(conn)}
+
+
+def _printable(text: str) -> str:
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,299 @@
+"""One transaction: messages of any nodes in, rows and verdicts out. Nothing here commits, waits or publishes.
+
+Rows are locked in one order everywhere (receipts, lanes, nodes, series, devices, then correlation), each sorted by its
+key, so that two ingest processes never wait for each other in a ring.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import Connection
+
+from cloud.correlate.model import IncidentReport
+from cloud.correlate.service import CorrelationRules, receive_all
+from cloud.errors import Invalid
+from cloud.fleet import service as fleet
+from cloud.fleet.model import NodeSeen, Presence
+from cloud.ingest import store
+from cloud.ingest.model import Item, Message, Reason, Refusal, StatusMessage, Verdict
+from cloud.ingest.quarantine import Quarantine
+from cloud.ingest.registry import RegisteredDevice, RegisteredNode, Registry
+from cloud.ingest.seen import SeenNotes
+from cloud.telemetry import store as telemetry
+from cloud.telemetry.model import Bounds, Readings, Sample
+from cloud.telemetry.store import Change
+from edge.contract.birth import Birth
+from edge.contract.downlink import Outcome
+from edge.contract.envelope import Envelope, encode
+from edge.contract.incident import Incident
+from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch
+from edge.contract.topics import Channel
+
+PRESENCE_POINT = "presence"
+_PRESENCES = {presence.value: presence for presence in Presence}
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a transaction did, told once it is committed."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    nodes: dict[str, RegisteredNode] = field(default_factory=dict)
+    newest: dict[int, Sample] = field(default_factory=dict)
+    minutes: set[tuple[int, int]] = field(default_factory=set)
+    readings: int = 0
+    readings_new: int = 0
+    readings_refused: int = 0
+    refusals: int = 0
+
+
+class Transaction:
+    """Settles the messages of one batch on one connection. Made for each try, thrown away after it."""
+
+    def __init__(
+        self,
+        conn: Connection[Any],
+        registry: Registry,
+        *,
+        now: datetime,
+        rules: CorrelationRules,
+        seen: SeenNotes,
+    ) -> None:
+        self._conn = conn
+        self._registry = registry
+        self._now = now
+        self._rules = rules
+        self._seen = seen
+        self._settled = Settled()
+        self._quarantine = Quarantine(conn, now)
+        self._columns: list[tuple[int, SeriesColumn]] = []
+        self._changes: list[Change] = []
+        self._presences: list[tuple[datetime, int, Presence]] = []
+        self._gaps: list[tuple[int, Gap]] = []
+        self._reports: list[IncidentReport] = []
+        self._nodes_seen: dict[int, NodeSeen] = {}
+        self._devices_seen: set[int] = set()
+
+    def settle(self, items: Sequence[Item]) -> Settled:
+        """Write everything. Raises psycopg.Error; then nothing of it stands."""
+        topics = {item.topic.node for item in items if item.topic is not None}
+        self._settled.nodes = self._registry.resolve(self._conn, topics)
+        messages = []
+        for item in items:
+            if isinstance(item, Refusal):
+                self._refuse(item)
+            elif isinstance(item, Message):
+                messages.append(item)
+        fresh = self._first_time(self._of_known_nodes(messages))
+        births = [message for message in fresh if message.topic.channel is Channel.BIRTH]
+        for message in sorted(births, key=lambda message: self._node(message).id):
+            self._take_birth(message)
+        for message in fresh:
+            self._take(message)
+        self._write()
+        for item in items:
+            if isinstance(item, StatusMessage):
+                self._take_status(item)
+        if self._settled.refusals:
+            store.trim_dead_letters(self._conn)
+        return self._settled
+
+    def _node(self, message: Message) -> RegisteredNode:
+        return self._settled.nodes[message.topic.node]
+
+    def _tell(self, message: Message, outcome: Outcome, reason: str | None = None) -> None:
+        self._settled.verdicts.append(Verdict(message.topic, message.envelope.id, outcome, reason))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        store.add_dead_letter(self._conn, refusal)
+        self._settled.refusals += 1
+        if refusal.topic is not None and refusal.message_id is not None:
+            verdict = Verdict(
+                refusal.topic, refusal.message_id, Outcome.REJECTED, f"{refusal.reason}: {refusal.detail}"
+            )
+            self._settled.verdicts.append(verdict)
+
+    def _reject(self, message: Message, reason: Reason, detail: str) -> None:
+        self._refuse(Refusal(message.arrival, message.topic, message.envelope.id, reason, detail))
+
+    def _of_known_nodes(self, messages: Iterable[Message]) -> list[Message]:
+        known = []
+        for message in messages:
+            node = self._settled.nodes.get(message.topic.node)
+            if node is None:
+                self._hold(message, Reason.UNKNOWN_NODE, message.topic.node, settled=False)
+            elif node.district != message.topic.district:
+                self._reject(message, Reason.DISTRICT_MISMATCH, f"the node is enrolled in {node.district}")
+            else:
+                known.append(message)
+        return known
+
+    def _first_time(self, messages: Iterable[Message]) -> list[Message]:
+        """Those that count now; the others are told to be duplicates. The sequence counters grow with the receipts."""
+        waiting: dict[tuple[UUID, int], Message] = {}
+        fresh = []
+        for message in messages:
+            key = (message.envelope.id, self._node(message).id)
+            if message.arrival.settled_before:
+                fresh.append(message)
+            elif key in waiting:
+                self._tell(message, Outcome.DUPLICATE)
+            else:
+                waiting[key] = message
+        new = store.add_receipts(self._conn, waiting, received_at=self._now)
+        lanes: dict[store.Lane, store.LaneCount] = {}
+        for key, message in waiting.items():
+            if key not in new:
+                self._tell(message, Outcome.DUPLICATE)
+                continue
+            fresh.append(message)
+            envelope = message.envelope
+            lane = lanes.setdefault((key[1], envelope.session, envelope.lane.value), store.LaneCount(0, 0))
+            lane.highest_seq = max(lane.highest_seq, envelope.seq)
+            lane.received += 1
+        store.count_lanes(self._conn, lanes, at=self._now)
+        return fresh
+
+    def _take_birth(self, message: Message) -> None:
+        node = self._node(message)
+        envelope: Envelope[Birth] = message.envelope
+        devices = fleet.apply_birth(self._conn, node.id, envelope, now=self._now)
+        if devices is None:
+            return
+        points = [(devices[device.id], point) for device in envelope.body.devices for point in device.points]
+        telemetry.declare_series(self._conn, points)
+        renewed = self._registry.resolve(self._conn, [node.name])
+        if _declares(renewed[node.name]) - _declares(node):
+            fleet.release_quarantine(self._conn, node.name)
+        self._settled.nodes.update(renewed)
+
+    def _take(self, message: Message) -> None:
+        node = self._node(message)
+        self._nodes_seen.setdefault(node.id, NodeSeen(node.id))
+        body = message.envelope.body
+        if isinstance(body, TelemetryBatch):
+            self._take_telemetry(message, node, body)
+        elif isinstance(body, Incident):
+            self._take_incident(message, node, body)
+        elif isinstance(body, Gap):
+            device = node.devices.get(body.device)
+            if device is None:
+                self._hold(message, Reason.UNKNOWN_DEVICE, body.device, settled=True)
+                return
+            self._gaps.append((device.id, body))
+            self._tell(message, Outcome.ACCEPTED)
+        else:
+            self._tell(message, Outcome.ACCEPTED)
+
+    def _take_telemetry(self, message: Message, node: RegisteredNode, batch: TelemetryBatch) -> None:
+        unknown: list[SeriesColumn] = []
+        for column in batch.series:
+            device = node.devices.get(column.device)
+            series_id = None if device is None else device.series.get(column.point)
+            if device is None or series_id is None:
+                unknown.append(column)
+            else:
+                self._columns.append((series_id, column))
+                self._devices_seen.add(device.id)
+        unknown_changes = [change for change in batch.changes if not self._take_change(node, change)]
+        if batch.skew_s is not None:
+            self._nodes_seen[node.id] = NodeSeen(node.id, batch.skew_s)
+        if not unknown and not unknown_changes:
+            self._tell(message, Outcome.ACCEPTED)
+            return
+        whole = len(unknown) == len(batch.series) and len(unknown_changes) == len(batch.changes)
+        rest = msgspec.structs.replace(message.envelope, body=TelemetryBatch(series=unknown, changes=unknown_changes))
+        subject = unknown[0].device if unknown else unknown_changes[0].device
+        held = self._quarantine.hold(message, encode(rest), reason=Reason.UNKNOWN_DEVICE, subject=subject, settled=True)
+        if not held:
+            self._reject(message, Reason.QUARANTINE_FULL, f"not declared: {subject}, and no room to wait")
+        elif whole:
+            self._tell(message, Outcome.QUARANTINED, f"{Reason.UNKNOWN_DEVICE}: {subject}")
+        else:
+            self._tell(message, Outcome.ACCEPTED, f"in part; not declared: {subject}")
+
+    def _take_change(self, node: RegisteredNode, change: StateChange) -> bool:
+        device = node.devices.get(change.device)
+        if device is None:
+            return False
+        value = change.value.replace("\x00", "�")
+        self._changes.append(Change(device.id, change.point, change.observed_at, value))
+        if change.point == PRESENCE_POINT and change.value in _PRESENCES:
+            self._presences.append((change.observed_at, device.id, _PRESENCES[change.value]))
+        else:
+            self._devices_seen.add(device.id)
+        return True
+
+    def _take_incident(self, message: Message, node: RegisteredNode, incident: Incident) -> None:
+        # An alarm is never held back: a device that no birth declared yet rings with its node's area.
+        device: RegisteredDevice | None = node.devices.get(incident.device)
+        try:
+            report = IncidentReport(
+                node=node.name,
+                device_id=device.id if device else None,
+                device_kind=device.kind if device else "unknown",
+                grid_code=device.area_code if device else node.area_code,
+                incident=incident,
+                raw=message.arrival.payload,
+                historical=message.envelope.historical,
+                received_at=message.arrival.received_at,
+                district=node.district,
+            )
+        except Invalid as error:
+            self._reject(message, Reason.DATA, str(error))
+            return
+        self._reports.append(report)
+        if device is not None:
+            self._devices_seen.add(device.id)
+        self._tell(message, Outcome.ACCEPTED)
+
+    def _take_status(self, item: StatusMessage) -> None:
+        node = self._settled.nodes.get(item.topic.node)
+        if node is not None and node.district == item.topic.district:
+            fleet.apply_status(self._conn, node.id, item.status, now=self._now)
+
+    def _hold(self, message: Message, reason: Reason, subject: str, *, settled: bool) -> None:
+        held = self._quarantine.hold(message, message.arrival.payload, reason=reason, subject=subject, settled=settled)
+        if held:
+            self._tell(message, Outcome.QUARANTINED, f"{reason}: {subject}")
+        else:
+            self._reject(message, Reason.QUARANTINE_FULL, f"{reason}: {subject}, and no room to wait")
+
+    def _write(self) -> None:
+        self._write_readings()
+        if self._changes:
+            telemetry.add_changes(self._conn, self._changes, received_at=self._now)
+        for device_id, gap in sorted(self._gaps, key=lambda item: item[1].gap_id):
+            telemetry.add_gap(self._conn, device_id, gap, received_at=self._now)
+        fleet.see(
+            self._conn,
+            [node for node in self._nodes_seen.values() if self._seen.node(node)],
+            [device_id for device_id in self._devices_seen if self._seen.device(device_id)],
+            at=self._now,
+        )
+        for since, device_id, presence in sorted(self._presences, key=lambda item: (item[1], item[0])):
+            fleet.set_device_presence(self._conn, device_id, presence, since=since)
+        if self._reports:
+            receive_all(self._conn, self._reports, self._rules)
+
+    def _write_readings(self) -> None:
+        if not self._columns:
+            return
+        readings = Readings(Bounds.at(self._now))
+        # by series, so that neighbours in the index are written together and two processes lock in one order
+        for series_id, column in sorted(self._columns, key=lambda item: item[0]):
+            readings.add(series_id, column)
+        self._settled.readings_new = telemetry.add_readings(self._conn, readings)
+        self._settled.readings = len(readings)
+        self._settled.readings_refused = readings.refused
+        self._settled.newest = readings.newest
+        self._settled.minutes = readings.minutes
+
+
+def _declares(node: RegisteredNode) -> set[tuple[str, str]]:
+    points = {(device.name, point) for device in node.devices.values() for point in device.series}
+    return points | {(device.name, "") for device in node.devices.values()}

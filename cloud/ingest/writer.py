@@ -1,0 +1,186 @@
+"""Batches into the database: one transaction each, tried again or taken apart when it fails."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from cloud.correlate.service import DEFAULT_RULES, CorrelationRules
+from cloud.db.pool import Pool
+from cloud.ingest import metrics, store
+from cloud.ingest.failure import Failure, classify
+from cloud.ingest.live import LiveReadings
+from cloud.ingest.model import Item, Message, Reason, Refusal, Verdict
+from cloud.ingest.reading import read
+from cloud.ingest.registry import Registry
+from cloud.ingest.seen import SeenNotes
+from cloud.ingest.transaction import Settled, Transaction
+from cloud.telemetry.partitions import Partitions
+from edge.contract.downlink import Outcome
+
+SEEN_EVERY_S = 5.0
+RELEASED_AT_ONCE = 200
+CONTENTION_TRIES = 5
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Stopped(Exception):
+    """The process ends while the database is away; nothing of the batch stands, so it comes again."""
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Settles items. For one thread. `wait` sleeps unless the process ends, and then answers True."""
+
+    pool: Pool
+    wait: Callable[[float], bool]
+    rules: CorrelationRules = DEFAULT_RULES
+    clock: Callable[[], datetime] = utc_now
+    monotonic_s: Callable[[], float] = time.monotonic
+    live: LiveReadings = field(default_factory=LiveReadings)
+    partitions: Partitions = field(default_factory=Partitions)
+    _registry: Registry = field(default_factory=Registry)
+    _seen_s: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def settle(self, items: Sequence[Item]) -> list[Verdict]:
+        """Write a batch; when this returns it is committed. Raises Stopped."""
+        try:
+            return self._persist(items)
+        except _Unsettled as failed:
+            if len(items) == 1:
+                return self._persist([_refused(items[0], failed.error)])
+        _log.info("batch_taken_apart", messages=len(items))
+        return [verdict for item in items for verdict in self.settle([item])]
+
+    def _persist(self, items: Sequence[Item]) -> list[Verdict]:
+        """One batch through all that can pass by waiting. Raises _Unsettled, Stopped."""
+        tries = 0
+        while True:
+            try:
+                return self._commit(items)
+            except Exception as error:
+                failure = classify(error)
+                metrics.RETRIES.labels(failure.name.lower()).inc()
+                tries += 1
+                if failure is Failure.DATA or (failure is Failure.CONTENTION and tries >= CONTENTION_TRIES):
+                    if failure is Failure.DATA and not _is_expected(error):
+                        metrics.ERRORS.inc()
+                        _log.exception("ingest_failed", messages=len(items))
+                    raise _Unsettled(error) from error
+                _log.warning("ingest_waits", failure=failure.name.lower(), error=_short(error), tries=tries)
+                if self.wait(_wait_s(tries)):
+                    raise Stopped from error
+
+    def _commit(self, items: Sequence[Item]) -> list[Verdict]:
+        began_s = self.monotonic_s()
+        seen = SeenNotes(self._seen_s, now_s=began_s, every_s=SEEN_EVERY_S)
+        with self.pool.connection() as conn:
+            settled = Transaction(conn, self._registry, now=self.clock(), rules=self.rules, seen=seen).settle(items)
+            self.live.emit(conn, began_s)
+        metrics.COMMITS.observe(self.monotonic_s() - began_s)
+        metrics.BATCH_MESSAGES.observe(len(items))
+        self._committed(settled, seen)
+        return settled.verdicts
+
+    def _committed(self, settled: Settled, seen: SeenNotes) -> None:
+        seen.keep()
+        self._registry.remember(settled.nodes.values())
+        self.live.offer(settled.nodes, settled.newest)
+        self.partitions.need(settled.minutes)
+        for verdict in settled.verdicts:
+            metrics.OUTCOMES.labels(verdict.outcome.value, _label(verdict)).inc()
+        metrics.READINGS.inc(settled.readings)
+        metrics.READINGS_NEW.inc(settled.readings_new)
+        metrics.READINGS_REFUSED.inc(settled.readings_refused)
+
+    def tell_live(self) -> None:
+        """Tell the newest readings when they are due and no batch does it on its way."""
+        now_s = self.monotonic_s()
+        if self.live.is_due(now_s):
+            with self.pool.connection() as conn:
+                self.live.emit(conn, now_s)
+
+    def open_partitions(self) -> None:
+        """Give the months that readings came from a place of their own."""
+        if self.partitions.wanted:
+            with self.pool.connection() as conn:
+                self.partitions.open(conn, self.clock())
+
+    def replay_released(self) -> int:
+        """Take in what was released from quarantine; how many messages. The nodes heard of them long ago."""
+        try:
+            return self._replay(RELEASED_AT_ONCE)
+        except Exception as error:
+            if classify(error) is not Failure.DATA:
+                raise
+        return self._replay_one()
+
+    def _replay(self, count: int) -> int:
+        seen = SeenNotes(self._seen_s, now_s=self.monotonic_s(), every_s=SEEN_EVERY_S)
+        with self.pool.connection() as conn:
+            arrivals = store.take_released(conn, count)
+            if not arrivals:
+                return 0
+            items = [read(arrival) for arrival in arrivals]
+            settled = Transaction(conn, self._registry, now=self.clock(), rules=self.rules, seen=seen).settle(items)
+        self._committed(settled, seen)
+        return len(arrivals)
+
+    def _replay_one(self) -> int:
+        """The first of the released ones alone; when it fails, it goes to the dead letters."""
+        try:
+            return self._replay(1)
+        except Exception as error:
+            if classify(error) is not Failure.DATA:
+                raise
+            with self.pool.connection() as conn:
+                for arrival in store.take_released(conn, 1):
+                    store.add_dead_letter(conn, _refused(read(arrival), error))
+            return 1
+
+
+class _Unsettled(Exception):
+    """A batch that fails again and again."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_short(error))
+        self.error = error
+
+
+def _refused(item: Item, error: Exception) -> Refusal:
+    reason = Reason.DATA if _is_expected(error) else Reason.INTERNAL
+    message_id = item.envelope.id if isinstance(item, Message) else None
+    if isinstance(item, Refusal):
+        message_id = item.message_id
+    topic = item.topic
+    return Refusal(item.arrival, topic, message_id, reason, _short(error))
+
+
+def _is_expected(error: Exception) -> bool:
+    return getattr(error, "sqlstate", None) is not None or type(error).__module__.startswith(("psycopg", "cloud."))
+
+
+def _short(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _label(verdict: Verdict) -> str:
+    if verdict.outcome in {Outcome.ACCEPTED, Outcome.DUPLICATE} or verdict.reason is None:
+        return ""
+    return verdict.reason.partition(":")[0]
+
+
+def _wait_s(tries: int) -> float:
+    longest_s: float = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(tries - 1, 10))
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
