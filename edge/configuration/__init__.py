@@ -1,0 +1,1 @@
+"""The configuration file (`node.yaml`): read, checked, and shown by example."""

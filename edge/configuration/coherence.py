@@ -1,0 +1,244 @@
+"""What has to hold between the values of a configuration: looked for in the raw tree, so that one mistake hides no other."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge.configuration.outline import crossing_sides
+from models import catalogue
+from models.manifest import ModelProblem
+
+Location = tuple[str | int, ...]
+Found = Iterator[tuple[Location, str]]
+
+CAMERA_SCHEMES = ("rtsp", "rtsps", "file")
+_NEED_A_MODEL = ("intrusion", "loitering")
+
+
+def incoherences(tree: dict[str, Any]) -> Found:
+    """Place and reason of everything that does not fit together. Parts of a wrong type are left to the validation."""
+    checks: tuple[Callable[[dict[str, Any]], Found], ...] = (
+        _device_ids,
+        _cameras,
+        _sensors,
+        _files,
+        _outbox,
+    )
+    for check in checks:
+        yield from check(tree)
+
+
+def _items(tree: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The mappings in a list of the tree, with their places."""
+    found = tree.get(key) if isinstance(tree, dict) else None
+    if isinstance(found, list):
+        yield from ((index, item) for index, item in enumerate(found) if isinstance(item, dict))
+
+
+def _device_ids(tree: dict[str, Any]) -> Found:
+    taken: dict[str, str] = {}
+    for key, kind in (("cameras", "camera"), ("sensors", "sensor")):
+        for index, device in _items(tree, key):
+            name = device.get("id")
+            if not isinstance(name, str):
+                continue
+            if name in taken:
+                yield (key, index, "id"), f"the id `{name}` belongs to another {taken[name]} already"
+            taken.setdefault(name, kind)
+
+
+def _rule_ids(device: dict[str, Any], place: Location, subject: str) -> Found:
+    taken: set[str] = set()
+    for index, rule in _items(device, "rules"):
+        name = str(rule.get("id") or f"{rule.get('kind')}-{rule.get(subject)}")
+        if name in taken:
+            yield (
+                (*place, "rules", index, *(("id",) if "id" in rule else ())),
+                f"a rule `{name}` is there already; give each an `id` of its own",
+            )
+        taken.add(name)
+
+
+# --- cameras ------------------------------------------------------------------------------------------------------
+
+
+def _cameras(tree: dict[str, Any]) -> Found:
+    for index, camera in _items(tree, "cameras"):
+        place: Location = ("cameras", index)
+        yield from _rule_ids(camera, place, "zone")
+        yield from _camera_address(camera, place)
+        yield from _polygons(camera, place)
+        labels = None
+        if isinstance(camera.get("model", ""), str):
+            labels, reason = _model_labels(camera.get("model"))
+            if reason:
+                yield (*place, "model"), reason
+        yield from _scene_rules(camera, place, labels)
+
+
+def _model_labels(model: str | None) -> tuple[tuple[str, ...] | None, str | None]:
+    """The classes of a model, and what is wrong with its name."""
+    try:
+        manifests = catalogue.models()
+    except ModelProblem as problem:
+        return None, str(problem)
+    name = model or "yolox_nano_416"
+    if name not in manifests:
+        return None, f"there is no model `{name}`; the catalogue has {', '.join(manifests)}"
+    return manifests[name].labels, None
+
+
+def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...] | None) -> Found:
+    zones = camera.get("zones")
+    known = sorted(map(str, zones)) if isinstance(zones, dict) else []
+    has_model = camera.get("model", "") is not None
+    for index, rule in _items(camera, "rules"):
+        here = (*place, "rules", index)
+        zone = rule.get("zone")
+        if isinstance(zone, str) and zone not in known:
+            yield (*here, "zone"), f"there is no zone `{zone}`; this camera has {', '.join(known) or 'none'}"
+        if not has_model and str(rule.get("kind")) in _NEED_A_MODEL:
+            yield (*here, "kind"), f"`{rule['kind']}` needs a `model`, and this camera has none"
+        classes = rule.get("classes")
+        for number, name in enumerate(classes if isinstance(classes, list) and labels else ()):
+            if name not in (labels or ()):
+                yield (*here, "classes", number), f"the model knows no class `{name}`"
+
+
+def _camera_address(camera: dict[str, Any], place: Location) -> Found:
+    url = camera.get("url")
+    if not isinstance(url, str):
+        return
+    try:
+        parts = urlsplit(url)
+        has_password = parts.password is not None
+    except ValueError as error:
+        yield (*place, "url"), f"no address: {error}"
+        return
+    if has_password:
+        yield (*place, "url"), "a password may not stand here: use `user` and `password_file`"
+    if "://" in url and parts.scheme not in CAMERA_SCHEMES:
+        yield (*place, "url"), f"`{parts.scheme}` is not possible; {', '.join(CAMERA_SCHEMES)} or a path are"
+    if "://" not in url or parts.scheme == "file":
+        file = Path(parts.path if parts.scheme == "file" else url)
+        if not file.is_file():
+            yield (*place, "url"), f"there is no file {file}"
+    elif camera.get("loop") is True:
+        yield (*place, "loop"), "only a file can be played in a loop"
+
+
+def _polygons(camera: dict[str, Any], place: Location) -> Found:
+    zones, masks = camera.get("zones"), camera.get("masks")
+    outlines: list[tuple[Location, Any]] = []
+    if isinstance(zones, dict):
+        outlines += [((*place, "zones", name), outline) for name, outline in zones.items()]
+    if isinstance(masks, list):
+        outlines += [((*place, "masks", index), outline) for index, outline in enumerate(masks)]
+    for here, outline in outlines:
+        corners = _corners(outline)
+        if corners is None:
+            continue
+        crossing = crossing_sides(corners)
+        if crossing is not None:
+            yield here, f"the outline crosses itself: side {crossing[0] + 1} and side {crossing[1] + 1}"
+
+
+def _corners(outline: Any) -> list[tuple[float, float]] | None:
+    if not isinstance(outline, list) or not 3 <= len(outline) <= 100:
+        return None
+    corners = []
+    for corner in outline:
+        if not isinstance(corner, list) or len(corner) != 2:
+            return None
+        if not all(isinstance(part, int | float) and not isinstance(part, bool) for part in corner):
+            return None
+        corners.append((float(corner[0]), float(corner[1])))
+    return corners
+
+
+# --- sensors ------------------------------------------------------------------------------------------------------
+
+
+def _sensors(tree: dict[str, Any]) -> Found:
+    if any(_items(tree, "sensors")) and tree.get("local_mqtt") is None:
+        yield ("sensors",), "sensors need a local broker: `local_mqtt` is missing"
+    for index, sensor in _items(tree, "sensors"):
+        place: Location = ("sensors", index)
+        yield from _rule_ids(sensor, place, "point")
+        topic = sensor.get("topic")
+        if isinstance(topic, str) and any(sign in topic for sign in "+#"):
+            yield (*place, "topic"), "one sensor has one topic: `+` and `#` are not possible"
+        yield from _points(sensor, place)
+        yield from _threshold_rules(sensor, place)
+
+
+def _points(sensor: dict[str, Any], place: Location) -> Found:
+    taken: set[str] = set()
+    for index, point in _items(sensor, "points"):
+        name = point.get("name")
+        if isinstance(name, str) and name in taken:
+            yield (*place, "points", index, "name"), f"a point `{name}` is there already"
+        if isinstance(name, str):
+            taken.add(name)
+            if name == "presence":
+                yield (*place, "points", index, "name"), "`presence` is told by the node itself; choose another name"
+        least, most = point.get("minimum"), point.get("maximum")
+        if isinstance(least, int | float) and isinstance(most, int | float) and least >= most:
+            yield (*place, "points", index, "minimum"), f"the minimum {least} is not below the maximum {most}"
+
+
+def _threshold_rules(sensor: dict[str, Any], place: Location) -> Found:
+    kinds = {str(point.get("name")): point.get("kind", "number") for _, point in _items(sensor, "points")}
+    known = ", ".join(sorted(name for name, kind in kinds.items() if kind == "number")) or "none"
+    for index, rule in _items(sensor, "rules"):
+        here = (*place, "rules", index)
+        point = rule.get("point")
+        if isinstance(point, str) and kinds.get(point) != "number":
+            yield (*here, "point"), f"there is no numeric point `{point}`; this sensor has {known}"
+        above, below, clear = rule.get("above"), rule.get("below"), rule.get("clear")
+        if (above is None) == (below is None):
+            yield here, "one of `above` and `below` is needed, and only one"
+            continue
+        limit = above if above is not None else below
+        if isinstance(clear, int | float) and isinstance(limit, int | float):
+            beyond = clear > limit if above is not None else clear < limit
+            if beyond:
+                yield (*here, "clear"), f"`clear` {clear} lies beyond the limit {limit}: the alarm would never end"
+
+
+# --- files and disk -----------------------------------------------------------------------------------------------
+
+
+def _files(tree: dict[str, Any]) -> Found:
+    yield from _files_of(tree.get("cloud"), ("cloud",), ("mqtt_password_file", "token_file", "ca_file"))
+    yield from _files_of(tree.get("local_mqtt"), ("local_mqtt",), ("password_file",))
+    for index, camera in _items(tree, "cameras"):
+        yield from _files_of(camera, ("cameras", index), ("password_file",))
+
+
+def _files_of(part: Any, place: Location, keys: tuple[str, ...]) -> Found:
+    for key in keys:
+        name = part.get(key) if isinstance(part, dict) else None
+        if not isinstance(name, str) or not name:
+            continue
+        file = Path(name)
+        try:
+            if not file.is_file():
+                yield (*place, key), f"there is no file {file}"
+            elif not file.read_bytes().strip():
+                yield (*place, key), f"the file {file} is empty"
+        except OSError as error:
+            yield (*place, key), f"the file {file} can't be read: {error.strerror}"
+
+
+def _outbox(tree: dict[str, Any]) -> Found:
+    outbox = tree.get("outbox")
+    if not isinstance(outbox, dict):
+        return
+    quota, reserve = outbox.get("quota_mib", 512), outbox.get("incident_reserve_mib", 64)
+    if isinstance(quota, int) and isinstance(reserve, int) and reserve >= quota:
+        yield (
+            ("outbox", "incident_reserve_mib"),
+            f"the reserve {reserve} leaves nothing of the quota {quota} to readings",
+        )

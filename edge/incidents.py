@@ -1,0 +1,259 @@
+"""From findings to incidents (事件): one finding key becomes one incident, told in revisions that are chained by hash."""
+
+import hashlib
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from edge.contract.fields import uuid7
+from edge.contract.incident import (
+    EvidenceReference,
+    Incident,
+    IncidentState,
+    ModelReference,
+    RuleReference,
+    TrackPoint,
+)
+from edge.errors import OutboxFull
+from edge.flow import EvidenceFile, Finding
+from edge.rules.identity import rule_id
+from edge.settings import IntrusionSettings, LoiteringSettings, NodeConfiguration, ThresholdSettings
+
+RULE_VERSION = "1"
+TRACK_POINTS = 120
+EVIDENCE_FILES = 16
+UPDATE_SPACING_S = 10.0
+"""An update that tells nothing worse is sent at most this often."""
+
+RESUME_GRACE_S = 120.0
+"""How long an incident of before a restart waits for its rule to find the condition again."""
+
+UNSAVED = 200
+"""Findings that wait in memory while the disk takes nothing."""
+
+_RuleSettings = IntrusionSettings | LoiteringSettings | ThresholdSettings
+_log = structlog.get_logger(__name__)
+
+
+class Keeper(Protocol):
+    """What the book needs of the outbox."""
+
+    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+        """Keep one revision with its new files, durably. Raises OutboxFull."""
+        ...
+
+    def ongoing(self) -> Sequence[Incident]:
+        """The newest revision of every incident that has not ended."""
+        ...
+
+    def chain_head(self) -> str | None:
+        """SHA-256 of the revision that was kept last."""
+        ...
+
+    def room_for_evidence(self, size_bytes: int) -> bool:
+        """Whether a file of this size may still be kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCard:
+    """What an incident says of the rule that found it and of the place where."""
+
+    reference: RuleReference
+    spot: str | None
+    simulated: bool
+    grace_s: float
+
+
+RuleCards = Mapping[tuple[str, str], RuleCard]
+"""(device, rule id) → card."""
+
+
+def rule_cards(configuration: NodeConfiguration) -> RuleCards:
+    """The cards of all configured rules."""
+    cards: dict[tuple[str, str], RuleCard] = {}
+    for camera in configuration.cameras:
+        for rule in camera.rules:
+            cards[camera.id, rule_id(rule)] = RuleCard(
+                _reference(rule, {"zone": camera.zones.get(rule.zone)}), camera.spot, camera.simulated, grace_s=0.0
+            )
+    for sensor in configuration.sensors:
+        points = {point.name: point.model_dump(mode="json") for point in sensor.points}
+        for threshold in sensor.rules:
+            cards[sensor.id, rule_id(threshold)] = RuleCard(
+                _reference(threshold, {"point": points.get(threshold.point)}),
+                sensor.spot,
+                sensor.simulated,
+                grace_s=RESUME_GRACE_S + threshold.for_s,
+            )
+    return cards
+
+
+def _reference(rule: _RuleSettings, setting: Mapping[str, object]) -> RuleReference:
+    """Name, version and the hash of the canonical configuration: the rule's own and that of what it stands on."""
+    canonical = json.dumps(
+        {"rule": rule.model_dump(mode="json"), **setting}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return RuleReference(id=rule_id(rule), version=RULE_VERSION, sha256=digest)
+
+
+def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[TrackPoint, ...]:
+    """At most `limit` points, evenly chosen, first and last kept."""
+    if len(path) <= limit:
+        return tuple(path)
+    step = (len(path) - 1) / (limit - 1)
+    return tuple(path[round(index * step)] for index in range(limit))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A finding that could not be kept yet."""
+
+    finding: Finding
+    evidence: tuple[EvidenceFile, ...]
+    model: ModelReference | None
+
+
+class IncidentBook:
+    """All incidents of the node that have not ended. May be called from any thread; revisions are made one by one."""
+
+    def __init__(self, keeper: Keeper, cards: RuleCards, *, clock: Callable[[], datetime]) -> None:
+        self._keeper = keeper
+        self._cards = cards
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[str, Incident] = {}
+        self._resumed: dict[str, datetime] = {}
+        self._unsaved: deque[_Waiting] = deque(maxlen=UNSAVED)
+        self._head = keeper.chain_head()
+
+    def resume(self) -> None:
+        """Take up what was open when the node stopped: a sensor's condition waits for its rule to find it again, a
+        camera's track can't come back and ends where it was last seen.
+        """
+        now = self._clock()
+        with self._lock:
+            for incident in self._keeper.ongoing():
+                card = self._cards.get((incident.device, incident.rule.id)) if incident.rule else None
+                if card is not None and card.grace_s > 0:
+                    key = f"{incident.device}/{card.reference.id}"
+                    self._open[key] = incident
+                    self._resumed[key] = now + timedelta(seconds=card.grace_s)
+                else:
+                    self._end_unseen(incident)
+
+    def report(
+        self, finding: Finding, evidence: Sequence[EvidenceFile] = (), *, model: ModelReference | None = None
+    ) -> None:
+        """Make and keep the next revision of the finding's incident. What the disk does not take now is tried again by
+        `tick`, in order.
+        """
+        with self._lock:
+            self._unsaved.append(_Waiting(finding, tuple(evidence), model))
+            self._save()
+
+    def tick(self) -> None:
+        """Now and then: save what could not be saved, end what nobody found again after a restart."""
+        with self._lock:
+            self._save()
+            now = self._clock()
+            for key in [key for key, until in self._resumed.items() if now >= until]:
+                self._end_unseen(self._open[key], key)
+
+    @property
+    def unsaved(self) -> int:
+        """Findings that the disk has not taken."""
+        return len(self._unsaved)
+
+    def _save(self) -> None:
+        while self._unsaved:
+            waiting = self._unsaved[0]
+            try:
+                self._apply(waiting)
+            except OutboxFull as error:
+                _log.error("an incident waits for the disk", reason=str(error), waiting=len(self._unsaved))
+                return
+            self._unsaved.popleft()
+
+    def _apply(self, waiting: _Waiting) -> None:
+        finding = waiting.finding
+        known = self._open.get(finding.key)
+        files = [file for file in waiting.evidence if self._keeper.room_for_evidence(file.reference.bytes)]
+        if len(files) < len(waiting.evidence):
+            _log.error("no room for evidence: the incident goes without", device=finding.device, rule=finding.rule)
+        if known is not None and not files and not self._tells_more(known, finding):
+            return
+        self._keep(self._revision(finding, known, files, waiting.model), files, finding.key)
+
+    def _tells_more(self, known: Incident, finding: Finding) -> bool:
+        if finding.state is IncidentState.ENDED or finding.severity is not known.severity:
+            return True
+        return (finding.at - known.updated_at).total_seconds() >= UPDATE_SPACING_S
+
+    def _revision(
+        self, finding: Finding, known: Incident | None, files: Sequence[EvidenceFile], model: ModelReference | None
+    ) -> Incident:
+        card = self._cards.get((finding.device, finding.rule))
+        ended = finding.state is IncidentState.ENDED
+        started_at = finding.started_at if known is None else known.started_at
+        earlier: tuple[EvidenceReference, ...] = () if known is None else known.evidence
+        return Incident(
+            incident_id=uuid7(int(self._clock().timestamp() * 1000)) if known is None else known.incident_id,
+            revision=1 if known is None else known.revision + 1,
+            state=IncidentState.ENDED if ended else IncidentState.OPEN if known is None else IncidentState.UPDATE,
+            kind=finding.kind,
+            category=finding.category,
+            severity=finding.severity,
+            started_at=started_at,
+            updated_at=max(finding.at, started_at),
+            ended_at=max(finding.ended_at or finding.at, started_at) if ended else None,
+            device=finding.device,
+            spot=None if card is None else card.spot,
+            zone=finding.zone,
+            confidence=None if finding.confidence is None else min(1.0, max(0.0, finding.confidence)),
+            dwell_s=finding.dwell_s,
+            point=finding.point,
+            value=finding.value,
+            unit=finding.unit,
+            track=thinned(finding.path),
+            model=model or (None if known is None else known.model),
+            rule=None if card is None else card.reference,
+            evidence=(*earlier, *(file.reference for file in files))[:EVIDENCE_FILES],
+            simulated=card is not None and card.simulated,
+            note=finding.note,
+            prev_hash=self._head,
+        )
+
+    def _end_unseen(self, incident: Incident, key: str | None = None) -> None:
+        ended = msgspec.structs.replace(
+            incident,
+            revision=incident.revision + 1,
+            state=IncidentState.ENDED,
+            ended_at=incident.updated_at,
+            note="the node restarted; what followed was not seen",
+            prev_hash=self._head,
+        )
+        try:
+            self._keep(ended, (), key)
+        except OutboxFull as error:
+            _log.error("the end of an incident waits for the disk", device=incident.device, reason=str(error))
+
+    def _keep(self, incident: Incident, files: Sequence[EvidenceFile], key: str | None) -> None:
+        """Only what the disk has taken is remembered."""
+        self._keeper.incident(incident, files)
+        self._head = hashlib.sha256(msgspec.json.encode(incident)).hexdigest()
+        if key is None:
+            return
+        self._resumed.pop(key, None)
+        if incident.state is IncidentState.ENDED:
+            self._open.pop(key, None)
+        else:
+            self._open[key] = incident

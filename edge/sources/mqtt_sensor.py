@@ -1,0 +1,206 @@
+"""Sensors (传感器) on the local broker: JSON messages, acknowledged only once their readings are in the outbox."""
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from edge.errors import Retryable
+from edge.flow import Health, Reading
+from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
+from edge.settings import SensorSettings
+from edge.sources.payload import Parsed, Refusal, StateMemory, parse
+
+AT_ONCE = 500
+"""Messages that share one commit."""
+
+TRY_AGAIN_S = 1.0
+SILENT_PERIODS = 3.0
+SILENT_AFTER_S = 120.0
+"""A sensor without a declared period counts as lost after so long."""
+
+_log = structlog.get_logger(__name__)
+
+StatusListener = Callable[[str, Health, str | None], None]
+"""Device id, health, reason; an empty id is the broker itself. Called from the source's thread, on changes only."""
+
+
+@dataclass(slots=True)
+class SensorFigures:
+    """What the source did since the start; memory is bounded by the number of sensors."""
+
+    messages: int = 0
+    readings: int = 0
+    unknown_topic: int = 0
+    refusals: Counter[tuple[str, Refusal]] = field(default_factory=Counter)
+    skew_s: dict[str, float] = field(default_factory=dict)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MqttSensorSource:
+    """The thread `sensors`. `keep` gets readings and whether the device replayed them, and returns once they are kept.
+
+    `keep` may raise Retryable: then nothing is acknowledged and the same messages are tried again.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[SensorSettings],
+        endpoint: Endpoint,
+        keep: Callable[[Sequence[Reading], bool], None],
+        on_status: StatusListener,
+        *,
+        client_id: str,
+        clock: Callable[[], datetime] = _utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.figures = SensorFigures()
+        self._by_topic: dict[str, list[SensorSettings]] = {}
+        for sensor in sensors:
+            self._by_topic.setdefault(sensor.topic, []).append(sensor)
+        self._keep = keep
+        self._on_status = on_status
+        self._clock = clock
+        self._monotonic = monotonic
+        self._states = StateMemory()
+        self._presence = _Presence(sensors, started_s=monotonic())
+        self._stop = threading.Event()
+        self._link = MqttLink(
+            endpoint,
+            LinkOptions(client_id=client_id, subscriptions=sorted(self._by_topic), manual_acknowledgement=True),
+        )
+        self._thread = threading.Thread(target=self._run, name="sensors", daemon=True)
+
+    def start(self) -> None:
+        """Connect and begin to take messages."""
+        self._link.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is not acknowledged the broker delivers again."""
+        self._stop.set()
+        self._link.nudge()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        self._link.stop()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 (the top of the thread)
+                _log.exception("the sensors' source failed and goes on")
+                self._stop.wait(TRY_AGAIN_S)
+
+    def _turn(self) -> None:
+        deliveries: list[Delivery] = []
+        for event in self._events():
+            match event:
+                case Connected():
+                    self._on_status("", Health.OK, None)
+                case Disconnected():
+                    self._on_status("", Health.LOST, event.reason)
+                case Delivery():
+                    deliveries.append(event)
+        if deliveries:
+            self._take(deliveries)
+        for device, health, reason in self._presence.changes(self._monotonic()):
+            self._on_status(device, health, reason)
+
+    def _events(self) -> list[Event]:
+        events: list[Event] = []
+        try:
+            events.append(self._link.events.get(timeout=1.0))
+            while len(events) < AT_ONCE:
+                events.append(self._link.events.get_nowait())
+        except queue.Empty:
+            pass
+        return events
+
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
+        """Parse, keep, then acknowledge: in that order."""
+        received_at = self._clock()
+        live: list[Reading] = []
+        replayed: list[Reading] = []
+        for delivery in deliveries:
+            self.figures.messages += 1
+            sensors = self._by_topic.get(delivery.topic, ())
+            if not sensors:
+                self.figures.unknown_topic += 1
+            for sensor in sensors:
+                parsed = parse(delivery.payload, sensor, received_at)
+                self._note(sensor, parsed)
+                (replayed if parsed.replayed else live).extend(parsed.readings)
+        for readings, historical in ((live, False), (replayed, True)):
+            changed = list(self._states.changes(readings)) if not historical else readings
+            if changed and not self._keep_until_kept(changed, historical=historical):
+                return
+            if not historical:
+                self._states.kept(changed)
+            self.figures.readings += len(changed)
+        for delivery in deliveries:
+            self._link.acknowledge(delivery)
+
+    def _keep_until_kept(self, readings: Sequence[Reading], *, historical: bool) -> bool:
+        """False when the stop came first: nothing is acknowledged then."""
+        while not self._stop.is_set():
+            try:
+                self._keep(readings, historical)
+            except Retryable as error:
+                _log.error("readings wait for room", reason=str(error), readings=len(readings))
+                self._stop.wait(TRY_AGAIN_S)
+            else:
+                return True
+        return False
+
+    def _note(self, sensor: SensorSettings, parsed: Parsed) -> None:
+        for refusal in parsed.refusals:
+            known = self.figures.refusals[sensor.id, refusal]
+            self.figures.refusals[sensor.id, refusal] = known + 1
+            if known & (known + 1) == 0:  # the 1st, 2nd, 4th, 8th …: a broken sensor does not flood the log
+                _log.warning("part of a message was refused", sensor=sensor.id, reason=refusal, times=known + 1)
+        if parsed.skew_s is not None:
+            self.figures.skew_s[sensor.id] = parsed.skew_s
+        if parsed.readings:
+            self._presence.heard(sensor.id, self._monotonic())
+
+
+class _Presence:
+    """Which sensors speak: one that is silent for three of its periods is lost."""
+
+    def __init__(self, sensors: Sequence[SensorSettings], *, started_s: float) -> None:
+        self._heard_s = {sensor.id: started_s for sensor in sensors}
+        self._patience_s = {sensor.id: _patience_s(sensor) for sensor in sensors}
+        self._told: dict[str, Health] = {}
+        self._new: set[str] = set()
+
+    def heard(self, device: str, now_s: float) -> None:
+        self._heard_s[device] = now_s
+        self._new.add(device)
+
+    def changes(self, now_s: float) -> list[tuple[str, Health, str | None]]:
+        found: list[tuple[str, Health, str | None]] = []
+        for device, heard_s in self._heard_s.items():
+            silent = now_s - heard_s > self._patience_s[device]
+            if not silent and device not in self._new:
+                continue
+            health = Health.LOST if silent else Health.OK
+            if self._told.get(device) is not health:
+                self._told[device] = health
+                reason = f"nothing came for {self._patience_s[device]:.0f} s" if silent else None
+                found.append((device, health, reason))
+        self._new.clear()
+        return found
+
+
+def _patience_s(sensor: SensorSettings) -> float:
+    periods = [point.period_s for point in sensor.points if point.period_s is not None]
+    return max(10.0, SILENT_PERIODS * max(periods)) if periods else SILENT_AFTER_S
