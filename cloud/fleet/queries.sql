@@ -168,7 +168,7 @@ join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where device.declared and coalesce(area.path, '') ^@ :area_path;
 
--- name: list_devices(scope, area, kind, presence, after, count, device_id)
+-- name: list_devices(scope, kind, presence, after, count, device_id)
 select
     device.id, node.name as node, device.name as device, coalesce(device.title, device.name) as name, device.kind, device.spot,
     area.code as grid_code, area.name as grid_name, device.longitude, device.latitude,
@@ -179,7 +179,6 @@ join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where device.declared
     and coalesce(area.path, '') ^@ :scope
-    and (:area::text is null or area.path ^@ (select path from area as within where within.code = :area and within.valid_to is null))
     and (:kind::text is null or device.kind = :kind)
     and (:presence::text is null or :presence =
         case when node.presence = 'lost' and device.presence in ('online', 'degraded') then 'unknown' else device.presence end)

@@ -255,7 +255,6 @@ def list_devices(
     conn: Connection[Any],
     *,
     scope: str,
-    area: str | None = None,
     kind: str | None = None,
     presence: str | None = None,
     device_id: int | None = None,
@@ -267,7 +266,6 @@ def list_devices(
         _queries.list_devices(
             conn,
             scope=scope,
-            area=area,
             kind=kind,
             presence=presence,
             device_id=device_id,

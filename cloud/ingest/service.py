@@ -17,7 +17,7 @@ from cloud.ingest.failure import Failure, classify
 from cloud.ingest.handover import BATCH_MESSAGES, Batch, Handover
 from cloud.ingest.model import Arrival
 from cloud.ingest.reading import read
-from cloud.ingest.writer import Stopped, Writer, utc_now
+from cloud.ingest.writer import PRUNED_AT_ONCE, Stopped, Writer, utc_now
 from cloud.mqtt import Delivery, Endpoint, Subscriber
 from cloud.settings import CloudSettings
 from edge.contract.topics import UPLINK, Channel, for_all_nodes
@@ -25,6 +25,8 @@ from edge.contract.topics import UPLINK, Channel, for_all_nodes
 CLIENT_ID = "gridward-ingest"
 SHARE_GROUP = "gridward"
 TICK_S = 0.25
+SLOW_TICK_S = 1.0
+PRUNE_EVERY_S = 600.0
 GATHER_S = 0.005
 
 _log = structlog.get_logger(__name__)
@@ -84,6 +86,7 @@ class IngestService:
         self._writer = Writer(pool, self._stopping.wait, rules=rules, clock=clock)
         self._clock = clock
         self._slow_tick_at_s = 0.0
+        self._prune_at_s = 0.0
         self._threads = [
             threading.Thread(target=self._read_all, name="ingest-read", daemon=True),
             threading.Thread(target=self._write_all, name="ingest-write", daemon=True),
@@ -160,9 +163,12 @@ class IngestService:
         if now_s < self._slow_tick_at_s:
             return
         replayed = self._writer.replay_released()
-        self._slow_tick_at_s = now_s + (0.0 if replayed else 1.0)
+        self._slow_tick_at_s = now_s + (0.0 if replayed else SLOW_TICK_S)
         self._writer.open_partitions()
         self._follow_presence()
+        if now_s >= self._prune_at_s:
+            pruned = self._writer.prune()
+            self._prune_at_s = now_s + (SLOW_TICK_S if pruned >= PRUNED_AT_ONCE else PRUNE_EVERY_S)
 
     def _follow_presence(self) -> None:
         if self._presence is None:

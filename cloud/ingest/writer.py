@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -23,6 +23,9 @@ from edge.contract.downlink import Outcome
 
 SEEN_EVERY_S = 5.0
 RELEASED_AT_ONCE = 200
+RECEIPT_AGE = timedelta(days=30)
+"""What comes again after this long counts by its natural key: readings and changes by their time, incidents by revision."""
+PRUNED_AT_ONCE = 20_000
 CONTENTION_TRIES = 5
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
@@ -116,6 +119,13 @@ class Writer:
         if self.partitions.wanted:
             with self.pool.connection() as conn:
                 self.partitions.open(conn, self.clock())
+
+    def prune(self) -> int:
+        """Forget receipts and counters that are too old to matter, a bounded number at a time; how many rows went."""
+        now = self.clock()
+        with self.pool.connection() as conn:
+            receipts = store.prune_receipts(conn, before=now - RECEIPT_AGE, count=PRUNED_AT_ONCE)
+            return receipts + store.prune_lanes(conn, before=now - RECEIPT_AGE)
 
     def replay_released(self) -> int:
         """Take in what was released from quarantine; how many messages. The nodes heard of them long ago."""

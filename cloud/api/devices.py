@@ -1,0 +1,164 @@
+"""Devices with their points and their presence."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from psycopg import Connection
+from pydantic import AwareDatetime, BaseModel, StringConstraints
+
+from cloud.access import areas
+from cloud.api.dependencies import Conn, User
+from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
+from cloud.api.problems import RESPONSES
+from cloud.errors import NotFound
+from cloud.fleet import store as fleet
+from cloud.fleet.model import Presence
+from cloud.telemetry import store as telemetry
+from cloud.telemetry.store import PointState
+
+router = APIRouter(prefix="/api/v1", tags=["devices"], responses=RESPONSES)
+
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,32}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
+DeviceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+class PointKind(StrEnum):
+    """Numbers are samples; states are told when they change."""
+
+    NUMBER = "number"
+    STATE = "state"
+
+
+class AreaName(BaseModel):
+    """An area by its code and name."""
+
+    code: str
+    name: str
+
+
+class LatestValue(BaseModel):
+    """The newest value of a point: a number, or the word of a state."""
+
+    observed_at: AwareDatetime
+    value: float | str
+
+
+class DevicePoint(BaseModel):
+    """What can be read of a device."""
+
+    name: str
+    kind: PointKind
+    unit: str | None
+    minimum: float | None
+    maximum: float | None
+    period_s: float | None
+    latest: LatestValue | None
+
+
+class Device(BaseModel):
+    """A device; `presence` of one behind a lost node is unknown."""
+
+    id: int
+    node: str
+    device: str
+    name: str
+    kind: str
+    spot: str | None
+    grid: AreaName | None
+    longitude: float | None
+    latitude: float | None
+    presence: Presence
+    presence_since: AwareDatetime | None
+    last_seen_at: AwareDatetime | None
+    simulated: bool
+    points: list[DevicePoint]
+
+
+class DevicePage(BaseModel):
+    """A page of devices by id; `next` is the cursor of the page after it."""
+
+    items: list[Device]
+    next: str | None
+
+
+@router.get("/devices")
+def list_devices(
+    conn: Conn,
+    user: User,
+    *,
+    area: Annotated[Code | None, Query()] = None,
+    kind: Annotated[Name | None, Query()] = None,
+    presence: Annotated[Presence | None, Query()] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> DevicePage:
+    """Devices in one's area, those that the newest birth of their node declares."""
+    rows = fleet.list_devices(
+        conn,
+        scope=areas.scope_path(conn, user, area),
+        kind=kind,
+        presence=presence.value if presence else None,
+        after=decode_id(after) or 0,
+        count=limit + 1,
+    )
+    page = rows[:limit]
+    following = encode_cursor(page[-1].id) if len(rows) > limit else None
+    return DevicePage(items=_devices(conn, page), next=following)
+
+
+@router.get("/devices/{device_id}")
+def read_device(conn: Conn, user: User, device_id: DeviceId) -> Device:
+    """One device."""
+    return _devices(conn, [find_device(conn, user.area_path, device_id)])[0]
+
+
+def find_device(conn: Connection[Any], scope: str, device_id: int) -> Any:
+    """The row of a device in scope. Raises NotFound also for one outside of it."""
+    rows = fleet.list_devices(conn, scope=scope, device_id=device_id, count=1)
+    if not rows:
+        raise NotFound("there is no such device in your scope")
+    return rows[0]
+
+
+def _devices(conn: Connection[Any], rows: Sequence[Any]) -> list[Device]:
+    points: dict[int, list[DevicePoint]] = {row.id: [] for row in rows}
+    for state in telemetry.points_of_devices(conn, list(points)):
+        points[state.device_id].append(_point(state))
+    return [
+        Device(
+            id=row.id,
+            node=row.node,
+            device=row.device,
+            name=row.name,
+            kind=row.kind,
+            spot=row.spot,
+            grid=AreaName(code=row.grid_code, name=row.grid_name) if row.grid_code is not None else None,
+            longitude=row.longitude,
+            latitude=row.latitude,
+            presence=row.presence,
+            presence_since=row.presence_since,
+            last_seen_at=row.last_seen_at,
+            simulated=row.simulated,
+            points=points[row.id],
+        )
+        for row in rows
+    ]
+
+
+def _point(state: PointState) -> DevicePoint:
+    value = state.value if state.value is not None else state.state
+    latest = None
+    if state.observed_at is not None and value is not None:
+        latest = LatestValue(observed_at=state.observed_at, value=value)
+    return DevicePoint(
+        name=state.point,
+        kind=PointKind(state.kind),
+        unit=state.unit,
+        minimum=state.minimum,
+        maximum=state.maximum,
+        period_s=state.period_s,
+        latest=latest,
+    )

@@ -1,0 +1,107 @@
+"""Nodes, accepted or waiting, and the acceptance of those that wait."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from cloud.access import areas, audit
+from cloud.access.model import Principal, Role
+from cloud.api.dependencies import Conn, Parts, User, client_address, require
+from cloud.api.paging import After, Limit, decode_cursor, encode_cursor
+from cloud.api.problems import RESPONSES
+from cloud.fleet import service
+from cloud.fleet import store as fleet
+from cloud.fleet.model import Presence
+
+router = APIRouter(prefix="/api/v1", tags=["nodes"], responses=RESPONSES)
+
+NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"), Path()]
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,32}$")]
+Steward = Annotated[Principal, Depends(require(Role.MAINTAINER, Role.ADMINISTRATOR))]
+
+
+class NodeState(StrEnum):
+    """Whether somebody enrolled it."""
+
+    ACCEPTED = "accepted"
+    QUARANTINED = "quarantined"
+
+
+class NodeModel(BaseModel):
+    """Weights that the node has loaded, or could not load (`problem`)."""
+
+    id: str
+    version: str
+    sha256: str
+    problem: str | None = None
+
+
+class NodeDegradation(BaseModel):
+    """Something of the node that does not work while the rest goes on."""
+
+    subject: str
+    reason: str
+    detail: str
+    since: AwareDatetime
+
+
+class Node(BaseModel):
+    """A node; one that waits shows what it says of itself."""
+
+    node: str
+    name: str
+    district: str
+    state: NodeState
+    presence: Presence
+    presence_since: AwareDatetime | None
+    session: UUID | None
+    software: str | None
+    last_seen_at: AwareDatetime | None
+    skew_s: float | None
+    models: list[NodeModel]
+    degraded: list[NodeDegradation]
+    devices: int
+
+
+class NodePage(BaseModel):
+    """A page of nodes, those that wait first; `next` is the cursor of the page after it."""
+
+    items: list[Node]
+    next: str | None
+
+
+class Acceptance(BaseModel):
+    """Where an accepted node belongs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area_code: Code
+
+
+@router.get("/nodes")
+def list_nodes(conn: Conn, user: User, *, limit: Limit = 50, after: After = None) -> NodePage:
+    """Nodes in one's area; maintainers and administrators also see those that wait."""
+    accepted, name = decode_cursor(after, int, str) if after is not None else (0, "")
+    scope = user.area_path
+    rows: list[Any] = []
+    if not accepted and user.role in {Role.MAINTAINER, Role.ADMINISTRATOR}:
+        rows = fleet.list_quarantined_nodes(conn, scope=scope, after=str(name), count=limit + 1)
+    if len(rows) <= limit:
+        begin = str(name) if accepted else ""
+        rows += fleet.list_nodes(conn, scope=scope, after=begin, count=limit + 1 - len(rows))
+    page = [Node.model_validate(row._asdict()) for row in rows[:limit]]
+    following = None
+    if len(rows) > limit:
+        following = encode_cursor(int(page[-1].state is NodeState.ACCEPTED), page[-1].node)
+    return NodePage(items=page, next=following)
+
+
+@router.post("/nodes/{node}/accept", status_code=204)
+def accept_node(conn: Conn, user: Steward, *, parts: Parts, request: Request, node: NodeName, body: Acceptance) -> None:
+    """Enrol a node that waits in quarantine; what it sent meanwhile is taken in."""
+    area = areas.find_in_scope(conn, user, body.area_code)
+    service.accept_node(conn, node, area_code=body.area_code, now=parts.clock())
+    audit.write(conn, "node.accepted", node, actor=user, area_path=area.path, address=client_address(request))

@@ -1,0 +1,1 @@
+"""Jobs: idempotent sweeps, run by one process at a time."""

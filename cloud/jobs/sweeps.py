@@ -1,0 +1,68 @@
+"""The sweeps: what each does, how often, in transactions of its own. A click on the table shows all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cloud.access import sessions
+from cloud.db import live
+from cloud.db.pool import Pool
+from cloud.fleet import service as fleet
+from cloud.settings import CloudSettings
+from cloud.telemetry import service as telemetry
+
+SESSION_AGE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """What sweeps work with."""
+
+    pool: Pool
+    settings: CloudSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One sweep: `run` answers how many things it did; it may be run at any time, by anyone, twice."""
+
+    name: str
+    every_s: float
+    run: Callable[[Sweeper, datetime], int]
+
+
+def roll_up(sweeper: Sweeper, _now: datetime) -> int:
+    """Recompute the minutes and hours that readings touched."""
+    return telemetry.roll_up(sweeper.pool)
+
+
+def open_partitions(sweeper: Sweeper, now: datetime) -> int:
+    """Make the partitions of this month and the next two."""
+    return telemetry.open_partitions_ahead(sweeper.pool, now)
+
+
+def sweep_presence(sweeper: Sweeper, now: datetime) -> int:
+    """Mark nodes that have been silent for long."""
+    with sweeper.pool.connection() as conn:
+        return fleet.sweep_presence(conn, now=now)
+
+
+def prune_live(sweeper: Sweeper, now: datetime) -> int:
+    """Forget events that no stream resumes from any more."""
+    with sweeper.pool.connection() as conn:
+        return int(live.prune(conn, now - timedelta(seconds=sweeper.settings.live_retention_s)) or 0)
+
+
+def prune_sessions(sweeper: Sweeper, now: datetime) -> int:
+    """Forget sessions that ended a week ago."""
+    with sweeper.pool.connection() as conn:
+        return int(sessions.prune(conn, now - SESSION_AGE) or 0)
+
+
+SWEEPS = (
+    Sweep("roll_up", 10, roll_up),
+    Sweep("open_partitions", 6 * 3_600, open_partitions),
+    Sweep("sweep_presence", 30, sweep_presence),
+    Sweep("prune_live", 600, prune_live),
+    Sweep("prune_sessions", 3_600, prune_sessions),
+)
