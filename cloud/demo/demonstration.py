@@ -1,0 +1,286 @@
+"""The demo: everything on this machine, on free ports, from a database to two nodes that look at real footage."""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from cloud.demo import plan
+from cloud.demo.directory import DemoDirectory
+from cloud.demo.footage import Showing, find_showings, own_camera
+from cloud.demo.registry import Spot, place_devices, prepare
+from cloud.demo.visitor import Visitor
+from cloud.embedded.broker import EmbeddedBroker
+from cloud.embedded.grants import CLOUD_GRANTS, Access, Grant, node_grants, user
+from cloud.embedded.postgres import EmbeddedPostgres
+from cloud.embedded.process import Child, Command, EmbeddedProblem, free_port, log_tail, wait_until_accepting
+from models import catalogue
+from models.manifest import ModelProblem
+
+_ROOT = Path(__file__).resolve().parents[2]
+_KEPT = frozenset({"GRIDWARD_CACHE", "GRIDWARD_MIRROR"})
+_ANSWER_TIMEOUT_S = 60.0
+_CAMERA_TIMEOUT_S = 120.0
+_CLOUD_USER = "cloud"
+_SENSORS_USER = "sensors"
+_RESTARTS = 5
+_SETTLED_S = 60.0
+_FOLLOW_PERIOD_S = 0.5
+
+
+@dataclass(slots=True)
+class _Watched:
+    child: Child
+    started_at: float
+    restarts: int = 0
+
+
+class Demonstration:
+    """Starts the parts in order, keeps them running, and stops them in the opposite order."""
+
+    def __init__(self, directory: DemoDirectory, say: Callable[[str], None], stop: Event) -> None:
+        self._directory = directory
+        self._say = say
+        self._stop = stop
+        self._database = EmbeddedPostgres(directory.path / "postgres")
+        self._broker = EmbeddedBroker(directory.path / "broker")
+        self._watched: dict[str, _Watched] = {}
+        self._spots: dict[str, Spot] = {}
+        self.url = ""
+
+    def run(self) -> None:
+        """Run until told to stop. Raises EmbeddedProblem when something can't run, or does not stay up."""
+        with ExitStack() as running:
+            running.callback(self._stop_children)
+            showings = self._start_servers(running)
+            access = self._start_cloud()
+            self._start_nodes(showings)
+            visitor = Visitor(self.url, access["users"][0]["name"], access["users"][0]["password"])
+            self._wait_for_answer(visitor)
+            self._directory.write(self._directory.access.name, json.dumps(access, indent=2, ensure_ascii=False) + "\n")
+            self._announce(access)
+            self._follow(visitor)
+
+    def _start_servers(self, running: ExitStack) -> dict[str, list[Showing]]:
+        """Database, broker and footage, all at once: none needs another."""
+        with ThreadPoolExecutor(3, thread_name_prefix="demo-start") as together:
+            database = together.submit(self._database.start)
+            broker = together.submit(self._broker.start)
+            found = together.submit(self._find_footage)
+            running.callback(self._database.stop)
+            running.callback(self._broker.stop)
+            database.result()
+            self._say(f"PostgreSQL answers on port {self._database.port}")
+            broker.result()
+            self._say(f"MQTT broker ({self._broker.kind}) answers on port {self._broker.port}")
+            return found.result()
+
+    def _find_footage(self) -> dict[str, list[Showing]]:
+        showings = find_showings({node.id: node.cameras for node in plan.NODES}, self._say)
+        if not any(showings.values()):
+            self._say(
+                "no footage can be had: the demo shows the sensors alone (VIDEO=file or VIDEO=rtsp://… shows yours)"
+            )
+            return showings
+        try:
+            catalogue.resolve(plan.MODEL)
+        except ModelProblem as problem:
+            self._say(f"the cameras run without a detector: {problem}")
+        return showings
+
+    def _start_cloud(self) -> dict[str, Any]:
+        passwords = self._directory.passwords([*(person.name for person in plan.PEOPLE), _CLOUD_USER, _SENSORS_USER])
+        database_url = self._database.create_database()
+        credentials, self._spots = prepare(database_url, passwords)
+        self._say("schema, areas, people and nodes are in the database")
+        users = [
+            user(_CLOUD_USER, passwords[_CLOUD_USER], CLOUD_GRANTS),
+            user(_SENSORS_USER, passwords[_SENSORS_USER], (Grant(Access.WRITE, "sensors/#"),)),
+        ]
+        for node, secret in credentials.items():
+            local = self._directory.passwords([f"{node}-local"])[f"{node}-local"]
+            users.append(user(node, secret.mqtt_password, node_grants(plan.DISTRICT, node)))
+            users.append(user(f"{node}-local", local, (Grant(Access.READ, f"{plan.sensor_topic(node)}/#"),)))
+            self._directory.write(f"nodes/{node}/mqtt.password", secret.mqtt_password)
+            self._directory.write(f"nodes/{node}/token", secret.token)
+            self._directory.write(f"nodes/{node}/local.password", local)
+        self._broker.add_users(users)
+        port = _kept_port(self._directory.remembered().get("http_port"))
+        self.url = f"http://127.0.0.1:{port}"
+        environment = {
+            "GRIDWARD_DATABASE_URL": database_url,
+            "GRIDWARD_MQTT_URL": self._broker.url,
+            "GRIDWARD_MQTT_USER": _CLOUD_USER,
+            "GRIDWARD_MQTT_PASSWORD_FILE": str(self._directory.write("cloud/mqtt.password", passwords[_CLOUD_USER])),
+            "GRIDWARD_DATA_DIRECTORY": str(self._directory.path / "cloud"),
+            "GRIDWARD_HTTP_PORT": str(port),
+        }
+        self._start("cloud", [*_program("cloud.cli"), "serve"], environment)
+        self._directory.remember(http_port=port)
+        mqtt_password = quote(passwords[_CLOUD_USER], safe="")
+        return {
+            "url": self.url,
+            "users": [
+                {"role": person.role.value, "name": person.name, "password": passwords[person.name]}
+                for person in plan.PEOPLE
+            ],
+            "database_url": database_url,
+            "mqtt_url": f"mqtt://{_CLOUD_USER}:{mqtt_password}@127.0.0.1:{self._broker.port}",
+        }
+
+    def _start_nodes(self, showings: dict[str, list[Showing]]) -> None:
+        for node in plan.NODES:
+            feeds = [self._feed(node.id, showing) for showing in showings[node.id]]
+            home = self._directory.path / "nodes" / node.id
+            files = plan.NodeFiles(
+                data_directory=home / "data",
+                mqtt_url=self._broker.url,
+                https_url=self.url,
+                mqtt_password_file=home / "mqtt.password",
+                token_file=home / "token",
+                local_password_file=home / "local.password",
+            )
+            configuration = plan.node_configuration(node, feeds, files)
+            text = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
+            file = self._directory.write(f"nodes/{node.id}/node.yaml", text)
+            self._start(node.id, [*_program("edge.cli"), "run", "--config", str(file)])
+            self._start_sensors(node, first=node is plan.NODES[0])
+        self._say(f"two nodes run: {', '.join(node.name for node in plan.NODES)}")
+
+    def _start_sensors(self, node: plan.NodePlan, *, first: bool) -> None:
+        password = self._directory.path / "sensors.password"
+        if first:
+            self._directory.write(password.name, self._directory.passwords([_SENSORS_USER])[_SENSORS_USER])
+        arguments = [
+            *_program("edge.simulators.sensors"),
+            *(sensor.id for sensor in node.sensors),
+            *("--broker", self._broker.url, "--user", _SENSORS_USER, "--password-file", str(password)),
+            *("--topic", plan.sensor_topic(node.id), "--seed", "7"),
+            *(("--first-trouble", "45") if first else ()),
+        ]
+        self._start(f"{node.id}-sensors", arguments)
+
+    def _feed(self, node: str, showing: Showing) -> plan.CameraFeed:
+        """A camera's feed: the visitor's own, or a simulated camera that is started here."""
+        if showing.file is None:
+            return own_camera(showing, lambda name, text: self._directory.write(f"nodes/{node}/{name}", text))
+        name = f"{node}-{showing.plan.id}-camera"
+        least = ("--least-seconds", str(showing.plan.least_s)) if showing.plan.least_s else ()
+        port = free_port()
+        arguments = [*_program("edge.simulators.rtsp_camera"), str(showing.file), "--port", str(port), *least]
+        child = self._start(name, arguments)
+        wait_until_accepting(child, port, _CAMERA_TIMEOUT_S)
+        return plan.CameraFeed(showing.plan, f"rtsp://127.0.0.1:{port}/live")
+
+    def _start(self, name: str, arguments: list[str], environment: dict[str, str] | None = None) -> Child:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("GRIDWARD_") or key in _KEPT}
+        command = Command(
+            name=name,
+            arguments=arguments,
+            log=self._directory.log(name),
+            environment={**inherited, **(environment or {}), "PYTHONUNBUFFERED": "1"},
+            inherit_environment=False,
+            directory=_ROOT,
+            grace_s=8.0,
+        )
+        child = Child(command).start()
+        self._watched[name] = _Watched(child, time.monotonic())
+        return child
+
+    def _wait_for_answer(self, visitor: Visitor) -> None:
+        cloud = self._watched["cloud"].child
+        until = time.monotonic() + _ANSWER_TIMEOUT_S
+        while (missing := visitor.what_is_missing()) is not None:
+            if not cloud.running:
+                raise EmbeddedProblem(f"the cloud ended while starting: {log_tail(cloud.command.log)}")
+            if time.monotonic() > until:
+                raise EmbeddedProblem(f"the cloud does not answer: {missing}; {log_tail(cloud.command.log)}")
+            if self._stop.wait(0.1):
+                raise KeyboardInterrupt
+        self._say("the page, the service and the log-in answer")
+
+    def _announce(self, access: dict[str, Any]) -> None:
+        lines = [f"open {access['url']}"]
+        lines += [f"  {each['role']:14} {each['name']:12} {each['password']}" for each in access["users"]]
+        lines += [f"  database {access['database_url']}", f"  MQTT     {access['mqtt_url']}"]
+        lines.append(f"  the same in {self._directory.access}; Ctrl-C stops everything")
+        for line in lines:
+            self._say(line)
+
+    def _follow(self, visitor: Visitor) -> None:
+        """Watch the children, put the devices on the map, tell of the first case."""
+        unplaced = {(node.id, device) for node in plan.NODES for device in node.devices}
+        told = False
+        database_url = self._database.url()
+        while not self._stop.wait(_FOLLOW_PERIOD_S):
+            self._keep_running()
+            if unplaced:
+                unplaced = place_devices(database_url, unplaced, self._spots)
+            if not told and (case := visitor.newest_case()) is not None:
+                told = True
+                self._say(
+                    f"first case: {case['number']} {case['kind']} ({case['severity']}), {self.url}/cases/{case['id']}"
+                )
+                self._directory.remember(first_case=case["number"])
+
+    def _keep_running(self) -> None:
+        if not self._database.running:
+            raise EmbeddedProblem(
+                f"PostgreSQL has ended: {log_tail(self._directory.path / 'postgres' / 'postgres.log')}"
+            )
+        if not self._broker.running:
+            self._say("the broker has ended; it starts again")
+            self._broker.restart()
+        now = time.monotonic()
+        for name, watched in self._watched.items():
+            if watched.child.running:
+                continue
+            if now - watched.started_at > _SETTLED_S:
+                watched.restarts = 0
+            if watched.restarts >= _RESTARTS:
+                raise EmbeddedProblem(f"{name} does not stay up: {log_tail(watched.child.command.log)}")
+            watched.restarts += 1
+            watched.started_at = now
+            self._say(f"{name} has ended (status {watched.child.exit_status()}); it starts again")
+            watched.child = Child(watched.child.command).start()
+
+    def _stop_children(self) -> None:
+        """Nodes, cameras and sensors together, then the cloud, so that what they said last still arrives."""
+        cloud = [watched.child for name, watched in self._watched.items() if name == "cloud"]
+        others = [watched.child for name, watched in self._watched.items() if name != "cloud"]
+        for together in (others, cloud):
+            for child in together:
+                child.ask_to_stop()
+            for child in together:
+                child.stop()
+
+
+def _program(module: str) -> list[str]:
+    """A module of this project as a program. The edge is named, never imported here."""
+    if module.endswith(".cli"):
+        return [sys.executable, "-c", f"import sys; from {module} import main; sys.exit(main())"]
+    return [sys.executable, "-m", module]
+
+
+def _kept_port(last: object) -> int:
+    """The port of the last run where it is free, so that an open page finds its way back; else any free one."""
+    if isinstance(last, int) and 1024 <= last <= 65_535:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", last))
+            except OSError:
+                return free_port()
+            return last
+    return free_port()

@@ -1,0 +1,280 @@
+"""What the demo shows: people, nodes, cameras, sensors, and the configuration of a node made from them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cloud.access.model import Role
+
+DISTRICT: Final = "110105"
+MODEL: Final = "yolox_nano_416"
+_FLOOR: Final = [[0.0, 0.25], [1.0, 0.25], [1.0, 1.0], [0.0, 1.0]]
+_EVERYTHING: Final = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who can log in. `area_digits` is how much of the first node's grid code the person's area shares."""
+
+    name: str
+    display_name: str
+    role: Role
+    area_digits: int | None
+
+
+PEOPLE: Final = (
+    Person("chief", "李值班", Role.DUTY_CHIEF, 6),
+    Person("worker", "王网格", Role.GRID_WORKER, 12),
+    Person("maintainer", "赵运维", Role.MAINTAINER, 6),
+    Person("admin", "管理员", Role.ADMINISTRATOR, None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """A camera: what it looks at, and what is watched for there. `least_s` lengthens short footage."""
+
+    id: str
+    name: str
+    clip: str
+    zones: Mapping[str, Any]
+    rules: Sequence[Mapping[str, Any]]
+    least_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SensorPlan:
+    """A sensor: its points (name, unit, least, most) and its rules. `id` is a name that the simulator knows."""
+
+    id: str
+    name: str
+    kind: str
+    period_s: float
+    points: Sequence[tuple[str, str, float, float]]
+    rules: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """A node: a station (驿站) or a gate house (门房)."""
+
+    id: str
+    name: str
+    cameras: tuple[CameraPlan, ...]
+    sensors: tuple[SensorPlan, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The ids of everything that it watches."""
+        return (*(camera.id for camera in self.cameras), *(sensor.id for sensor in self.sensors))
+
+
+def _pile(number: int) -> SensorPlan:
+    return SensorPlan(
+        id=f"pile-{number}",
+        name=f"{number} 号充电桩",
+        kind="charging_pile",
+        period_s=2.0,
+        points=(
+            ("temperature_c", "°C", -40.0, 150.0),
+            ("power_kw", "kW", 0.0, 250.0),
+            ("voltage_v", "V", 0.0, 1_000.0),
+        ),
+        rules=(
+            {
+                "kind": "threshold",
+                "id": "pile-hot",
+                "point": "temperature_c",
+                "above": 65.0,
+                "clear": 60.0,
+                "for_s": 6.0,
+                "clear_for_s": 6.0,
+                "severity": "high",
+                "category": "fire_safety",
+            },
+        ),
+    )
+
+
+NODES: Final = (
+    NodePlan(
+        id="station-1",
+        name="朝阳驿站",
+        cameras=(
+            CameraPlan(
+                id="hall",
+                name="驿站大厅",
+                clip="one_by_one_person_detection",
+                zones={"floor": _FLOOR},
+                rules=(
+                    {"kind": "intrusion", "zone": "floor", "severity": "medium"},
+                    {"kind": "loitering", "zone": "floor", "limit_s": 16.5, "severity": "high"},
+                ),
+            ),
+        ),
+        sensors=(
+            _pile(1),
+            _pile(2),
+            SensorPlan(
+                id="climate-1",
+                name="驿站温湿度",
+                kind="climate",
+                period_s=10.0,
+                points=(("temperature_c", "°C", -40.0, 80.0), ("humidity_percent", "%", 0.0, 100.0)),
+            ),
+        ),
+    ),
+    NodePlan(
+        id="gate-1",
+        name="东门门房",
+        cameras=(
+            CameraPlan(
+                id="lane",
+                name="东门车道",
+                clip="person_bicycle_car_preview",
+                zones={"lane": _EVERYTHING},
+                rules=(
+                    {
+                        "kind": "loitering",
+                        "id": "vehicle-in-lane",
+                        "zone": "lane",
+                        "limit_s": 12.0,
+                        "classes": ["car", "truck"],
+                        "severity": "medium",
+                        "category": "traffic",
+                    },
+                ),
+                least_s=40.0,
+            ),
+        ),
+        sensors=(
+            SensorPlan(
+                id="smoke-1",
+                name="门房烟感",
+                kind="smoke_detector",
+                period_s=5.0,
+                points=(("obscuration_percent_per_m", "%/m", 0.0, 100.0), ("temperature_c", "°C", -40.0, 120.0)),
+                rules=(
+                    {
+                        "kind": "threshold",
+                        "id": "smoke",
+                        "point": "obscuration_percent_per_m",
+                        "above": 6.0,
+                        "clear": 3.0,
+                        "for_s": 5.0,
+                        "severity": "critical",
+                        "category": "fire_safety",
+                    },
+                ),
+            ),
+            SensorPlan(
+                id="water-1",
+                name="东门积水",
+                kind="water_level",
+                period_s=5.0,
+                points=(("level_mm", "mm", 0.0, 5_000.0),),
+                rules=(
+                    {
+                        "kind": "threshold",
+                        "id": "water-high",
+                        "point": "level_mm",
+                        "above": 200.0,
+                        "clear": 120.0,
+                        "for_s": 10.0,
+                        "severity": "high",
+                        "category": "municipal",
+                    },
+                ),
+            ),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFeed:
+    """Where a planned camera's pictures come from in this run."""
+
+    plan: CameraPlan
+    url: str
+    user: str | None = None
+    password_file: Path | None = None
+    simulated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFiles:
+    """The files and addresses that a node's configuration names."""
+
+    data_directory: Path
+    mqtt_url: str
+    https_url: str
+    mqtt_password_file: Path
+    token_file: Path
+    local_password_file: Path
+
+
+def sensor_topic(node: str) -> str:
+    """Below which topic a node's sensors speak on the local broker."""
+    return f"sensors/{node}"
+
+
+def node_configuration(node: NodePlan, feeds: Sequence[CameraFeed], files: NodeFiles) -> dict[str, Any]:
+    """The content of the node's `node.yaml`."""
+    return {
+        "node": {
+            "id": node.id,
+            "district": DISTRICT,
+            "name": node.name,
+            "data_directory": str(files.data_directory),
+        },
+        "cloud": {
+            "mqtt": files.mqtt_url,
+            "https": files.https_url,
+            "mqtt_user": node.id,
+            "mqtt_password_file": str(files.mqtt_password_file),
+            "token_file": str(files.token_file),
+        },
+        "local_mqtt": {
+            "url": files.mqtt_url,
+            "user": f"{node.id}-local",
+            "password_file": str(files.local_password_file),
+        },
+        "cameras": [_camera(feed) for feed in feeds],
+        "sensors": [_sensor(sensor, node.id) for sensor in node.sensors],
+    }
+
+
+def _camera(feed: CameraFeed) -> dict[str, Any]:
+    camera: dict[str, Any] = {
+        "id": feed.plan.id,
+        "name": feed.plan.name,
+        "url": feed.url,
+        "spot": feed.plan.id,
+        "model": MODEL,
+        "analysis_hz": 5.0,
+        "zones": {name: [list(vertex) for vertex in polygon] for name, polygon in feed.plan.zones.items()},
+        "rules": [dict(rule) for rule in feed.plan.rules],
+        "simulated": feed.simulated,
+    }
+    if feed.user is not None:
+        camera |= {"user": feed.user, "password_file": str(feed.password_file)}
+    return camera
+
+
+def _sensor(sensor: SensorPlan, node: str) -> dict[str, Any]:
+    return {
+        "id": sensor.id,
+        "name": sensor.name,
+        "kind": sensor.kind,
+        "topic": f"{sensor_topic(node)}/{sensor.id}",
+        "spot": sensor.id,
+        "time": "time",
+        "points": [
+            {"name": name, "unit": unit, "minimum": least, "maximum": most, "period_s": sensor.period_s}
+            for name, unit, least, most in sensor.points
+        ],
+        "rules": [dict(rule) for rule in sensor.rules],
+        "simulated": True,
+    }

@@ -1,0 +1,52 @@
+"""The demo's first visitor: asks whether everything answers, and looks for the first case."""
+
+from typing import Any
+
+import httpx
+
+_TIMEOUT_S = 5.0
+
+
+class Visitor:
+    """Someone with a log-in, over HTTP like everyone else."""
+
+    def __init__(self, url: str, name: str, password: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False)
+        self._name = name
+        self._password = password
+        self._token: str | None = None
+
+    def what_is_missing(self) -> str | None:
+        """What does not answer yet; None when all does."""
+        try:
+            for path in ("/readyz", "/"):
+                answer = self._client.get(path)
+                if answer.status_code != httpx.codes.OK:
+                    return f"{path} answers {answer.status_code}"
+            return None if self._log_in() else "the log-in is refused"
+        except httpx.HTTPError as error:
+            return str(error) or type(error).__name__
+
+    def newest_case(self) -> dict[str, Any] | None:
+        """The newest open case; None while there is none, or while the cloud is away."""
+        try:
+            if self._token is None and not self._log_in():
+                return None
+            answer = self._client.get(
+                "/api/v1/cases", params={"limit": 1}, headers={"Authorization": f"Bearer {self._token}"}
+            )
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                self._token = None
+            items = answer.json()["items"] if answer.status_code == httpx.codes.OK else []
+        except (httpx.HTTPError, ValueError, KeyError):
+            return None
+        first: dict[str, Any] | None = items[0] if items else None
+        return first
+
+    def _log_in(self) -> bool:
+        answer = self._client.post("/api/v1/session", json={"name": self._name, "password": self._password})
+        if answer.status_code != httpx.codes.OK:
+            return False
+        self._client.cookies.clear()
+        self._token = answer.json()["token"]
+        return True
