@@ -19,7 +19,7 @@ export function gridLook(grid: Pick<GridProperties, 'open_cases' | 'severity'>, 
     line: chosen ? 'accent' : 'map-line',
     weight: chosen ? 3 : 1,
     fill: quiet ? 'map-grid' : grid.severity ?? 'map-grid',
-    opacity: quiet ? 0.75 : 0.22 + 0.33 * Math.min(1, grid.open_cases / FULL),
+    opacity: quiet ? 0.75 : 0.16 + 0.26 * Math.min(1, grid.open_cases / FULL),
   }
 }
 

@@ -1,12 +1,14 @@
 import L from 'leaflet'
-import type { Device, GridCollection, GridProperties, Severity } from '@/api/types'
+import type { Device, GridCollection, GridProperties } from '@/api/types'
 import { token } from '@/theme/theme'
 import { deviceLook, gridLook, type Look } from './look'
+
+/** About what a name of seven Chinese characters and its number take. */
+const NAME_PX = 116
 
 export interface PlanTexts {
   grid: (grid: GridProperties) => string
   device: (device: Device) => string
-  severity: (severity: Severity) => string
 }
 
 export interface PlanEvents {
@@ -62,6 +64,7 @@ export class Plan {
     this.numbers.addTo(this.map)
     this.markers.addTo(this.map)
     this.map.setView([39.9, 116.4], 12)
+    this.map.on('zoomend', () => { this.spareNames() })
     this.watcher = new ResizeObserver(() => {
       this.map.invalidateSize({ pan: false })
       this.fit()
@@ -80,7 +83,7 @@ export class Plan {
         const grid = feature.properties
         layer.bindTooltip(() => text(this.texts.grid(grid)), { sticky: true, direction: 'top' })
         layer.on('click', () => { this.events.pickGrid(grid.code) })
-        if (layer instanceof L.Polygon) this.label(grid, layer.getBounds().getCenter())
+        if (layer instanceof L.Polygon) this.label(grid, layer.getBounds())
       },
     }).addTo(this.map)
     if (shape !== this.shape) {
@@ -88,6 +91,7 @@ export class Plan {
       const bounds = this.grids.getBounds()
       this.home = bounds.isValid() ? bounds : null
       this.fit()
+      this.spareNames()
     }
   }
 
@@ -132,9 +136,20 @@ export class Plan {
     return this.canvas
   }
 
-  private label(grid: GridProperties, at: L.LatLng): void {
-    if (grid.open_cases === 0) return
-    const icon = L.divIcon({ className: `grid-number ${grid.severity ?? ''}`, html: text(String(grid.open_cases)), iconSize: [28, 22] })
+  /** Name and number along the upper edge: the middle belongs to the devices. */
+  private label(grid: GridProperties, bounds: L.LatLngBounds): void {
+    const content = document.createElement('div')
+    content.append(text(grid.name, 'grid-name'))
+    if (grid.open_cases > 0) content.append(text(String(grid.open_cases), `grid-number ${grid.severity ?? ''}`))
+    const icon = L.divIcon({ className: 'grid-label', html: content, iconSize: [0, 0] })
+    const at = L.latLng(bounds.getNorth(), bounds.getCenter().lng)
     L.marker(at, { icon, interactive: false, keyboard: false }).addTo(this.numbers)
+  }
+
+  /** Names only where a grid is wide enough to hold one. */
+  private spareNames(): void {
+    const first = this.grids?.getLayers().find((layer) => layer instanceof L.Polygon)?.getBounds()
+    const width = first === undefined ? 0 : this.map.latLngToContainerPoint(first.getNorthEast()).x - this.map.latLngToContainerPoint(first.getNorthWest()).x
+    this.element.classList.toggle('no-names', width < NAME_PX)
   }
 }

@@ -65,7 +65,7 @@ export function chartOption(
   const unit = frame.unit === null ? '' : ` ${frame.unit}`
   const span = frame.to - frame.from
   const edge = { lineStyle: { opacity: 0 }, symbol: 'none', silent: true, stack: 'band', stackStrategy: 'all' } as const
-  const narrow = span * 0.12
+  const narrow = span * 0.11
   return {
     animation: false,
     grid: { left: 12, right: 18, top: 28, bottom: 8, containLabel: true },
@@ -121,7 +121,7 @@ export function chartOption(
                 silent: true,
                 symbol: 'none',
                 lineStyle: { color: palette('critical'), type: 'dashed' },
-                label: { color: palette('critical'), formatter: texts.incident, position: 'insideEndTop' },
+                label: { color: palette('critical'), formatter: texts.incident, position: 'end', rotate: 0, distance: 4 },
                 data: [{ xAxis: frame.incident.from }],
               },
             }),

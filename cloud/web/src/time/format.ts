@@ -94,7 +94,8 @@ const UNITS: Record<Locale, { h: string; min: string; s: string }> = {
 export function duration(seconds: number, locale: Locale): string {
   const unit = UNITS[locale]
   const join = locale === 'zh' ? '' : ' '
-  if (seconds < 60) return `${String(Math.round(seconds * 10) / 10)}${unit.s}`
+  const tenths = Math.round(seconds * 10) / 10
+  if (tenths < 60) return `${String(tenths)}${unit.s}`
   const whole = Math.round(seconds)
   if (whole < 3600) {
     const rest = whole % 60

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { type CaseFilter, lineage, matches, parentsOf } from '@/cases/filter'
+import { someCase } from '../fakes/cases'
+
+const parents = parentsOf([
+  { code: '110199', level: 'district', parent: null, name: 'd' },
+  { code: '110199001', level: 'street', parent: '110199', name: 's' },
+  { code: '110199001001', level: 'community', parent: '110199001', name: 'c' },
+  { code: '110199001001001', level: 'grid', parent: '110199001001', name: 'g' },
+])
+const any: CaseFilter = { severity: null, status: null, area: null }
+
+describe('matches', () => {
+  it('lets everything through without a filter', () => {
+    expect(matches(someCase(1, { status: 'closed' }), any, parents)).toBe(true)
+  })
+
+  it('counts reported and filed cases as open', () => {
+    const open: CaseFilter = { ...any, status: 'open' }
+    const kept = (['reported', 'filed', 'rejected', 'resolved', 'closed'] as const).filter((status) => matches(someCase(1, { status }), open, parents))
+    expect(kept).toEqual(['reported', 'filed'])
+  })
+
+  it('finds a case in its grid and in each area above it', () => {
+    for (const area of ['110199001001001', '110199001001', '110199001', '110199']) {
+      expect(matches(someCase(1), { ...any, area }, parents)).toBe(true)
+    }
+    expect(matches(someCase(1), { ...any, area: '110199002' }, parents)).toBe(false)
+  })
+
+  it('finds a case without a grid by its community', () => {
+    expect(matches(someCase(1, { grid: null }), { ...any, area: '110199001' }, parents)).toBe(true)
+    expect(matches(someCase(1, { grid: null, community: null, street: null }), { ...any, area: '110199' }, parents)).toBe(false)
+  })
+
+  it('asks for the very severity', () => {
+    expect(matches(someCase(1), { ...any, severity: 'critical' }, parents)).toBe(false)
+    expect(matches(someCase(1), { ...any, severity: 'high' }, parents)).toBe(true)
+  })
+})
+
+describe('lineage', () => {
+  it('ends also in a circle', () => {
+    expect(lineage('a', new Map([['a', 'b'], ['b', 'a']]))).toEqual(['a', 'b'])
+  })
+})
