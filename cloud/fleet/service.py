@@ -152,8 +152,11 @@ def apply_status(conn: Connection[Any], node_id: int, status: NodeStatus, *, now
     presence = presence_after(node.standing, status)
     if presence is None:
         return None
-    store.set_node_presence(conn, node_id, presence, since=now, session=status.session)
-    tell_node_presence(conn, node.name, node.area_code, presence, now)
+    changed = presence is not node.standing.presence
+    since = now if changed else node.presence_since or now
+    store.set_node_presence(conn, node_id, presence, since=since, session=status.session)
+    if changed:
+        tell_node_presence(conn, node.name, node.area_code, presence, now)
     return presence
 
 

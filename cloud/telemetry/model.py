@@ -45,10 +45,10 @@ class Readings:
     """
 
     bounds: Bounds
-    series_id: array[int] = field(default_factory=lambda: array("i"))
-    observed_at_us: array[int] = field(default_factory=lambda: array("q"))
-    value: array[float] = field(default_factory=lambda: array("d"))
-    flag: array[int] = field(default_factory=lambda: array("h"))
+    series_id: "array[int]" = field(default_factory=lambda: array("i"))
+    observed_at_us: "array[int]" = field(default_factory=lambda: array("q"))
+    value: "array[float]" = field(default_factory=lambda: array("d"))
+    flag: "array[int]" = field(default_factory=lambda: array("h"))
     corrections: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
     newest: dict[int, Sample] = field(default_factory=dict)
     minutes: set[tuple[int, int]] = field(default_factory=set)
