@@ -102,6 +102,18 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateParts:
+    """What may be recognisable in the picture of one moment, sure or not: boxes of people and of vehicles, and moving
+    regions that neither explains (all of them where no detector looks).
+    """
+
+    at: datetime
+    people: tuple[Box, ...] = ()
+    vehicles: tuple[Box, ...] = ()
+    moving: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One value of a declared point. `observed_at` is event time after clamping; `device_at` is what the device said."""
 

@@ -172,8 +172,11 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._container.mux(self._stream.encode())
+        self.close()
+
+    def close(self) -> None:
+        """Write what is still in the encoder, and end the file."""
+        self._container.mux(self._stream.encode())
         self._container.close()
 
     def write(self, image: Image) -> None:

@@ -71,6 +71,10 @@ class Lineage:
         """The last sight of any kind."""
         return self._times[-1]
 
+    def recent(self, sights: int) -> tuple[Box, ...]:
+        """The boxes of its last sights, newest last."""
+        return tuple((point.left, point.top, point.right, point.bottom) for point in self._path[-sights:])
+
     def see(self, at: datetime, box: Box, score: float, label: str, *, moving: bool) -> None:
         """Take the sight of one moment."""
         self._follow(at, box)

@@ -5,6 +5,7 @@ who stands still is the tracker's to keep, and the place that a visitor left is 
 background would see his ghost for as long as he stayed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ from edge.flow import Box
 Cells = NDArray[np.bool_]
 
 _WIDTH: Final = 160
+_LEAST_REGION: Final = 4
 _NEVER: Final = -np.inf
 
 
@@ -38,6 +40,10 @@ class Motion:
 
     cells: Cells
     moving: bool
+
+    def regions(self, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
+        """Boxes around what moved, leaving out what lies in the boxes `explained`; normalised, each a cell larger."""
+        return regions(self.cells, explained)
 
     def share_in(self, box: Box) -> float:
         """The moving share of the cells that a box touches, 0–1."""
@@ -86,3 +92,26 @@ class MotionDetector:
         if self._moved_s is None:
             return np.zeros((1, 1), dtype=np.bool_)
         return np.asarray(self._moved_s >= since_s, dtype=np.bool_)
+
+
+def regions(cells: Cells, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
+    """Boxes around the connected parts of `cells` that lie outside of the boxes `explained`."""
+    rest = cells.astype(np.uint8)
+    rows, columns = rest.shape
+    for left, top, right, bottom in explained:
+        first, last = int(max(left, 0) * columns), int(np.ceil(min(right, 1) * columns))
+        rest[int(max(top, 0) * rows) : int(np.ceil(min(bottom, 1) * rows)), first:last] = 0
+    if not rest.any():
+        return ()
+    joined = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((5, 5), dtype=np.uint8))
+    _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
+    return tuple(
+        (
+            max((left - 1) / columns, 0.0),
+            max((top - 1) / rows, 0.0),
+            min((left + width + 1) / columns, 1.0),
+            min((top + height + 1) / rows, 1.0),
+        )
+        for left, top, width, height, size in parts[1:].tolist()
+        if size >= _LEAST_REGION
+    )

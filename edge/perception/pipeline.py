@@ -6,15 +6,26 @@ from typing import Final
 
 import numpy as np
 
-from edge.flow import Detections, Detector, Frame, Scene
+from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene
+from edge.geometry import clamped_box
 from edge.perception.lineage import TrackerSettings
-from edge.perception.motion import Cells, MotionDetector, MotionSettings
-from edge.perception.tracker import Tracker
+from edge.perception.motion import Motion, MotionDetector, MotionSettings, regions
+from edge.perception.tracker import KINDS, Tracker
 from edge.settings import CameraSettings
 
 PROBE_S: Final = 10.0
 """However quiet it is, the detector looks this often: for what stood there from the start or moves too faintly."""
 
+MASKED_SIGHTS: Final = 4
+"""A person is masked where he is and where he was in the three looks before: boxes tremble, pictures smear."""
+
+TRAIL_SIGHTS: Final = 16
+"""Where someone was in these looks, what still moves is the background coming back."""
+
+STILL_MASKED_S: Final = 300.0
+"""Without a detector, what moved this long ago may still be someone who stands there."""
+
+_NOTHING: Final = Detections(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,6 +58,8 @@ class CameraPipeline:
         self._tracker = Tracker(tracker)
         self._last_at: datetime | None = None
         self._probed_at: datetime | None = None
+        self._last_motion: Motion | None = None
+        self._last_detections = _NOTHING
 
     def analyse(self, frame: Frame) -> Scene:
         """Look at one frame. One that is not later than the last is counted and left out."""
@@ -58,6 +71,7 @@ class CameraPipeline:
         self.counters.frames += 1
         motion = self._motion.observe(frame.picture.luma, _seconds(at))
         self.counters.moving += motion.moving
+        self._last_motion = motion
         if self._detector is None:
             return Scene(self.camera.id, at, (), moving=motion.moving)
         detections = _NOTHING
@@ -65,6 +79,7 @@ class CameraPipeline:
             detections = self._detector.detect(frame.image)
             self.counters.inferences += 1
             self._probed_at = at
+        self._last_detections = detections
         step = self._tracker.update(at, detections, motion)
         return Scene(self.camera.id, at, step.seen, step.ended, moving=motion.moving)
 
@@ -73,15 +88,40 @@ class CameraPipeline:
         moment = at if self._last_at is None else max(at, self._last_at)
         return Scene(self.camera.id, moment, (), self._tracker.finish(), moving=False)
 
-    def moved_since(self, since: datetime) -> Cells:
-        """The cells of the picture that moved since a time (rows, columns); for masking where there is no detector."""
-        return self._motion.moved_since(_seconds(since))
+    def private_parts(self) -> PrivateParts:
+        """What must not be recognisable in the picture of the last analysed frame.
+
+        With a detector: everything that may be a person or a vehicle now or a few looks ago, however unsure, and what moves
+        without being either. Without one: whatever moved within the last minutes, for people who stand still are there.
+        Raises ValueError before the first frame.
+        """
+        if self._last_at is None or self._last_motion is None:
+            raise ValueError("no frame has been analysed yet")
+        if self._detector is None:
+            since_s = _seconds(self._last_at) - STILL_MASKED_S
+            return PrivateParts(self._last_at, moving=regions(self._motion.moved_since(since_s)))
+        people = self._tracker.recent("person", MASKED_SIGHTS) + self._detected("person")
+        vehicles = tuple(
+            box
+            for kind in ("vehicle", "two_wheeler")
+            for box in (*self._tracker.recent(kind, 1), *self._detected(kind))
+        )
+        trails = tuple(
+            box for kind in ("person", "vehicle", "two_wheeler") for box in self._tracker.recent(kind, TRAIL_SIGHTS)
+        )
+        moving = self._last_motion.regions((*people, *vehicles, *trails))
+        return PrivateParts(self._last_at, people, vehicles, moving)
+
+    def _detected(self, kind: str) -> tuple[Box, ...]:
+        found = self._last_detections
+        boxes = found.boxes[np.isfinite(found.boxes).all(axis=1)] if len(found) else found.boxes
+        wanted = (
+            box for box, label in zip(boxes.tolist(), found.labels, strict=False) if KINDS.get(label, label) == kind
+        )
+        return tuple(clamped_box((left, top, right, bottom)) for left, top, right, bottom in wanted)
 
     def _probe_due(self, at: datetime) -> bool:
         return self._probed_at is None or (at - self._probed_at).total_seconds() >= PROBE_S
-
-
-_NOTHING: Final = Detections(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
 
 
 def _seconds(at: datetime) -> float:

@@ -26,7 +26,7 @@ from edge.perception.motion import Motion
 _SURE: Final = 0
 _UNSURE: Final = 1
 
-_KINDS: Final = {
+KINDS: Final = {
     "car": "vehicle",
     "truck": "vehicle",
     "bus": "vehicle",
@@ -67,10 +67,9 @@ class Tracker:
         """Whether anything is followed or waited for, confirmed or not."""
         return bool(self._lineages)
 
-    @property
-    def occupied(self) -> tuple[Box, ...]:
-        """Where everything that is followed or waited for was last, confirmed or not."""
-        return tuple(lineage.box for lineage in self._lineages)
+    def recent(self, kind: str, sights: int) -> tuple[Box, ...]:
+        """The last boxes of everything of a kind that is followed or waited for, confirmed or not."""
+        return tuple(box for lineage in self._lineages if lineage.kind == kind for box in lineage.recent(sights))
 
     def update(self, at: datetime, detections: Detections, motion: Motion | None = None) -> Step:
         """Take one moment. Times must grow: a moment that is not later than the last one changes nothing.
@@ -112,7 +111,7 @@ class Tracker:
             label = detections.labels[index]
             moving = motion is None or motion.share_in(box) >= self._settings.moving_share
             score = float(detections.scores[index])
-            candidates.append(_Candidate(box, score, label, _KINDS.get(label, label), moving))
+            candidates.append(_Candidate(box, score, label, KINDS.get(label, label), moving))
         return candidates
 
     def _match(
