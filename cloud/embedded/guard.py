@@ -31,6 +31,11 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
+def die_with_parent(number: int) -> None:
+    """Have the system send this process a signal when the thread that started it ends. Linux alone; elsewhere nothing."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
 def _descendants() -> list[int]:
     """The process ids of this process's present children, its adopted ones among them."""
     listed = Path(f"/proc/self/task/{os.getpid()}/children")
@@ -70,7 +75,7 @@ class Guard:
                 group=group,
                 extra_groups=[] if user is not None else None,
                 start_new_session=True,
-                preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, self._stop_signal),  # noqa: PLW1509 - one thread here
+                preexec_fn=lambda: die_with_parent(self._stop_signal),  # noqa: PLW1509 - one thread here
             )
         except (OSError, subprocess.SubprocessError) as error:
             print(f"{command[0]} can't be started: {error}", file=sys.stderr)  # noqa: T201 - the child's log

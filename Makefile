@@ -1,0 +1,100 @@
+# make demo    everything on this machine, on real footage, with one command
+# make test    lint, types, import rules, the page's own checks, pytest
+# make web     build the page                make bench   measurements
+# make lint    lint, types, import rules     make lock    requirement files anew
+# make clean   remove what was built; the demo's data too
+#
+# Needs Python ≥ 3.11 with venv, make and git. Finished steps leave a stamp in .stamps/ and are skipped.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.NOTPARALLEL:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMPS := .stamps
+WEB := cloud/web
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
+WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null | sed 's/ /\\ /g')
+WITH_NODE = PATH="$$($(CURDIR)/$(PYTHON) -m cloud.embedded.nodejs $(CURDIR)/.cache/node):$$PATH"
+
+.PHONY: demo test check lint web bench lock clean environment environment-dev
+
+demo: environment web
+	@exec $(PYTHON) -m cloud.demo
+
+test: environment-dev $(STAMPS)/web $(STAMPS)/system
+	@.ci/check
+
+lint: environment-dev
+	@.ci/check lint
+
+check: lint
+
+web: $(STAMPS)/web
+
+bench: environment-dev
+	@for bench in tests/benches/[a-z]*.py; do \
+	  echo "== $$bench"; nice $(PYTHON) -m "$$(echo "$${bench%.py}" | tr / .)" --json || exit 1; \
+	done
+
+environment: $(STAMPS)/requirements $(STAMPS)/project
+
+environment-dev: $(STAMPS)/requirements-dev $(STAMPS)/project
+
+$(STAMPS)/venv:
+	@mkdir -p $(STAMPS)
+	@test -x $(PYTHON) && $(PYTHON) -m pip --version >/dev/null 2>&1 || { \
+	  for python in "$$PYTHON3" python3 python3.14 python3.13 python3.12 python3.11; do \
+	    test -n "$$python" && command -v "$$python" >/dev/null 2>&1 || continue; \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    "$$python" -c 'import venv, ensurepip' 2>/dev/null || { lacking="$$python"; continue; }; \
+	    chosen="$$python"; break; \
+	  done; \
+	  if [ -z "$$chosen" ] && [ -n "$$lacking" ]; then \
+	    echo "$$lacking has no venv: install it (Debian and Ubuntu: apt-get install python3-venv), then try again" >&2; exit 1; fi; \
+	  if [ -z "$$chosen" ]; then \
+	    echo "Python 3.11 or newer is needed and was not found on the path; name one with PYTHON3=/path/to/python3" >&2; exit 1; fi; \
+	  echo "Making the environment with $$($$chosen --version)"; \
+	  rm -rf $(VENV) && "$$chosen" -m venv $(VENV); }
+	@touch $@
+
+$(STAMPS)/requirements: requirements.txt $(STAMPS)/venv
+	@echo "Installing what it runs on (hashed)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+$(STAMPS)/requirements-dev: requirements-dev.txt $(STAMPS)/venv
+	@echo "Installing what it is tested with (hashed)"
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@ $(STAMPS)/requirements
+
+$(STAMPS)/project: pyproject.toml $(STAMPS)/venv | $(STAMPS)/requirements
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/web-modules: $(WEB)/package-lock.json $(WEB)/package.json | environment
+	@echo "Installing what the page is built with"
+	@cd $(WEB) && $(WITH_NODE) npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STAMPS)/web: $(STAMPS)/web-modules $(WEB_SOURCES)
+	@echo "Building the page"
+	@cd $(WEB) && $(WITH_NODE) npm run --silent build
+	@touch $@
+
+$(STAMPS)/system: .ci/system-parts
+	@.ci/system-parts && touch $@
+
+lock:
+	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip --quiet install uv; }
+	@.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --all-extras --group build pyproject.toml -o requirements.txt
+	@.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --all-extras --group dev pyproject.toml -o requirements-dev.txt
+
+clean:
+	@rm -rf $(VENV) $(STAMPS) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(WEB)/node_modules $(WEB)/dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
