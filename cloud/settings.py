@@ -26,6 +26,8 @@ class CloudSettings(BaseSettings):
     mqtt_password: SecretStr | None = None
     mqtt_password_file: Path | None = None
     mqtt_ca_file: Path | None = None
+    mqtt_shared: bool = False
+    """Several ingest processes divide the messages among them (`$share`, not with every broker)."""
 
     data_directory: Path = Path(".gridward")
     evidence_url: str = ""

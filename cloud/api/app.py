@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from cloud.api import areas, cases, evidence, live, operations, pages, problems, session
+from cloud.api import areas, cases, devices, evidence, live, nodes, operations, pages, problems, session, telemetry
 from cloud.api.dependencies import Services
 from cloud.api.guards import BodyLimit, SafeHeaders
 
@@ -18,6 +18,9 @@ ROUTERS = (
     session.router,
     cases.router,
     areas.router,
+    devices.router,
+    telemetry.router,
+    nodes.router,
     evidence.router,
     live.router,
     operations.router,

@@ -1,0 +1,287 @@
+"""`gridward-cloud`: serve, migrate, and what an administrator does at a terminal. `--json` makes every answer one for programs."""
+
+import json
+import logging
+import secrets
+import ssl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import psycopg
+import structlog
+import typer
+from psycopg import Connection
+from pydantic import ValidationError
+
+from cloud.access import accounts, areas
+from cloud.access.model import Role
+from cloud.db.migrate import migrate as migrate_database
+from cloud.errors import CloudError, ConfigurationError, Invalid
+from cloud.fleet import service as fleet
+from cloud.main import Part, running, wait_for_signal
+from cloud.settings import CloudSettings
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The cloud of Gridward."
+)
+user_app = typer.Typer(no_args_is_help=True, help="People and their roles.")
+area_app = typer.Typer(no_args_is_help=True, help="Districts, streets, communities, grids.")
+node_app = typer.Typer(no_args_is_help=True, help="Edge nodes.")
+app.add_typer(user_app, name="user")
+app.add_typer(area_app, name="area")
+app.add_typer(node_app, name="node")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose is one line on stderr and exit status 1."""
+    try:
+        app()
+    except CloudError as error:
+        _fail(str(error))
+    except psycopg.OperationalError:
+        _fail("the database can't be reached: see GRIDWARD_DATABASE_URL")
+    except psycopg.errors.UndefinedTable:
+        _fail("the database is not up to date: run `gridward-cloud migrate`")
+
+
+def _fail(reason: str) -> None:
+    text = json.dumps({"error": reason}, ensure_ascii=False) if "--json" in sys.argv else f"error: {reason}"
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+@app.command()
+def serve(
+    role: Annotated[Part, typer.Option(help="What this process does.")] = Part.ALL,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="HTTPS, with a demo authority unless a certificate is set.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run until SIGINT or SIGTERM."""
+    _log_to_stderr(as_json=as_json)
+    try:
+        with running(_settings(), role, tls=tls) as cloud:
+            told = {
+                "role": role.value,
+                "url": cloud.address,
+                "authority": str(cloud.authority) if cloud.authority else None,
+                "authority_sha256": cloud.fingerprint,
+            }
+            _tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items() if value))
+            sys.stdout.flush()
+            wait_for_signal()
+    except OSError as error:
+        raise ConfigurationError(f"can't listen on GRIDWARD_HTTP_HOST and GRIDWARD_HTTP_PORT: {error}") from error
+
+
+@app.command()
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database up to date."""
+    applied = migrate_database(_settings().database_url.get_secret_value())
+    _tell({"applied": applied}, as_json=as_json, text="\n".join(applied) or "nothing to do")
+
+
+@app.command()
+def openapi() -> None:
+    """Write the OpenAPI document."""
+    from cloud.api.app import openapi as document  # noqa: PLC0415 - only this command needs it without a service
+
+    print(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def health(
+    url: Annotated[str | None, typer.Option(help="Where the cloud answers; from the settings when not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the running cloud whether it is ready; exit status 1 when it is not."""
+    settings = _settings()
+    authority = settings.data_directory.resolve() / "tls" / "authority.crt"
+    context = ssl.create_default_context(cafile=str(authority) if authority.is_file() else None)
+    try:
+        answer = httpx.get(f"{url or _own_url(settings, authority)}/readyz", timeout=5, verify=context)
+        state = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise ConfigurationError(f"no answer: {error}") from error
+    _tell(state, as_json=as_json, text="ready" if state.get("ready") else f"not ready: {state.get('parts')}")
+    if answer.status_code != httpx.codes.OK:
+        raise typer.Exit(1)
+
+
+def _own_url(settings: CloudSettings, authority: Path) -> str:
+    scheme = "https" if settings.tls_cert is not None or authority.is_file() else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.http_host, settings.http_host)  # noqa: S104
+    return f"{scheme}://{host}:{settings.http_port}"
+
+
+@app.command()
+def demo() -> None:
+    """Everything on this machine: database, broker, cloud, two nodes on real footage."""
+    from cloud.demo.command import main as run_demo  # noqa: PLC0415 - the demo's parts are not installed with every cloud
+
+    raise typer.Exit(run_demo())
+
+
+@user_app.command("add")
+def user_add(
+    *,
+    name: Annotated[str, typer.Argument(help="For signing in: a-z, 0-9, dot, dash, underscore.")],
+    role: Annotated[Role, typer.Option(help="What the person does.")],
+    area: Annotated[
+        str | None, typer.Option(help="Code of the area that the person sees; everything when not given.")
+    ] = None,
+    display_name: Annotated[str | None, typer.Option(help="The name that others see.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Make a password and tell it once.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person."""
+    password = _password(password_stdin=password_stdin, generate=generate)
+    with _transaction() as conn:
+        user_id = accounts.add(
+            conn, name=name, password=password, role=role, display_name=display_name, area_code=area, now=_now()
+        )
+    told: dict[str, Any] = {"id": user_id, "name": name, "role": role.value, "area": area}
+    if generate:
+        told["password"] = password
+    _tell(told, as_json=as_json, text=f"added {name}" + (f", password: {password}" if generate else ""))
+
+
+@user_app.command("password")
+def user_password(
+    name: str,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read it from the first line of stdin.")
+    ] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Make one and tell it once.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change a password; the person is signed out everywhere."""
+    password = _password(password_stdin=password_stdin, generate=generate)
+    with _transaction() as conn:
+        accounts.set_password(conn, name, password, now=_now())
+    told = {"name": name} | ({"password": password} if generate else {})
+    _tell(told, as_json=as_json, text=f"changed {name}" + (f", password: {password}" if generate else ""))
+
+
+@user_app.command("disable")
+def user_disable(name: str, as_json: AsJson = False) -> None:
+    """Close an account; the person is signed out everywhere."""
+    with _transaction() as conn:
+        accounts.disable(conn, name, now=_now())
+    _tell({"name": name, "disabled": True}, as_json=as_json, text=f"disabled {name}")
+
+
+@user_app.command("list")
+def user_list(as_json: AsJson = False) -> None:
+    """All accounts."""
+    with _transaction() as conn:
+        people = accounts.everyone(conn)
+    lines = (f"{person['name']:24} {person['role']:14} {person['area_code'] or 'everything'}" for person in people)
+    _tell({"items": people}, as_json=as_json, text="\n".join(lines))
+
+
+@area_app.command("import")
+def area_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A GeoJSON FeatureCollection.")],
+    scheme: Annotated[str, typer.Option(help="How codes are built: cn15 or free.")] = "cn15",
+    as_json: AsJson = False,
+) -> None:
+    """Take in areas. One bad row and nothing is taken in; every bad row is named."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise Invalid(f"{file} can't be read as JSON: {error}") from error
+    with _transaction() as conn:
+        report = areas.take_in(conn, document, scheme=scheme, now=_now())
+    lines = [f"row {problem.row} ({problem.code or 'no code'}): {problem.reason}" for problem in report.problems]
+    lines.append(
+        f"{len(report.added)} added, {len(report.redrawn)} redrawn, {len(report.unchanged)} unchanged, "
+        f"{len(report.problems)} bad rows"
+    )
+    _tell(asdict(report), as_json=as_json, text="\n".join(lines))
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@node_app.command("add")
+def node_add(
+    node: Annotated[str, typer.Argument(help="The node's name, as in its node.yaml.")],
+    district: Annotated[str, typer.Option(help="Six-digit code, fixed for the node's life.")],
+    area: Annotated[str, typer.Option(help="Code of the area in which it stands.")],
+    replace: Annotated[bool, typer.Option("--replace", help="New secrets for a node that is enrolled.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol a node; its secrets are told once."""
+    with _transaction() as conn:
+        made = fleet.add_node(conn, node, district=district, area_code=area, now=_now(), replace=replace)
+    told = {"node": made.node, "mqtt_password": made.mqtt_password, "token": made.token}
+    _tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items()))
+
+
+def _password(*, password_stdin: bool, generate: bool) -> str:
+    if password_stdin and generate:
+        raise Invalid("either --password-stdin or --generate")
+    if generate:
+        return secrets.token_urlsafe(12)
+    if password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed
+
+
+@contextmanager
+def _transaction() -> Iterator[Connection[Any]]:
+    url = _settings().database_url.get_secret_value()
+    with psycopg.connect(url, options="-c timezone=UTC", connect_timeout=10) as conn:
+        yield conn
+
+
+def _settings() -> CloudSettings:
+    try:
+        return CloudSettings()
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"GRIDWARD_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(reasons) from error
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _tell(value: object, *, as_json: bool, text: str) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
+
+
+def _log_to_stderr(*, as_json: bool) -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

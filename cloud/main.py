@@ -1,0 +1,253 @@
+"""One cloud process: constructs its parts, starts them, stops them; nothing else."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+
+import psycopg
+import structlog
+import uvicorn
+from psycopg_pool import PoolTimeout
+
+from cloud.api.app import make_app
+from cloud.api.certificate import demo_certificate
+from cloud.api.dependencies import Services, utc_now
+from cloud.correlate.service import CorrelationRules
+from cloud.db.leader import Duty, Leadership
+from cloud.db.migrate import migrate, pending
+from cloud.db.pool import Pool, open_pool
+from cloud.errors import ConfigurationError, DatabaseAway
+from cloud.evidence.service import EvidenceService
+from cloud.ingest.service import IngestService, make_subscriber
+from cloud.jobs.service import make_jobs
+from cloud.mqtt import Endpoint
+from cloud.notify.stream import LiveHub
+from cloud.settings import CloudSettings
+
+_log = structlog.get_logger(__name__)
+
+_START_S = 20.0
+_STOP_S = 3.0
+_UNACKNOWLEDGED_MS = 60_000
+
+
+class Part(StrEnum):
+    """What a process may do; `all` does everything."""
+
+    ALL = "all"
+    API = "api"
+    INGEST = "ingest"
+    JOBS = "jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A cloud that runs. `address` is where it answers, None without an API; `fingerprint` is that of a demo authority."""
+
+    address: str | None
+    fingerprint: str | None
+    authority: Path | None
+
+
+@contextlib.contextmanager
+def running(settings: CloudSettings, part: Part = Part.ALL, *, tls: bool = False) -> Iterator[Running]:
+    """Run a cloud process around the body of a `with`.
+
+    Role `all` brings the database up to date first; the others refuse to run on an old one. Raises ConfigurationError,
+    DatabaseAway, OSError (the port is taken).
+    """
+    database_url = settings.database_url.get_secret_value()
+    _prepare_database(database_url, may_migrate=part is Part.ALL)
+    with ExitStack() as stack:
+        pool = open_pool(database_url, size=settings.database_pool)
+        stack.callback(pool.close)
+        readiness = _database_readiness(pool, database_url)
+        if part in {Part.ALL, Part.INGEST}:
+            readiness["broker"] = _start_ingest(stack, settings, pool)
+        if part in {Part.ALL, Part.JOBS}:
+            readiness["jobs"] = _start_jobs(stack, settings, pool)
+        if part in {Part.ALL, Part.API}:
+            yield _start_api(stack, settings, pool, readiness, tls=tls)
+        else:
+            yield Running(None, None, None)
+
+
+def wait_for_signal() -> None:
+    """Block until SIGINT or SIGTERM arrives."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    stop.wait()
+
+
+def _prepare_database(database_url: str, *, may_migrate: bool) -> None:
+    try:
+        if may_migrate:
+            for name in migrate(database_url):
+                _log.info("migration applied", name=name)
+        elif pending(database_url):
+            raise ConfigurationError("the database is not up to date: run `gridward-cloud migrate`")
+    except (psycopg.OperationalError, PoolTimeout) as error:
+        raise DatabaseAway("the database can't be reached: see GRIDWARD_DATABASE_URL") from error
+
+
+def _database_readiness(pool: Pool, database_url: str) -> dict[str, Callable[[], str | None]]:
+    def database() -> str | None:
+        try:
+            with pool.connection(timeout=2) as conn:
+                conn.execute("select 1")
+        except (psycopg.Error, PoolTimeout):
+            return "no answer"
+        return None
+
+    def migrations() -> str | None:
+        try:
+            return "some are not applied" if pending(database_url) else None
+        except psycopg.Error:
+            return "no answer"
+
+    return {"database": database, "migrations": migrations}
+
+
+def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:
+    if settings.mqtt_url is None:
+        raise ConfigurationError("GRIDWARD_MQTT_URL is missing: ingest has no broker")
+    endpoint = Endpoint.of(
+        settings.mqtt_url,
+        user=settings.mqtt_user,
+        password=settings.read_mqtt_password(),
+        ca_file=settings.mqtt_ca_file,
+    )
+    client_id = f"gridward-ingest-{socket.gethostname()}"[:60] if settings.mqtt_shared else "gridward-ingest"
+    ingest = IngestService(
+        pool,
+        make_subscriber(endpoint, client_id=client_id, shared=settings.mqtt_shared),
+        rules=CorrelationRules.of(settings),
+        presence=Leadership(settings.database_url.get_secret_value(), Duty.PRESENCE),
+    )
+    ingest.start()
+    stack.callback(ingest.stop, _STOP_S)
+    return ingest.problem
+
+
+def _start_jobs(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:
+    jobs = make_jobs(settings, pool)
+    jobs.start()
+    stack.callback(jobs.stop, _STOP_S)
+    return jobs.problem
+
+
+def _start_api(
+    stack: ExitStack,
+    settings: CloudSettings,
+    pool: Pool,
+    readiness: dict[str, Callable[[], str | None]],
+    *,
+    tls: bool,
+) -> Running:
+    hub = LiveHub(settings.database_url.get_secret_value(), queue_size=settings.live_queue)
+    readiness["live"] = lambda: None if hub.is_listening else "not listening yet"
+    services = Services(
+        settings=settings, pool=pool, evidence=EvidenceService.of(settings), hub=hub, readiness=readiness
+    )
+    certificate, key, fingerprint, authority = _certificate(settings, tls=tls)
+    if (
+        certificate is None
+        and not settings.behind_proxy
+        and settings.http_host not in {"127.0.0.1", "::1", "localhost"}
+    ):
+        _log.warning("passwords travel in the clear: use --tls, or a proxy and GRIDWARD_BEHIND_PROXY")
+    listener = stack.enter_context(_listen(settings.http_host, settings.http_port))
+    config = uvicorn.Config(
+        make_app(services),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+    server = _Server(config, hub)
+    thread = threading.Thread(target=server.run_on, args=(listener,), name="api", daemon=True)
+    thread.start()
+    stack.callback(_stop_api, server, thread)
+    if not server.ready.wait(_START_S) or not thread.is_alive():
+        raise ConfigurationError("the API did not start; the log says why")
+    host, port = listener.getsockname()[:2]
+    scheme = "http" if certificate is None else "https"
+    shown = f"[{host}]" if ":" in host else host
+    return Running(f"{scheme}://{shown}:{port}", fingerprint, authority)
+
+
+class _Server(uvicorn.Server):
+    """The HTTP server on a thread of its own, so that signals stay with the main thread."""
+
+    def __init__(self, config: uvicorn.Config, hub: LiveHub) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._hub = hub
+
+    def run_on(self, listener: socket.socket) -> None:
+        try:
+            asyncio.run(self.serve(sockets=[listener]))
+        finally:
+            self.ready.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close_streams()  # a stream never ends by itself, and the server waits for it
+        await super().shutdown(sockets)
+
+
+def _stop_api(server: _Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(_STOP_S)
+    if thread.is_alive():
+        server.force_exit = True
+        thread.join(1.0)
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # a client that takes nothing more is forgotten, and what was buffered for it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        listener.bind((host, port))
+        listener.listen(512)
+        yield listener
+
+
+def _certificate(settings: CloudSettings, *, tls: bool) -> tuple[Path | None, Path | None, str | None, Path | None]:
+    """Certificate, key, fingerprint and file of the demo authority."""
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        for file in (settings.tls_cert, settings.tls_key):
+            if not file.is_file():
+                raise ConfigurationError(f"there is no file {file}")
+        return settings.tls_cert, settings.tls_key, None, None
+    if not tls:
+        return None, None, None, None
+    made = demo_certificate(settings.data_directory.resolve() / "tls", [settings.http_host], now=utc_now())
+    return made.certificate, made.key, made.fingerprint, made.authority
