@@ -193,6 +193,7 @@ class MqttLink:
     def _one_connection(self) -> str:
         """Connect, stay until the link is lost or the stop comes, and clean up. The reason of the end comes back."""
         reasons: list[str] = []
+        before = self._connections
         try:
             client = self._make(reasons)
             client.connect(self._endpoint.host, self._endpoint.port, keepalive=self._options.keepalive_s)
@@ -200,7 +201,7 @@ class MqttLink:
             return str(error) or type(error).__name__
         client.loop_start()
         try:
-            if not self._await_end(client):
+            if not self._await_end(client, before):
                 reasons.append("the broker did not answer the connection")
         finally:
             self._client = None
@@ -208,8 +209,8 @@ class MqttLink:
             client.loop_stop()
         return reasons[0] if reasons else "closed"
 
-    def _await_end(self, client: Client) -> bool:
-        before = self._connections
+    def _await_end(self, client: Client, before: int) -> bool:
+        """Wait until the link is lost; False when the broker never accepted it."""
         if not self._lost.wait(CONNECT_TIMEOUT_S) and self._connections == before:
             return False
         while not self._lost.wait(1.0):

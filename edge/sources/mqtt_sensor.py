@@ -89,7 +89,7 @@ class MqttSensorSource:
         self._stop.set()
         self._link.nudge()
         if self._thread.is_alive():
-            self._thread.join(5.0)
+            self._thread.join(2.0)
         self._link.stop()
 
     def _run(self) -> None:

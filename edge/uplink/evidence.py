@@ -68,7 +68,7 @@ class EvidenceUploader:
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(TIMEOUT_S)
+            self._thread.join(1.0)
         self._client.close()
 
     def nudge(self) -> None:

@@ -132,7 +132,7 @@ class Publisher:
         self._stop.set()
         self._link.nudge()
         if self._thread.is_alive():
-            self._thread.join(5.0)
+            self._thread.join(2.0)
         self._link.stop(farewell=self._status(PresenceState.OFFLINE))
 
     def nudge(self) -> None:

@@ -1,0 +1,207 @@
+"""`gridward-edge`: run a node, check a configuration, look at a running node, replay a clip, verify models."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+
+from edge.configuration.reading import examine, load
+from edge.errors import ConfigurationError, EdgeError
+from edge.node.declaration import software
+from edge.node.process import run_node
+from edge.node.status import read_status
+from edge.perception.detector import open_detector
+from edge.replay import camera_from_words, chosen_camera, replay, stderr_progress, table
+from edge.supervisor import STATUS_NOT_STARTABLE, Supervisor
+from models import catalogue
+from models.manifest import ModelProblem
+
+app = typer.Typer(
+    name="gridward-edge",
+    help="An edge node: cameras and sensors in, incidents and readings out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
+models_app = typer.Typer(help="The model catalogue.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(models_app, name="models")
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration.", metavar="FILE")]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+def main() -> None:
+    """The entry point: errors end as one clear line on standard error."""
+    _guarded(app)
+
+
+def _guarded(command: Callable[[], Any]) -> NoReturn:
+    try:
+        command()
+    except ConfigurationError as error:
+        _fail(str(error), STATUS_NOT_STARTABLE)
+    except (EdgeError, ModelProblem) as error:
+        _fail(str(error), 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(status)
+
+
+def _log_to_stderr() -> None:
+    renderer = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+def run(config: ConfigFile) -> None:
+    """Run the node; a crashed one runs again within three seconds."""
+    _log_to_stderr()
+    load(config)
+    supervisor = Supervisor(
+        [sys.executable, "-m", "edge.cli", "run-node", "--supervised", "--config", str(config.absolute())]
+    )
+    raise typer.Exit(supervisor.run())
+
+
+@app.command("run-node", hidden=True)
+def run_node_command(
+    config: ConfigFile,
+    *,
+    supervised: Annotated[bool, typer.Option("--supervised", help="End with standard input.")] = False,
+) -> None:
+    """The node's own process, as the supervisor starts it."""
+    _log_to_stderr()
+    raise typer.Exit(run_node(load(config), parent_pipe=supervised))
+
+
+@app.command()
+def version() -> None:
+    """Name and version."""
+    print(software())
+
+
+@app.command()
+def status(config: ConfigFile, *, as_json: Json = False) -> None:
+    """How a running node stands; exit status 1 when it does not run."""
+    found = read_status(load(config).node.data_directory)
+    print(json.dumps(found, ensure_ascii=False, indent=2) if as_json else _status_lines(found))
+    raise typer.Exit(0 if found["running"] else 1)
+
+
+def _status_lines(found: dict[str, Any]) -> str:
+    if "node" not in found:
+        return str(found["reason"])
+    outbox, uplink = found["outbox"], found["uplink"]
+    state = "running" if found["running"] else "not running"
+    link = "connected" if uplink["connected"] else "not connected"
+    messages = sum(outbox["messages_waiting"].values())
+    lines = [
+        f"{found['node']}: {state} (written {found['age_s']} s ago)",
+        f"uplink: {link}, {uplink['in_flight']} in flight",
+        f"outbox: {outbox['readings_waiting']} readings and {messages} messages wait",
+        f"outbox: {outbox['readings_dropped']} readings dropped and declared",
+    ]
+    lines += [f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()]
+    lines += [f"degraded: {each['subject']}: {each['reason']}: {each['detail']}" for each in found["degraded"]]
+    return "\n".join(lines)
+
+
+def _figures(figures: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in figures.items())
+
+
+@app.command("replay")
+def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
+    clip: Annotated[Path, typer.Argument(help="A video file.", exists=True, dir_okay=False)],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Take zones and rules of a camera there.")
+    ] = None,
+    camera: Annotated[str | None, typer.Option(help="Which camera of the configuration.")] = None,
+    zone: Annotated[list[str] | None, typer.Option(help='For example: floor="0,0.25 1,0.25 1,1 0,1"')] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="For example: intrusion:floor, loitering:floor:16.5")] = None,
+    model: Annotated[str, typer.Option(help="A model of the catalogue, for zones given here.")] = "yolox_nano_416",
+    analysis_hz: Annotated[float, typer.Option(help="Frames looked at per second, for zones given here.")] = 5.0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """What the rules find in a clip, as fast as the machine can and the same every time."""
+    if (config is None) == (not zone and not rule):
+        raise ConfigurationError("give either --config, or --zone and --rule")
+    settings = (
+        camera_from_words(zone or (), rule or (), model=model, analysis_hz=analysis_hz)
+        if config is None
+        else chosen_camera(load(config), camera)
+    )
+    detector = None if settings.model is None else open_detector(settings.model)
+    result = replay(clip, settings, detector, progress=None if as_json else stderr_progress())
+    print(result.to_json() if as_json else table(result))
+
+
+@config_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The file to check.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Name file, line and reason of every mistake; exit status 2 when there is one."""
+    _, mistakes = examine(file)
+    if as_json:
+        found = [
+            {"file": str(file), "line": each.line, "where": each.where, "reason": each.reason} for each in mistakes
+        ]
+        print(json.dumps({"ok": not mistakes, "mistakes": found}, ensure_ascii=False, indent=2))
+    else:
+        for mistake in mistakes:
+            print(mistake.text(file))
+        print(f"{len(mistakes)} mistakes" if mistakes else f"{file}: no mistakes", file=sys.stderr)
+    raise typer.Exit(STATUS_NOT_STARTABLE if mistakes else 0)
+
+
+@config_app.command()
+def example() -> None:
+    """Print a configuration with every part of it."""
+    print(files("edge.configuration").joinpath("example.yaml").read_text(encoding="utf-8"), end="")
+
+
+@models_app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of models; all when none is given.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Verify size and hash of the cached weights; exit status 1 when one is missing or wrong."""
+    arguments = ["verify", *(names or sorted(catalogue.models())), *(["--json"] if as_json else [])]
+    raise typer.Exit(catalogue.main(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""A node: constructs its parts, starts them, stops them; nothing else."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+from edge.contract.birth import Birth
+from edge.contract.fields import uuid7
+from edge.errors import ConfigurationError
+from edge.incidents import IncidentBook, rule_cards
+from edge.mqtt import Endpoint
+from edge.node import declaration
+from edge.node.figures import status_of
+from edge.node.shelf import ModelShelf
+from edge.node.snapshots import snapshot_maker
+from edge.node.standing import Standing
+from edge.node.status import EVERY_S, write_status
+from edge.node.telemetry import SensorDesk
+from edge.node.watch import CameraWatch
+from edge.outbox.outbox import Outbox
+from edge.provisioning.credentials import read_secret
+from edge.settings import NodeConfiguration
+from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.uplink.evidence import EvidenceUploader
+from edge.uplink.publisher import Identity, Publisher
+
+CAMERA_PATIENCE_S = 3.0
+"""A camera that does not let go is left behind with the process."""
+
+PRESSURE_FROM = 0.9
+OUTBOX = "outbox"
+
+_log = structlog.get_logger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Node:
+    """All parts of one configuration. `on_fatal` is called when the process has to end and start anew."""
+
+    def __init__(
+        self,
+        configuration: NodeConfiguration,
+        *,
+        on_fatal: Callable[[str], None],
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.configuration = configuration
+        self.started_at = clock()
+        self.directory = configuration.node.data_directory
+        self.clock = clock
+        self._lock = _claim(self.directory)
+        self.identity = Identity(
+            configuration.node.district, configuration.node.id, uuid7(int(self.started_at.timestamp() * 1000))
+        )
+        self.standing = Standing(clock=clock, on_change=self._announce)
+        self.shelf = ModelShelf((camera.model for camera in configuration.cameras if camera.model), self.standing)
+        self.outbox = Outbox(
+            self.directory,
+            configuration.outbox,
+            devices=[device.id for device in declaration.devices(configuration)],
+            clock=clock,
+            on_commit=self._nudge,
+            on_damage=lambda reason: on_fatal(f"the outbox is damaged: {reason}"),
+        )
+        self.book = IncidentBook(self.outbox, rule_cards(configuration), clock=clock)
+        self.publisher = self._make_publisher()
+        self.uploader = self._make_uploader()
+        self.watches = [self._make_watch(index) for index in range(len(configuration.cameras))]
+        self.desk = SensorDesk(
+            configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=clock
+        )
+        self.sensors = self._make_sensors()
+        self._stop = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Start everything, sinks before sources."""
+        if self.outbox.set_aside is not None:
+            self.standing.degrade(OUTBOX, "set_aside", f"a damaged outbox is kept as {self.outbox.set_aside.name}")
+        self.book.resume()
+        self.publisher.start()
+        self.uploader.start()
+        self.shelf.start()
+        for watch in self.watches:
+            watch.start()
+        if self.sensors is not None:
+            self.sensors.start()
+        self._keeper.start()
+        _log.info("node started", node=self.identity.node, session=str(self.identity.session))
+
+    def stop(self) -> None:
+        """Stop everything, sources before sinks; what is not sent stays in the outbox."""
+        self._stop.set()
+        self.shelf.stop()
+        stopping = [threading.Thread(target=watch.stop, name="stop-camera", daemon=True) for watch in self.watches]
+        for thread in stopping:
+            thread.start()
+        if self.sensors is not None:
+            self.sensors.stop()
+        until_s = time.monotonic() + CAMERA_PATIENCE_S
+        for thread in stopping:
+            thread.join(max(0.0, until_s - time.monotonic()))
+        self._keeper.join(1.0)
+        self.uploader.stop()
+        self.publisher.stop()
+        write_status(self.directory, {**status_of(self), "stopped": True})
+        self.outbox.close()
+        self._lock.close()
+        _log.info("node stopped", node=self.identity.node)
+
+    def birth(self) -> Birth:
+        """What the node is at present."""
+        return Birth(
+            name=self.configuration.node.name or None,
+            software=declaration.software(),
+            models=self.shelf.versions(),
+            devices=declaration.devices(self.configuration),
+            degraded=self.standing.degradations(),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """How everything stands, for the status file."""
+        return status_of(self)
+
+    # --- construction -------------------------------------------------------------------------------------------
+
+    def _make_publisher(self) -> Publisher:
+        cloud = self.configuration.cloud
+        endpoint = Endpoint.of(
+            cloud.mqtt,
+            user=cloud.mqtt_user,
+            password=read_secret(cloud.mqtt_password_file),
+            ca_file=cloud.ca_file,
+        )
+        return Publisher(
+            self.identity,
+            endpoint,
+            self.outbox,
+            self.birth,
+            historical_after_s=self.configuration.outbox.historical_after_s,
+            clock=self.clock,
+        )
+
+    def _make_uploader(self) -> EvidenceUploader:
+        cloud = self.configuration.cloud
+        return EvidenceUploader(
+            self.outbox, base_url=str(cloud.https), token=read_secret(cloud.token_file), ca_file=cloud.ca_file
+        )
+
+    def _make_watch(self, index: int) -> CameraWatch:
+        camera = self.configuration.cameras[index]
+        marks = self.directory / "opening"
+        marks.mkdir(exist_ok=True)
+        return CameraWatch(
+            camera,
+            shelf=self.shelf,
+            book=self.book,
+            recorder=self.outbox,
+            standing=self.standing,
+            snapshot=snapshot_maker(camera),
+            mark=marks / camera.id,
+            clock=self.clock,
+        )
+
+    def _make_sensors(self) -> MqttSensorSource | None:
+        broker = self.configuration.local_mqtt
+        if broker is None or not self.configuration.sensors:
+            return None
+        return MqttSensorSource(
+            self.configuration.sensors,
+            Endpoint.of(broker.url, user=broker.user, password=read_secret(broker.password_file)),
+            self.desk.keep,
+            self.desk.on_status,
+            client_id=f"gridward-{self.identity.node}-sensors",
+            clock=self.clock,
+        )
+
+    # --- while running ------------------------------------------------------------------------------------------
+
+    def _announce(self) -> None:
+        if hasattr(self, "publisher"):
+            self.publisher.announce()
+
+    def _nudge(self) -> None:
+        if hasattr(self, "publisher"):
+            self.publisher.nudge()
+            self.uploader.nudge()
+
+    def _keep_house(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.book.tick()
+                self._watch_pressure()
+                write_status(self.directory, status_of(self))
+            except Exception:  # noqa: BLE001 (the top of the thread)
+                _log.exception("housekeeping failed and goes on")
+            self._stop.wait(EVERY_S)
+
+    def _watch_pressure(self) -> None:
+        figures = self.outbox.figures()
+        share = figures.used_bytes / figures.quota_bytes
+        if share >= PRESSURE_FROM:
+            self.standing.degrade(
+                OUTBOX, "pressure", "the outbox is nearly full; old readings are dropped and declared"
+            )
+        elif share < PRESSURE_FROM - 0.05:
+            self.standing.recover(OUTBOX, "pressure")
+        if self.book.unsaved:
+            self.standing.degrade(OUTBOX, "unsaved", "the disk takes nothing: incidents wait in memory")
+        else:
+            self.standing.recover(OUTBOX, "unsaved")
+
+
+def _claim(directory: Path) -> IO[str]:
+    """The data directory for this process alone. Raises ConfigurationError when another node has it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (directory / "node.lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"the data directory {directory} can't be written: {error}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise ConfigurationError(f"another node is running with the data directory {directory}") from error
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock

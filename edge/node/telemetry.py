@@ -1,0 +1,76 @@
+"""Readings of sensors on their way: kept first, then looked at by their rules."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from edge.errors import OutboxFull
+from edge.flow import Health, Reading, ReadingRule, Recorder
+from edge.incidents import IncidentBook
+from edge.node.standing import Standing
+from edge.node.watch import presence_reading
+from edge.rules.registry import reading_rule
+from edge.settings import SensorSettings
+
+SILENT = "silent"
+BROKER = "local-broker"
+NO_LINK = "no_link"
+
+_log = structlog.get_logger(__name__)
+
+
+class SensorDesk:
+    """What the sensors' source hands over to, from its thread."""
+
+    def __init__(
+        self,
+        sensors: Sequence[SensorSettings],
+        *,
+        recorder: Recorder,
+        book: IncidentBook,
+        standing: Standing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.faults: Counter[str] = Counter()
+        self._sensors: Mapping[str, SensorSettings] = {sensor.id: sensor for sensor in sensors}
+        self._rules: Mapping[str, Sequence[ReadingRule]] = {
+            sensor.id: [reading_rule(rule, sensor) for rule in sensor.rules] for sensor in sensors
+        }
+        self._recorder = recorder
+        self._book = book
+        self._standing = standing
+        self._clock = clock
+
+    def keep(self, readings: Sequence[Reading], historical: bool) -> None:
+        """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
+        self._recorder.readings(readings, historical=historical)
+        for reading in readings:
+            for rule in self._rules.get(reading.device, ()):
+                try:
+                    findings = rule.observe(reading)
+                except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all sensors)
+                    self.faults[reading.device] += 1
+                    _log.exception("a rule failed", device=reading.device)
+                    continue
+                for finding in findings:
+                    self._book.report(finding)
+
+    def on_status(self, device: str, health: Health, reason: str | None) -> None:
+        """A sensor, or the local broker (without a name), came or went."""
+        if not device:
+            if health is Health.OK:
+                self._standing.recover(BROKER, NO_LINK)
+            else:
+                self._standing.degrade(BROKER, NO_LINK, reason or "no link")
+            return
+        if health is Health.OK:
+            self._standing.recover(device, SILENT)
+        else:
+            self._standing.degrade(device, SILENT, reason or "silent")
+        presence = presence_reading(device, health, self._clock(), simulated=self._sensors[device].simulated)
+        try:
+            self._recorder.readings([presence])
+        except OutboxFull as error:
+            _log.error("a presence was not kept", device=device, reason=str(error))

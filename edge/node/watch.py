@@ -1,0 +1,160 @@
+"""One camera from frame to incident, in a thread of its own."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from edge.contract.incident import IncidentState
+from edge.contract.telemetry import ReadingFlag
+from edge.errors import OutboxFull
+from edge.flow import EvidenceFile, Finding, Frame, Health, Reading, Recorder, Scene, SceneRule
+from edge.incidents import IncidentBook
+from edge.node.shelf import ModelShelf
+from edge.node.standing import Standing
+from edge.perception.detector import OnnxDetector
+from edge.perception.pipeline import CameraPipeline
+from edge.rules.registry import scene_rule
+from edge.settings import CameraSettings
+from edge.sources.camera import CameraSource
+from edge.sources.mailbox import Mailbox
+
+PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost"}
+"""How the reserved point `presence` tells a health."""
+
+PICTURE_LOST = "picture_lost"
+ANALYSIS_FAILED = "analysis_failed"
+
+SnapshotMaker = Callable[[Frame, Scene, CameraPipeline], EvidenceFile | None]
+"""A masked picture of a moment; None where it can't be masked."""
+
+_log = structlog.get_logger(__name__)
+
+
+def presence_reading(device: str, health: Health, at: datetime, *, simulated: bool) -> Reading:
+    """The change of a device's presence."""
+    flag = ReadingFlag.SIMULATED if simulated else ReadingFlag.NONE
+    return Reading(device, "presence", at, PRESENCE[health], received_at=at, flag=flag)
+
+
+class CameraWatch:
+    """The threads `camera-<id>` (the source's own) and `watch-<id>`: frames, pipeline, rules, evidence, incidents.
+
+    `mark` is a file that exists while the camera is being opened: after a crash it tells which one it was.
+    """
+
+    def __init__(
+        self,
+        camera: CameraSettings,
+        *,
+        shelf: ModelShelf,
+        book: IncidentBook,
+        recorder: Recorder,
+        standing: Standing,
+        snapshot: SnapshotMaker,
+        mark: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.camera = camera
+        self.mailbox = Mailbox()
+        self.source = CameraSource(camera, self.mailbox, self._on_status)
+        self.faults = 0
+        self._shelf = shelf
+        self._book = book
+        self._recorder = recorder
+        self._standing = standing
+        self._snapshot = snapshot
+        self._mark = mark
+        self._clock = clock
+        self._detector: OnnxDetector | None = None
+        self._pipeline = CameraPipeline(camera, None)
+        self._rules = self._make_rules()
+        self._lost = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch-{camera.id}", daemon=True)
+
+    @property
+    def pipeline(self) -> CameraPipeline:
+        """The present pipeline, for its counters."""
+        return self._pipeline
+
+    def start(self) -> None:
+        """Open the camera and begin to watch."""
+        self._mark.touch()
+        self.source.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is open is ended with its last sight."""
+        self._stop.set()
+        self.source.stop()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def _make_rules(self) -> list[SceneRule]:
+        return [scene_rule(settings, self.camera) for settings in self.camera.rules]
+
+    def _on_status(self, health: Health, reason: str | None) -> None:
+        """From the camera's thread, on changes."""
+        if health is Health.STARTING:
+            return
+        self._mark.unlink(missing_ok=True)
+        if health is Health.LOST:
+            self._lost.set()
+            self._standing.degrade(self.camera.id, PICTURE_LOST, reason or "no picture")
+        else:
+            self._standing.recover(self.camera.id, PICTURE_LOST)
+        presence = presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)
+        try:
+            self._recorder.readings([presence])
+        except OutboxFull as error:
+            _log.error("a presence was not kept", camera=self.camera.id, reason=str(error))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if not self._turn():
+                    break
+            except Exception as error:  # noqa: BLE001 (the top of the thread)
+                self.faults += 1
+                _log.exception("the analysis of a camera failed and begins anew", camera=self.camera.id)
+                self._standing.degrade(self.camera.id, ANALYSIS_FAILED, f"{type(error).__name__}; see the node's log")
+                self._begin_anew()
+        self._report(self._finished(self._clock()), None)
+
+    def _turn(self) -> bool:
+        """One frame, or nothing for a while; False when no more will come."""
+        detector = self._shelf.detector(self.camera.model)
+        if detector is not self._detector:
+            self._report(self._finished(self._clock()), None)
+            self._detector = detector
+            self._begin_anew()
+        frame = self.mailbox.take(0.5)
+        if frame is not None:
+            scene = self._pipeline.analyse(frame)
+            self._report((finding for rule in self._rules for finding in rule.observe(scene)), (frame, scene))
+            return True
+        if self._lost.is_set():
+            self._lost.clear()
+            scene = self._pipeline.interrupt(self._clock())
+            self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
+        return not self.mailbox.closed
+
+    def _begin_anew(self) -> None:
+        self._pipeline = CameraPipeline(self.camera, self._detector)
+        self._rules = self._make_rules()
+
+    def _finished(self, at: datetime) -> list[Finding]:
+        scene = self._pipeline.interrupt(at)
+        return [finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at))]
+
+    def _report(self, findings: Iterable[Finding], moment: tuple[Frame, Scene] | None) -> None:
+        """Findings to the book; one that opens takes a picture along."""
+        for finding in findings:
+            evidence: Sequence[EvidenceFile] = ()
+            if moment is not None and finding.state is IncidentState.OPEN:
+                picture = self._snapshot(*moment, self._pipeline)
+                evidence = () if picture is None else (picture,)
+            self._book.report(finding, evidence, model=self._shelf.reference(self.camera.model))

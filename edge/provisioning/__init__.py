@@ -1,0 +1,1 @@
+"""Who the node is and what it may: for now, secrets from files."""

@@ -1,0 +1,87 @@
+"""The small parent: starts the node's process, starts it anew after a crash, and takes it along when it ends."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import structlog
+
+from edge.errors import ConfigurationError
+
+FIRST_WAIT_S = 0.3
+LONGEST_WAIT_S = 2.5
+"""A crashed node runs again within three seconds, however often it crashes."""
+
+STEADY_S = 60.0
+STOP_PATIENCE_S = 7.0
+STATUS_NOT_STARTABLE = 2
+"""The child could not start and would not the next time: its configuration is wrong."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """Keeps one child running. The child's standard input is a pipe that closes when this process ends in any way."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        on_start: Callable[[int], None] = lambda _pid: None,
+        stop_patience_s: float = STOP_PATIENCE_S,
+    ) -> None:
+        self._command = list(command)
+        self._on_start = on_start
+        self._stop_patience_s = stop_patience_s
+        self._stopping = threading.Event()
+        self.crashes = 0
+
+    def run(self) -> int:
+        """Run until a signal, or until the child ends of its own will; its exit status comes back."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        wait_s = FIRST_WAIT_S
+        while True:
+            began_s = time.monotonic()
+            status = self._run_once()
+            if self._stopping.is_set() or status in {0, STATUS_NOT_STARTABLE}:
+                return 0 if self._stopping.is_set() else status
+            self.crashes += 1
+            wait_s = FIRST_WAIT_S if time.monotonic() - began_s >= STEADY_S else wait_s
+            _log.error("the node ended and is started anew", status=status, crashes=self.crashes, wait_s=wait_s)
+            if self._stopping.wait(wait_s):
+                return 0
+            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+
+    def stop(self) -> None:
+        """Ask the child to end; may be called from a signal handler."""
+        self._stopping.set()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def _run_once(self) -> int:
+        try:
+            child = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
+        except OSError as error:
+            raise ConfigurationError(f"the node's process can't be started: {error}") from error
+        with child:
+            self._on_start(child.pid)
+            while True:
+                try:
+                    return child.wait(timeout=0.2)
+                except subprocess.TimeoutExpired:
+                    if self._stopping.is_set():
+                        return self._end(child)
+
+    def _end(self, child: "subprocess.Popen[bytes]") -> int:
+        child.terminate()
+        try:
+            return child.wait(self._stop_patience_s)
+        except subprocess.TimeoutExpired:
+            _log.error("the node did not end in time and is killed", pid=child.pid)
+            child.kill()
+            return child.wait()
