@@ -19,7 +19,6 @@ from edge.mqtt import Endpoint
 from edge.node import declaration
 from edge.node.figures import status_of
 from edge.node.shelf import ModelShelf
-from edge.node.snapshots import snapshot_maker
 from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
 from edge.node.telemetry import SensorDesk
@@ -167,7 +166,6 @@ class Node:
             book=self.book,
             recorder=self.outbox,
             standing=self.standing,
-            snapshot=snapshot_maker(camera),
             mark=marks / camera.id,
             clock=self.clock,
         )

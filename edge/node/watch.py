@@ -1,7 +1,8 @@
 """One camera from frame to incident, in a thread of its own."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import structlog
 from edge.contract.incident import IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import OutboxFull
+from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import EvidenceFile, Finding, Frame, Health, Reading, Recorder, Scene, SceneRule
 from edge.incidents import IncidentBook
 from edge.node.shelf import ModelShelf
@@ -27,8 +29,8 @@ PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost
 PICTURE_LOST = "picture_lost"
 ANALYSIS_FAILED = "analysis_failed"
 
-SnapshotMaker = Callable[[Frame, Scene, CameraPipeline], EvidenceFile | None]
-"""A masked picture of a moment; None where it can't be masked."""
+SECOND_LOOK_S = 1.5
+"""So long after an opening a second picture is taken: at the first one, people are often half outside of it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +55,6 @@ class CameraWatch:
         book: IncidentBook,
         recorder: Recorder,
         standing: Standing,
-        snapshot: SnapshotMaker,
         mark: Path,
         clock: Callable[[], datetime],
     ) -> None:
@@ -65,7 +66,8 @@ class CameraWatch:
         self._book = book
         self._recorder = recorder
         self._standing = standing
-        self._snapshot = snapshot
+        self._snapshots = SnapshotMaker(camera.id, camera.masks)
+        self._second_looks: dict[str, Finding] = {}
         self._mark = mark
         self._clock = clock
         self._detector: OnnxDetector | None = None
@@ -134,7 +136,8 @@ class CameraWatch:
         frame = self.mailbox.take(0.5)
         if frame is not None:
             scene = self._pipeline.analyse(frame)
-            self._report((finding for rule in self._rules for finding in rule.observe(scene)), (frame, scene))
+            self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
+            self._look_again(frame, scene)
             return True
         if self._lost.is_set():
             self._lost.clear()
@@ -145,16 +148,39 @@ class CameraWatch:
     def _begin_anew(self) -> None:
         self._pipeline = CameraPipeline(self.camera, self._detector)
         self._rules = self._make_rules()
+        self._second_looks.clear()
 
     def _finished(self, at: datetime) -> list[Finding]:
         scene = self._pipeline.interrupt(at)
         return [finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at))]
 
-    def _report(self, findings: Iterable[Finding], moment: tuple[Frame, Scene] | None) -> None:
+    def _report(self, findings: Iterable[Finding], frame: Frame | None) -> None:
         """Findings to the book; one that opens takes a picture along."""
         for finding in findings:
-            evidence: Sequence[EvidenceFile] = ()
-            if moment is not None and finding.state is IncidentState.OPEN:
-                picture = self._snapshot(*moment, self._pipeline)
-                evidence = () if picture is None else (picture,)
-            self._book.report(finding, evidence, model=self._shelf.reference(self.camera.model))
+            picture = None
+            if finding.state is IncidentState.OPEN:
+                self._second_looks[finding.key] = finding
+                picture = None if frame is None else self._picture(frame)
+            elif finding.state is IncidentState.ENDED:
+                self._second_looks.pop(finding.key, None)
+            self._tell(finding, picture)
+
+    def _look_again(self, frame: Frame, scene: Scene) -> None:
+        """A second picture of what opened a while ago and is still there."""
+        present = {track.track_id for track in scene.tracks}
+        for key, finding in list(self._second_looks.items()):
+            since_s = (scene.at - finding.at).total_seconds()
+            if since_s < SECOND_LOOK_S or not present.intersection(finding.track_ids):
+                continue
+            del self._second_looks[key]
+            dwell_s = None if finding.dwell_s is None else round(finding.dwell_s + since_s, 3)
+            picture = self._picture(frame)
+            if picture is not None:
+                self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), picture)
+
+    def _picture(self, frame: Frame) -> EvidenceFile | None:
+        return self._snapshots.take(frame, self._pipeline.private_parts())
+
+    def _tell(self, finding: Finding, picture: EvidenceFile | None) -> None:
+        evidence = () if picture is None else (picture,)
+        self._book.report(finding, evidence, model=self._shelf.reference(self.camera.model))
