@@ -58,7 +58,7 @@ def incident(
 
 
 def incident_id(number: int) -> UUID:
-    return uuid7(number, random_bytes=lambda count: bytes(count))
+    return uuid7(number, random_bytes=bytes)
 
 
 def report(

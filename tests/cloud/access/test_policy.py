@@ -1,0 +1,48 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.access import policy
+from cloud.access.policy import FORGET_AFTER, PER_ACCOUNT, PER_ADDRESS, SCHEMES
+from tests.cloud.samples import NOW
+
+
+def test_free_attempts_cost_nothing_then_the_wait_doubles_up_to_a_quarter_of_an_hour() -> None:
+    assert [PER_ACCOUNT.wait_s(failures) for failures in range(9)] == [0, 0, 0, 0, 0, 1, 2, 4, 8]
+    assert PER_ACCOUNT.wait_s(10_000) == 900
+    assert PER_ADDRESS.wait_s(29) == 0
+
+
+@given(st.integers(0, 40), st.floats(-1e6, 1e6))
+def test_the_wait_is_never_negative_nor_longer_than_it_began(failures: int, since_s: float) -> None:
+    left_s = policy.wait_left_s(PER_ACCOUNT, failures, NOW, NOW + timedelta(seconds=since_s))
+    assert 0 <= left_s <= PER_ACCOUNT.wait_s(failures)
+    if since_s >= PER_ACCOUNT.wait_s(failures):
+        assert left_s == 0
+
+
+def test_an_hour_of_rest_wipes_failures() -> None:
+    assert policy.remaining_failures(7, NOW, NOW + FORGET_AFTER - timedelta(seconds=1)) == 7
+    assert policy.remaining_failures(7, NOW, NOW + FORGET_AFTER) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "parent", "word"),
+    [
+        ("110105", "district", None, None),
+        ("110105001001001", "grid", "110105001001", None),
+        ("110105001001001", "grid", "110105001002", "begin"),
+        ("11010500100100", "grid", "110105001001", "no code"),
+        ("1101050010010011", "grid", "110105001001", "no code"),
+        ("11010500100100１", "grid", "110105001001", "no code"),
+        ("110105\n", "district", None, "no code"),
+        ("110105001", "precinct", None, "no level"),
+    ],
+)
+def test_codes_of_fifteen_digits(code: str, level: str, parent: str | None, word: str | None) -> None:
+    problem = SCHEMES["cn15"].problem(code, level, parent)
+    assert (problem is None) == (word is None)
+    if word is not None:
+        assert word in str(problem)
