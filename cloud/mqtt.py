@@ -145,6 +145,7 @@ class Subscriber:
         self._lock = threading.Lock()
         self._connection = 0
         self._connected = threading.Event()
+        self._subscribed = threading.Event()
         self._closing = False
         self.mailbox = mailbox or Mailbox()
         self._client = self._make_client()
@@ -187,6 +188,10 @@ class Subscriber:
         """Wait for the broker; whether it is there."""
         return self._connected.wait(timeout_s)
 
+    def wait_subscribed(self, timeout_s: float) -> bool:
+        """Wait until the broker has answered the subscriptions of this connection; whether it has."""
+        return self._subscribed.wait(timeout_s)
+
     def subscribe(self, topics: Iterable[str]) -> None:
         """Add topics, now and after every reconnect."""
         added = sorted(set(topics))
@@ -223,13 +228,16 @@ class Subscriber:
         """Send what waits for at most `flush_s`, say good-bye, end the thread. The session stays in the broker."""
         self._closing = True
         deadline = time.monotonic() + flush_s
-        while self.connected and self._client.want_write() and time.monotonic() < deadline:
+        while self.connected and self._unsent() and time.monotonic() < deadline:
             time.sleep(0.01)
         self.mailbox.close()
         self._client.disconnect()
         self._client.loop_stop()
         self._connected.clear()
         _CONNECTED.labels(self._client_id).set(0)
+
+    def _unsent(self) -> bool:
+        return self._client.want_write() or bool(self._client._out_messages)  # noqa: SLF001  # paho does not tell it
 
     def _on_connect(
         self, client: Client, _userdata: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
@@ -255,6 +263,7 @@ class Subscriber:
         _properties: Properties | None,
     ) -> None:
         self._connected.clear()
+        self._subscribed.clear()
         _CONNECTED.labels(self._client_id).set(0)
         if not self._closing:
             _log.warning("broker_lost", client=self._client_id, reason=str(reason))
@@ -264,6 +273,7 @@ class Subscriber:
     ) -> None:
         if any(reason.is_failure for reason in reasons):
             _log.error("subscription_refused", client=self._client_id, reasons=[str(reason) for reason in reasons])
+        self._subscribed.set()
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         try:

@@ -1,5 +1,7 @@
 """Migrations: plain SQL files, applied in the order of their numbers, each in its own transaction."""
 
+import contextlib
+import io
 from pathlib import Path
 
 import psycopg
@@ -23,9 +25,10 @@ def migrate(database_url: str) -> list[str]:
         try:
             backend.break_lock()
             with backend.lock():
-                pending = backend.to_apply(read_migrations(str(DIRECTORY)))
-                names = [migration.id for migration in pending]
-                backend.apply_migrations(pending)
+                waiting = backend.to_apply(read_migrations(str(DIRECTORY)))
+                names = [migration.id for migration in waiting]
+                with contextlib.redirect_stdout(io.StringIO()):  # yoyo prints what a statement answers
+                    backend.apply_migrations(waiting)
         finally:
             backend.connection.close()
     return names
