@@ -131,7 +131,10 @@ def workload(messages: int, readings: int, *, seed: int = 1) -> Workload:
                 columns.append(SeriesColumn(device=device, point=point, observed_at_us=times, value=values))
                 made.rows += [(node, device, point, us, value) for us, value in zip(times, values, strict=True)]
         body: Any = TelemetryBatch(series=columns, skew_s=0.1)
-        made.messages.append(_message(node, sessions[node], Lane.HISTORY, number // NODES + 1, Channel.TELEMETRY, body))
+        seq = number // NODES + 1
+        made.messages.append(
+            _message(node, sessions[node], lane=Lane.HISTORY, seq=seq, channel=Channel.TELEMETRY, body=body)
+        )
     return made
 
 
