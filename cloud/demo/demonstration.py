@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -57,13 +58,14 @@ class Demonstration:
         self._broker = EmbeddedBroker(directory.path / "broker")
         self._watched: dict[str, _Watched] = {}
         self._spots: dict[str, Spot] = {}
+        self._begun_at = datetime.now(UTC)
         self.url = ""
 
     def run(self) -> None:
         """Run until told to stop. Raises EmbeddedProblem when something can't run, or does not stay up."""
         with ExitStack() as running:
-            running.callback(self._stop_children)
             showings = self._start_servers(running)
+            running.callback(self._stop_children)
             access = self._start_cloud()
             self._start_nodes(showings)
             visitor = Visitor(self.url, access["users"][0]["name"], access["users"][0]["password"])
@@ -227,7 +229,7 @@ class Demonstration:
             self._keep_running()
             if unplaced:
                 unplaced = place_devices(database_url, unplaced, self._spots)
-            if not told and (case := visitor.newest_case()) is not None:
+            if not told and (case := visitor.case_since(self._begun_at)) is not None:
                 told = True
                 self._say(
                     f"first case: {case['number']} {case['kind']} ({case['severity']}), {self.url}/cases/{case['id']}"

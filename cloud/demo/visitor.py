@@ -1,5 +1,6 @@
 """The demo's first visitor: asks whether everything answers, and looks for the first case."""
 
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -27,21 +28,20 @@ class Visitor:
         except httpx.HTTPError as error:
             return str(error) or type(error).__name__
 
-    def newest_case(self) -> dict[str, Any] | None:
-        """The newest open case; None while there is none, or while the cloud is away."""
+    def case_since(self, since: datetime) -> dict[str, Any] | None:
+        """A case in which something happened since then; None while there is none, or while the cloud is away."""
         try:
             if self._token is None and not self._log_in():
                 return None
             answer = self._client.get(
-                "/api/v1/cases", params={"limit": 1}, headers={"Authorization": f"Bearer {self._token}"}
+                "/api/v1/cases", params={"limit": 50}, headers={"Authorization": f"Bearer {self._token}"}
             )
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 self._token = None
-            items = answer.json()["items"] if answer.status_code == httpx.codes.OK else []
+            cases: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == httpx.codes.OK else []
+            return next((case for case in cases if datetime.fromisoformat(case["last_activity_at"]) >= since), None)
         except (httpx.HTTPError, ValueError, KeyError):
             return None
-        first: dict[str, Any] | None = items[0] if items else None
-        return first
 
     def _log_in(self) -> bool:
         answer = self._client.post("/api/v1/session", json={"name": self._name, "password": self._password})
