@@ -25,6 +25,7 @@ from edge.perception.motion import Motion
 
 _SURE: Final = 0
 _UNSURE: Final = 1
+_PARTIAL_FIT: Final = 0.15
 
 KINDS: Final = {
     "car": "vehicle",
@@ -143,9 +144,9 @@ class Tracker:
         fit = np.maximum(_fit(predicted, found), _fit(last, found))
         if tier == _SURE:
             # someone coming into the picture: the part seen before lies inside of what is seen now
-            partial = 0.5 * intersection_over_smaller(grown(last, 0.25), found)
+            partial = 0.5 * intersection_over_smaller(np.clip(grown(last, 0.25), 0, 1), found)
             young = np.array([lineage.growing(at) for lineage in lineages])
-            fit = np.where(young[:, None] & (partial > 0.25), np.maximum(fit, partial), fit)
+            fit = np.where(young[:, None] & (partial > _PARTIAL_FIT), np.maximum(fit, partial), fit)
         kinds = np.array([[lineage.kind == candidate.kind for candidate in candidates] for lineage in lineages])
         return np.where(kinds & (fit > self._settings.least_fit), 1.0 - fit, 2.0).astype(np.float64)
 
