@@ -11,13 +11,22 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who */
-        get: operations["who_api_v1_session_get"];
+        /**
+         * Who am I
+         * @description The running session.
+         */
+        get: operations["readSession"];
         put?: never;
-        /** Login */
-        post: operations["login_api_v1_session_post"];
-        /** Logout */
-        delete: operations["logout_api_v1_session_delete"];
+        /**
+         * Sign in
+         * @description Begin a session. Too many wrong passwords answer 429 with Retry-After, per name and per address.
+         */
+        post: operations["signIn"];
+        /**
+         * Sign out
+         * @description End the session and its live streams.
+         */
+        delete: operations["signOut"];
         options?: never;
         head?: never;
         patch?: never;
@@ -30,8 +39,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Cases */
-        get: operations["cases_api_v1_cases_get"];
+        /**
+         * Cases in my scope
+         * @description The newest first. Filters of one name add up, those of different names narrow.
+         */
+        get: operations["listCases"];
         put?: never;
         post?: never;
         delete?: never;
@@ -47,8 +59,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Case */
-        get: operations["case_api_v1_cases__case_id__get"];
+        /**
+         * One case
+         * @description With its incidents (the newest hundred), its history, and what I may do now.
+         */
+        get: operations["readCase"];
         put?: never;
         post?: never;
         delete?: never;
@@ -66,8 +81,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Action */
-        post: operations["action_api_v1_cases__case_id__actions_post"];
+        /**
+         * Do something with a case
+         * @description The case as it stands afterwards. 409 when it has changed since it was read, or its status forbids the action.
+         */
+        post: operations["actOnCase"];
         delete?: never;
         options?: never;
         head?: never;
@@ -81,8 +99,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Model */
-        get: operations["model_api_v1_case_model_get"];
+        /**
+         * The state machine of cases
+         * @description What a page needs to know to offer the right buttons.
+         */
+        get: operations["readCaseModel"];
         put?: never;
         post?: never;
         delete?: never;
@@ -98,8 +119,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Areas */
-        get: operations["areas_api_v1_areas_get"];
+        /**
+         * Areas in my scope
+         * @description From the top down, with those that lead there.
+         */
+        get: operations["listAreas"];
         put?: never;
         post?: never;
         delete?: never;
@@ -115,8 +139,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Geometry */
-        get: operations["geometry_api_v1_areas__code__geometry_get"];
+        /**
+         * How areas are drawn
+         * @description The areas of one level inside of an area, as GeoJSON.
+         */
+        get: operations["readGeometry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts of an area
+         * @description Cases, incidents and devices of an area, or of my whole scope.
+         */
+        get: operations["readFigures"];
         put?: never;
         post?: never;
         delete?: never;
@@ -132,8 +179,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Devices */
-        get: operations["devices_api_v1_devices_get"];
+        /**
+         * List Devices
+         * @description Devices in one's area, those that the newest birth of their node declares.
+         */
+        get: operations["listDevices"];
         put?: never;
         post?: never;
         delete?: never;
@@ -149,8 +199,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Device */
-        get: operations["device_api_v1_devices__device_id__get"];
+        /**
+         * Read Device
+         * @description One device.
+         */
+        get: operations["readDevice"];
         put?: never;
         post?: never;
         delete?: never;
@@ -166,8 +219,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Series */
-        get: operations["series_api_v1_devices__device_id__points__point__series_get"];
+        /**
+         * Read Series
+         * @description The readings of a point in [from, to), raw or rolled up by minute or hour, with the gaps that were declared.
+         */
+        get: operations["readSeries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -183,8 +239,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Nodes */
-        get: operations["nodes_api_v1_nodes_get"];
+        /**
+         * List Nodes
+         * @description Nodes in one's area; maintainers and administrators also see those that wait.
+         */
+        get: operations["listNodes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -202,45 +261,45 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Accept */
-        post: operations["accept_api_v1_nodes__node__accept_post"];
+        /**
+         * Accept Node
+         * @description Enrol a node that waits in quarantine; what it sent meanwhile is taken in.
+         */
+        post: operations["acceptNode"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/figures": {
+    "/api/v1/evidence/{sha256}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Figures */
-        get: operations["figures_api_v1_figures_get"];
-        put?: never;
+        /**
+         * Look at a file
+         * @description A stored file of a case in my scope. Every view stands in the audit log.
+         */
+        get: operations["readEvidence"];
+        /**
+         * Send a file or a piece of it
+         * @description For nodes: the whole file, or the next piece with Content-Range.
+         *
+         *     200 it was here, 201 it is stored now, 202 the piece is kept; 404 no incident names it yet, 409 the piece does not
+         *     begin where the last one ended (`Upload-Offset` says where), 413, 415, 422 the bytes do not fit their name.
+         */
+        put: operations["upload"];
         post?: never;
         delete?: never;
         options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/evidence/{sha}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Evidence */
-        get: operations["evidence_api_v1_evidence__sha__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
+        /**
+         * How many bytes of a file are here
+         * @description For nodes: `Upload-Offset`, `Upload-Length`, and `Upload-Complete: ?1` once it is stored. 404 until it is named.
+         */
+        head: operations["readUpload"];
         patch?: never;
         trace?: never;
     };
@@ -251,8 +310,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Live */
-        get: operations["live_api_v1_live_get"];
+        /**
+         * What happens, as it happens
+         * @description Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `device.presence`, `device.readings`.
+         *
+         *     `hello` comes first with the cursor; `Last-Event-ID` goes on behind one; `reset` says that it is too old: read anew.
+         */
+        get: operations["readLive"];
         put?: never;
         post?: never;
         delete?: never;
@@ -261,32 +325,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/stub/{what}": {
+    "/healthz": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The process lives
+         * @description Always `ok`: who reads it knows that the process answers.
+         */
+        get: operations["readHealth"];
         put?: never;
-        /** Poke */
-        post: operations["poke_stub__what__post"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/{path}": {
+    "/readyz": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Spa */
-        get: operations["spa__path__get"];
+        /**
+         * The service can work
+         * @description 503 while a part is not there: database, migrations, broker, live stream.
+         */
+        get: operations["readReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counters for Prometheus
+         * @description In the text format of Prometheus.
+         */
+        get: operations["readMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -299,35 +389,41 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** AcceptRequest */
-        AcceptRequest: {
+        /**
+         * Acceptance
+         * @description Where an accepted node belongs.
+         */
+        Acceptance: {
             /** Area Code */
             area_code: string;
         };
         /**
-         * Action
-         * @enum {string}
+         * ActionRequest
+         * @description What to do with a case. `version` is the one that was read: a case that has changed since is refused with 409.
          */
-        Action: "confirm" | "dismiss" | "resolve" | "close" | "reopen";
-        /** ActionRequest */
         ActionRequest: {
-            action: components["schemas"]["Action"];
+            action: components["schemas"]["CaseAction"];
             /** Version */
             version: number;
-            /** Reason */
-            reason?: string | null;
+            reason?: components["schemas"]["DismissalReason"] | null;
             /** Note */
             note?: string | null;
         };
-        /** Actor */
+        /**
+         * Actor
+         * @description Who did something.
+         */
         Actor: {
             /** Name */
             name: string;
             /** Display Name */
             display_name: string;
         };
-        /** Area */
-        Area: {
+        /**
+         * AreaItem
+         * @description An area; `parent` is the code of the one above.
+         */
+        AreaItem: {
             /** Code */
             code: string;
             /** Level */
@@ -337,12 +433,93 @@ export interface components {
             /** Name */
             name: string;
         };
-        /** AreaList */
+        /**
+         * AreaList
+         * @description The areas of a scope and those above it, from the top down.
+         */
         AreaList: {
             /** Items */
-            items: components["schemas"]["Area"][];
+            items: components["schemas"]["AreaItem"][];
         };
-        /** CaseDetail */
+        /**
+         * AreaName
+         * @description An area by its code and name.
+         */
+        AreaName: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * AreaOfUser
+         * @description The area that a person's scope begins at.
+         */
+        AreaOfUser: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Level */
+            level: string;
+        };
+        /**
+         * BoundaryCollection
+         * @description A GeoJSON feature collection.
+         */
+        BoundaryCollection: {
+            /**
+             * Type
+             * @default FeatureCollection
+             * @constant
+             */
+            type: "FeatureCollection";
+            /** Features */
+            features: components["schemas"]["BoundaryFeature"][];
+        };
+        /**
+         * BoundaryFeature
+         * @description A GeoJSON feature; `id` is the area's code.
+         */
+        BoundaryFeature: {
+            /**
+             * Type
+             * @default Feature
+             * @constant
+             */
+            type: "Feature";
+            /** Id */
+            id: string;
+            properties: components["schemas"]["BoundaryProperties"];
+            geometry: components["schemas"]["Geometry"] | null;
+        };
+        /**
+         * BoundaryProperties
+         * @description What a map shows of an area: its open cases and the worst of them.
+         */
+        BoundaryProperties: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Level */
+            level: string;
+            /** Parent */
+            parent: string | null;
+            /** Open Cases */
+            open_cases: number;
+            severity: components["schemas"]["Severity"] | null;
+        };
+        /**
+         * CaseAction
+         * @description What a person does to a case.
+         * @enum {string}
+         */
+        CaseAction: "confirm" | "dismiss" | "resolve" | "close" | "reopen";
+        /**
+         * CaseDetail
+         * @description A case with its incidents (the newest first), its history, and what the reader may do now.
+         */
         CaseDetail: {
             /** Id */
             id: number;
@@ -353,11 +530,11 @@ export interface components {
             /** Category */
             category: string;
             severity: components["schemas"]["Severity"];
-            status: components["schemas"]["Status"];
-            grid: components["schemas"]["Place"] | null;
-            community: components["schemas"]["Place"] | null;
-            street: components["schemas"]["Place"] | null;
-            device: components["schemas"]["CaseDevice"] | null;
+            status: components["schemas"]["CaseStatus"];
+            grid: components["schemas"]["NamedArea"] | null;
+            community: components["schemas"]["NamedArea"] | null;
+            street: components["schemas"]["NamedArea"] | null;
+            device: components["schemas"]["CaseDevice"];
             /** Spot */
             spot: string | null;
             /**
@@ -388,46 +565,70 @@ export interface components {
             /** Version */
             version: number;
             /** Incidents */
-            incidents: components["schemas"]["Incident"][];
+            incidents: components["schemas"]["IncidentView"][];
             /** History */
             history: components["schemas"]["HistoryEntry"][];
             /** Actions */
-            actions: components["schemas"]["Action"][];
+            actions: components["schemas"]["CaseAction"][];
         };
-        /** CaseDevice */
+        /**
+         * CaseDevice
+         * @description The device that a case came from; `id` is None where the registry does not know it.
+         */
         CaseDevice: {
             /** Id */
-            id: number;
+            id: number | null;
             /** Node */
             node: string;
             /** Device */
             device: string;
             /** Name */
-            name: string | null;
+            name: string;
             /** Kind */
             kind: string;
         };
-        /** CaseModel */
+        /**
+         * CaseModel
+         * @description The state machine of cases and the words that it is made of. `kinds` are those known here; nodes may know more.
+         */
         CaseModel: {
             /** Statuses */
-            statuses: components["schemas"]["Status"][];
+            statuses: components["schemas"]["CaseStatus"][];
+            /** Open Statuses */
+            open_statuses: components["schemas"]["CaseStatus"][];
+            /** Actions */
+            actions: components["schemas"]["CaseAction"][];
+            /** Reasons */
+            reasons: components["schemas"]["DismissalReason"][];
             /** Severities */
             severities: components["schemas"]["Severity"][];
-            /** Actions */
-            actions: components["schemas"]["Action"][];
-            /** Reasons */
-            reasons: string[];
+            /** Kinds */
+            kinds: components["schemas"]["IncidentKind"][];
+            /** Roles */
+            roles: components["schemas"]["Role"][];
             /** Transitions */
-            transitions: components["schemas"]["Transition"][];
+            transitions: components["schemas"]["TransitionRow"][];
         };
-        /** CasePage */
+        /**
+         * CasePage
+         * @description A page of cases, the newest first; `next` is the cursor of the page after it.
+         */
         CasePage: {
             /** Items */
             items: components["schemas"]["CaseSummary"][];
             /** Next */
             next: string | null;
         };
-        /** CaseSummary */
+        /**
+         * CaseStatus
+         * @description Where a case stands. 上报, 立案, 不予立案, 处置完毕, 结案.
+         * @enum {string}
+         */
+        CaseStatus: "reported" | "filed" | "rejected" | "resolved" | "closed";
+        /**
+         * CaseSummary
+         * @description A case in a list. `picture` is the address of its newest stored snapshot; `late` cases did not ring.
+         */
         CaseSummary: {
             /** Id */
             id: number;
@@ -438,11 +639,11 @@ export interface components {
             /** Category */
             category: string;
             severity: components["schemas"]["Severity"];
-            status: components["schemas"]["Status"];
-            grid: components["schemas"]["Place"] | null;
-            community: components["schemas"]["Place"] | null;
-            street: components["schemas"]["Place"] | null;
-            device: components["schemas"]["CaseDevice"] | null;
+            status: components["schemas"]["CaseStatus"];
+            grid: components["schemas"]["NamedArea"] | null;
+            community: components["schemas"]["NamedArea"] | null;
+            street: components["schemas"]["NamedArea"] | null;
+            device: components["schemas"]["CaseDevice"];
             /** Spot */
             spot: string | null;
             /**
@@ -473,28 +674,20 @@ export interface components {
             /** Version */
             version: number;
         };
-        /** Credentials */
+        /**
+         * Credentials
+         * @description A name and a password.
+         */
         Credentials: {
             /** Name */
             name: string;
             /** Password */
             password: string;
         };
-        /** Degradation */
-        Degradation: {
-            /** Subject */
-            subject: string;
-            /** Reason */
-            reason: string;
-            /** Detail */
-            detail: string;
-            /**
-             * Since
-             * Format: date-time
-             */
-            since: string;
-        };
-        /** Device */
+        /**
+         * Device
+         * @description A device; `presence` of one behind a lost node is unknown.
+         */
         Device: {
             /** Id */
             id: number;
@@ -503,12 +696,12 @@ export interface components {
             /** Device */
             device: string;
             /** Name */
-            name: string | null;
+            name: string;
             /** Kind */
             kind: string;
             /** Spot */
             spot: string | null;
-            grid: components["schemas"]["Place"] | null;
+            grid: components["schemas"]["AreaName"] | null;
             /** Longitude */
             longitude: number | null;
             /** Latitude */
@@ -521,21 +714,56 @@ export interface components {
             /** Simulated */
             simulated: boolean;
             /** Points */
-            points: components["schemas"]["Point"][];
+            points: components["schemas"]["DevicePoint"][];
         };
-        /** DevicePage */
+        /**
+         * DevicePage
+         * @description A page of devices by id; `next` is the cursor of the page after it.
+         */
         DevicePage: {
             /** Items */
             items: components["schemas"]["Device"][];
             /** Next */
             next: string | null;
         };
-        /** Evidence */
-        Evidence: {
+        /**
+         * DevicePoint
+         * @description What can be read of a device.
+         */
+        DevicePoint: {
+            /** Name */
+            name: string;
+            kind: components["schemas"]["PointKind"];
+            /** Unit */
+            unit: string | null;
+            /** Minimum */
+            minimum: number | null;
+            /** Maximum */
+            maximum: number | null;
+            /** Period S */
+            period_s: number | null;
+            latest: components["schemas"]["LatestValue"] | null;
+        };
+        /**
+         * DismissalReason
+         * @description Why an incident was no case: the label that rules and models learn from.
+         * @enum {string}
+         */
+        DismissalReason: "weather" | "animal" | "authorised" | "light" | "misdetection" | "test" | "other";
+        /**
+         * EvidenceKind
+         * @description `snapshot`, `clip` and `background` are masked; `sealed` can be opened by the district only.
+         * @enum {string}
+         */
+        EvidenceKind: "snapshot" | "clip" | "background" | "sealed";
+        /**
+         * EvidenceView
+         * @description A file that an incident named; `url` answers once it is `stored`.
+         */
+        EvidenceView: {
             /** Sha256 */
             sha256: string;
-            /** Kind */
-            kind: string;
+            kind: components["schemas"]["EvidenceKind"];
             /** Mime */
             mime: string;
             /** Bytes */
@@ -550,7 +778,20 @@ export interface components {
             /** Url */
             url: string;
         };
-        /** Figures */
+        /**
+         * Fault
+         * @description One value that was not understood, and where it stood.
+         */
+        Fault: {
+            /** Where */
+            where: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Figures
+         * @description The counts of an area; days begin at local midnight.
+         */
         Figures: {
             /** Open Cases */
             open_cases: number;
@@ -569,29 +810,29 @@ export interface components {
             /** Incidents 24H */
             incidents_24h: number;
         };
-        /** GapOut */
-        GapOut: {
+        /**
+         * GapReason
+         * @description Why readings are missing.
+         * @enum {string}
+         */
+        GapReason: "quota" | "power_loss" | "corrupt" | "rejected";
+        /**
+         * Geometry
+         * @description A GeoJSON geometry (RFC 7946), WGS 84.
+         */
+        Geometry: {
             /**
-             * From At
-             * Format: date-time
+             * Type
+             * @enum {string}
              */
-            from_at: string;
-            /**
-             * To At
-             * Format: date-time
-             */
-            to_at: string;
-            /** Count */
-            count: number;
-            /** Reason */
-            reason: string;
+            type: "Polygon" | "MultiPolygon";
+            /** Coordinates */
+            coordinates: unknown[];
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
-        /** HistoryEntry */
+        /**
+         * HistoryEntry
+         * @description One step in the history of a case; without an actor it was the system.
+         */
         HistoryEntry: {
             /**
              * At
@@ -601,22 +842,39 @@ export interface components {
             actor: components["schemas"]["Actor"] | null;
             /** Action */
             action: string;
-            from_status: components["schemas"]["Status"] | null;
-            to_status: components["schemas"]["Status"];
+            from_status: components["schemas"]["CaseStatus"] | null;
+            to_status: components["schemas"]["CaseStatus"] | null;
             /** Reason */
             reason: string | null;
             /** Note */
             note: string | null;
-            severity?: components["schemas"]["Severity"] | null;
+            severity: components["schemas"]["Severity"] | null;
         };
-        /** Incident */
-        Incident: {
-            /** Incident Id */
+        /**
+         * IncidentKind
+         * @description The kinds that this version knows; the wire takes any name, so that a newer node is understood by an older cloud.
+         * @enum {string}
+         */
+        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "sos" | "device_fault" | "outbox_pressure";
+        /**
+         * IncidentState
+         * @description `open` rings, `update` adds to it, `ended` closes it; nothing follows `ended`.
+         * @enum {string}
+         */
+        IncidentState: "open" | "update" | "ended";
+        /**
+         * IncidentView
+         * @description One incident in its highest revision.
+         */
+        IncidentView: {
+            /**
+             * Incident Id
+             * Format: uuid
+             */
             incident_id: string;
             /** Revision */
             revision: number;
-            /** State */
-            state: string;
+            state: components["schemas"]["IncidentState"];
             /** Kind */
             kind: string;
             severity: components["schemas"]["Severity"];
@@ -636,6 +894,10 @@ export interface components {
             confidence: number | null;
             /** Dwell S */
             dwell_s: number | null;
+            /** Direction */
+            direction: string | null;
+            /** Count */
+            count: number | null;
             /** Point */
             point: string | null;
             /** Value */
@@ -646,15 +908,20 @@ export interface components {
             zone: string | null;
             /** Historical */
             historical: boolean;
+            /** Note */
+            note: string | null;
             /** Track */
-            track: components["schemas"]["TrackPoint"][];
-            model: components["schemas"]["Ref"] | null;
-            rule: components["schemas"]["Ref"] | null;
+            track: components["schemas"]["TrackPosition"][];
+            model: components["schemas"]["Origin"] | null;
+            rule: components["schemas"]["Origin"] | null;
             /** Evidence */
-            evidence: components["schemas"]["Evidence"][];
+            evidence: components["schemas"]["EvidenceView"][];
         };
-        /** Latest */
-        Latest: {
+        /**
+         * LatestValue
+         * @description The newest value of a point: a number, or the word of a state.
+         */
+        LatestValue: {
             /**
              * Observed At
              * Format: date-time
@@ -663,30 +930,42 @@ export interface components {
             /** Value */
             value: number | string;
         };
-        /** ModelState */
-        ModelState: {
-            /** Id */
-            id: string;
-            /** Version */
-            version: string;
-            /** Sha256 */
-            sha256: string;
-            /** Problem */
-            problem: string | null;
+        /**
+         * NamedArea
+         * @description An area by its code, with the name that it had when the case was opened.
+         */
+        NamedArea: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
         };
-        /** Node */
+        /**
+         * NewSession
+         * @description A session that has just begun; `token` is told only here.
+         */
+        NewSession: {
+            user: components["schemas"]["SignedInUser"];
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Token */
+            token: string;
+        };
+        /**
+         * Node
+         * @description A node; one that waits shows what it says of itself.
+         */
         Node: {
             /** Node */
             node: string;
             /** Name */
-            name: string | null;
+            name: string;
             /** District */
             district: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "accepted" | "quarantined";
+            state: components["schemas"]["NodeState"];
             presence: components["schemas"]["Presence"];
             /** Presence Since */
             presence_since: string | null;
@@ -699,49 +978,64 @@ export interface components {
             /** Skew S */
             skew_s: number | null;
             /** Models */
-            models: components["schemas"]["ModelState"][];
+            models: components["schemas"]["NodeModel"][];
             /** Degraded */
-            degraded: components["schemas"]["Degradation"][];
+            degraded: components["schemas"]["NodeDegradation"][];
             /** Devices */
             devices: number;
         };
-        /** NodePage */
+        /**
+         * NodeDegradation
+         * @description Something of the node that does not work while the rest goes on.
+         */
+        NodeDegradation: {
+            /** Subject */
+            subject: string;
+            /** Reason */
+            reason: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * NodeModel
+         * @description Weights that the node has loaded, or could not load (`problem`).
+         */
+        NodeModel: {
+            /** Id */
+            id: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string;
+            /** Problem */
+            problem?: string | null;
+        };
+        /**
+         * NodePage
+         * @description A page of nodes, those that wait first; `next` is the cursor of the page after it.
+         */
         NodePage: {
             /** Items */
             items: components["schemas"]["Node"][];
             /** Next */
             next: string | null;
         };
-        /** Place */
-        Place: {
-            /** Code */
-            code: string;
-            /** Name */
-            name: string;
-        };
-        /** Point */
-        Point: {
-            /** Name */
-            name: string;
-            /** Kind */
-            kind: string;
-            /** Unit */
-            unit: string | null;
-            /** Minimum */
-            minimum: number | null;
-            /** Maximum */
-            maximum: number | null;
-            /** Period S */
-            period_s: number | null;
-            latest: components["schemas"]["Latest"] | null;
-        };
         /**
-         * Presence
+         * NodeState
+         * @description Whether somebody enrolled it.
          * @enum {string}
          */
-        Presence: "online" | "degraded" | "lost" | "unknown";
-        /** Ref */
-        Ref: {
+        NodeState: "accepted" | "quarantined";
+        /**
+         * Origin
+         * @description The model or rule that decided, by version and hash.
+         */
+        Origin: {
             /** Id */
             id: string;
             /** Version */
@@ -750,23 +1044,87 @@ export interface components {
             sha256: string;
         };
         /**
+         * PointKind
+         * @description Numbers are samples; states are told when they change.
+         * @enum {string}
+         */
+        PointKind: "number" | "state";
+        /**
+         * Presence
+         * @description Whether something is there. `degraded` works in part; behind a lost node everything is `unknown`.
+         * @enum {string}
+         */
+        Presence: "online" | "degraded" | "lost" | "unknown";
+        /**
+         * Problem
+         * @description What went wrong, for people and for programs.
+         */
+        Problem: {
+            /** Type */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+            /**
+             * Faults
+             * @default []
+             */
+            faults: components["schemas"]["Fault"][];
+        };
+        /**
+         * Readiness
+         * @description Whether the service can work; each part with what is wrong, null when nothing is.
+         */
+        Readiness: {
+            /** Ready */
+            ready: boolean;
+            /** Parts */
+            parts: {
+                [key: string]: string | null;
+            };
+        };
+        /**
          * Role
+         * @description What a person does. 值班长, 网格员, 运维, 管理员.
          * @enum {string}
          */
         Role: "duty_chief" | "grid_worker" | "maintainer" | "administrator";
-        /** Series */
-        Series: {
+        /**
+         * SeriesGap
+         * @description Readings of the device that its node declared as dropped: they will never come.
+         */
+        SeriesGap: {
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Count */
+            count: number;
+            reason: components["schemas"]["GapReason"];
+        };
+        /**
+         * SeriesPage
+         * @description Points by column, oldest first; of raw readings mean, minimum and maximum are alike.
+         *
+         *     `next_from` is the `from` to go on with when there were more points than one answer carries.
+         */
+        SeriesPage: {
             /** Device Id */
             device_id: number;
             /** Point */
             point: string;
             /** Unit */
             unit: string | null;
-            /**
-             * Step
-             * @enum {string}
-             */
-            step: "raw" | "minute" | "hour";
+            step: components["schemas"]["Step"];
             /** Observed At */
             observed_at: string[];
             /** Mean */
@@ -776,40 +1134,59 @@ export interface components {
             /** Maximum */
             maximum: number[];
             /** Gaps */
-            gaps: components["schemas"]["GapOut"][];
+            gaps: components["schemas"]["SeriesGap"][];
+            /** Next From */
+            next_from: string | null;
         };
-        /** SessionInfo */
-        SessionInfo: {
-            user: components["schemas"]["UserOut"];
+        /**
+         * SessionState
+         * @description A running session.
+         */
+        SessionState: {
+            user: components["schemas"]["SignedInUser"];
             /**
              * Expires At
              * Format: date-time
              */
             expires_at: string;
-        };
-        /** SessionOut */
-        SessionOut: {
-            /** Token */
-            token: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
-            user: components["schemas"]["UserOut"];
         };
         /**
          * Severity
+         * @description How bad, in ascending order of `rank`.
          * @enum {string}
          */
         Severity: "low" | "medium" | "high" | "critical";
         /**
-         * Status
+         * SignedInUser
+         * @description The person behind a session; without an area the scope is everything.
+         */
+        SignedInUser: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            area: components["schemas"]["AreaOfUser"] | null;
+        };
+        /**
+         * Step
+         * @description How fine a chart is.
          * @enum {string}
          */
-        Status: "reported" | "filed" | "rejected" | "resolved" | "closed";
-        /** TrackPoint */
-        TrackPoint: {
+        Step: "raw" | "minute" | "hour";
+        /**
+         * StepChoice
+         * @description How fine the chart shall be; `auto` takes the finest step that fits.
+         * @enum {string}
+         */
+        StepChoice: "auto" | "raw" | "minute" | "hour";
+        /**
+         * TrackPosition
+         * @description Where the thing was at a time, as a box in normalised image coordinates.
+         */
+        TrackPosition: {
             /**
              * At
              * Format: date-time
@@ -824,48 +1201,32 @@ export interface components {
             /** Bottom */
             bottom: number;
         };
-        /** Transition */
-        Transition: {
-            action: components["schemas"]["Action"];
-            from_status: components["schemas"]["Status"];
-            to_status: components["schemas"]["Status"];
+        /**
+         * TransitionRow
+         * @description One row of the state machine.
+         */
+        TransitionRow: {
+            action: components["schemas"]["CaseAction"];
+            from: components["schemas"]["CaseStatus"];
+            to: components["schemas"]["CaseStatus"];
             /** Roles */
             roles: components["schemas"]["Role"][];
             /** Reason Required */
             reason_required: boolean;
         };
-        /** UserArea */
-        UserArea: {
-            /** Code */
-            code: string;
-            /** Name */
-            name: string;
-            /** Level */
-            level: string;
-        };
-        /** UserOut */
-        UserOut: {
-            /** Id */
-            id: number;
-            /** Name */
-            name: string;
-            /** Display Name */
-            display_name: string;
-            role: components["schemas"]["Role"];
-            area: components["schemas"]["UserArea"];
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
+        /**
+         * UploadState
+         * @description How far an upload is; `offset` is the number of the next byte.
+         */
+        UploadState: {
+            /** Sha256 */
+            sha256: string;
+            /** Stored */
+            stored: boolean;
+            /** Offset */
+            offset: number;
+            /** Bytes */
+            bytes: number;
         };
     };
     responses: never;
@@ -876,7 +1237,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    who_api_v1_session_get: {
+    readSession: {
         parameters: {
             query?: never;
             header?: never;
@@ -891,12 +1252,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionInfo"];
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    login_api_v1_session_post: {
+    signIn: {
         parameters: {
             query?: never;
             header?: never;
@@ -915,21 +1296,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionOut"];
+                    "application/json": components["schemas"]["NewSession"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    logout_api_v1_session_delete: {
+    signOut: {
         parameters: {
             query?: never;
             header?: never;
@@ -945,17 +1337,41 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    cases_api_v1_cases_get: {
+    listCases: {
         parameters: {
             query?: {
-                status?: components["schemas"]["Status"] | null;
-                severity?: components["schemas"]["Severity"] | null;
-                kind?: string | null;
+                status?: components["schemas"]["CaseStatus"][] | null;
+                severity?: components["schemas"]["Severity"][] | null;
+                kind?: string[] | null;
+                /** @description Code of an area of any level */
                 area?: string | null;
-                open?: boolean | null;
+                /** @description Only those that still take incidents */
+                open?: boolean;
+                /** @description Rows on a page */
                 limit?: number;
+                /** @description `next` of the page before */
                 after?: string | null;
             };
             header?: never;
@@ -973,18 +1389,29 @@ export interface operations {
                     "application/json": components["schemas"]["CasePage"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    case_api_v1_cases__case_id__get: {
+    readCase: {
         parameters: {
             query?: never;
             header?: never;
@@ -1004,18 +1431,29 @@ export interface operations {
                     "application/json": components["schemas"]["CaseDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    action_api_v1_cases__case_id__actions_post: {
+    actOnCase: {
         parameters: {
             query?: never;
             header?: never;
@@ -1039,18 +1477,29 @@ export interface operations {
                     "application/json": components["schemas"]["CaseDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    model_api_v1_case_model_get: {
+    readCaseModel: {
         parameters: {
             query?: never;
             header?: never;
@@ -1068,9 +1517,29 @@ export interface operations {
                     "application/json": components["schemas"]["CaseModel"];
                 };
             };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    areas_api_v1_areas_get: {
+    listAreas: {
         parameters: {
             query?: never;
             header?: never;
@@ -1088,9 +1557,29 @@ export interface operations {
                     "application/json": components["schemas"]["AreaList"];
                 };
             };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    geometry_api_v1_areas__code__geometry_get: {
+    readGeometry: {
         parameters: {
             query?: {
                 level?: string;
@@ -1109,178 +1598,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["BoundaryCollection"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    devices_api_v1_devices_get: {
-        parameters: {
-            query?: {
-                area?: string | null;
-                kind?: string | null;
-                presence?: components["schemas"]["Presence"] | null;
-                limit?: number;
-                after?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DevicePage"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    device_api_v1_devices__device_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                device_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Device"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    series_api_v1_devices__device_id__points__point__series_get: {
-        parameters: {
-            query: {
-                from: string;
-                to: string;
-                step?: "auto" | "raw" | "minute" | "hour";
-            };
-            header?: never;
-            path: {
-                device_id: number;
-                point: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Series"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    nodes_api_v1_nodes_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NodePage"];
-                };
-            };
-        };
-    };
-    accept_api_v1_nodes__node__accept_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                node: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AcceptRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Node"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    figures_api_v1_figures_get: {
+    readFigures: {
         parameters: {
             query?: {
                 area?: string | null;
@@ -1300,51 +1643,37 @@ export interface operations {
                     "application/json": components["schemas"]["Figures"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    evidence_api_v1_evidence__sha__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                sha: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    live_api_v1_live_get: {
+    listDevices: {
         parameters: {
             query?: {
+                area?: string | null;
+                kind?: string | null;
+                presence?: components["schemas"]["Presence"] | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
                 after?: string | null;
             };
             header?: never;
@@ -1359,26 +1688,328 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["DevicePage"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    poke_stub__what__post: {
+    readDevice: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                what: string;
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readSeries: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                step?: components["schemas"]["StepChoice"];
+            };
+            header?: never;
+            path: {
+                device_id: number;
+                point: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNodes: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodePage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "video/mp4": unknown;
+                };
+            };
+            /** @description The part asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadState"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadState"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadState"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the file */
+                sha256: string;
             };
             cookie?: never;
         };
@@ -1393,24 +2024,38 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    spa__path__get: {
+    readLive: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                path: string;
+            query?: {
+                /** @description The same, for those who can't set a header */
+                after?: string | null;
             };
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -1421,17 +2066,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/event-stream": string;
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    readReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    readMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

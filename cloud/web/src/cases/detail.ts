@@ -1,12 +1,12 @@
 import { onScopeDispose, shallowReactive } from 'vue'
 import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
-import type { Action, CaseDetail, HistoryEntry } from '@/api/types'
+import type { Action, CaseDetail, HistoryEntry, Reason } from '@/api/types'
 import { useLive } from '@/live/feed'
 
 export interface Decision {
   action: Action
-  reason?: string | undefined
+  reason?: Reason | undefined
   note?: string | undefined
 }
 

@@ -23,13 +23,14 @@ export interface CaseList {
 const FRESH_MS = 6000
 
 function page(filter: CaseFilter, after: string | null): Promise<CasePage> {
-  const status = filter.status === null ? {} : filter.status === 'open' ? { open: true } : { status: filter.status }
+  const { severity, status, area } = filter
   const query = {
     limit: PAGE,
-    ...status,
-    ...(filter.severity === null ? {} : { severity: filter.severity }),
-    ...(filter.area === null ? {} : { area: filter.area }),
-    ...(after === null ? {} : { after }),
+    open: status === 'open',
+    status: status === null || status === 'open' ? undefined : [status],
+    severity: severity === null ? undefined : [severity],
+    area: area ?? undefined,
+    after: after ?? undefined,
   }
   return take(api.GET('/api/v1/cases', { params: { query } }))
 }

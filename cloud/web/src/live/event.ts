@@ -1,5 +1,6 @@
 import type { CaseSummary, Presence } from '@/api/types'
 
+/** The shapes of events are told in words in the service's document, not in types: these are the page's. */
 export interface NodePresence {
   node: string
   presence: Presence

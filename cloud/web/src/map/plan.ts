@@ -39,10 +39,12 @@ export class Plan {
   private readonly map: L.Map
   private readonly numbers = L.layerGroup()
   private readonly markers = L.layerGroup()
-  private readonly placed = new Map<number, L.CircleMarker>()
+  private readonly placed = new Map<number, { marker: L.CircleMarker; drawn: string }>()
   private grids: L.GeoJSON<GridProperties> | null = null
   private shape = ''
   private home: L.LatLngBounds | null = null
+  private fitting = false
+  private moved = false // by the person: then the view is his
   private readonly watcher: ResizeObserver
 
   constructor(
@@ -59,15 +61,14 @@ export class Plan {
       maxZoom: 19,
     })
     L.control.zoom({ position: 'bottomright' }).addTo(this.map)
-    // Devices lie above the grids, whatever is drawn last.
-    this.map.createPane('devices').style.zIndex = '450'
     this.numbers.addTo(this.map)
     this.markers.addTo(this.map)
     this.map.setView([39.9, 116.4], 12)
     this.map.on('zoomend', () => { this.spareNames() })
+    this.map.on('dragstart zoomstart', () => { this.moved ||= !this.fitting })
     this.watcher = new ResizeObserver(() => {
       this.map.invalidateSize({ pan: false })
-      this.fit()
+      if (!this.moved) this.fit()
     })
     this.watcher.observe(element)
   }
@@ -77,7 +78,9 @@ export class Plan {
     const shape = collection.features.map((feature) => feature.properties.code).join()
     this.grids?.remove()
     this.numbers.clearLayers()
-    this.grids = L.geoJSON<GridProperties>(collection, {
+    // The generated type knows a geometry only as its name and numbers.
+    const shapes = collection as unknown as GeoJSON.FeatureCollection<GeoJSON.MultiPolygon | GeoJSON.Polygon, GridProperties>
+    this.grids = L.geoJSON<GridProperties>(shapes, {
       style: (feature) => (feature ? style(gridLook(feature.properties, feature.properties.code === chosen)) : {}),
       onEachFeature: (feature, layer) => {
         const grid = feature.properties
@@ -86,8 +89,11 @@ export class Plan {
         if (layer instanceof L.Polygon) this.label(grid, layer.getBounds())
       },
     }).addTo(this.map)
+    // One canvas for all, else the upper one would take the clicks of the lower: so the order of drawing matters.
+    for (const { marker } of this.placed.values()) marker.bringToFront()
     if (shape !== this.shape) {
       this.shape = shape
+      this.moved = false
       const bounds = this.grids.getBounds()
       this.home = bounds.isValid() ? bounds : null
       this.fit()
@@ -102,18 +108,27 @@ export class Plan {
       if (device.longitude === null || device.latitude === null) continue
       left.delete(device.id)
       const place: L.LatLngTuple = [device.latitude, device.longitude]
-      const marker = this.placed.get(device.id) ?? this.mark(device.id, place)
-      marker.setLatLng(place).setStyle(style(deviceLook(device.presence)))
-      marker.setTooltipContent(text(this.texts.device(device)))
+      const look = style(deviceLook(device.presence))
+      const label = this.texts.device(device)
+      // Readings arrive each second and change nothing here.
+      const drawn = JSON.stringify([place, look, label])
+      const known = this.placed.get(device.id)
+      if (known?.drawn === drawn) continue
+      const marker = known?.marker ?? this.mark(device.id, place)
+      marker.setLatLng(place).setStyle(look).setTooltipContent(text(label))
+      this.placed.set(device.id, { marker, drawn })
     }
     for (const id of left) {
-      this.placed.get(id)?.remove()
+      this.placed.get(id)?.marker.remove()
       this.placed.delete(id)
     }
   }
 
-  fit(): void {
-    if (this.home !== null && this.element.clientWidth > 0) this.map.fitBounds(this.home, { padding: [24, 24], animate: false })
+  private fit(): void {
+    if (this.home === null || this.element.clientWidth === 0) return
+    this.fitting = true
+    this.map.fitBounds(this.home, { padding: [24, 24], animate: false })
+    this.fitting = false
   }
 
   remove(): void {
@@ -122,18 +137,10 @@ export class Plan {
   }
 
   private mark(id: number, place: L.LatLngTuple): L.CircleMarker {
-    const marker = L.circleMarker(place, { radius: 6, pane: 'devices', renderer: this.renderer() })
+    const marker = L.circleMarker(place, { radius: 6 })
     marker.bindTooltip('', { direction: 'top', offset: [0, -6] })
     marker.on('click', () => { this.events.pickDevice(id) })
-    this.placed.set(id, marker)
     return marker.addTo(this.markers)
-  }
-
-  private canvas: L.Canvas | null = null
-
-  private renderer(): L.Canvas {
-    this.canvas ??= L.canvas({ pane: 'devices', padding: 0.3 })
-    return this.canvas
   }
 
   /** Name and number along the upper edge: the middle belongs to the devices. */

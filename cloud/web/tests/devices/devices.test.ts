@@ -7,7 +7,7 @@ const device: Device = {
   id: 3,
   node: 'station-01',
   device: 'pile-01',
-  name: null,
+  name: '1号充电桩',
   kind: 'charging_pile',
   spot: null,
   grid: null,

@@ -14,6 +14,7 @@ const series = (seconds: number[], step: Series['step'] = 'raw'): Series => ({
   minimum: seconds.map((second) => second - 1),
   maximum: seconds.map((second) => second + 2),
   gaps: [],
+  next_from: null,
 })
 
 describe('curveOf', () => {
