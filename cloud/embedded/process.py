@@ -229,7 +229,7 @@ def server_directory(wanted: Path, account: Account | None) -> Path:
     Root's folders are often closed to others; its servers' data then lies in /var/lib/gridward, under a name made from
     the wanted path. No parent's rights are changed. Raises EmbeddedProblem when the folder belongs to someone else.
     """
-    wanted = wanted.resolve()
+    wanted = wanted.parent.resolve() / wanted.name
     if not passable(wanted, account):
         wanted = _ROOT_STATE / f"{wanted.name}-{hashlib.sha256(os.fsencode(wanted)).hexdigest()[:16]}"
     if account is not None and _ROOT_STATE in wanted.parents:
