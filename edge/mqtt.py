@@ -125,6 +125,7 @@ class MqttLink:
         self._lost = threading.Event()
         self._client: Client | None = None
         self._connections = 0
+        self.attempts = 0
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{options.client_id}", daemon=True)
 
     def start(self) -> None:
@@ -173,6 +174,7 @@ class MqttLink:
     def _run(self) -> None:
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
+            self.attempts += 1
             self._lost.clear()
             before = self._connections
             try:

@@ -100,10 +100,10 @@ class Publisher:
         self._outbox = outbox
         self._birth_body = birth
         self._historical_after = timedelta(seconds=historical_after_s)
-        self._commands = commands or CommandDesk(identity.node, identity.session, clock=clock)
+        self._commands = CommandDesk(identity.node, identity.session, clock=clock) if commands is None else commands
         self._clock = clock
         self._monotonic = monotonic
-        self._window = window or SendWindow()
+        self._window = SendWindow() if window is None else window
         self._sequences = Sequences()
         self._old_incidents = Pace(OLD_INCIDENTS_PER_S, burst=AT_ONCE)
         self._history = Pace(HISTORY_PER_S, burst=20)
