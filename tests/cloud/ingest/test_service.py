@@ -1,0 +1,214 @@
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from cloud.db.leader import Duty, Leadership
+from cloud.db.pool import Pool, open_pool
+from cloud.embedded.postgres import EmbeddedPostgres
+from cloud.ingest.service import IngestService, make_subscriber
+from cloud.mqtt import Delivery, Endpoint, Subscriber
+from edge.contract.birth import NodeStatus, PresenceState
+from edge.contract.downlink import Ack, Outcome
+from edge.contract.envelope import Envelope, decode, encode
+from edge.contract.topics import Channel
+from tests.brokers import ReadyBroker
+from tests.fakes.node import AT, CHANNELS, FakeNode, batch, birth, column, incident
+
+pytestmark = pytest.mark.system
+
+TIMEOUT_S = 30.0
+
+
+def eventually(read: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        found = read()
+        if wanted(found):
+            return found
+        assert time.monotonic() < deadline_s, found
+        time.sleep(0.02)
+
+
+class Link:
+    """The node's side of the broker: sends, and collects what it is told of its messages."""
+
+    def __init__(self, broker: ReadyBroker, node: FakeNode) -> None:
+        password = broker.add_node(node.district, node.name)
+        endpoint = Endpoint.of(broker.url, user=node.name, password=password)
+        self._node = node
+        self._told: dict[UUID, list[Outcome]] = {}
+        self._subscriber = Subscriber(endpoint, client_id=node.name, topics=[node.topic(Channel.ACK)])
+        self._subscriber.start()
+        assert self._subscriber.wait_subscribed(TIMEOUT_S)
+
+    def send(self, *envelopes: Envelope[Any]) -> None:
+        for envelope in envelopes:
+            self.publish(CHANNELS[type(envelope.body)], encode(envelope))
+
+    def publish(self, channel: Channel, payload: bytes) -> None:
+        assert self._subscriber.publish(self._node.topic(channel), payload)
+
+    def told(self) -> dict[UUID, list[Outcome]]:
+        taken = self._subscriber.mailbox.take(1_000, wait_s=0.0)
+        self._subscriber.acknowledge(taken)
+        for delivery in taken:
+            for result in decode(delivery.payload, Ack).results:
+                self._told.setdefault(result.id, []).append(result.outcome)
+        return self._told
+
+    def wait_told(self, *envelopes: Envelope[Any], times: int = 1) -> list[list[Outcome]]:
+        ids = [envelope.id for envelope in envelopes]
+        told = eventually(self.told, lambda told: all(len(told.get(each, [])) >= times for each in ids))
+        return [told[each] for each in ids]
+
+    def close(self) -> None:
+        self._subscriber.close()
+
+
+@pytest.fixture
+def linked(broker: ReadyBroker, node: FakeNode) -> Iterator[Link]:
+    link = Link(broker, node)
+    yield link
+    link.close()
+
+
+@contextmanager
+def running(pool: Pool, broker: ReadyBroker, **options: Any) -> Iterator[IngestService]:
+    service = IngestService(pool, _subscriber(broker), clock=lambda: AT, **options)
+    service.start()
+    try:
+        eventually(service.problem, lambda problem: problem is None)
+        yield service
+    finally:
+        service.stop()
+
+
+def _subscriber(broker: ReadyBroker, *, shared: bool = False) -> Subscriber:
+    endpoint = Endpoint.of(broker.url, user=broker.cloud_user, password=broker.cloud_password)
+    return make_subscriber(endpoint, shared=shared)
+
+
+def count(pool: Pool, table: str) -> int:
+    with pool.connection() as conn:
+        return int(conn.execute(f"select count(*) from {table}").fetchone()[0])  # type: ignore[index]  # noqa: S608
+
+
+def test_what_a_node_sends_is_committed_and_acknowledged(
+    pool: Pool, broker: ReadyBroker, node: FakeNode, linked: Link
+) -> None:
+    with running(pool, broker):
+        sent = [node.envelope(birth()), node.envelope(batch(column([1.0, 2.0]))), node.envelope(incident())]
+        linked.send(sent[0])
+        linked.wait_told(sent[0])
+        linked.send(*sent[1:], sent[1])
+        outcomes = linked.wait_told(*sent[1:])
+        assert outcomes[1] == [Outcome.ACCEPTED]
+        told = eventually(lambda: linked.told()[sent[1].id], lambda told: len(told) == 2)
+        assert sorted(told) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
+        linked.publish(Channel.TELEMETRY, b'{"id":"%s"' % str(sent[0].session).encode())
+        assert eventually(lambda: linked.told().get(sent[0].session), bool) == [Outcome.REJECTED]
+    assert (count(pool, "reading"), count(pool, "grid_case"), count(pool, "dead_letter")) == (2, 1, 1)
+
+
+def test_presence_follows_the_retained_status(
+    pool: Pool, broker: ReadyBroker, node: FakeNode, linked: Link, migrated_url: str
+) -> None:
+    def presence() -> Any:
+        with pool.connection() as conn:
+            return conn.execute("select presence from node").fetchone()
+
+    def say(state: PresenceState) -> None:
+        linked.publish(Channel.STATUS, encode(NodeStatus(node=node.name, session=node.session, state=state, at=AT)))
+
+    with running(pool, broker, presence=Leadership(migrated_url, Duty.PRESENCE)) as service:
+        eventually(lambda: service._leads, bool)
+        say(PresenceState.ONLINE)
+        eventually(presence, lambda found: found == ("online",))
+        say(PresenceState.OFFLINE)
+        eventually(presence, lambda found: found == ("lost",))
+
+
+def test_a_broker_that_restarts_is_found_again(pool: Pool, broker: ReadyBroker, node: FakeNode, linked: Link) -> None:
+    with running(pool, broker):
+        broker.restart()
+        sent = node.envelope(birth())
+
+        def told() -> Any:
+            linked.send(sent)  # as a node does: again, until it is told
+            time.sleep(0.2)
+            return linked.told().get(sent.id)
+
+        eventually(told, bool)
+    assert count(pool, "device") == 1
+
+
+class _Crashing(IngestService):
+    """Dies between the commit and the acknowledgement, as a power cut would have it."""
+
+    def _acknowledge(self, deliveries: list[Delivery]) -> None:
+        self.committed = len(deliveries)
+        self._stopping.set()
+
+
+def test_a_crash_between_commit_and_acknowledgement_counts_nothing_twice(
+    pool: Pool, mosquitto_broker: ReadyBroker, node: FakeNode
+) -> None:
+    link = Link(mosquitto_broker, node)
+    crashing = _Crashing(pool, _subscriber(mosquitto_broker), clock=lambda: AT)
+    crashing.start()
+    eventually(crashing.problem, lambda problem: problem is None)
+    sent = node.envelope(birth())
+    link.send(sent)
+    eventually(lambda: count(pool, "receipt"), lambda found: found == 1)
+    crashing.stop()
+    with running(pool, mosquitto_broker):
+        assert link.wait_told(sent, times=2) == [[Outcome.ACCEPTED, Outcome.DUPLICATE]]
+    assert (count(pool, "device"), count(pool, "receipt")) == (1, 1)
+    link.close()
+
+
+def test_two_processes_share_the_work(mosquitto_broker: ReadyBroker, pool: Pool, node: FakeNode) -> None:
+    endpoint = Endpoint.of(mosquitto_broker.url, user="cloud", password="cloud")
+    services = [
+        IngestService(pool, make_subscriber(endpoint, client_id=f"ingest-{number}", shared=True), clock=lambda: AT)
+        for number in range(2)
+    ]
+    for service in services:
+        service.start()
+        eventually(service.problem, lambda problem: problem is None)
+        assert service._subscriber.wait_subscribed(TIMEOUT_S)
+    link = Link(mosquitto_broker, node)
+    first = node.envelope(birth())
+    link.send(first)
+    link.wait_told(first)
+    sent = [node.envelope(batch(column([float(n), 1.0]))) for n in range(50)]
+    link.send(*sent)
+    assert link.wait_told(*sent) == [[Outcome.ACCEPTED]] * 50
+    for service in services:
+        service.stop()
+    link.close()
+    assert (count(pool, "reading"), count(pool, "receipt")) == (2, 51)
+
+
+def test_while_the_database_is_away_everything_is_held(
+    mosquitto_broker: ReadyBroker, node: FakeNode, postgres_server: EmbeddedPostgres, migrated_url: str
+) -> None:
+    database = migrated_url.rpartition("/")[2].partition("?")[0]
+    own = open_pool(migrated_url, size=2)
+    link = Link(mosquitto_broker, node)
+    with psycopg.connect(postgres_server.superuser_url(), autocommit=True) as operator, running(own, mosquitto_broker):
+        operator.execute(f'alter database "{database}" allow_connections false')
+        operator.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
+        sent = [node.envelope(birth()), node.envelope(incident())]
+        link.send(*sent)
+        time.sleep(1.0)
+        assert link.told() == {}
+        operator.execute(f'alter database "{database}" allow_connections true')
+        assert link.wait_told(*sent) == [[Outcome.ACCEPTED]] * 2
+    own.close()
+    link.close()
