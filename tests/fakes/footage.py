@@ -1,0 +1,27 @@
+"""Small clips made on the spot."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from edge.flow import Image
+from edge.video import VideoWriter
+
+
+def picture(index: int, *, width: int = 160, height: int = 96) -> Image:
+    """A plain picture whose brightness tells its number, so that a decoded one can be told from the next."""
+    return np.full((height, width, 3), 20 + index * 8 % 232, dtype=np.uint8)
+
+
+def number_of(image: Image) -> int:
+    """Which number `picture` drew (below 29)."""
+    return round((float(image.mean()) - 20) / 8)
+
+
+def write_clip(path: Path, *, frames: int = 20, rate: int = 10, width: int = 160, height: int = 96) -> Path:
+    """A clip of numbered pictures."""
+    with VideoWriter(path, rate=Fraction(rate), width=width, height=height, crf=10) as writer:
+        for index in range(frames):
+            writer.write(picture(index, width=width, height=height))
+    return path
