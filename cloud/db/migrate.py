@@ -17,11 +17,12 @@ def migrate(database_url: str) -> list[str]:
 
     Several processes may call it at once: they take turns under an advisory lock, which ends with its holder, so the lock
     row of a migration that was killed is cleared here. Raises psycopg.Error when a statement fails; the migration that
-    failed leaves nothing behind.
+    failed leaves nothing behind; ValueError for an address that is not PostgreSQL's.
     """
+    yoyo_url = _yoyo_url(database_url)
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        backend = get_backend(_yoyo_url(database_url))
+        backend = get_backend(yoyo_url)
         try:
             backend.break_lock()
             with backend.lock():

@@ -8,7 +8,7 @@ import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
 from psycopg.rows import namedtuple_row
 
-_ARRAY_PARAMETER = re.compile(r"(?<!:):(?P<name>\w+)(?=::\w+\[\])")
+_ARRAY_PARAMETER = re.compile(r"(?<!:):(?P<name>\w+)(?=::\w+(?: \w+)?\[\])")
 
 
 class _PsycopgAdapter(PyFormatAdapter):
