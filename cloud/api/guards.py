@@ -2,14 +2,15 @@
 
 from http import HTTPStatus
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.api.problems import problem
-from cloud.errors import TooLarge
 
 MAXIMUM_BODY_BYTES = 1 << 20
+_TOO_LARGE = f"a body has at most {MAXIMUM_BODY_BYTES} bytes"
 
 _PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
@@ -66,7 +67,7 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isascii() or not announced.isdigit() or int(announced[:20]) > MAXIMUM_BODY_BYTES:
-            answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAXIMUM_BODY_BYTES} bytes")
+            answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
             await answer(scope, receive, send)
             return
         taken = 0
@@ -76,7 +77,8 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > MAXIMUM_BODY_BYTES:
-                raise TooLarge(f"a body has at most {MAXIMUM_BODY_BYTES} bytes")
+                # this kind of error, for FastAPI tells any other of a body as 400
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
             return message
 
         await self._app(scope, receive_some, send)

@@ -27,7 +27,7 @@ def decode_cursor(cursor: str, *types: type[str] | type[int]) -> tuple[str | int
     if len(cursor) > _LONGEST_CURSOR:
         raise Invalid("this is no cursor of ours")
     try:
-        key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+        key = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError) as error:
         raise Invalid("this is no cursor of ours") from error
     if not isinstance(key, list) or len(key) != len(types):

@@ -128,14 +128,17 @@ class LiveHub:
 
     async def _run(self) -> None:
         retry_s = _RETRY_S[0]
+        lost = 0
         while True:
             try:
                 async with await AsyncConnection.connect(self._database_url, autocommit=True) as conn:
                     await self._begin(conn)
-                    retry_s = _RETRY_S[0]
+                    retry_s, lost = _RETRY_S[0], 0
                     await self._listen(conn)
             except psycopg.Error as error:
-                _log.warning("live stream lost the database", error=type(error).__name__)
+                lost += 1
+                if lost & (lost - 1) == 0:  # the first, second, fourth, eighth … in a row
+                    _log.warning("live stream lost the database", error=type(error).__name__, in_a_row=lost)
             await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             retry_s = min(retry_s * 2, _RETRY_S[1])
 

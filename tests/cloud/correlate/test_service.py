@@ -43,7 +43,7 @@ def only_case(conn: Connection[Any]) -> CaseSummary:
 
 
 def events(conn: Connection[Any]) -> list[tuple[str, dict[str, Any]]]:
-    return conn.execute("select kind, payload from event order by id").fetchall()  # type: ignore[return-value]
+    return conn.execute("select kind, payload from event order by id").fetchall()
 
 
 def test_an_incident_opens_a_case_in_its_grid_and_tells_of_it(conn: Connection[Any]) -> None:
@@ -101,8 +101,7 @@ def test_a_settled_case_never_swallows_a_new_incident(conn: Connection[Any], act
     for action in actions:
         act(conn, chief, case.id, action)
     service.receive(conn, report(incident(2, start_s=5)))
-    assert [found.status for found in everything(conn)][0] is CaseStatus.REPORTED
-    assert len(everything(conn)) == 2
+    assert sorted(found.status is CaseStatus.REPORTED for found in everything(conn)) == [False, True]
 
 
 def act(conn: Connection[Any], user: Any, case_id: int, action: str) -> None:
@@ -162,7 +161,7 @@ def test_any_order_of_deliveries_gives_the_same_case(migrated_url: str) -> None:
         report(incident(2, revision=2, state=ENDED, start_s=100, update_s=130)),
     ]
     seen = set()
-    chosen = random.Random(7).sample(list(permutations(stream)), 12)
+    chosen = random.Random(7).sample(list(permutations(stream)), 12)  # noqa: S311 - the same orders each time
     with psycopg.connect(migrated_url) as conn:
         take_in_areas(conn)
         conn.commit()
@@ -243,7 +242,7 @@ def test_many_at_once_give_one_case(migrated_url: str) -> None:
         batch: list[IncidentReport] = [
             report(incident(number * 10 + extra, start_s=number, device=f"cam-{extra}")) for extra in range(3)
         ]
-        random.Random(number).shuffle(batch)
+        random.Random(number).shuffle(batch)  # noqa: S311 - the same orders each time
         try:
             barrier.wait(timeout=20)
             with pool.connection() as conn:

@@ -105,9 +105,9 @@ def test_a_long_transaction_that_emits_nothing_holds_up_nobody(url: str, reader:
 def test_a_savepoint_that_is_rolled_back_takes_its_bound_with_it(url: str, reader: Connection[Any]) -> None:
     follower = Follower(reader)
     with psycopg.connect(url) as writer:
-        with pytest.raises(psycopg.errors.DivisionByZero), writer.transaction():
+        with writer.transaction():
             live.emit_at(writer, "undone", "", {})
-            writer.execute("select 1 / 0")
+            raise psycopg.Rollback
         live.emit_at(writer, "kept", "", {})
         assert follower.read() == []
         writer.commit()
@@ -117,7 +117,7 @@ def test_a_savepoint_that_is_rolled_back_takes_its_bound_with_it(url: str, reade
 def test_many_writers_in_any_interleaving_lose_nothing_and_double_nothing(url: str, reader: Connection[Any]) -> None:
     follower = Follower(reader)
     committed: list[str] = []
-    chance = random.Random(3)
+    chance = random.Random(3)  # noqa: S311 - the same interleaving each time
     with ExitStack() as stack:
         writers = [stack.enter_context(psycopg.connect(url)) for _ in range(5)]
         open_kinds: list[list[str]] = [[] for _ in writers]

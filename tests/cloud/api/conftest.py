@@ -1,0 +1,92 @@
+"""A cloud that answers on a port, with a district and its people."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import Connection
+
+from cloud.access.model import Role
+from cloud.correlate import service as correlate
+from cloud.correlate.model import IncidentReport
+from cloud.fleet import service as fleet
+from cloud.main import Part, running
+from cloud.settings import CloudSettings
+from tests.cloud.samples import GRID, PASSWORD, add_person, take_in_areas
+
+PEOPLE = {
+    "chief": (Role.DUTY_CHIEF, "110105"),
+    "worker": (Role.GRID_WORKER, "110105001001"),
+    "elsewhere": (Role.GRID_WORKER, "110105003"),
+    "maintainer": (Role.MAINTAINER, "110105"),
+    "admin": (Role.ADMINISTRATOR, None),
+}
+NODE = "node-1"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What tests hold in hand."""
+
+    url: str
+    database_url: str
+    conn: Connection[Any]
+    node_token: str
+
+    def anyone(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=20)
+
+    def token(self, name: str) -> str:
+        with self.anyone() as client:
+            answer = client.post("/api/v1/session", json={"name": name, "password": PASSWORD})
+        assert answer.status_code == httpx.codes.OK, answer.text
+        token: str = answer.json()["token"]
+        return token
+
+    def client(self, name: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=20, headers={"Authorization": f"Bearer {self.token(name)}"})
+
+    def node(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=20, headers={"Authorization": f"Bearer {self.node_token}"})
+
+    def receive(self, *reports: IncidentReport) -> None:
+        correlate.receive_all(self.conn, reports)
+        self.conn.commit()
+
+
+@pytest.fixture
+def settings(migrated_url: str, tmp_path: Path) -> CloudSettings:
+    web = tmp_path / "web"
+    (web / "assets").mkdir(parents=True)
+    (web / "index.html").write_text("<!doctype html><title>Gridward</title>", encoding="utf-8")
+    (web / "assets" / "app-1a2b.js").write_text("export {}", encoding="utf-8")
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    return CloudSettings.model_validate(
+        {
+            "database_url": migrated_url,
+            "http_port": 0,
+            "data_directory": tmp_path / "data",
+            "web_directory": web,
+            "live_heartbeat_s": 0.2,
+            "database_pool": 8,
+        }
+    )
+
+
+@pytest.fixture
+def cloud(settings: CloudSettings) -> Iterator[Cloud]:
+    url = settings.database_url.get_secret_value()
+    with psycopg.connect(url, options="-c timezone=UTC") as conn:
+        take_in_areas(conn)
+        for name, (role, area) in PEOPLE.items():
+            add_person(conn, name, role, area)
+        made = fleet.add_node(conn, NODE, district="110105", area_code=GRID, now=datetime.now(UTC))
+        conn.commit()
+        with running(settings, Part.API) as process:
+            assert process.address is not None
+            yield Cloud(process.address, url, conn, made.token)

@@ -1,0 +1,199 @@
+import hashlib
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from edge.contract.incident import EvidenceKind, EvidenceReference
+from tests.cloud.api.conftest import NODE, Cloud
+from tests.cloud.samples import GRID, NOW, OTHER_GRID, incident, report
+
+PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 2_000 + b"\xff\xd9"
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def name_file(
+    cloud: Cloud,
+    content: bytes = PICTURE,
+    *,
+    mime: str = "image/jpeg",
+    size: int | None = None,
+    grid: str = GRID,
+) -> str:
+    """Have an incident of the node name this content; the path of the file comes back."""
+    file = EvidenceReference(
+        sha256=digest(content), kind=EvidenceKind.SNAPSHOT, mime=mime, bytes=size or len(content), captured_at=NOW
+    )
+    found = incident(evidence=(file,))
+    cloud.receive(report(found, node=NODE, received_at=datetime.now(UTC), grid_code=grid))
+    return f"/api/v1/evidence/{digest(content)}"
+
+
+def put(
+    client: httpx.Client, path: str, content: bytes, *, part: str | None = None, mime: str = "image/jpeg"
+) -> httpx.Response:
+    headers = {"Content-Type": mime} | ({"Content-Range": part} if part else {})
+    return client.put(path, content=content, headers=headers)
+
+
+def test_a_file_that_an_incident_names_is_stored_and_seen(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node, cloud.client("worker") as worker:
+        assert worker.get(path).status_code == httpx.codes.NOT_FOUND
+        assert worker.get("/api/v1/cases/1").json()["picture"] is None
+        assert put(node, path, PICTURE).status_code == httpx.codes.CREATED
+        assert put(node, path, PICTURE).status_code == httpx.codes.OK
+        case = worker.get("/api/v1/cases/1").json()
+        assert case["picture"] == path
+        assert case["incidents"][0]["evidence"][0]["stored"] is True
+        seen = worker.get(path)
+    assert seen.content == PICTURE
+    assert seen.headers["content-type"] == "image/jpeg"
+    assert seen.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in seen.headers["content-security-policy"]
+    assert "no-store" in seen.headers["cache-control"]
+
+
+def test_storing_a_picture_is_told_to_those_who_watch(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node:
+        put(node, path, PICTURE)
+    row = cloud.conn.execute("select payload ->> 'picture' from event order by id desc limit 1").fetchone()
+    assert row == (path,)
+
+
+def test_every_view_stands_in_the_audit_log(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node, cloud.client("worker") as worker:
+        put(node, path, PICTURE)
+        worker.get(path)
+        worker.get(path, headers={"Range": "bytes=10-19"})
+    rows = cloud.conn.execute(
+        "select actor_name, subject, detail from audit where action = 'evidence.viewed'"
+    ).fetchall()
+    assert [(row[0], row[1]) for row in rows] == [("worker", f"evidence:{digest(PICTURE)}")] * 2
+    assert rows[0][2]["case"] == 1
+
+
+def test_a_file_out_of_scope_is_not_there(cloud: Cloud) -> None:
+    path = name_file(cloud, grid=OTHER_GRID)
+    with cloud.node() as node, cloud.client("worker") as worker, cloud.client("elsewhere") as elsewhere:
+        put(node, path, PICTURE)
+        assert worker.get(path).status_code == httpx.codes.NOT_FOUND
+        assert elsewhere.get(path).status_code == httpx.codes.OK
+
+
+def test_parts_are_read_by_range(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    size = len(PICTURE)
+    with cloud.node() as node, cloud.client("worker") as worker:
+        put(node, path, PICTURE)
+        part = worker.get(path, headers={"Range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (httpx.codes.PARTIAL_CONTENT, PICTURE[10:20])
+        assert part.headers["content-range"] == f"bytes 10-19/{size}"
+        assert worker.get(path, headers={"Range": "bytes=-4"}).content == PICTURE[-4:]
+        assert worker.get(path, headers={"Range": f"bytes={size - 2}-"}).content == PICTURE[-2:]
+        assert worker.get(path, headers={"Range": "lines=1"}).content == PICTURE
+        beyond = worker.get(path, headers={"Range": f"bytes={size}-"})
+        assert beyond.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+def test_a_file_that_nobody_named_is_not_taken_yet(cloud: Cloud) -> None:
+    with cloud.node() as node:
+        path = f"/api/v1/evidence/{digest(PICTURE)}"
+        assert put(node, path, PICTURE).status_code == httpx.codes.NOT_FOUND
+        assert node.head(path).status_code == httpx.codes.NOT_FOUND
+
+
+def test_a_file_that_another_node_named_is_not_taken(cloud: Cloud) -> None:
+    file = EvidenceReference(
+        sha256=digest(PICTURE), kind=EvidenceKind.SNAPSHOT, mime="image/jpeg", bytes=len(PICTURE), captured_at=NOW
+    )
+    cloud.receive(report(incident(evidence=(file,)), node="node-2"))
+    with cloud.node() as node:
+        assert put(node, f"/api/v1/evidence/{digest(PICTURE)}", PICTURE).status_code == httpx.codes.NOT_FOUND
+
+
+def test_an_upload_goes_on_where_it_broke_off(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    size, half = len(PICTURE), 300_000
+    with cloud.node() as node:
+        first = put(node, path, PICTURE[:half], part=f"bytes 0-{half - 1}/{size}")
+        assert first.status_code == httpx.codes.ACCEPTED
+        assert first.headers["upload-offset"] == str(half)
+        asked = node.head(path)
+        assert (asked.headers["upload-offset"], asked.headers["upload-length"]) == (str(half), str(size))
+        assert asked.headers["upload-complete"] == "?0"
+        wrong = put(node, path, PICTURE[half + 1 :], part=f"bytes {half + 1}-{size - 1}/{size}")
+        assert (wrong.status_code, wrong.headers["upload-offset"]) == (httpx.codes.CONFLICT, str(half))
+        last = put(node, path, PICTURE[half:], part=f"bytes {half}-{size - 1}/{size}")
+        assert last.status_code == httpx.codes.CREATED
+        assert node.head(path).headers["upload-complete"] == "?1"
+
+
+def test_a_body_that_breaks_off_keeps_what_came(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node:
+        answer = put(node, path, PICTURE[:1_000])
+        assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert node.head(path).headers["upload-offset"] == "1000"
+
+
+def test_other_bytes_than_those_of_the_hash_are_thrown_away(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node:
+        other = PICTURE[:-3] + b"abc"
+        assert put(node, path, other).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert node.head(path).headers["upload-offset"] == "0"
+        assert put(node, path, PICTURE + b"x").status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+        assert put(node, path, PICTURE).status_code == httpx.codes.CREATED
+
+
+@pytest.mark.parametrize(
+    ("content", "mime"),
+    [
+        (b"<svg onload=alert(1)>" * 20, "image/jpeg"),
+        (b"MZ" + bytes(100), "video/mp4"),
+        (b"<html>" * 20, "text/html"),
+    ],
+)
+def test_what_is_no_picture_and_no_film_is_refused(cloud: Cloud, content: bytes, mime: str) -> None:
+    path = name_file(cloud, content, mime=mime)
+    with cloud.node() as node:
+        assert put(node, path, content, mime=mime).status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
+
+
+def test_a_film_is_taken(cloud: Cloud) -> None:
+    film = b"\x00\x00\x00\x18ftypmp42" + bytes(5_000)
+    path = name_file(cloud, film, mime="video/mp4")
+    with cloud.node() as node:
+        assert put(node, path, film, mime="image/jpeg").status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
+        assert put(node, path, film, mime="video/mp4").status_code == httpx.codes.CREATED
+
+
+def test_a_file_that_is_named_too_large_is_refused_before_its_bytes(cloud: Cloud) -> None:
+    path = name_file(cloud, size=(64 << 20) + 1)
+    with cloud.node() as node:
+        assert put(node, path, b"x").status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "part", ["bytes 5-4/10", "bytes 0-99/10", "bytes a-b/c", "bytes 0-3/4", "lines 0-1/2", "bytes 0-1/" + "9" * 400]
+)
+def test_pieces_that_can_not_be_are_refused(cloud: Cloud, part: str) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node:
+        assert put(node, path, b"abcd", part=part).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+def test_people_send_no_files_and_nodes_see_none(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.client("admin") as admin, cloud.node() as node, cloud.anyone() as anyone:
+        assert put(admin, path, PICTURE).status_code == httpx.codes.UNAUTHORIZED
+        assert put(anyone, path, PICTURE).status_code == httpx.codes.UNAUTHORIZED
+        put(node, path, PICTURE)
+        assert node.get(path).status_code == httpx.codes.UNAUTHORIZED
+        assert anyone.get(path).status_code == httpx.codes.UNAUTHORIZED
