@@ -23,6 +23,8 @@ LARGEST_FILE_BYTES = 1 << 20
 MOST_VALUES = 100_000
 """More values than any node has: aliases that multiply each other end here."""
 
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
 Location = tuple[str | int, ...]
 
 
@@ -160,6 +162,10 @@ class _Document:
         if self._values > MOST_VALUES or len(location) > 50:
             raise ValueError("more values than the configuration of a node can have")
         self._lines.setdefault(location, node.start_mark.line + 1)
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+            self.mistakes.append(
+                Mistake(node.start_mark.line + 1, _path(location), f"`{node.tag}` has no meaning here")
+            )
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, location))
         if isinstance(node, yaml.SequenceNode):

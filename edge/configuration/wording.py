@@ -45,6 +45,14 @@ def _other(problem: _Problem) -> str:
     return f"{problem.given}: {problem.message}"
 
 
+def _no_mapping(_problem: _Problem) -> str:
+    return "keys and values are expected here"
+
+
+def _no_list(_problem: _Problem) -> str:
+    return "a list is expected here"
+
+
 def _missing(_problem: _Problem) -> str:
     return "is missing"
 
@@ -100,6 +108,10 @@ def _unknown(problem: _Problem) -> str:
 _WORDS: Mapping[str, Callable[[_Problem], str]] = {
     "extra_forbidden": _unknown,
     "missing": _missing,
+    "model_type": _no_mapping,
+    "dict_type": _no_mapping,
+    "tuple_type": _no_list,
+    "list_type": _no_list,
     "string_pattern_mismatch": _pattern,
     "string_type": _no_text,
     "float_parsing": _no_number,
