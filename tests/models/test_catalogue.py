@@ -1,0 +1,192 @@
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from models import catalogue
+from models.manifest import Artifact, FileMissing, FileWrong, ManifestWrong, Source
+
+CONTENT = b"weights" * 50_000
+ARTIFACT = Artifact(
+    id="tiny",
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+    bytes=len(CONTENT),
+    licence="Apache-2.0",
+    licence_note="as stated",
+    source=Source("someone/something", "b" * 40, "tiny.onnx"),
+    mirror="models/tiny.onnx",
+)
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No place has anything, and the public address is a closed port."""
+    monkeypatch.setenv("GRIDWARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GRIDWARD_MIRROR", raising=False)
+    monkeypatch.setattr(catalogue, "_SHARED", tmp_path / "shared")
+    monkeypatch.setattr(Source, "address", "http://127.0.0.1:1/tiny.onnx")
+    return tmp_path
+
+
+def put(folder: Path, content: bytes = CONTENT) -> Path:
+    file = folder / ARTIFACT.mirror
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+Serve = Callable[[Callable[[BaseHTTPRequestHandler], None]], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A mirror on the loopback address that answers as the test says."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answer(self)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}/mirror"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def content(body: bytes, status: int = 200) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+def test_a_folder_serves_and_the_cache_keeps(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(nowhere / "mirror")
+    monkeypatch.setenv("GRIDWARD_MIRROR", str(nowhere / "mirror"))
+    path = catalogue.obtain(ARTIFACT)
+    assert path == catalogue.cached_path(ARTIFACT)
+    assert path.read_bytes() == CONTENT
+    monkeypatch.delenv("GRIDWARD_MIRROR")
+    assert catalogue.obtain(ARTIFACT) == path
+
+
+def test_the_shared_folder_comes_before_the_public_address(nowhere: Path) -> None:
+    put(nowhere / "shared")
+    assert catalogue.obtain(ARTIFACT).read_bytes() == CONTENT
+
+
+def test_an_address_serves_as_a_mirror(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        content(CONTENT)(request)
+
+    monkeypatch.setenv("GRIDWARD_MIRROR", serve(answer))
+    assert catalogue.obtain(ARTIFACT).read_bytes() == CONTENT
+    assert asked == ["/mirror/models/tiny.onnx"]
+
+
+def test_the_public_address_comes_last(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Source, "address", serve(content(CONTENT)))
+    assert catalogue.obtain(ARTIFACT).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("body", [CONTENT[:-1], CONTENT + b"x", CONTENT[:-1] + b"x", b""])
+def test_another_file_never_reaches_the_cache(serve: Serve, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    monkeypatch.setenv("GRIDWARD_MIRROR", serve(content(body)))
+    with pytest.raises(FileWrong, match="GRIDWARD_MIRROR"):
+        catalogue.obtain(ARTIFACT)
+    cached = catalogue.cached_path(ARTIFACT)
+    assert not cached.exists()
+    assert not list(cached.parent.glob(".part-*"))
+
+
+def test_a_damaged_cache_heals_from_the_next_place(nowhere: Path) -> None:
+    put(nowhere / "shared")
+    path = catalogue.obtain(ARTIFACT)
+    path.write_bytes(CONTENT[::-1])
+    assert catalogue.obtain(ARTIFACT).read_bytes() == CONTENT
+
+
+def test_a_damaged_mirror_does_not_hide_a_good_place(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(nowhere / "mirror", b"other")
+    put(nowhere / "shared")
+    monkeypatch.setenv("GRIDWARD_MIRROR", str(nowhere / "mirror"))
+    assert catalogue.obtain(ARTIFACT).read_bytes() == CONTENT
+
+
+def test_nothing_anywhere_is_said_place_by_place(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+    monkeypatch.setenv("GRIDWARD_MIRROR", serve(content(b"", 404)))
+    with pytest.raises(FileMissing) as caught:
+        catalogue.obtain(ARTIFACT)
+    said = str(caught.value)
+    for part in ("cache", "GRIDWARD_MIRROR: answers 404", "shared", "public address", "Way out", "models/tiny.onnx"):
+        assert part in said
+
+
+def test_a_silent_mirror_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(catalogue, "_TIMEOUT", 0.2)
+
+    def silent(_request: BaseHTTPRequestHandler) -> None:
+        release.wait(10)
+
+    monkeypatch.setenv("GRIDWARD_MIRROR", serve(silent))
+    with pytest.raises(FileMissing, match="no answer in time"):
+        catalogue.obtain(ARTIFACT)
+    release.set()
+
+
+def test_a_trickle_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_TOTAL_TIMEOUT_S", -1.0)
+    monkeypatch.setenv("GRIDWARD_MIRROR", serve(content(CONTENT)))
+    with pytest.raises(FileMissing, match="took longer"):
+        catalogue.obtain(ARTIFACT)
+
+
+def test_without_a_cache_a_folder_is_used_in_place(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nowhere / "file").write_text("no folder")
+    monkeypatch.setenv("GRIDWARD_CACHE", str(nowhere / "file"))
+    file = put(nowhere / "shared")
+    assert catalogue.obtain(ARTIFACT) == file
+
+
+def test_unknown_names_list_the_known_ones() -> None:
+    with pytest.raises(ManifestWrong, match="yolox_nano_416"):
+        catalogue.resolve("nothing")
+    with pytest.raises(ManifestWrong, match="car_detection"):
+        catalogue.clip("nothing")
+
+
+def test_two_artifacts_of_one_name_do_not_share_a_place() -> None:
+    assert catalogue.cached_path(ARTIFACT) != catalogue.cached_path(replace(ARTIFACT, sha256="0" * 64))
+
+
+def test_the_command_lists_verifies_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalogue.main(["list", "--json"]) == 0
+    listed = {entry["id"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert listed["yolox_nano_416"]["cached"] is False
+    assert listed["yolox_nano_416"]["licence"] == "Apache-2.0"
+    assert listed["car_detection"]["kind"] == "clip"
+    assert catalogue.main(["verify", "car_detection"]) == 1
+    assert "fetch car_detection" in capsys.readouterr().out
+    assert catalogue.main(["fetch", "unheard-of"]) == 2
+    assert "unheard-of" in capsys.readouterr().err
