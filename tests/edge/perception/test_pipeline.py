@@ -1,0 +1,149 @@
+"""The pipeline on made-up pictures and a made-up detector; the real one is held against real footage in test_replay."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edge.flow import Box, Detections, Frame, Image, Scene
+from edge.perception.pipeline import PROBE_S, CameraPipeline
+from edge.settings import CameraSettings
+from edge.video import ArrayPicture
+from tests.fakes.scenes import at, detections, seconds, standing_at
+
+CAMERA = CameraSettings(id="c", url="c.mp4")
+ROOM = np.random.default_rng(1).integers(60, 200, (54, 96, 3)).repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
+
+
+def room_with(*boxes: Box) -> Image:
+    image = ROOM.copy()
+    for left, top, right, bottom in boxes:
+        image[int(top * 216) : int(bottom * 216), int(left * 384) : int(right * 384)] = 5
+    return image
+
+
+class Eyes:
+    """A detector that sees every black box that it is told of, and counts its looks."""
+
+    labels = ("person",)
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.sees: Callable[[], Detections] = detections
+
+    def detect(self, image: Image) -> Detections:
+        assert image.shape == ROOM.shape
+        self.looks += 1
+        return self.sees()
+
+
+class Filmed:
+    """A pipeline that is shown pictures at five a second."""
+
+    def __init__(self, eyes: Eyes | None) -> None:
+        self.pipeline = CameraPipeline(CAMERA, eyes)
+        self.eyes = eyes or Eyes()
+        self.index = 0
+
+    def show(self, image: Image, duration_s: float = 0.2, found: Detections | None = None) -> list[Scene]:
+        self.eyes.sees = lambda: found if found is not None else detections()
+        scenes = []
+        for _ in range(round(duration_s * 5)):
+            frame = Frame("c", self.index, at(self.index / 5), self.index / 5, ArrayPicture(image))
+            scenes.append(self.pipeline.analyse(frame))
+            self.index += 1
+        return scenes
+
+
+def test_an_empty_room_is_looked_at_only_now_and_then() -> None:
+    filmed = Filmed(Eyes())
+    scenes = filmed.show(ROOM, 60)
+    assert filmed.eyes.looks == 60 / PROBE_S
+    assert not any(scene.moving or scene.tracks for scene in scenes)
+
+
+def test_motion_wakes_the_detector_and_who_stands_still_keeps_it_awake() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 5)
+    box = standing_at(0.5, 0.9)
+    someone = room_with(box)
+    scenes = filmed.show(someone, 30, detections((box, 0.9)))
+    assert filmed.eyes.looks >= 150
+    assert {track.track_id for scene in scenes for track in scene.tracks} == {1}
+    assert seconds(scenes[-1].tracks[0].first_seen_at) == pytest.approx(5.0)
+    assert not scenes[-1].moving
+    gone = filmed.show(ROOM, 8)
+    assert [track.track_id for scene in gone for track in scene.ended] == [1]
+    looks = filmed.eyes.looks
+    filmed.show(ROOM, 5)
+    assert filmed.eyes.looks - looks <= 1
+
+
+def test_without_a_detector_there_is_motion_and_no_track() -> None:
+    filmed = Filmed(None)
+    filmed.show(ROOM, 2)
+    scenes = filmed.show(room_with(standing_at(0.5, 0.9)), 2)
+    assert any(scene.moving for scene in scenes)
+    assert not any(scene.tracks for scene in scenes)
+
+
+def test_a_frame_that_is_not_later_is_counted_and_left_out() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    filmed.index -= 5
+    filmed.show(ROOM, 0.4)
+    assert filmed.pipeline.counters.disordered == 2
+    assert filmed.pipeline.counters.frames == 10
+
+
+def test_a_camera_that_goes_away_ends_what_was_followed() -> None:
+    filmed = Filmed(Eyes())
+    box = standing_at(0.5, 0.9)
+    filmed.show(ROOM, 1)
+    filmed.show(room_with(box), 4, detections((box, 0.9)))
+    scene = filmed.pipeline.interrupt(at(9))
+    assert [seconds(track.last_seen_at) for track in scene.ended] == [pytest.approx(4.8)]
+    assert scene.at == at(9)
+    assert filmed.pipeline.interrupt(at(0)).at >= at(4.8)
+
+
+def test_nothing_is_private_before_there_is_a_picture() -> None:
+    with pytest.raises(ValueError, match="no frame"):
+        CameraPipeline(CAMERA, None).private_parts()
+
+
+def test_everyone_is_private_however_unsure() -> None:
+    filmed = Filmed(Eyes())
+    sure, unsure, car = standing_at(0.2, 0.9), standing_at(0.6, 0.9), standing_at(0.85, 0.9)
+    filmed.show(ROOM, 2)
+    found = detections((sure, 0.9), (unsure, 0.12))
+    filmed.show(room_with(sure, unsure), 2, found)
+    parts = filmed.pipeline.private_parts()
+    assert parts.at == at(3.8)
+    for box in (sure, unsure):
+        assert any(np.allclose(box, other, atol=0.01) for other in parts.people)
+    filmed.show(room_with(car), 1, detections((car, 0.8), label="car"))
+    assert any(np.allclose(car, other, atol=0.01) for other in filmed.pipeline.private_parts().vehicles)
+
+
+def test_what_moves_and_has_no_name_is_private() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    unknown = (0.6, 0.2, 0.7, 0.8)
+    filmed.show(room_with(unknown))
+    ((left, top, right, bottom),) = filmed.pipeline.private_parts().moving
+    assert left <= 0.6
+    assert top <= 0.2
+    assert right >= 0.7
+    assert bottom >= 0.8
+
+
+def test_without_a_detector_who_stands_still_stays_private() -> None:
+    filmed = Filmed(None)
+    filmed.show(ROOM, 2)
+    filmed.show(room_with((0.4, 0.2, 0.5, 0.9)), 60)
+    ((left, top, right, bottom),) = filmed.pipeline.private_parts().moving
+    assert left <= 0.4
+    assert top <= 0.2
+    assert right >= 0.5
+    assert bottom >= 0.88
