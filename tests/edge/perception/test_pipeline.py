@@ -25,7 +25,7 @@ def room_with(*boxes: Box) -> Image:
 class Eyes:
     """A detector that sees every black box that it is told of, and counts its looks."""
 
-    labels = ("person",)
+    labels: tuple[str, ...] = ("person",)
 
     def __init__(self) -> None:
         self.looks = 0
