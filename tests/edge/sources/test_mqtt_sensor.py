@@ -1,0 +1,165 @@
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from cloud.embedded.broker import EmbeddedBroker
+from cloud.embedded.grants import Access, Grant
+from edge.errors import OutboxFull
+from edge.flow import Health, Reading
+from edge.mqtt import Endpoint
+from edge.settings import PointSettings, SensorSettings
+from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.sources.payload import Refusal
+from tests.brokers import ReadyBroker
+from tests.edge.waiting import wait_until
+
+pytestmark = pytest.mark.system
+
+
+class Keeper:
+    """Keeps readings, unless told to refuse; whether it is slow is up to `gate`."""
+
+    def __init__(self) -> None:
+        self.kept: list[Reading] = []
+        self.refusing = False
+        self.refused = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.statuses: list[tuple[str, Health]] = []
+
+    def keep(self, readings: Sequence[Reading], _historical: bool) -> None:
+        self.gate.wait(20)
+        if self.refusing:
+            self.refused += 1
+            raise OutboxFull("no room in this test")
+        self.kept += readings
+
+    def on_status(self, device: str, health: Health, _reason: str | None) -> None:
+        self.statuses.append((device, health))
+
+    def numbers(self) -> list[float | str]:
+        return [reading.value for reading in self.kept]
+
+
+SENSORS = [
+    SensorSettings(id="pile-1", topic="piles/1", points=(PointSettings(name="t", period_s=0.5, maximum=1e6),)),
+    SensorSettings(id="twin", topic="piles/1", points=(PointSettings(name="door", kind="state"),)),
+]
+
+
+@contextmanager
+def source(port: int, keeper: Keeper, **login: Any) -> Iterator[MqttSensorSource]:
+    made = MqttSensorSource(
+        SENSORS, Endpoint("127.0.0.1", port, **login), keeper.keep, keeper.on_status, client_id="sensors-of-a-test"
+    )
+    made.start()
+    try:
+        wait_until(lambda: ("", Health.OK) in keeper.statuses, "the connection")
+        yield made
+    finally:
+        made.stop()
+
+
+@contextmanager
+def device(port: int, **login: Any) -> Iterator[Client]:
+    client = Client(CallbackAPIVersion.VERSION2)
+    if login:
+        client.username_pw_set(login["user"], login["password"])
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
+
+
+def say(client: Client, *values: object) -> None:
+    for value in values:
+        payload = value if isinstance(value, bytes) else json.dumps({"t": value})
+        client.publish("piles/1", payload, qos=1).wait_for_publish(10)
+
+
+def test_what_sensors_say_is_kept_with_either_broker(broker: ReadyBroker) -> None:
+    login = {"user": "local", "password": "local-secret"}
+    broker.add_user(login["user"], login["password"], [Grant(Access.READWRITE, "piles/#")])
+    keeper = Keeper()
+    with source(broker.port, keeper, **login) as made, device(broker.port, **login) as client:
+        say(client, *range(50))
+        wait_until(lambda: len(keeper.kept) == 50, "all readings")
+        assert keeper.numbers() == list(range(50))
+        say(client, b"\xff", b"[" * 10_000, b'{"t": "warm"}', b'{"door": "open"}', b'{"door": "open"}', 1e7)
+        wait_until(lambda: made.figures.messages == 56, "all messages")
+        assert keeper.numbers()[50:] == ["open"]
+        assert made.figures.refusals["pile-1", Refusal.MALFORMED] == 2
+        assert made.figures.refusals["pile-1", Refusal.WRONG_TYPE] == 1
+        assert made.figures.refusals["pile-1", Refusal.OUT_OF_RANGE] == 1
+        assert ("pile-1", Health.OK) in keeper.statuses
+
+
+def test_what_was_not_kept_is_delivered_again(open_broker: EmbeddedBroker) -> None:
+    if open_broker.kind != "mosquitto":
+        pytest.skip("amqtt keeps nothing for a client that went away")
+    keeper = Keeper()
+    with device(open_broker.port) as client:
+        keeper.gate.clear()
+        with source(open_broker.port, keeper):
+            say(client, 1)
+            keeper.refusing = True
+            keeper.gate.set()
+            wait_until(lambda: keeper.refused >= 1, "a refusal")
+        say(client, 2)
+        assert keeper.kept == []
+        keeper.refusing = False
+        with source(open_broker.port, keeper):
+            wait_until(lambda: len(keeper.kept) >= 2, "both messages, the first one again")
+    assert keeper.numbers() == [1, 2]
+
+
+def test_a_refused_reading_is_tried_again_while_running(open_broker: EmbeddedBroker) -> None:
+    keeper = Keeper()
+    keeper.refusing = True
+    with source(open_broker.port, keeper), device(open_broker.port) as client:
+        say(client, 1)
+        wait_until(lambda: keeper.refused >= 1, "a refusal")
+        keeper.refusing = False
+        wait_until(lambda: keeper.numbers() == [1], "the same reading")
+
+
+def test_a_broker_that_went_away_is_said_and_found_again(open_broker: EmbeddedBroker) -> None:
+    keeper = Keeper()
+    with source(open_broker.port, keeper):
+        open_broker.restart()
+        wait_until(lambda: ("", Health.LOST) in keeper.statuses, "the loss")
+        wait_until(lambda: keeper.statuses.count(("", Health.OK)) == 2, "the return")
+        with device(open_broker.port) as client:
+            say(client, 7)
+            wait_until(lambda: keeper.numbers() == [7], "a reading after it")
+
+
+def test_a_silent_sensor_is_lost_and_a_speaking_one_is_back(open_broker: EmbeddedBroker) -> None:
+    keeper = Keeper()
+    now_s = [0.0]
+    made = MqttSensorSource(
+        SENSORS,
+        Endpoint("127.0.0.1", open_broker.port),
+        keeper.keep,
+        keeper.on_status,
+        client_id="sensors-of-a-test",
+        monotonic=lambda: now_s[0],
+    )
+    made.start()
+    try:
+        wait_until(lambda: ("", Health.OK) in keeper.statuses, "the connection")
+        now_s[0] = 11.0
+        wait_until(lambda: ("pile-1", Health.LOST) in keeper.statuses, "the silence")
+        assert ("twin", Health.LOST) not in keeper.statuses
+        with device(open_broker.port) as client:
+            say(client, 1)
+            wait_until(lambda: ("pile-1", Health.OK) in keeper.statuses, "the return")
+    finally:
+        made.stop()

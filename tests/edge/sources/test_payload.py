@@ -1,0 +1,156 @@
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.contract.telemetry import ReadingFlag
+from edge.settings import PointSettings, SensorSettings
+from edge.sources.payload import LARGEST_PAYLOAD_BYTES, Parsed, Refusal, StateMemory, parse
+
+NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+
+
+def sensor(**changes: Any) -> SensorSettings:
+    points = (
+        PointSettings(name="temperature_c", path="body.temperatures.1", minimum=-40, maximum=150),
+        PointSettings(name="door", kind="state"),
+    )
+    return SensorSettings(**{"id": "pile-1", "topic": "piles/1", "points": points, **changes})
+
+
+def message(temperature: Any = 21.5, **more: Any) -> bytes:
+    return json.dumps({"body": {"temperatures": [0, temperature]}, **more}).encode()
+
+
+def values(parsed: Parsed) -> dict[str, float | str]:
+    return {reading.point: reading.value for reading in parsed.readings}
+
+
+def test_declared_points_are_read_along_their_paths() -> None:
+    parsed = parse(message(door="open", more={"ignored": True}), sensor(), NOW)
+    assert values(parsed) == {"temperature_c": 21.5, "door": "open"}
+    assert parsed.refusals == ()
+    assert {reading.observed_at for reading in parsed.readings} == {NOW}
+
+
+def test_a_message_may_hold_a_part_of_the_points() -> None:
+    parsed = parse(message(), sensor(), NOW)
+    assert values(parsed) == {"temperature_c": 21.5}
+    assert parsed.refusals == ()
+    assert parse(b"{}", sensor(), NOW).refusals == (Refusal.MISSING, Refusal.MISSING)
+
+
+@pytest.mark.parametrize(
+    ("value", "refusal"),
+    [
+        ("21.5", Refusal.WRONG_TYPE),
+        (True, Refusal.WRONG_TYPE),
+        ([21.5], Refusal.WRONG_TYPE),
+        ({"value": 21.5}, Refusal.WRONG_TYPE),
+        (150.1, Refusal.OUT_OF_RANGE),
+        (-41, Refusal.OUT_OF_RANGE),
+        (10**400, Refusal.OUT_OF_RANGE),
+    ],
+)
+def test_values_that_are_not_what_was_declared_are_refused_alone(value: Any, refusal: Refusal) -> None:
+    parsed = parse(message(value, door="shut"), sensor(), NOW)
+    assert values(parsed) == {"door": "shut"}
+    assert parsed.refusals == (refusal,)
+
+
+@pytest.mark.parametrize(
+    ("payload", "refusal"),
+    [
+        (b"", Refusal.MALFORMED),
+        (b"\xff\xfe", Refusal.MALFORMED),
+        (b'{"body":', Refusal.MALFORMED),
+        (b"[" * 20_000, Refusal.MALFORMED),
+        (b'{"body":{"temperatures":[0,NaN]}}', Refusal.MALFORMED),
+        (b" " * (LARGEST_PAYLOAD_BYTES + 1), Refusal.OVERSIZED),
+    ],
+)
+def test_messages_that_cannot_be_read_are_counted(payload: bytes, refusal: Refusal) -> None:
+    assert parse(payload, sensor(), NOW) == Parsed(refusals=(refusal,))
+
+
+@pytest.mark.parametrize("state", [True, 3, "open"])
+def test_states_of_several_types_become_text(state: Any) -> None:
+    expected = "true" if state is True else str(state)
+    assert values(parse(message(door=state), sensor(), NOW))["door"] == expected
+
+
+@pytest.mark.parametrize("state", ["x" * 201, "a\0b", 1.5, ["open"], 10**30])
+def test_states_that_are_none_are_refused(state: Any) -> None:
+    assert "door" not in values(parse(message(door=state), sensor(), NOW))
+
+
+def at(**offset: float) -> datetime:
+    return NOW + timedelta(**offset)
+
+
+@pytest.mark.parametrize(
+    ("time", "observed_at", "flag"),
+    [
+        (at(seconds=-5).isoformat(), at(seconds=-5), ReadingFlag.NONE),
+        ("2026-03-01T15:59:55+08:00", at(seconds=-5), ReadingFlag.NONE),
+        (at(seconds=-5).timestamp(), at(seconds=-5), ReadingFlag.NONE),
+        (int(at(seconds=-5).timestamp() * 1000), at(seconds=-5), ReadingFlag.NONE),
+        (at(seconds=1).isoformat(), NOW, ReadingFlag.NONE),
+        (at(hours=1).isoformat(), NOW, ReadingFlag.CLAMPED),
+        (at(hours=-1).isoformat(), at(hours=-1), ReadingFlag.REPLAYED),
+    ],
+)
+def test_the_devices_time_holds_where_it_can(time: Any, observed_at: datetime, flag: ReadingFlag) -> None:
+    parsed = parse(message(sent_at=time), sensor(time="sent_at"), NOW)
+    [reading] = parsed.readings
+    assert (reading.observed_at, reading.flag, reading.received_at) == (observed_at, flag, NOW)
+    assert parsed.skew_s is not None
+    assert parsed.replayed == (flag is ReadingFlag.REPLAYED)
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["yesterday", "2026-03-01T08:00:00", None, True, 0, 1e300, -1e300, [], {}, "9999-12-31T23:59:59-23:00", 10**400],
+)
+def test_a_time_that_cannot_be_is_replaced_and_counted(time: Any) -> None:
+    parsed = parse(message(sent_at=time), sensor(time="sent_at"), NOW)
+    assert parsed.refusals == (Refusal.BAD_TIME,)
+    assert parsed.readings[0].observed_at == NOW
+
+
+def test_simulated_sensors_say_so() -> None:
+    assert parse(message(), sensor(simulated=True), NOW).readings[0].flag is ReadingFlag.SIMULATED
+
+
+def test_states_are_told_when_they_change_and_only_what_was_kept_is_remembered() -> None:
+    memory = StateMemory()
+
+    def states(*doors: str) -> list[str | float]:
+        readings = [reading for door in doors for reading in parse(message(door=door), sensor(), NOW).readings]
+        return [reading.value for reading in memory.changes(readings) if reading.point == "door"]
+
+    assert states("open", "open", "shut", "open") == ["open", "shut", "open"]
+    assert states("open") == ["open"]
+    memory.kept(parse(message(door="open"), sensor(), NOW).readings)
+    assert states("open", "open", "shut") == ["shut"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.binary(max_size=50), JSON.map(lambda value: json.dumps(value).encode())), JSON)
+def test_nothing_a_sensor_says_raises_or_gives_a_value_that_is_none(payload: bytes, value: Any) -> None:
+    told = json.dumps({"body": {"temperatures": [value, value]}, "door": value, "sent_at": value}).encode()
+    for each in (payload, told):
+        parsed = parse(each, sensor(time="sent_at"), NOW)
+        for reading in parsed.readings:
+            assert isinstance(reading.value, str) or (math.isfinite(reading.value) and -40 <= reading.value <= 150)
+            assert NOW - timedelta(days=367) <= reading.observed_at <= NOW
