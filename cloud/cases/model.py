@@ -90,14 +90,19 @@ def actions_of(status: CaseStatus, role: Role) -> tuple[CaseAction, ...]:
     return tuple(row.action for row in TRANSITIONS if row.from_status is status and role in row.roles)
 
 
+def check_role(action: CaseAction, role: Role) -> None:
+    """Raise Forbidden when a role may never do this, whatever the status."""
+    if not any(row.action is action and role in row.roles for row in TRANSITIONS):
+        raise Forbidden(f"the role {role} may not {action} cases")
+
+
 def transition(action: CaseAction, status: CaseStatus, role: Role, reason: DismissalReason | None) -> Transition:
     """The row that applies.
 
     Raises Forbidden when the role may never do it, TransitionRefused when the status does not allow it now, Invalid when
     a reason is missing or out of place.
     """
-    if not any(row.action is action and role in row.roles for row in TRANSITIONS):
-        raise Forbidden(f"the role {role} may not {action} cases")
+    check_role(action, role)
     row = _BY_PLACE.get((action, status))
     if row is None:
         raise TransitionRefused(f"a case that is {status} can't be moved by {action}")

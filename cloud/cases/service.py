@@ -10,7 +10,7 @@ from psycopg import Connection
 from cloud.access import audit
 from cloud.access.model import Principal
 from cloud.cases import store
-from cloud.cases.model import OPEN_STATUSES, CaseAction, CaseStatus, DismissalReason, actions_of, transition
+from cloud.cases.model import OPEN_STATUSES, CaseAction, CaseStatus, DismissalReason, actions_of, check_role, transition
 from cloud.cases.view import (
     CaseDetail,
     CaseSummary,
@@ -100,6 +100,7 @@ def act(
     History, audit and live event are written in the same transaction. Raises NotFound, StaleVersion, TransitionRefused,
     Forbidden, Invalid.
     """
+    check_role(order.action, user.role)  # before all else, so that nothing of the case is told
     case = _queries.case_for_action(conn, case_id=case_id, scope=user.area_path)
     if case is None:
         raise NotFound("there is no such case in your scope")

@@ -1,0 +1,93 @@
+"""Who may call what: a table over every route. A route that is not in it fails the test."""
+
+import httpx
+
+from cloud.access.model import Role
+from cloud.api.app import openapi
+from edge.contract.incident import Severity
+from tests.cloud.api.conftest import PEOPLE, Cloud
+from tests.cloud.samples import GRID, incident, report
+
+EVERYONE = frozenset(Role)
+STEWARDS = frozenset({Role.MAINTAINER, Role.ADMINISTRATOR})
+DECIDERS = frozenset({Role.DUTY_CHIEF, Role.GRID_WORKER, Role.ADMINISTRATOR})
+
+OPEN = {("post", "/api/v1/session"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
+FOR_NODES = {("put", "/api/v1/evidence/{sha256}"), ("head", "/api/v1/evidence/{sha256}")}
+FOR_PEOPLE = {
+    ("get", "/api/v1/session"): EVERYONE,
+    ("delete", "/api/v1/session"): EVERYONE,
+    ("get", "/api/v1/cases"): EVERYONE,
+    ("get", "/api/v1/cases/{case_id}"): EVERYONE,
+    ("post", "/api/v1/cases/{case_id}/actions"): DECIDERS,
+    ("get", "/api/v1/case-model"): EVERYONE,
+    ("get", "/api/v1/areas"): EVERYONE,
+    ("get", "/api/v1/areas/{code}/geometry"): EVERYONE,
+    ("get", "/api/v1/figures"): EVERYONE,
+    ("get", "/api/v1/devices"): EVERYONE,
+    ("get", "/api/v1/devices/{device_id}"): EVERYONE,
+    ("get", "/api/v1/devices/{device_id}/points/{point}/series"): EVERYONE,
+    ("get", "/api/v1/nodes"): EVERYONE,
+    ("post", "/api/v1/nodes/{node}/accept"): STEWARDS,
+    ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
+    ("get", "/api/v1/live"): EVERYONE,
+}
+VALUES = {
+    "case_id": "1",
+    "code": "110105001",
+    "device_id": "1",
+    "point": "temperature",
+    "node": "node-9",
+    "sha256": "0" * 64,
+}
+BODIES: dict[str, object] = {
+    "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1},
+    "/api/v1/nodes/{node}/accept": {"area_code": GRID},
+}
+
+
+def address(path: str) -> str:
+    return path.format(**VALUES)
+
+
+def test_every_route_stands_in_the_table() -> None:
+    routes = {(method, path) for path, methods in openapi()["paths"].items() for method in methods}
+    assert routes == OPEN | FOR_NODES | FOR_PEOPLE.keys()
+
+
+def test_nothing_answers_a_stranger(cloud: Cloud) -> None:
+    with cloud.anyone() as client:
+        for method, path in sorted(FOR_NODES | FOR_PEOPLE.keys()):
+            for headers in (
+                {},
+                {"Authorization": "Bearer x"},
+                {"Authorization": "Basic eDp4"},
+                {"Cookie": "gridward_session=x"},
+            ):
+                answer = client.request(method, address(path), json=BODIES.get(path), headers=headers)
+                assert answer.status_code == httpx.codes.UNAUTHORIZED, (method, path, headers)
+
+
+def test_a_node_is_no_person_and_a_person_no_node(cloud: Cloud) -> None:
+    with cloud.node() as node:
+        for method, path in sorted(FOR_PEOPLE):
+            answer = node.request(method, address(path), json=BODIES.get(path))
+            assert answer.status_code == httpx.codes.UNAUTHORIZED, (method, path)
+    with cloud.client("admin") as person:
+        for method, path in sorted(FOR_NODES):
+            assert person.request(method, address(path)).status_code == httpx.codes.UNAUTHORIZED, (method, path)
+
+
+def test_each_role_may_do_what_the_table_says(cloud: Cloud) -> None:
+    cloud.receive(report(incident(severity=Severity.HIGH)))
+    for name, (role, _area) in PEOPLE.items():
+        if name == "elsewhere":
+            continue
+        with cloud.client(name) as client:
+            for (method, path), roles in sorted(FOR_PEOPLE.items()):
+                if path == "/api/v1/live" or (method, path) == ("delete", "/api/v1/session"):
+                    continue  # these are tried in tests of their own
+                answer = client.request(method, address(path), json=BODIES.get(path))
+                forbidden = answer.status_code == httpx.codes.FORBIDDEN
+                assert forbidden == (role not in roles), (method, path, role, answer.text)
+                assert answer.status_code not in {401, 500}, (method, path, role)

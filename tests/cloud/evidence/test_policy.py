@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.errors import Invalid
+from cloud.evidence import policy
+from cloud.evidence.policy import Part
+
+
+@given(st.integers(1, 1_000), st.data())
+def test_a_piece_that_fits_is_understood(total: int, data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, total - 1))
+    last = data.draw(st.integers(first, total - 1))
+    header = f"bytes {first}-{last}/{total}"
+    assert policy.parse_content_range(header, total=total) == Part(first, last + 1, total)
+
+
+@given(st.text(max_size=40), st.integers(1, 1_000))
+def test_any_other_words_are_refused(header: str, total: int) -> None:
+    try:
+        part = policy.parse_content_range(header, total=total)
+    except Invalid:
+        return
+    assert 0 <= part.start < part.end <= total
+
+
+@given(st.text(alphabet="bytes=-0123456789, ", max_size=30), st.integers(1, 1_000))
+def test_a_range_lies_inside_of_the_file_or_is_refused(header: str, total: int) -> None:
+    try:
+        asked = policy.parse_range(header, total=total)
+    except Invalid:
+        return
+    if asked is not None:
+        start, end = asked
+        assert 0 <= start < end <= total
+
+
+@pytest.mark.parametrize(
+    ("mime", "head", "fits"),
+    [
+        ("image/jpeg", b"\xff\xd8\xff\xe0", True),
+        ("image/jpeg", b"\x89PNG", False),
+        ("image/jpeg", b"", False),
+        ("video/mp4", b"\x00\x00\x00\x18ftypisom", True),
+        ("video/mp4", b"ftyp", False),
+    ],
+)
+def test_the_first_bytes_tell(mime: str, head: bytes, fits: bool) -> None:
+    assert policy.looks_like(mime, head) is fits

@@ -1,0 +1,93 @@
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from cloud import cli
+from cloud.access import sample
+from tests.cloud.samples import GRID, PASSWORD
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], migrated_url: str, tmp_path: Path) -> Run:
+    """Run the command line as its entry point does: exit status, stdout, stderr."""
+    monkeypatch.setenv("GRIDWARD_DATABASE_URL", migrated_url)
+    monkeypatch.setenv("GRIDWARD_DATA_DIRECTORY", str(tmp_path))
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["gridward-cloud", *words])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return call
+
+
+def answer(told: tuple[int, str, str]) -> Any:
+    status, out, err = told
+    assert status == 0, err
+    return json.loads(out)
+
+
+def test_areas_then_people_then_a_node(run: Run, migrated_url: str) -> None:
+    assert len(answer(run("area", "import", str(sample.DOCUMENT), "--json"))["added"]) == 70
+    made = answer(run("user", "add", "chief", "--role", "duty_chief", "--area", "110105", "--generate", "--json"))
+    assert len(made["password"]) >= 12
+    node = answer(run("node", "add", "station-1", "--district", "110105", "--area", GRID, "--json"))
+    assert set(node) == {"node", "mqtt_password", "token"}
+    (listed,) = answer(run("user", "list", "--json"))["items"]
+    assert listed["name"] == "chief"
+    assert "password_hash" not in listed
+    assert run("user", "disable", "chief")[0] == 0
+    with psycopg.connect(migrated_url) as conn:
+        assert conn.execute("select count(*) from audit where action like 'account.%%'", []).fetchone() == (2,)
+
+
+def test_what_goes_wrong_is_one_line_and_a_status(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"type": "FeatureCollection", "features": [{}]}', encoding="utf-8")
+    status, out, _ = run("area", "import", str(bad), "--json")
+    assert (status, len(json.loads(out)["problems"])) == (1, 1)
+    bad.write_text("{", encoding="utf-8")
+    assert run("area", "import", str(bad))[0] == 1
+    status, _, err = run("user", "disable", "nobody", "--json")
+    assert (status, json.loads(err)) == (1, {"error": "there is no account 'nobody'"})
+    assert run("node", "add", "x", "--district", "110105", "--area", "1")[0] == 1
+
+
+def test_a_password_comes_by_stdin_not_by_argument(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert run("user", "add", "admin", "--role", "administrator", "--password-stdin")[0] == 0
+
+
+def test_a_setting_that_is_missing_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRIDWARD_DATABASE_URL")
+    status, _, err = run("user", "list")
+    assert status == 1
+    assert "GRIDWARD_DATABASE_URL" in err
+
+
+def test_no_secret_shows_in_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDWARD_DATABASE_URL", "postgresql://u:topsecret@127.0.0.1:1/x")
+    for words in (("user", "list"), ("migrate",), ("serve",)):
+        status, out, err = run(*words)
+        assert status == 1
+        assert "topsecret" not in out + err
+
+
+def test_health_says_when_nobody_answers(run: Run) -> None:
+    assert run("health", "--url", "http://127.0.0.1:1")[0] == 1
+
+
+def test_the_open_api_document_is_written(run: Run) -> None:
+    assert answer(run("openapi"))["info"]["title"] == "Gridward"
