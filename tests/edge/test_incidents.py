@@ -1,0 +1,312 @@
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.contract.incident import Incident, IncidentState, ModelReference, Severity, TrackPoint
+from edge.errors import OutboxFull
+from edge.flow import EvidenceFile, Finding
+from edge.incidents import IncidentBook, RuleCards, rule_cards, thinned
+from edge.settings import (
+    BrokerSettings,
+    CameraSettings,
+    CloudSettings,
+    IntrusionSettings,
+    NodeConfiguration,
+    NodeSettings,
+    PointSettings,
+    SensorSettings,
+    ThresholdSettings,
+)
+from tests.edge.records import START, SteppedClock, snapshot
+
+
+class FakeKeeper:
+    """Keeps what the outbox would, in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Incident] = []
+        self.files: list[EvidenceFile] = []
+        self.full = False
+        self.room = True
+
+    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+        if self.full:
+            raise OutboxFull("no room in this test")
+        self.kept.append(incident)
+        self.files += evidence
+
+    def ongoing(self) -> Sequence[Incident]:
+        newest = {each.incident_id: each for each in self.kept}
+        return [each for each in newest.values() if each.state is not IncidentState.ENDED]
+
+    def chain_head(self) -> str | None:
+        return hashlib.sha256(msgspec.json.encode(self.kept[-1])).hexdigest() if self.kept else None
+
+    def room_for_evidence(self, size_bytes: int) -> bool:
+        return self.room and size_bytes > 0
+
+
+def configuration(**camera: object) -> NodeConfiguration:
+    return NodeConfiguration(
+        node=NodeSettings(id="station-01", district="110105", data_directory=Path("data")),
+        cloud=CloudSettings.model_validate({"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"}),
+        local_mqtt=BrokerSettings.model_validate({"url": "mqtt://127.0.0.1"}),
+        cameras=(
+            CameraSettings.model_validate(
+                {
+                    "id": "cam-1",
+                    "url": "rtsp://127.0.0.1/",
+                    "spot": "north-gate",
+                    "zones": {"floor": [[0, 0], [1, 0], [1, 1]]},
+                    "rules": [IntrusionSettings(kind="intrusion", zone="floor")],
+                    **camera,
+                }
+            ),
+        ),
+        sensors=(
+            SensorSettings(
+                id="pile-1",
+                topic="piles/1",
+                points=(PointSettings(name="t"),),
+                rules=(ThresholdSettings(kind="threshold", point="t", above=50, for_s=30),),
+                simulated=True,
+            ),
+        ),
+    )
+
+
+CARDS = rule_cards(configuration())
+SEEN = Finding(
+    key="cam-1/intrusion-floor/1/0",
+    state=IncidentState.OPEN,
+    rule="intrusion-floor",
+    kind="intrusion",
+    category="public_order",
+    severity=Severity.MEDIUM,
+    device="cam-1",
+    started_at=START,
+    at=START + timedelta(seconds=1),
+    zone="floor",
+    confidence=0.8,
+    dwell_s=1.0,
+)
+HOT = Finding(
+    key="pile-1/threshold-t",
+    state=IncidentState.OPEN,
+    rule="threshold-t",
+    kind="threshold",
+    category="fire_safety",
+    severity=Severity.HIGH,
+    device="pile-1",
+    started_at=START,
+    at=START + timedelta(seconds=30),
+    point="t",
+    value=61.0,
+)
+
+
+def after(finding: Finding, seconds: float, state: IncidentState = IncidentState.UPDATE, **changes: object) -> Finding:
+    at = START + timedelta(seconds=seconds)
+    ended_at = at if state is IncidentState.ENDED else None
+    return replace(finding, at=at, state=state, ended_at=ended_at, **changes)  # type: ignore[arg-type]
+
+
+def book(keeper: FakeKeeper, clock: SteppedClock, cards: RuleCards = CARDS) -> IncidentBook:
+    return IncidentBook(keeper, cards, clock=clock)
+
+
+def summary(keeper: FakeKeeper) -> list[tuple[int, str]]:
+    return [(each.revision, each.state.value) for each in keeper.kept]
+
+
+def test_one_walk_through_is_one_incident() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    model = ModelReference(id="yolox", version="1", sha256="ab" * 32)
+    written.report(SEEN, model=model)
+    for second in range(2, 40):
+        written.report(after(SEEN, second, dwell_s=float(second)), model=model)
+    written.report(after(SEEN, 40, IncidentState.ENDED, dwell_s=40.0), model=model)
+    assert summary(keeper) == [(1, "open"), (2, "update"), (3, "update"), (4, "update"), (5, "ended")]
+    assert len({each.incident_id for each in keeper.kept}) == 1
+    last = keeper.kept[-1]
+    assert (last.started_at, last.ended_at, last.dwell_s) == (START, START + timedelta(seconds=40), 40.0)
+    assert (last.spot, last.zone, last.simulated, last.model) == ("north-gate", "floor", False, model)
+    assert last.rule == CARDS["cam-1", "intrusion-floor"].reference
+    written.report(after(SEEN, 50, IncidentState.OPEN))
+    assert len({each.incident_id for each in keeper.kept}) == 2
+
+
+def test_something_worse_is_told_at_once() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    written.report(SEEN)
+    written.report(after(SEEN, 1.2))
+    written.report(after(SEEN, 1.4, severity=Severity.CRITICAL))
+    assert [each.severity for each in keeper.kept] == [Severity.MEDIUM, Severity.CRITICAL]
+
+
+def test_the_chain_runs_over_all_incidents_in_the_order_of_creation() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    written = book(keeper, clock)
+    written.report(SEEN)
+    written.report(HOT)
+    book(keeper, clock).report(after(SEEN, 30, IncidentState.ENDED))
+    head = None
+    for each in keeper.kept:
+        assert each.prev_hash == head
+        head = hashlib.sha256(msgspec.json.encode(each)).hexdigest()
+
+
+def test_evidence_is_named_by_every_later_revision() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    written.report(SEEN, [snapshot(b"first")])
+    written.report(after(SEEN, 2), [snapshot(b"second")])
+    written.report(after(SEEN, 30, IncidentState.ENDED))
+    assert [len(each.evidence) for each in keeper.kept] == [1, 2, 2]
+    assert len(keeper.files) == 2
+
+
+def test_without_room_for_evidence_the_incident_goes_alone() -> None:
+    keeper = FakeKeeper()
+    keeper.room = False
+    book(keeper, SteppedClock()).report(SEEN, [snapshot()])
+    assert (len(keeper.kept), keeper.kept[0].evidence, keeper.files) == (1, (), [])
+
+
+def test_what_the_disk_refuses_is_kept_in_order_and_saved_later() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    keeper.full = True
+    written.report(SEEN, [snapshot()])
+    written.report(HOT)
+    written.report(after(SEEN, 30, IncidentState.ENDED))
+    assert (keeper.kept, written.unsaved) == ([], 3)
+    keeper.full = False
+    written.tick()
+    assert [(each.device, each.state.value) for each in keeper.kept] == [
+        ("cam-1", "open"),
+        ("pile-1", "open"),
+        ("cam-1", "ended"),
+    ]
+    assert written.unsaved == 0
+
+
+def test_after_a_crash_a_cameras_incident_ends_where_it_was_last_seen() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    written = book(keeper, clock)
+    written.report(SEEN)
+    written.report(after(SEEN, 20))
+    clock.step(3600)
+    book(keeper, clock).resume()
+    last = keeper.kept[-1]
+    assert (last.revision, last.state, last.ended_at) == (3, IncidentState.ENDED, START + timedelta(seconds=20))
+    assert "restarted" in (last.note or "")
+    assert keeper.ongoing() == []
+
+
+def test_after_a_crash_a_condition_that_still_holds_goes_on() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    book(keeper, clock).report(HOT)
+    again = book(keeper, clock)
+    again.resume()
+    clock.step(60)
+    again.report(after(HOT, 90, IncidentState.OPEN, started_at=START + timedelta(seconds=60)))
+    clock.step(3600)
+    again.tick()
+    assert summary(keeper) == [(1, "open"), (2, "update")]
+    assert keeper.kept[0].incident_id == keeper.kept[1].incident_id
+    assert keeper.kept[1].started_at == START
+
+
+def test_after_a_crash_a_condition_that_nobody_finds_again_ends() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    book(keeper, clock).report(HOT)
+    again = book(keeper, clock)
+    again.resume()
+    clock.step(149)
+    again.tick()
+    assert summary(keeper) == [(1, "open")]
+    clock.step(2)
+    keeper.full = True
+    again.tick()
+    keeper.full = False
+    again.tick()
+    assert summary(keeper) == [(1, "open"), (2, "ended")]
+
+
+def test_a_rule_that_is_no_longer_configured_lets_its_incident_end() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    book(keeper, clock).report(HOT)
+    book(keeper, clock, cards={}).resume()
+    assert summary(keeper)[-1] == (2, "ended")
+
+
+def test_the_rules_hash_is_that_of_everything_it_stands_on() -> None:
+    def digest(**camera: object) -> str:
+        return rule_cards(configuration(**camera))["cam-1", "intrusion-floor"].reference.sha256
+
+    same = digest()
+    assert digest() == digest(name="another name") == same
+    assert digest(zones={"floor": [[0, 0], [1, 0], [1, 0.9]]}) != same
+    assert digest(rules=[{"kind": "intrusion", "zone": "floor", "severity": "high"}]) != same
+
+
+def test_simulated_devices_say_so() -> None:
+    keeper = FakeKeeper()
+    book(keeper, SteppedClock()).report(HOT)
+    assert keeper.kept[0].simulated
+
+
+def test_an_end_before_its_start_is_moved() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    written.report(SEEN)
+    written.report(after(SEEN, -5, IncidentState.ENDED, confidence=1.7))
+    assert keeper.kept[-1].ended_at == START
+    assert keeper.kept[-1].confidence == 1.0
+
+
+@given(st.integers(0, 2_000))
+def test_tracks_are_thinned_and_keep_both_ends(count: int) -> None:
+    path = [TrackPoint(at_us=number, left=0, top=0, right=1, bottom=1) for number in range(count)]
+    thin = thinned(path, 120)
+    assert len(thin) == min(count, 120)
+    assert list(thin) == sorted(set(thin), key=lambda point: point.at_us)
+    if path:
+        assert (thin[0], thin[-1]) == (path[0], path[-1])
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from([SEEN, HOT]), st.sampled_from(list(IncidentState)), st.booleans())))
+def test_whatever_rules_say_revisions_grow_and_nothing_follows_an_end(
+    steps: list[tuple[Finding, IncidentState, bool]],
+) -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    for second, (finding, state, full) in enumerate(steps):
+        keeper.full = full
+        written.report(after(finding, second * 7.0, state))
+    keeper.full = False
+    written.tick()
+    newest: dict[object, Incident] = {}
+    for each in keeper.kept:
+        known = newest.get(each.incident_id)
+        assert each.revision == (1 if known is None else known.revision + 1)
+        assert known is None or known.state is not IncidentState.ENDED
+        newest[each.incident_id] = each
+
+
+@pytest.mark.parametrize("state", [IncidentState.UPDATE, IncidentState.OPEN])
+def test_a_first_word_always_opens(state: IncidentState) -> None:
+    keeper = FakeKeeper()
+    book(keeper, SteppedClock()).report(after(SEEN, 5, state))
+    assert summary(keeper) == [(1, "open")]
