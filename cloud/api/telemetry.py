@@ -1,6 +1,6 @@
 """The series of one point, for a chart."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -67,11 +67,16 @@ def read_series(
     device_id: DeviceId,
     point: PointName,
     *,
-    from_at: Annotated[AwareDatetime, Query(alias="from")],
-    to_at: Annotated[AwareDatetime, Query(alias="to")],
+    from_at: Annotated[
+        AwareDatetime | None, Query(alias="from", description="an hour before `to` unless given")
+    ] = None,
+    to_at: Annotated[AwareDatetime | None, Query(alias="to", description="now unless given")] = None,
     step: Annotated[StepChoice, Query()] = StepChoice.AUTO,
 ) -> SeriesPage:
     """The readings of a point in [from, to), raw or rolled up by minute or hour, with the gaps that were declared."""
+    to_at = datetime.now(UTC) if to_at is None else to_at
+    if from_at is None:
+        from_at = max(to_at, _EARLIEST) - timedelta(hours=1)
     if not (_EARLIEST <= from_at <= _FINAL and _EARLIEST <= to_at <= _FINAL):
         raise Invalid("`from` and `to` must lie between 1990 and 2200")
     find_device(conn, user.area_path, device_id)
