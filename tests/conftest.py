@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from cloud.db.migrate import migrate
 from cloud.embedded.broker import BrokerKind, EmbeddedBroker
@@ -30,6 +31,9 @@ from edge.simulators.camera_process import CameraProcess
 from models import catalogue
 from models.manifest import ModelProblem
 from tests.brokers import ReadyBroker
+
+settings.register_profile("gridward", deadline=None)  # a shared machine misses deadlines for no reason of ours
+settings.load_profile("gridward")
 
 _TEMPLATE = "migrated"
 

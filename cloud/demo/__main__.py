@@ -1,4 +1,4 @@
-"""`python -m cloud.demo [--directory FOLDER]`; the folder is `.demo` unless given."""
+"""`python -m cloud.demo [--directory FOLDER]`."""
 
 import argparse
 import sys
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cloud.demo.command import main
 
-parser = argparse.ArgumentParser(prog="python -m cloud.demo", description="The whole system on this machine.")
-parser.add_argument("--directory", type=Path, default=Path(".demo"), help="where everything of it is kept")
+parser = argparse.ArgumentParser(
+    prog="python -m cloud.demo", description="Everything on this machine, on real footage."
+)
+parser.add_argument("--directory", type=Path, default=Path(".demo"), help="where it keeps its data (.demo)")
 sys.exit(main(parser.parse_args().directory))

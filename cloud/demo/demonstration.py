@@ -234,7 +234,6 @@ class Demonstration:
                 self._say(
                     f"first case: {case['number']} {case['kind']} ({case['severity']}), {self.url}/cases/{case['id']}"
                 )
-                self._directory.remember(first_case=case["number"])
 
     def _keep_running(self) -> None:
         if not self._database.running:

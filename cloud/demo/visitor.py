@@ -29,7 +29,7 @@ class Visitor:
             return str(error) or type(error).__name__
 
     def case_since(self, since: datetime) -> dict[str, Any] | None:
-        """A case in which something happened since then; None while there is none, or while the cloud is away."""
+        """A case in which something happened since then, a camera's rather than a sensor's; None while there is none, or while the cloud is away."""
         try:
             if self._token is None and not self._log_in():
                 return None
@@ -39,7 +39,9 @@ class Visitor:
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 self._token = None
             cases: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == httpx.codes.OK else []
-            return next((case for case in cases if datetime.fromisoformat(case["last_activity_at"]) >= since), None)
+            fresh = [case for case in cases if datetime.fromisoformat(case["last_activity_at"]) >= since]
+            fresh.sort(key=lambda case: (case["device"] or {}).get("kind") != "camera")
+            return fresh[0] if fresh else None
         except (httpx.HTTPError, ValueError, KeyError):
             return None
 
