@@ -157,7 +157,7 @@ def _start_api(
     *,
     tls: bool,
 ) -> Running:
-    hub = LiveHub(settings.database_url.get_secret_value(), queue_size=settings.live_queue)
+    hub = LiveHub(settings.database_url.get_secret_value(), queue_size=settings.live_queue, maximum_clients=settings.live_clients)
     readiness["live"] = lambda: None if hub.is_listening else "not listening yet"
     services = Services(
         settings=settings, pool=pool, evidence=EvidenceService.of(settings), hub=hub, readiness=readiness

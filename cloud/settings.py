@@ -54,6 +54,7 @@ class CloudSettings(BaseSettings):
 
     live_retention_s: Positive = 86_400.0
     live_queue: Annotated[int, Field(ge=8, le=100_000)] = 512
+    live_clients: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     live_heartbeat_s: Positive = 15.0
 
     @field_validator("timezone")

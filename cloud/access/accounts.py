@@ -106,7 +106,7 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
                     conn,
                     account_id=account.id,
                     old_hash=account.password_hash,
-                    new_hash=passwords.hash_password(attempt.password),
+                    new_hash=passwords.rehash(attempt.password),
                 )
             token, session_id = sessions.start(
                 conn, account.id, now=now, lasts_s=lasts_s, address=attempt.address, agent=attempt.agent

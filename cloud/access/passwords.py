@@ -21,6 +21,11 @@ def hash_password(password: str) -> str:
         raise Invalid(f"a password has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} characters")
     if len(set(password)) < 4:
         raise Invalid("a password has at least four different characters")
+    return rehash(password)
+
+
+def rehash(password: str) -> str:
+    """A fresh hash of a password that is in use already, whatever is asked of new ones by now."""
     with _SLOTS:
         return _HASHER.hash(password)
 

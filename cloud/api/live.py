@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import psycopg
 from fastapi import APIRouter, Header, Query, Request
+from psycopg_pool import PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -51,6 +53,8 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (OSError, TimeoutError, ClientDisconnect):
             return  # the client is gone, or as good as
+        except (psycopg.Error, PoolTimeout):
+            return  # nobody can say whether the session still runs; the client comes again
         finally:
             gone.cancel()
             self._hub.unsubscribe(self._subscription)

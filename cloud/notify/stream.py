@@ -18,6 +18,7 @@ from psycopg import AsyncConnection, sql
 from cloud.access.model import Principal, SignedIn
 from cloud.db import live
 from cloud.db.live import Event, Horizon
+from cloud.errors import DatabaseAway, Retryable
 
 _log = structlog.get_logger(__name__)
 
@@ -25,10 +26,18 @@ _CLIENTS = Gauge("gridward_live_clients", "Clients of the live stream")
 _DROPPED = Counter("gridward_live_clients_dropped", "Clients that were too slow for the live stream")
 _EVENTS = Counter("gridward_live_events", "Events that were read for the live stream")
 
+_FAULTS = Counter("gridward_live_faults", "Mistakes of ours in reading the live stream")
+
 _BATCH = 500
+_READY_S = 5.0
+_STREAMS_PER_SESSION = 6
 _POLL_S = 1.0  # a lost NOTIFY costs at most this
 _UNSETTLED_POLL_S = 0.02  # somebody holds an id and may roll back without a word
 _RETRY_S = (0.2, 5.0)
+
+
+class TooManyStreams(Retryable):
+    """This process holds as many streams as it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +89,16 @@ def visible_to(principal: Principal, events: Iterable[Event]) -> list[Message]:
 class LiveHub:
     """Reads events as they settle and hands them to the subscriptions. Use on one event loop only."""
 
-    def __init__(self, database_url: str, *, queue_size: int) -> None:
+    def __init__(self, database_url: str, *, queue_size: int, maximum_clients: int = 1_000) -> None:
         self._database_url = database_url
         self._queue_size = queue_size
-        self._subscriptions: set[Subscription] = set()
+        self._maximum_clients = maximum_clients
+        self._subscriptions: dict[Subscription, None] = {}  # in the order in which they came
         self._cursor = 0
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._listening = False
 
     def start(self) -> None:
         """Begin to listen, as a task of the running loop."""
@@ -109,13 +120,26 @@ class LiveHub:
     @property
     def is_listening(self) -> bool:
         """Whether events arrive."""
-        return self._ready.is_set()
+        return self._listening
 
     async def subscribe(self, session: SignedIn) -> Subscription:
-        """A place in the stream from now on. Waits until the hub listens; the caller must `unsubscribe`."""
-        await self._ready.wait()
+        """A place in the stream from now on. Waits until the hub listens; the caller must `unsubscribe`.
+
+        A session has few places: a further one takes that of its oldest. Raises DatabaseAway, TooManyStreams.
+        """
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self._ready.wait()
+        except TimeoutError as error:
+            raise DatabaseAway("the live stream is not connected") from error
+        if len(self._subscriptions) >= self._maximum_clients:
+            raise TooManyStreams("no place in the live stream now")
+        own = [other for other in self._subscriptions if other.session.session_id == session.session_id]
+        for oldest in own[: max(0, len(own) - _STREAMS_PER_SESSION + 1)]:
+            oldest.end()
+            self.unsubscribe(oldest)
         subscription = Subscription(session, self._cursor, asyncio.Queue(self._queue_size))
-        self._subscriptions.add(subscription)
+        self._subscriptions[subscription] = None
         _CLIENTS.set(len(self._subscriptions))
         if self._closed:
             subscription.end()
@@ -123,7 +147,7 @@ class LiveHub:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Give the place back."""
-        self._subscriptions.discard(subscription)
+        self._subscriptions.pop(subscription, None)
         _CLIENTS.set(len(self._subscriptions))
 
     async def _run(self) -> None:
@@ -134,20 +158,31 @@ class LiveHub:
                 async with await AsyncConnection.connect(self._database_url, autocommit=True) as conn:
                     await self._begin(conn)
                     retry_s, lost = _RETRY_S[0], 0
+                    self._listening = True
                     await self._listen(conn)
             except psycopg.Error as error:
                 lost += 1
                 if lost & (lost - 1) == 0:  # the first, second, fourth, eighth … in a row
                     _log.warning("live stream lost the database", error=type(error).__name__, in_a_row=lost)
+            except Exception:  # noqa: BLE001 - the task's top: without it every stream would fall silent for good
+                _FAULTS.inc()
+                _log.exception("live stream failed")
+            finally:
+                self._listening = False
             await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             retry_s = min(retry_s * 2, _RETRY_S[1])
 
     async def _begin(self, conn: AsyncConnection[Any]) -> None:
         for channel in (live.CHANNEL, live.SESSION_CHANNEL):
             await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        horizon = await _horizon(conn)
         if not self._ready.is_set():
-            self._cursor = (await _horizon(conn)).settled
+            self._cursor = horizon.settled
             self._ready.set()
+        elif self._cursor > horizon.handed_out:  # another database, or an older copy: all cursors are void
+            self._cursor = horizon.settled
+            for subscription in list(self._subscriptions):
+                subscription.end()
 
     async def _listen(self, conn: AsyncConnection[Any]) -> None:
         while True:
