@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge.configuration.outline import crossing_sides
+from edge.sources.registry import FRAME_SOURCES
 from models import catalogue
 from models.manifest import ModelProblem
 
 Location = tuple[str | int, ...]
 Found = Iterator[tuple[Location, str]]
 
-CAMERA_SCHEMES = ("rtsp", "rtsps", "file")
 _NEED_A_MODEL = ("intrusion", "loitering")
 
 
@@ -118,8 +118,8 @@ def _camera_address(camera: dict[str, Any], place: Location) -> Found:
         return
     if has_password:
         yield (*place, "url"), "a password may not stand here: use `user` and `password_file`"
-    if "://" in url and parts.scheme not in CAMERA_SCHEMES:
-        yield (*place, "url"), f"`{parts.scheme}` is not possible; {', '.join(CAMERA_SCHEMES)} or a path are"
+    if "://" in url and parts.scheme not in FRAME_SOURCES:
+        yield (*place, "url"), f"`{parts.scheme}` is not possible; {', '.join(FRAME_SOURCES)} or a path are"
     if "://" not in url or parts.scheme == "file":
         file = Path(parts.path if parts.scheme == "file" else url)
         if not file.is_file():

@@ -26,7 +26,7 @@ from edge.node.watch import CameraWatch
 from edge.outbox.outbox import Outbox
 from edge.provisioning.credentials import read_secret
 from edge.settings import NodeConfiguration
-from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.sources.registry import ReadingHandover, reading_sources
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
 
@@ -78,7 +78,9 @@ class Node:
         self.desk = SensorDesk(
             configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=clock
         )
-        self.sensors = self._make_sensors()
+        self.reading_sources = reading_sources(
+            configuration, ReadingHandover(self.desk.keep, self.desk.on_status, read_secret, clock)
+        )
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
@@ -92,8 +94,8 @@ class Node:
         self.shelf.start()
         for watch in self.watches:
             watch.start()
-        if self.sensors is not None:
-            self.sensors.start()
+        for source in self.reading_sources:
+            source.start()
         self._keeper.start()
         _log.info("node started", node=self.identity.node, session=str(self.identity.session))
 
@@ -104,8 +106,8 @@ class Node:
         stopping = [threading.Thread(target=watch.stop, name="stop-camera", daemon=True) for watch in self.watches]
         for thread in stopping:
             thread.start()
-        if self.sensors is not None:
-            self.sensors.stop()
+        for source in self.reading_sources:
+            source.stop()
         until_s = time.monotonic() + CAMERA_PATIENCE_S
         for thread in stopping:
             thread.join(max(0.0, until_s - time.monotonic()))
@@ -167,19 +169,6 @@ class Node:
             recorder=self.outbox,
             standing=self.standing,
             mark=marks / camera.id,
-            clock=self.clock,
-        )
-
-    def _make_sensors(self) -> MqttSensorSource | None:
-        broker = self.configuration.local_mqtt
-        if broker is None or not self.configuration.sensors:
-            return None
-        return MqttSensorSource(
-            self.configuration.sensors,
-            Endpoint.of(broker.url, user=broker.user, password=read_secret(broker.password_file)),
-            self.desk.keep,
-            self.desk.on_status,
-            client_id=f"gridward-{self.identity.node}-sensors",
             clock=self.clock,
         )
 

@@ -46,7 +46,8 @@ def status_of(node: "Node") -> dict[str, Any]:
             "evidence_bytes": outbox.evidence_bytes,
         },
         "cameras": {watch.camera.id: _camera(watch) for watch in node.watches},
-        "sensors": _sensors(node),
+        "readings": [dict(source.tally()) for source in node.reading_sources],
+        "rule_faults": dict(node.desk.faults),
     }
 
 
@@ -62,20 +63,6 @@ def _camera(watch: "CameraWatch") -> dict[str, int]:
         "moving": pipeline.moving,
         "inferences": pipeline.inferences,
         "faults": source.faults + watch.faults,
-    }
-
-
-def _sensors(node: "Node") -> dict[str, Any]:
-    if node.sensors is None:
-        return {}
-    figures = node.sensors.figures
-    return {
-        "messages": figures.messages,
-        "readings": figures.readings,
-        "unknown_topic": figures.unknown_topic,
-        "refused": {f"{device}: {reason.value}": count for (device, reason), count in dict(figures.refusals).items()},
-        "skew_s": {device: round(skew_s, 3) for device, skew_s in dict(figures.skew_s).items()},
-        "rule_faults": dict(node.desk.faults),
     }
 
 

@@ -1,6 +1,7 @@
 """One camera from frame to incident, in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -17,17 +18,21 @@ from edge.incidents import IncidentBook
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.perception.detector import OnnxDetector
+from edge.perception.lineage import TrackerSettings
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.registry import scene_rule
 from edge.settings import CameraSettings
-from edge.sources.camera import CameraSource
 from edge.sources.mailbox import Mailbox
+from edge.sources.registry import frame_source
 
 PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost"}
 """How the reserved point `presence` tells a health."""
 
 PICTURE_LOST = "picture_lost"
 ANALYSIS_FAILED = "analysis_failed"
+
+BLIND_S = TrackerSettings().blind_s
+"""So long a lost camera may be away before its tracks end: one that is back at once ends and opens nothing."""
 
 SECOND_LOOK_S = 1.5
 """So long after an opening a second picture is taken: at the first one, people are often half outside of it."""
@@ -60,7 +65,7 @@ class CameraWatch:
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
-        self.source = CameraSource(camera, self.mailbox, self._on_status)
+        self.source = frame_source(camera, self.mailbox, self._on_status)
         self.faults = 0
         self._shelf = shelf
         self._book = book
@@ -73,7 +78,7 @@ class CameraWatch:
         self._detector: OnnxDetector | None = None
         self._pipeline = CameraPipeline(camera, None)
         self._rules = self._make_rules()
-        self._lost = threading.Event()
+        self._seen_s: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{camera.id}", daemon=True)
 
@@ -104,7 +109,6 @@ class CameraWatch:
             return
         self._mark.unlink(missing_ok=True)
         if health is Health.LOST:
-            self._lost.set()
             self._standing.degrade(self.camera.id, PICTURE_LOST, reason or "no picture")
         else:
             self._standing.recover(self.camera.id, PICTURE_LOST)
@@ -135,12 +139,13 @@ class CameraWatch:
             self._begin_anew()
         frame = self.mailbox.take(0.5)
         if frame is not None:
+            self._seen_s = time.monotonic()
             scene = self._pipeline.analyse(frame)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
             return True
-        if self._lost.is_set():
-            self._lost.clear()
+        if self._lost_s is not None and time.monotonic() - self._lost_s >= BLIND_S:
+            self._seen_s = time.monotonic()
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
         return not self.mailbox.closed

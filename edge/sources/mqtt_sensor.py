@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -91,6 +92,17 @@ class MqttSensorSource:
         if self._thread.is_alive():
             self._thread.join(2.0)
         self._link.stop()
+
+    def tally(self) -> dict[str, Any]:
+        """What the source did since the start, ready for JSON."""
+        figures = self.figures
+        return {
+            "messages": figures.messages,
+            "readings": figures.readings,
+            "unknown_topic": figures.unknown_topic,
+            "refused": {f"{device}: {why.value}": count for (device, why), count in dict(figures.refusals).items()},
+            "skew_s": {device: round(skew_s, 3) for device, skew_s in dict(figures.skew_s).items()},
+        }
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -1,0 +1,100 @@
+"""Which source speaks which protocol: the tables that a node is built from.
+
+A new protocol is one module and one row here. What a configuration asks for and no row offers stops the start.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from edge.errors import ConfigurationError
+from edge.flow import Health, Reading
+from edge.mqtt import Endpoint
+from edge.settings import CameraSettings, NodeConfiguration
+from edge.sources.camera import CameraSource
+from edge.sources.camera import StatusListener as CameraStatusListener
+from edge.sources.mailbox import Mailbox
+from edge.sources.mqtt_sensor import MqttSensorSource
+
+
+class ReadingSource(Protocol):
+    """Something that runs in threads of its own and hands readings over."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End within a few seconds; what was not kept is not acknowledged."""
+        ...
+
+    def tally(self) -> Mapping[str, Any]:
+        """What it did since the start, ready for JSON."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingHandover:
+    """What a reading source gets from the node.
+
+    `keep` takes readings and whether the device replayed them, and returns once they are kept; it may raise Retryable.
+    `on_status` takes device id (empty: the link itself), health and reason. `secret` reads a secret's file.
+    """
+
+    keep: Callable[[Sequence[Reading], bool], None]
+    on_status: Callable[[str, Health, str | None], None]
+    secret: Callable[[Path | None], str | None]
+    clock: Callable[[], datetime]
+
+
+FrameSourceFactory = Callable[[CameraSettings, Mailbox, CameraStatusListener], CameraSource]
+ReadingSourceFactory = Callable[[NodeConfiguration, ReadingHandover], Sequence[ReadingSource]]
+
+
+def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -> Sequence[ReadingSource]:
+    broker = configuration.local_mqtt
+    if not configuration.sensors:
+        return ()
+    if broker is None:
+        raise ConfigurationError("sensors need a local broker: `local_mqtt` is missing")
+    source = MqttSensorSource(
+        configuration.sensors,
+        Endpoint.of(broker.url, user=broker.user, password=handover.secret(broker.password_file)),
+        handover.keep,
+        handover.on_status,
+        client_id=f"gridward-{configuration.node.id}-sensors",
+        clock=handover.clock,
+    )
+    return (source,)
+
+
+FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
+    "rtsp": CameraSource,
+    "rtsps": CameraSource,
+    "file": CameraSource,
+}
+"""By the scheme of a camera's address; a path is a file."""
+
+READING_SOURCES: Mapping[str, ReadingSourceFactory] = {
+    "mqtt": _mqtt_sensors,
+}
+"""By protocol. Each one looks for its part of the configuration and makes what that needs: nothing, one or several."""
+
+
+def frame_source(camera: CameraSettings, mailbox: Mailbox, on_status: CameraStatusListener) -> CameraSource:
+    """The source of a camera. Raises ConfigurationError when no row speaks its address."""
+    scheme = urlsplit(camera.url).scheme if "://" in camera.url else "file"
+    factory = FRAME_SOURCES.get(scheme)
+    if factory is None:
+        raise ConfigurationError(
+            f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
+        )
+    return factory(camera, mailbox, on_status)
+
+
+def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> list[ReadingSource]:
+    """All sources of readings that the configuration asks for."""
+    return [source for factory in READING_SOURCES.values() for source in factory(configuration, handover)]

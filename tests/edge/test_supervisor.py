@@ -1,0 +1,99 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.edge.waiting import wait_until
+
+pytestmark = pytest.mark.system
+
+PARENT = """
+import sys
+from edge.supervisor import Supervisor
+raise SystemExit(Supervisor(sys.argv[1:], stop_patience_s=1.0).run())
+"""
+
+CHILD = """
+import os, signal, sys, threading
+mode, log = sys.argv[1:]
+with open(log, "a") as file:
+    file.write(f"{os.getpid()}\\n")
+if mode == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True: signal.pause()
+if mode == "crash":
+    os.kill(os.getpid(), signal.SIGSEGV)
+if mode == "wrong":
+    sys.exit(2)
+if mode == "done":
+    sys.exit(0)
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
+while True: signal.pause()
+"""
+
+
+class Parent:
+    def __init__(self, mode: str, folder: Path) -> None:
+        self.log = folder / "children"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PARENT, sys.executable, "-c", CHILD, mode, str(self.log)]
+        )
+
+    def children(self) -> list[int]:
+        return [int(line) for line in self.log.read_text().split()] if self.log.exists() else []
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("mode", ["good", "stubborn"])
+def test_a_signal_takes_the_child_along(tmp_path: Path, mode: str, number: signal.Signals) -> None:
+    parent = Parent(mode, tmp_path)
+    wait_until(parent.children, "the child")
+    parent.process.send_signal(number)
+    assert parent.process.wait(10) == 0
+    assert gone(parent.children()[0])
+
+
+def test_a_crashed_child_runs_again_within_three_seconds(tmp_path: Path) -> None:
+    parent = Parent("good", tmp_path)
+    for life in range(1, 4):
+        wait_until(lambda life=life: len(parent.children()) == life, "a child")  # type: ignore[misc]
+        killed_s = time.monotonic()
+        os.kill(parent.children()[-1], signal.SIGKILL)
+        wait_until(lambda life=life: len(parent.children()) == life + 1, "the next child")  # type: ignore[misc]
+        assert time.monotonic() - killed_s < 3.0
+    parent.process.terminate()
+    assert parent.process.wait(10) == 0
+    assert all(gone(pid) for pid in parent.children())
+
+
+def test_a_child_that_always_crashes_is_not_started_in_a_busy_loop(tmp_path: Path) -> None:
+    parent = Parent("crash", tmp_path)
+    began_s = time.monotonic()
+    wait_until(lambda: len(parent.children()) >= 3, "three children")
+    assert time.monotonic() - began_s >= 0.3 + 0.6
+    parent.process.terminate()
+    assert parent.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(("mode", "status"), [("wrong", 2), ("done", 0)])
+def test_a_child_that_ends_of_its_own_will_is_not_started_again(tmp_path: Path, mode: str, status: int) -> None:
+    parent = Parent(mode, tmp_path)
+    assert parent.process.wait(10) == status
+    assert len(parent.children()) == 1
+
+
+def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
+    parent = Parent("good", tmp_path)
+    wait_until(parent.children, "the child")
+    parent.process.kill()
+    parent.process.wait(10)
+    wait_until(lambda: gone(parent.children()[0]), "the child's end")
