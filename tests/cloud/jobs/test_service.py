@@ -1,0 +1,87 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from cloud.db.leader import Duty, Leadership
+from cloud.db.pool import Pool, open_pool
+from cloud.jobs.service import JobService, make_jobs
+from cloud.jobs.sweeps import SWEEPS, Sweep, Sweeper
+from cloud.settings import CloudSettings
+
+TIMEOUT_S = 20.0
+
+
+@pytest.fixture
+def pool(migrated_url: str) -> Iterator[Pool]:
+    pool = open_pool(migrated_url, size=3)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def sweeper(pool: Pool, migrated_url: str) -> Sweeper:
+    return Sweeper(pool, CloudSettings.model_validate({"database_url": migrated_url}))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+def test_every_sweep_may_run_at_any_time_and_twice(sweeper: Sweeper) -> None:
+    now = datetime.now(UTC)
+    assert {sweep.name: sweep.run(sweeper, now) for sweep in SWEEPS}["open_partitions"] == 3
+    assert sum(sweep.run(sweeper, now) for sweep in SWEEPS) == 0
+
+
+def test_one_process_runs_the_sweeps_and_the_next_takes_over(sweeper: Sweeper, migrated_url: str) -> None:
+    ran: list[str] = []
+
+    def service(name: str) -> JobService:
+        def note(_sweeper: Sweeper, _now: datetime) -> int:
+            ran.append(name)
+            return 1
+
+        sweep = Sweep("noted", 0.05, note)
+        return JobService(sweeper, Leadership(migrated_url, Duty.JOBS), sweeps=(sweep,), lead_check_s=0.05)
+
+    first, second = service("first"), service("second")
+    first.start()
+    wait_for(lambda: len(ran) > 2)
+    second.start()
+    wait_for(lambda: len(ran) > 5)
+    assert set(ran) == {"first"}
+    assert (first.leads, second.leads, second.problem()) == (True, False, None)
+    first.stop()
+    wait_for(lambda: "second" in ran)
+    second.stop()
+    assert second.problem() is not None
+    count = len(ran)
+    assert not any(thread.name.startswith("jobs") for thread in threading.enumerate())
+    assert len(ran) == count
+
+
+def test_a_sweep_that_fails_runs_again(sweeper: Sweeper, migrated_url: str) -> None:
+    tries: list[int] = []
+
+    def fail(_sweeper: Sweeper, _now: datetime) -> int:
+        tries.append(1)
+        raise RuntimeError("on purpose")
+
+    sweep = Sweep("failing", 0.05, fail)
+    service = JobService(sweeper, Leadership(migrated_url, Duty.JOBS), sweeps=(sweep,), lead_check_s=0.05)
+    service.start()
+    wait_for(lambda: len(tries) > 1)
+    service.stop()
+
+
+def test_the_jobs_of_a_process_start_and_stop(sweeper: Sweeper) -> None:
+    service = make_jobs(sweeper.settings, sweeper.pool)
+    service.start()
+    wait_for(lambda: service.leads)
+    service.stop()
