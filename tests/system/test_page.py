@@ -1,0 +1,91 @@
+"""The page in a real browser: log in, see a case, look at its picture, judge it, find it kept; charts; two languages."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.system.site import Site, first_case
+
+pytestmark = pytest.mark.system
+
+PATIENCE_MS = 60_000
+
+
+def _log_in(page: Page, site: Site, role: str = "duty_chief") -> None:
+    name, password = site.password_of(role)
+    page.get_by_test_id("login-name").fill(name)
+    page.get_by_test_id("login-password").fill(password)
+    page.get_by_test_id("login-submit").click()
+    expect(page.get_by_test_id("user")).to_be_visible()
+
+
+def test_a_wrong_password_is_told_and_nothing_is_shown(page: Page, site: Site) -> None:
+    page.get_by_test_id("login-name").fill(site.password_of("grid_worker")[0])
+    page.get_by_test_id("login-password").fill("wrong")
+    page.get_by_test_id("login-submit").click()
+    expect(page.get_by_test_id("login-error")).to_be_visible()
+    expect(page.get_by_test_id("case-list")).to_have_count(0)
+
+
+def test_a_case_is_seen_judged_false_undone_and_judged_true_and_it_is_kept(page: Page, site: Site) -> None:
+    with site.client() as client:
+        case = first_case(client, kind="intrusion")
+    _log_in(page, site)
+    expect(page.get_by_test_id("live-state")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+    page.goto(f"{site.url}/cases/{case['id']}")
+    detail = page.get_by_test_id("case-detail")
+    expect(detail).to_be_visible()
+    expect(page.get_by_test_id("case-picture").first).to_have_attribute(
+        "data-state", re.compile("shown|ready|loaded"), timeout=PATIENCE_MS
+    )
+    status = detail.get_by_test_id("case-status").first
+    if status.get_attribute("data-status") != "reported":
+        page.get_by_test_id("action-reopen").click()
+        expect(status).to_have_attribute("data-status", "reported")
+    page.get_by_test_id("action-dismiss").click()
+    page.get_by_test_id("reason-light").click()
+    page.get_by_test_id("dismiss-send").click()
+    expect(status).to_have_attribute("data-status", "rejected")
+    page.get_by_test_id("action-reopen").click()
+    expect(status).to_have_attribute("data-status", "reported")
+    page.get_by_test_id("action-confirm").click()
+    expect(status).to_have_attribute("data-status", "filed")
+    page.reload()
+    expect(page.get_by_test_id("case-detail").get_by_test_id("case-status").first).to_have_attribute(
+        "data-status", "filed", timeout=PATIENCE_MS
+    )
+    expect(page.locator('[data-testid="history-entry"][data-action="confirm"]').first).to_be_visible()
+
+
+def test_a_new_case_comes_into_the_list_by_itself(page: Page, site: Site) -> None:
+    _log_in(page, site)
+    rows = page.get_by_test_id("case-row")
+    expect(rows.first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("map").locator("canvas").first).to_be_visible()
+    expect(page.get_by_test_id("figure-open")).to_have_text(re.compile(r"^[1-9]"))
+
+
+def test_readings_are_drawn(page: Page, site: Site) -> None:
+    with site.client("maintainer") as client:
+        devices = client.get("/api/v1/devices", params={"limit": 100}).json()["items"]
+    device = next(device for device in devices if device["kind"] == "charging_pile")
+    _log_in(page, site, "maintainer")
+    page.goto(f"{site.url}/devices/{device['id']}")
+    chart = page.get_by_test_id("chart").first
+    expect(chart).to_be_visible(timeout=PATIENCE_MS)
+    expect(chart).to_have_attribute("data-points", re.compile(r"^[1-9]"), timeout=PATIENCE_MS)
+    expect(chart.locator("canvas").first).to_be_visible()
+
+
+def test_the_language_is_chinese_and_can_be_english(page: Page, site: Site) -> None:
+    _log_in(page, site)
+    expect(page.locator("html")).to_have_attribute("lang", re.compile("zh"))
+    page.get_by_test_id("language-switch").first.click()
+    expect(page.locator("html")).to_have_attribute("lang", re.compile("en"))
+
+
+def test_nodes_show_themselves(page: Page, site: Site) -> None:
+    _log_in(page, site, "maintainer")
+    page.goto(f"{site.url}/nodes")
+    expect(page.locator('[data-testid="node"][data-presence="online"]')).to_have_count(2, timeout=PATIENCE_MS)
