@@ -1,5 +1,6 @@
 """The demo: everything on this machine, on free ports, from a database to two nodes that look at real footage."""
 
+import hashlib
 import json
 import os
 import socket
@@ -104,7 +105,9 @@ class Demonstration:
     def _start_cloud(self) -> dict[str, Any]:
         passwords = self._directory.passwords([*(person.name for person in plan.PEOPLE), _CLOUD_USER, _SENSORS_USER])
         database_url = self._database.create_database()
-        credentials, self._spots = prepare(database_url, passwords)
+        people = hashlib.sha256(json.dumps(passwords, sort_keys=True).encode()).hexdigest()
+        renew = self._directory.remembered().get("people") != people
+        credentials, self._spots = prepare(database_url, passwords, renew=renew)
         self._say("schema, areas, people and nodes are in the database")
         users = [
             user(_CLOUD_USER, passwords[_CLOUD_USER], CLOUD_GRANTS),
@@ -129,7 +132,7 @@ class Demonstration:
             "GRIDWARD_HTTP_PORT": str(port),
         }
         self._start("cloud", [*_program("cloud.cli"), "serve"], environment)
-        self._directory.remember(http_port=port)
+        self._directory.remember(http_port=port, people=people)
         mqtt_password = quote(passwords[_CLOUD_USER], safe="")
         return {
             "url": self.url,

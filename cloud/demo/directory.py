@@ -62,15 +62,10 @@ class DemoDirectory:
 
     def passwords(self, names: Iterable[str]) -> dict[str, str]:
         """Random passwords by name, the same in every run in this folder."""
-        file = self.path / "secrets.json"
-        known: dict[str, str] = {}
-        try:
-            known = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            known = {}
-        wanted = {name: known.get(name) or secrets.token_urlsafe(12) for name in names}
-        if wanted != known:
-            self.write(file.name, json.dumps({**known, **wanted}))
+        known = self._read("secrets.json")
+        wanted = {name: str(known.get(name) or secrets.token_urlsafe(12)) for name in names}
+        if not wanted.items() <= known.items():
+            self.write("secrets.json", json.dumps({**known, **wanted}))
         return wanted
 
     def remember(self, **facts: Any) -> None:
@@ -79,8 +74,12 @@ class DemoDirectory:
 
     def remembered(self) -> dict[str, Any]:
         """What the last run kept."""
+        return self._read("state.json")
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """The content of a file of ours; nothing where it is missing or damaged."""
         try:
-            state = json.loads((self.path / "state.json").read_text(encoding="utf-8"))
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
-        return state if isinstance(state, dict) else {}
+        return content if isinstance(content, dict) else {}

@@ -24,8 +24,13 @@ class Spot:
     latitude: float
 
 
-def prepare(database_url: str, passwords: Mapping[str, str]) -> tuple[dict[str, NodeCredentials], dict[str, Spot]]:
-    """Bring the schema up, enter areas, people and nodes; the nodes' new credentials and their places by id."""
+def prepare(
+    database_url: str, passwords: Mapping[str, str], *, renew: bool = False
+) -> tuple[dict[str, NodeCredentials], dict[str, Spot]]:
+    """Bring the schema up, enter areas, people and nodes; the nodes' new credentials and their places by id.
+
+    People who are there already keep their passwords and sessions, unless `renew` gives them these passwords.
+    """
     migrate(database_url)
     document = json.loads(sample.DOCUMENT.read_text(encoding="utf-8"))
     spots = _spots(document)
@@ -56,8 +61,9 @@ def prepare(database_url: str, passwords: Mapping[str, str]) -> tuple[dict[str, 
                     now=now,
                 )
         except Conflict:
-            with psycopg.connect(database_url) as connection:
-                accounts.set_password(connection, person.name, passwords[person.name], now=now)
+            if renew:
+                with psycopg.connect(database_url) as connection:
+                    accounts.set_password(connection, person.name, passwords[person.name], now=now)
     return credentials, spots
 
 
