@@ -15,7 +15,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMPS := .stamps
 WEB := cloud/web
-PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
+PIP := $(PYTHON) -m pip --disable-pip-version-check -qq
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null | sed 's/ /\\ /g')
 WITH_NODE = PATH="$$($(CURDIR)/$(PYTHON) -m cloud.embedded.nodejs $(CURDIR)/.cache/node):$$PATH"
 
