@@ -58,8 +58,11 @@ class EvidenceService:
         return file
 
     def offset(self, node: str, file: NamedFile) -> int:
-        """How many bytes of it are here."""
-        return file.size_bytes if file.is_stored else self.quarantine.offset(node, file.sha256)
+        """How many bytes of it are here. What is whole and yet not stored (the store was away) begins anew."""
+        if file.is_stored:
+            return file.size_bytes
+        offset = self.quarantine.offset(node, file.sha256)
+        return offset if offset < file.size_bytes else 0
 
     def begin(self, node: str, file: NamedFile, part: Part) -> Partial:
         """Open the partial file for a piece. Raises WrongOffset, Conflict, EvidenceStoreAway."""

@@ -90,6 +90,23 @@ def test_an_action_that_is_refused_leaves_nothing_behind(cloud: Cloud) -> None:
     assert cloud.conn.execute("select count(*) from case_event where actor_id is not null").fetchone() == (0,)
 
 
+def test_an_answer_is_sent_only_after_the_commit(cloud: Cloud) -> None:
+    receive_some(cloud)
+    cloud.conn.execute(
+        """
+        create function refuse() returns trigger language plpgsql as 'begin raise exception ''refused at commit''; end';
+        create constraint trigger refuse after insert on case_event deferrable initially deferred
+            for each row execute function refuse();
+        """
+    )
+    cloud.conn.commit()
+    with cloud.client("chief") as client:
+        answer = client.post("/api/v1/cases/1/actions", json={"action": "confirm", "version": 1})
+        assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert client.get("/api/v1/cases/1").json()["status"] == "reported"
+
+
 def test_the_model_is_the_table(cloud: Cloud) -> None:
     with cloud.client("chief") as client:
         model = client.get("/api/v1/case-model").json()

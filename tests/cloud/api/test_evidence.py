@@ -1,9 +1,12 @@
 import hashlib
+import socket
+import time
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from cloud.settings import CloudSettings
 from edge.contract.incident import EvidenceKind, EvidenceReference
 from tests.cloud.api.conftest import NODE, Cloud
 from tests.cloud.samples import GRID, NOW, OTHER_GRID, incident, report
@@ -140,6 +143,46 @@ def test_a_body_that_breaks_off_keeps_what_came(cloud: Cloud) -> None:
         answer = put(node, path, PICTURE[:1_000])
         assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
         assert node.head(path).headers["upload-offset"] == "1000"
+
+
+def test_a_connection_that_is_cut_keeps_what_came(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    address = httpx.URL(cloud.url)
+    head = (
+        f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {cloud.node_token}\r\n"
+        f"Content-Type: image/jpeg\r\nContent-Length: {len(PICTURE)}\r\n\r\n"
+    )
+    with cloud.node() as node:
+
+        def offset_past(least: int) -> int:
+            deadline = time.monotonic() + 20
+            while (offset := int(node.head(path).headers["upload-offset"])) < least:
+                assert time.monotonic() < deadline
+            return offset
+
+        with socket.create_connection((address.host, address.port or 80), timeout=10) as line:
+            line.sendall(head.encode() + PICTURE[:400_000])
+            offset_past(256 << 10)  # written in pieces of that size
+        while True:
+            offset = offset_past(256 << 10)
+            rest = put(node, path, PICTURE[offset:], part=f"bytes {offset}-{len(PICTURE) - 1}/{len(PICTURE)}")
+            if rest.status_code != httpx.codes.CONFLICT:  # the request that was cut still held the file
+                break
+        assert rest.status_code == httpx.codes.CREATED
+
+
+def test_an_upload_that_the_store_did_not_take_begins_anew(cloud: Cloud, settings: CloudSettings) -> None:
+    path = name_file(cloud)
+    store = settings.data_directory / "evidence"
+    aside = settings.data_directory / "aside"
+    store.rename(aside)
+    store.write_text("no folder", encoding="utf-8")
+    with cloud.node() as node:
+        assert put(node, path, PICTURE).status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert node.head(path).headers["upload-offset"] == "0"
+        store.unlink()
+        aside.rename(store)
+        assert put(node, path, PICTURE).status_code == httpx.codes.CREATED
 
 
 def test_other_bytes_than_those_of_the_hash_are_thrown_away(cloud: Cloud) -> None:
