@@ -3,8 +3,8 @@ import type { Device, GridCollection, GridProperties } from '@/api/types'
 import { token } from '@/theme/theme'
 import { deviceLook, gridLook, type Look } from './look'
 
-/** About what a name of seven Chinese characters and its number take. */
-const NAME_PX = 116
+/** About what a name of six Chinese characters takes. */
+const NAME_PX = 88
 
 export interface PlanTexts {
   grid: (grid: GridProperties) => string

@@ -28,7 +28,7 @@ const DAY_MS = 86_400_000
 
 function tick(at: number, span: number): string {
   if (span > 2 * DAY_MS) return date(at).slice(5)
-  return span > DAY_MS / 2 || span > 1_800_000 ? minuteOf(at) : clock(at)
+  return span > 300_000 ? minuteOf(at) : clock(at)
 }
 
 interface Hint {
