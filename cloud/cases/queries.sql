@@ -127,10 +127,10 @@ order by i.started_at desc, i.id desc
 limit :count;
 
 -- name: evidence_of(incident_ids)
-select ie.incident_id, e.sha256, e.kind, e.mime, e.bytes, e.captured_at, e.stored_at is not null as stored
+select ie.incident_id, e.sha256, e.kind, e.mime, e.bytes, ie.captured_at, e.stored_at is not null as stored
 from incident_evidence ie join evidence e on e.node = ie.node and e.sha256 = ie.sha256
 where ie.incident_id = any(:incident_ids::bigint[])
-order by e.captured_at, e.sha256;
+order by ie.captured_at, e.sha256;
 
 -- name: history_of(case_id, count)
 select e.at, a.name, a.display_name, e.action, e.from_status, e.to_status, e.reason, e.note, e.severity::text as severity

@@ -1,13 +1,14 @@
 -- Evidence: what incidents named, and what of it is stored.
 
--- name: name_file(node, sha256, kind, mime, bytes, captured_at)!
+-- name: name_file(node, sha256, kind, mime, bytes)!
 -- The first to name a hash says what it is; another description of the same bytes is not believed.
-insert into evidence (node, sha256, kind, mime, bytes, captured_at)
-values (:node, :sha256, :kind, :mime, :bytes, :captured_at)
+insert into evidence (node, sha256, kind, mime, bytes)
+values (:node, :sha256, :kind, :mime, :bytes)
 on conflict do nothing;
 
--- name: link_file(incident_id, node, sha256)!
-insert into incident_evidence (incident_id, node, sha256) values (:incident_id, :node, :sha256)
+-- name: link_file(incident_id, node, sha256, captured_at)!
+insert into incident_evidence (incident_id, node, sha256, captured_at)
+values (:incident_id, :node, :sha256, :captured_at)
 on conflict do nothing;
 
 -- name: named_file(node, sha256)^

@@ -46,9 +46,10 @@ def name_files(conn: Connection[Any], node: str, incident_row_id: int, files: It
             kind=file.kind.value,
             mime=file.mime,
             bytes=file.bytes,
-            captured_at=file.captured_at,
         )
-        _queries.link_file(conn, incident_id=incident_row_id, node=node, sha256=file.sha256)
+        _queries.link_file(
+            conn, incident_id=incident_row_id, node=node, sha256=file.sha256, captured_at=file.captured_at
+        )
 
 
 def named(conn: Connection[Any], node: str, sha256: str) -> NamedFile | None:

@@ -116,7 +116,6 @@ create table evidence (
     kind text not null,
     mime text not null,
     bytes bigint not null,
-    captured_at timestamptz not null,
     stored_at timestamptz,
     primary key (node, sha256)
 );
@@ -127,9 +126,11 @@ create table incident_evidence (
     incident_id bigint not null references incident,
     node text not null,
     sha256 text not null,
+    captured_at timestamptz not null,
     primary key (incident_id, sha256),
     foreign key (node, sha256) references evidence
 );
+comment on column incident_evidence.captured_at is 'As this incident says: the same bytes can come again (looped footage, a frozen picture).';
 create index incident_evidence_file on incident_evidence (node, sha256);
 
 -- A case as lists, details and the live stream show it.
@@ -150,7 +151,7 @@ select c.*,
         join incident_evidence ie on ie.incident_id = ci.incident_id
         join evidence e on e.node = ie.node and e.sha256 = ie.sha256
         where ci.case_id = c.id and e.kind = 'snapshot' and e.stored_at is not null
-        order by e.captured_at desc, e.sha256
+        order by ie.captured_at desc, e.sha256
         limit 1
     ) as picture
 from grid_case c

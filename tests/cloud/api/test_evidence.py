@@ -1,7 +1,7 @@
 import hashlib
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -58,6 +58,20 @@ def test_a_file_that_an_incident_names_is_stored_and_seen(cloud: Cloud) -> None:
     assert seen.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in seen.headers["content-security-policy"]
     assert "no-store" in seen.headers["cache-control"]
+
+
+def test_the_same_bytes_carry_the_time_that_each_incident_gives_them(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    later = NOW + timedelta(minutes=2)
+    again = EvidenceReference(
+        sha256=digest(PICTURE), kind=EvidenceKind.SNAPSHOT, mime="image/jpeg", bytes=len(PICTURE), captured_at=later
+    )
+    cloud.receive(report(incident(2, start_s=120, evidence=(again,)), node=NODE))
+    with cloud.node() as node, cloud.client("worker") as worker:
+        put(node, path, PICTURE)
+        shown = worker.get("/api/v1/cases/1").json()["incidents"]
+    assert [found["evidence"][0]["captured_at"] for found in shown] == ["2026-03-17T04:32:00Z", "2026-03-17T04:30:00Z"]
+    assert all(found["evidence"][0]["stored"] for found in shown)
 
 
 def test_storing_a_picture_is_told_to_those_who_watch(cloud: Cloud) -> None:
