@@ -81,7 +81,7 @@ $(STAMPS)/web-modules: $(WEB)/package-lock.json $(WEB)/package.json | environmen
 
 $(STAMPS)/web: $(STAMPS)/web-modules $(WEB_SOURCES)
 	@echo "Building the page"
-	@cd $(WEB) && $(WITH_NODE) npm run --silent build
+	@cd $(WEB) && $(WITH_NODE) npm run --silent build -- --logLevel warn
 	@touch $@
 
 $(STAMPS)/system: .ci/system-parts

@@ -1,6 +1,5 @@
 """The command: `python -m cloud.demo`, `gridward-cloud demo`, `make demo`."""
 
-import os
 import signal
 import sys
 import time
@@ -10,7 +9,7 @@ from types import FrameType
 
 from cloud.demo.demonstration import Demonstration
 from cloud.demo.directory import DemoDirectory
-from cloud.embedded.guard import die_with_parent
+from cloud.demo.make import follow_make
 from cloud.errors import CloudError
 
 
@@ -32,8 +31,7 @@ def main(directory: Path = Path(".demo")) -> int:
     """Run the demo until Ctrl-C or SIGTERM; 0 then, 1 when something can't run."""
     progress = Progress()
     stop = Event()
-    if "MAKELEVEL" in os.environ:  # a killed `make` takes the demo with it
-        die_with_parent(signal.SIGTERM)
+    follow_make(stop)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()

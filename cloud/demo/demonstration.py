@@ -160,19 +160,18 @@ class Demonstration:
             text = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
             file = self._directory.write(f"nodes/{node.id}/node.yaml", text)
             self._start(node.id, [*_program("edge.cli"), "run", "--config", str(file)])
-            self._start_sensors(node, first=node is plan.NODES[0])
+            first_trouble_s = None if node is not plan.NODES[0] else 45.0 if any(showings.values()) else 5.0
+            self._start_sensors(node, first_trouble_s)
         self._say(f"two nodes run: {', '.join(node.name for node in plan.NODES)}")
 
-    def _start_sensors(self, node: plan.NodePlan, *, first: bool) -> None:
-        password = self._directory.path / "sensors.password"
-        if first:
-            self._directory.write(password.name, self._directory.passwords([_SENSORS_USER])[_SENSORS_USER])
+    def _start_sensors(self, node: plan.NodePlan, first_trouble_s: float | None) -> None:
+        password = self._directory.write("sensors.password", self._directory.passwords([_SENSORS_USER])[_SENSORS_USER])
         arguments = [
             *_program("edge.simulators.sensors"),
             *(sensor.id for sensor in node.sensors),
             *("--broker", self._broker.url, "--user", _SENSORS_USER, "--password-file", str(password)),
             *("--topic", plan.sensor_topic(node.id), "--seed", "7"),
-            *(("--first-trouble", "45") if first else ()),
+            *(("--first-trouble", str(first_trouble_s)) if first_trouble_s is not None else ()),
         ]
         self._start(f"{node.id}-sensors", arguments)
 
