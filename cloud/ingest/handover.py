@@ -7,7 +7,7 @@ from cloud.ingest.model import Item, Message
 from cloud.mqtt import Delivery
 from edge.contract.telemetry import TelemetryBatch
 
-BATCH_READINGS = 5_000
+BATCH_READINGS = 10_000
 BATCH_MESSAGES = 200
 
 

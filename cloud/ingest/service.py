@@ -120,6 +120,7 @@ class IngestService:
         while not self._stopping.is_set():
             for delivery in mailbox.take(BATCH_MESSAGES // 4, wait_s=GATHER_S if batch.items else TICK_S):
                 item = read(Arrival(delivery.topic, delivery.payload, delivery.received_at))
+                time.sleep(0)  # lets the writer have the interpreter at once; it would wait for a switch interval else
                 channel = item.topic.channel.value if item.topic is not None else "unknown"
                 metrics.RECEIVED.labels(channel).inc()
                 batch.add(delivery, item)

@@ -285,10 +285,9 @@ class Transaction:
             return
         readings = Readings(Bounds.at(self._now))
         # by series, so that neighbours in the index are written together and two processes lock in one order
-        for series_id, column in sorted(self._columns, key=lambda item: item[0]):
-            readings.add(series_id, column)
-        self._settled.readings_new = telemetry.add_readings(self._conn, readings)
-        self._settled.readings = len(readings)
+        columns = sorted(self._columns, key=lambda item: item[0])
+        self._settled.readings_new = telemetry.add_readings(self._conn, columns, readings)
+        self._settled.readings = sum(len(column.value) for _, column in columns) - readings.refused
         self._settled.readings_refused = readings.refused
         self._settled.newest = readings.newest
         self._settled.minutes = readings.minutes

@@ -54,8 +54,14 @@ class Readings:
     minutes: set[tuple[int, int]] = field(default_factory=set)
     refused: int = 0
 
+    def take_flat(self) -> tuple["array[int]", "array[int]", "array[float]", "array[int]"]:
+        """Hand out the flat columns collected so far and begin new ones; corrections and notes stay."""
+        flat = (self.series_id, self.observed_at_us, self.value, self.flag)
+        self.series_id, self.observed_at_us, self.value, self.flag = array("i"), array("q"), array("d"), array("h")
+        return flat
+
     def __len__(self) -> int:
-        """How many were taken."""
+        """How many are held."""
         return len(self.series_id) + len(self.corrections)
 
     def add(self, series_id: int, column: SeriesColumn) -> None:

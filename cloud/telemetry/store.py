@@ -1,17 +1,19 @@
 """Statements of the telemetry slice with their types. All take a connection; none commits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from cloud.db.packed import Doubles, Instants, Integers, SmallIntegers
 from cloud.db.queries import load
 from cloud.telemetry.model import MINUTE_US, Readings
 from edge.contract.birth import Point
-from edge.contract.telemetry import Gap
+from edge.contract.telemetry import Gap, SeriesColumn
+
+ROWS_PER_STATEMENT = 2_500
 
 _queries = load("cloud.telemetry")
 
@@ -72,26 +74,57 @@ class Change(NamedTuple):
     value: str
 
 
-def add_readings(conn: Connection[Any], readings: Readings) -> int:
-    """Write the readings, note the touched minutes, move the newest on. How many rows were new comes back."""
-    added = 0
-    if readings.series_id:
-        added = _queries.add_readings(
-            conn,
-            series_id=Integers(readings.series_id),
-            observed_at=Instants(readings.observed_at_us),
-            value=Doubles(readings.value),
-            flag=SmallIntegers(readings.flag),
-        )
-    if readings.corrections:
-        keys = sorted(readings.corrections)
-        added += _queries.correct_readings(
-            conn,
-            series_id=Integers(series_id for series_id, _ in keys),
-            observed_at=Instants(us for _, us in keys),
-            value=Doubles(readings.corrections[key][0] for key in keys),
-            flag=SmallIntegers(readings.corrections[key][1] for key in keys),
-        )
+def add_readings(conn: Connection[Any], columns: Iterable[tuple[int, SeriesColumn]], readings: Readings) -> int:
+    """Write (series id, column) pairs, note the touched minutes, move the newest on. How many rows were new comes back.
+
+    `readings` collects them, and holds the newest and the minutes afterwards. Everything is sent without waiting for
+    answers, a few thousand rows at a time: while the server inserts one piece, the next one is made.
+    """
+    sent = []
+    total = 0
+    with conn.pipeline():
+        for series_id, column in columns:
+            readings.add(series_id, column)
+            if len(readings.series_id) >= ROWS_PER_STATEMENT:
+                sent.append(_send_readings(conn, readings))
+        if readings.series_id:
+            sent.append(_send_readings(conn, readings))
+        if readings.corrections:
+            sent.append(_send_corrections(conn, readings))
+        _send_notes(conn, readings)
+    for cursor in sent:
+        total += cursor.rowcount
+        cursor.close()
+    return total
+
+
+def _send_readings(conn: Connection[Any], readings: Readings) -> Cursor[Any]:
+    series_id, observed_at_us, value, flag = readings.take_flat()
+    return conn.execute(
+        _queries.add_readings.sql,
+        {
+            "series_id": Integers(series_id),
+            "observed_at": Instants(observed_at_us),
+            "value": Doubles(value),
+            "flag": SmallIntegers(flag),
+        },
+    )
+
+
+def _send_corrections(conn: Connection[Any], readings: Readings) -> Cursor[Any]:
+    keys = sorted(readings.corrections)
+    return conn.execute(
+        _queries.correct_readings.sql,
+        {
+            "series_id": Integers(series_id for series_id, _ in keys),
+            "observed_at": Instants(us for _, us in keys),
+            "value": Doubles(readings.corrections[key][0] for key in keys),
+            "flag": SmallIntegers(readings.corrections[key][1] for key in keys),
+        },
+    )
+
+
+def _send_notes(conn: Connection[Any], readings: Readings) -> None:
     if readings.minutes:
         _queries.touch_minutes(
             conn,
@@ -107,7 +140,6 @@ def add_readings(conn: Connection[Any], readings: Readings) -> int:
             value=Doubles(sample[1] for _, sample in newest),
             flag=SmallIntegers(sample[2] for _, sample in newest),
         )
-    return added
 
 
 def add_changes(conn: Connection[Any], changes: Sequence[Change], *, received_at: datetime) -> int:

@@ -39,19 +39,15 @@ def series(pool: Pool) -> Series:
 
 
 def write(pool: Pool, series: Series, samples: list[tuple[timedelta, float]], *, flag: int = 0) -> None:
-    readings = Readings(Bounds.at(AT + timedelta(days=365)))
-    readings.add(
-        series.id,
-        SeriesColumn(
-            device="d",
-            point="temperature",
-            observed_at_us=[to_microseconds(AT + after) for after, _ in samples],
-            value=[value for _, value in samples],
-            flag=[flag] * len(samples),
-        ),
+    column = SeriesColumn(
+        device="d",
+        point="temperature",
+        observed_at_us=[to_microseconds(AT + after) for after, _ in samples],
+        value=[value for _, value in samples],
+        flag=[flag] * len(samples),
     )
     with pool.connection() as conn:
-        store.add_readings(conn, readings)
+        store.add_readings(conn, [(series.id, column)], Readings(Bounds.at(AT + timedelta(days=365))))
 
 
 def rollups(pool: Pool, table: str) -> list[Any]:
@@ -113,14 +109,10 @@ def test_rolling_up_goes_in_small_transactions(pool: Pool, series: Series, monke
 
 
 def test_a_note_of_a_transaction_under_way_is_kept_for_later(pool: Pool, series: Series) -> None:
-    readings = Readings(Bounds.at(AT))
-    readings.add(
-        series.id,
-        SeriesColumn(device="d", point="temperature", observed_at_us=[to_microseconds(AT)], value=[5.0]),
-    )
+    column = SeriesColumn(device="d", point="temperature", observed_at_us=[to_microseconds(AT)], value=[5.0])
     write(pool, series, [(timedelta(seconds=1), 1.0)])
     with pool.connection() as writing:
-        store.add_readings(writing, readings)
+        store.add_readings(writing, [(series.id, column)], Readings(Bounds.at(AT)))
         service.roll_up(pool)
         assert [row[1:3] for row in rollups(pool, "rollup_minute")] == [(1, 1.0)]
     service.roll_up(pool)
