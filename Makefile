@@ -4,7 +4,7 @@
 # make lint    lint, types, import rules     make lock    requirement files anew
 # make clean   remove what was built; the demo's data too
 #
-# Needs Python ≥ 3.11 with venv, make and git. Finished steps leave a stamp in .stamps/ and are skipped.
+# Needs Python ≥ 3.11 with venv, make and git. Finished steps leave a stamp in .venv/stamps/ and are skipped.
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
@@ -13,8 +13,10 @@ SHELL := /bin/sh
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-STAMPS := .stamps
+STAMPS := $(VENV)/stamps
 WEB := cloud/web
+MODULES := $(WEB)/node_modules/.package-lock.json
+PAGE := $(WEB)/dist/index.html
 PIP := $(PYTHON) -m pip --disable-pip-version-check -qq
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null | sed 's/ /\\ /g')
 WITH_NODE = PATH="$$($(CURDIR)/$(PYTHON) -m cloud.embedded.nodejs $(CURDIR)/.cache/node):$$PATH"
@@ -24,7 +26,7 @@ WITH_NODE = PATH="$$($(CURDIR)/$(PYTHON) -m cloud.embedded.nodejs $(CURDIR)/.cac
 demo: environment web
 	@exec $(PYTHON) -m cloud.demo
 
-test: environment-dev $(STAMPS)/web $(STAMPS)/system
+test: environment-dev $(PAGE) $(STAMPS)/system
 	@.ci/check
 
 lint: environment-dev
@@ -32,7 +34,7 @@ lint: environment-dev
 
 check: lint
 
-web: $(STAMPS)/web
+web: $(PAGE)
 
 bench: environment-dev
 	@for bench in tests/benches/[a-z]*.py; do \
@@ -44,7 +46,6 @@ environment: $(STAMPS)/requirements $(STAMPS)/project
 environment-dev: $(STAMPS)/requirements-dev $(STAMPS)/project
 
 $(STAMPS)/venv:
-	@mkdir -p $(STAMPS)
 	@test -x $(PYTHON) && $(PYTHON) -m pip --version >/dev/null 2>&1 || { \
 	  for python in "$$PYTHON3" python3 python3.14 python3.13 python3.12 python3.11; do \
 	    test -n "$$python" && command -v "$$python" >/dev/null 2>&1 || continue; \
@@ -58,7 +59,7 @@ $(STAMPS)/venv:
 	    echo "Python 3.11 or newer is needed and was not found on the path; name one with PYTHON3=/path/to/python3" >&2; exit 1; fi; \
 	  echo "Making the environment with $$($$chosen --version)"; \
 	  rm -rf $(VENV) && "$$chosen" -m venv $(VENV); }
-	@touch $@
+	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/requirements: requirements.txt $(STAMPS)/venv
 	@echo "Installing what it runs on (hashed)"
@@ -74,12 +75,12 @@ $(STAMPS)/project: pyproject.toml $(STAMPS)/venv | $(STAMPS)/requirements
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(STAMPS)/web-modules: $(WEB)/package-lock.json $(WEB)/package.json | environment
+$(MODULES): $(WEB)/package-lock.json $(WEB)/package.json | environment
 	@echo "Installing what the page is built with"
 	@cd $(WEB) && $(WITH_NODE) npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(STAMPS)/web: $(STAMPS)/web-modules $(WEB_SOURCES)
+$(PAGE): $(MODULES) $(WEB_SOURCES)
 	@echo "Building the page"
 	@cd $(WEB) && $(WITH_NODE) npm run --silent build -- --logLevel warn
 	@touch $@
@@ -95,6 +96,6 @@ lock:
 	  --all-extras --group dev pyproject.toml -o requirements-dev.txt
 
 clean:
-	@rm -rf $(VENV) $(STAMPS) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@rm -rf $(WEB)/node_modules $(WEB)/dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
