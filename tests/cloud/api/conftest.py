@@ -1,5 +1,6 @@
 """A cloud that answers on a port, with a district and its people."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from psycopg import Connection
 from cloud.access.model import Role
 from cloud.correlate import service as correlate
 from cloud.correlate.model import IncidentReport
+from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.fleet import service as fleet
 from cloud.main import Part, running
 from cloud.settings import CloudSettings
@@ -59,16 +61,37 @@ class Cloud:
         self.conn.commit()
 
 
+@dataclass(frozen=True)
+class Template:
+    """A database with a district, its people and one node, to be copied."""
+
+    name: str
+    node_token: str
+
+
+@pytest.fixture(scope="session")
+def peopled(postgres_server: EmbeddedPostgres, migrated_template: str) -> Template:
+    """Made once: passwords take their time to hash."""
+    url = postgres_server.create_database("peopled", template=migrated_template)
+    with psycopg.connect(url, options="-c timezone=UTC") as conn:
+        take_in_areas(conn)
+        for name, (role, area) in PEOPLE.items():
+            add_person(conn, name, role, area)
+        made = fleet.add_node(conn, NODE, district="110105", area_code=GRID, now=datetime.now(UTC))
+    return Template("peopled", made.token)
+
+
 @pytest.fixture
-def settings(migrated_url: str, tmp_path: Path) -> CloudSettings:
+def settings(postgres_server: EmbeddedPostgres, peopled: Template, tmp_path: Path) -> Iterator[CloudSettings]:
     web = tmp_path / "web"
     (web / "assets").mkdir(parents=True)
     (web / "index.html").write_text("<!doctype html><title>Gridward</title>", encoding="utf-8")
     (web / "assets" / "app-1a2b.js").write_text("export {}", encoding="utf-8")
     (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
-    return CloudSettings.model_validate(
+    database = f"test_{uuid.uuid4().hex}"
+    yield CloudSettings.model_validate(
         {
-            "database_url": migrated_url,
+            "database_url": postgres_server.create_database(database, template=peopled.name),
             "http_port": 0,
             "data_directory": tmp_path / "data",
             "web_directory": web,
@@ -76,17 +99,12 @@ def settings(migrated_url: str, tmp_path: Path) -> CloudSettings:
             "database_pool": 8,
         }
     )
+    postgres_server.drop_database(database)
 
 
 @pytest.fixture
-def cloud(settings: CloudSettings) -> Iterator[Cloud]:
+def cloud(settings: CloudSettings, peopled: Template) -> Iterator[Cloud]:
     url = settings.database_url.get_secret_value()
-    with psycopg.connect(url, options="-c timezone=UTC") as conn:
-        take_in_areas(conn)
-        for name, (role, area) in PEOPLE.items():
-            add_person(conn, name, role, area)
-        made = fleet.add_node(conn, NODE, district="110105", area_code=GRID, now=datetime.now(UTC))
-        conn.commit()
-        with running(settings, Part.API) as process:
-            assert process.address is not None
-            yield Cloud(process.address, url, conn, made.token)
+    with psycopg.connect(url, options="-c timezone=UTC") as conn, running(settings, Part.API) as process:
+        assert process.address is not None
+        yield Cloud(process.address, url, conn, peopled.node_token)

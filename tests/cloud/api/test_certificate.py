@@ -4,12 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
-import psycopg
 
 from cloud.api.certificate import demo_certificate
 from cloud.main import Part, running
 from cloud.settings import CloudSettings
-from tests.cloud.samples import NOW, take_in_areas
+from tests.cloud.samples import NOW
 
 
 def test_a_certificate_is_made_once_and_anew_when_it_no_longer_fits(tmp_path: Path) -> None:
@@ -31,8 +30,6 @@ def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
 
 
 def test_the_cloud_answers_over_https_to_who_trusts_the_authority(settings: CloudSettings) -> None:
-    with psycopg.connect(settings.database_url.get_secret_value()) as conn:
-        take_in_areas(conn)
     with running(settings, Part.API, tls=True) as cloud:
         assert cloud.address is not None
         assert cloud.address.startswith("https://")
