@@ -35,6 +35,25 @@ on conflict (node, district, message_id) do nothing;
 -- Only the newest birth of an unknown node says anything.
 delete from quarantine where node = :node and district = :district and channel = 'up/birth';
 
+-- name: release_declared(count)!
+-- Two transactions that do not see each other can leave a message waiting for what is declared already.
+update quarantine
+set released = true
+where id = any(array(
+    select quarantine.id
+    from quarantine
+    join node on node.name = quarantine.node and node.district = quarantine.district
+    left join device on device.node_id = node.id and device.name = split_part(quarantine.subject, '/', 1)
+    left join series on series.device_id = device.id and series.point = split_part(quarantine.subject, '/', 2)
+    where not quarantine.released
+        and (
+            quarantine.reason = 'unknown_node'
+            or (device.id is not null and (strpos(quarantine.subject, '/') = 0 or series.id is not null))
+        )
+    order by quarantine.id
+    limit :count
+));
+
 -- name: take_released(count)
 -- Births first: they declare what the others speak of.
 delete from quarantine

@@ -94,6 +94,11 @@ def quarantine(
     )
 
 
+def release_declared(conn: Connection[Any], count: int) -> int:
+    """Release up to `count` messages that wait for what is enrolled or declared by now; how many."""
+    return int(_queries.release_declared(conn, count=count))
+
+
 def take_released(conn: Connection[Any], count: int) -> list[Arrival]:
     """Take messages out of quarantine that were released, births first."""
     rows = sorted(_queries.take_released(conn, count=count), key=lambda row: (row.channel != Channel.BIRTH, row.id))

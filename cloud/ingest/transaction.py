@@ -207,7 +207,7 @@ class Transaction:
             return
         whole = len(unknown) == len(batch.series) and len(unknown_changes) == len(batch.changes)
         rest = msgspec.structs.replace(message.envelope, body=TelemetryBatch(series=unknown, changes=unknown_changes))
-        subject = unknown[0].device if unknown else unknown_changes[0].device
+        subject = _subject(node, unknown[0]) if unknown else unknown_changes[0].device
         held = self._quarantine.hold(message, encode(rest), reason=Reason.UNKNOWN_DEVICE, subject=subject, settled=True)
         if not held:
             self._reject(message, Reason.QUARANTINE_FULL, f"not declared: {subject}, and no room to wait")
@@ -291,6 +291,10 @@ class Transaction:
         self._settled.readings_refused = readings.refused
         self._settled.newest = readings.newest
         self._settled.minutes = readings.minutes
+
+
+def _subject(node: RegisteredNode, column: SeriesColumn) -> str:
+    return f"{column.device}/{column.point}" if column.device in node.devices else column.device
 
 
 def _declares(node: RegisteredNode) -> set[tuple[str, str]]:

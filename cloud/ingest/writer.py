@@ -127,6 +127,11 @@ class Writer:
             receipts = store.prune_receipts(conn, before=now - RECEIPT_AGE, count=PRUNED_AT_ONCE)
             return receipts + store.prune_lanes(conn, before=now - RECEIPT_AGE)
 
+    def release_declared(self) -> int:
+        """Release what waits for something that another transaction declared at the same moment; how many messages."""
+        with self.pool.connection() as conn:
+            return store.release_declared(conn, RELEASED_AT_ONCE)
+
     def replay_released(self) -> int:
         """Take in what was released from quarantine; how many messages. The nodes heard of them long ago."""
         try:

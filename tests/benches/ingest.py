@@ -7,8 +7,8 @@ to the commit of the last reading. Everything is on: TCP, MQTT with PUBACK after
 receipts, sequence counters, touched minutes, the newest value of each series, who spoke, live events, acknowledgements.
 
 Raw: one connection, the same table in a fresh database of the same server, the same rows in the same order as plain
-columns in memory, `INSERT … SELECT FROM unnest … ON CONFLICT DO NOTHING`, a commit for each batch. It runs with the batch
-size and the way of binding (psycopg's lists, our packed columns) at which it was fastest just before.
+columns in memory, `INSERT … SELECT FROM unnest … ON CONFLICT DO NOTHING`. It runs with the rows per statement, statements
+per commit and way of binding (psycopg's lists, our packed columns) at which it was fastest just before.
 
 Pairs alternate, who begins alternates too; every pass has a fresh database and begins after a checkpoint.
 """
@@ -59,7 +59,8 @@ AREA = "110105001001001"
 NODES = 10
 DEVICES = 10
 POINTS = ("temperature", "current")
-RAW_BATCHES = (1_000, 2_000, 5_000, 10_000, 20_000)
+RAW_STATEMENTS = (1_000, 2_000, 5_000, 10_000, 20_000)
+RAW_COMMITS = (1, 5)
 TIMEOUT_S = 300.0
 
 RAW_INSERT = """
@@ -92,10 +93,14 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class RawWay:
-    """How raw writes: rows per commit, and how columns are bound."""
+    """How raw writes: rows per statement, statements per commit, and how columns are bound."""
 
-    batch: int
+    rows: int
+    commit: int
     packed: bool
+
+    def __str__(self) -> str:
+        return f"{'packed' if self.packed else 'lists'} {self.rows} x {self.commit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +264,7 @@ def _verify(pool: Pool, readings: int, messages: int) -> None:
 def raw(parts: Parts, load: Workload, way: RawWay) -> Pass:
     """One pass of the bare insert."""
     with fresh_database(parts) as url, psycopg.connect(url, options="-c timezone=UTC") as conn:
-        batches = list(_columns(conn, load, way.batch))
+        batches = list(_columns(conn, load, way.rows))
         conn.commit()
         insert: Callable[[psycopg.Connection[Any], tuple[list[int], list[int], list[float]]], None]
         insert = _insert_packed if way.packed else _insert_lists
@@ -267,9 +272,10 @@ def raw(parts: Parts, load: Workload, way: RawWay) -> Pass:
             dated = [(ids, [from_microseconds(us) for us in times], values) for ids, times, values in batches]
             batches = dated  # type: ignore[assignment]  # psycopg binds datetimes; made before the clock runs
         meter, began_s = CpuMeter(parts), time.perf_counter()
-        for batch in batches:
+        for number, batch in enumerate(batches, start=1):
             insert(conn, batch)
-            conn.commit()
+            if number % way.commit == 0 or number == len(batches):
+                conn.commit()
         wall_s = time.perf_counter() - began_s
         cpu_s = meter.spent()
         count = conn.execute("select count(*) from reading").fetchone()
@@ -313,12 +319,10 @@ def _insert_lists(conn: psycopg.Connection[Any], batch: tuple[list[int], list[in
 
 def fastest_raw(parts: Parts, load: Workload) -> tuple[RawWay, dict[str, int]]:
     """The way in which raw is fastest here and now, and what each way reached."""
-    reached = {
-        way: raw(parts, load, way).points_per_s
-        for way in (RawWay(batch, packed) for packed in (True, False) for batch in RAW_BATCHES)
-    }
-    told = {f"{'packed' if way.packed else 'lists'} {way.batch}": round(rate) for way, rate in reached.items()}
-    return max(reached, key=lambda way: reached[way]), told
+    ways = [RawWay(rows, 1, packed) for packed in (True, False) for rows in RAW_STATEMENTS]
+    ways += [RawWay(rows, commit, packed=True) for rows in (1_000, 2_000) for commit in RAW_COMMITS if commit > 1]
+    reached = {way: raw(parts, load, way).points_per_s for way in ways}
+    return max(reached, key=lambda way: reached[way]), {str(way): round(rate) for way, rate in reached.items()}
 
 
 def measure(parts: Parts, load: Workload, pairs: int) -> dict[str, object]:
@@ -346,7 +350,7 @@ def measure(parts: Parts, load: Workload, pairs: int) -> dict[str, object]:
         "readings_per_message": len(load.rows) // len(load.messages),
         "series": NODES * DEVICES * len(POINTS),
         "batch": {"readings": BATCH_READINGS, "messages": BATCH_MESSAGES},
-        "raw_way": asdict(way),
+        "raw_way": str(way),
         "raw_ways": ways,
         "passes": {"ours": [asdict(each) for each in our_passes], "raw": [asdict(each) for each in raw_passes]},
         "durable": True,

@@ -153,6 +153,29 @@ def test_an_undeclared_device_waits_for_the_birth_that_declares_it(pool: Pool, n
         assert store.missing_messages(conn) == {}
 
 
+def test_what_was_declared_unseen_is_found_later(pool: Pool, node: FakeNode, writer: Writer) -> None:
+    writer.settle([node.item(birth())])
+    held = [
+        node.item(batch(column([1.0], device="sensor-02"))),
+        node.item(batch(column([2.0], point="humidity"))),
+        FakeNode("stranger").item(birth()),
+    ]
+    writer.settle(held)
+    assert writer.release_declared() == 0
+    with pool.connection() as conn:
+        conn.execute("update quarantine set released = true")
+    assert writer.replay_released() == 3
+    assert (writer.replay_released(), writer.release_declared(), count(pool, "quarantine")) == (0, 0, 3)
+    with pool.connection() as conn:
+        fleet.add_node(conn, "stranger", district=DISTRICT, area_code=GRID, now=AT)
+    writer.settle([node.item(birth(sensor("sensor-01", "temperature", "humidity"), sensor("sensor-02")))])
+    with pool.connection() as conn:
+        conn.execute("update quarantine set released = false")  # as if each had missed the other
+    assert writer.release_declared() == 3
+    assert writer.replay_released() == 3
+    assert rows(pool, "select value from reading order by value") == [(1.0,), (2.0,)]
+
+
 def test_an_alarm_of_an_undeclared_device_is_never_held_back(pool: Pool, node: FakeNode, writer: Writer) -> None:
     assert outcomes(writer.settle([node.item(incident(device="camera-09"))])) == [ACCEPTED]
     assert rows(pool, "select device, area_code from grid_case") == [("camera-09", GRID)]
