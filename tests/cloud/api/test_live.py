@@ -3,7 +3,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -205,15 +205,15 @@ def test_the_stream_comes_back_when_its_connection_is_cut(cloud: Cloud) -> None:
 
 
 def test_the_process_stops_quickly_with_streams_open(cloud: Cloud, settings: CloudSettings) -> None:
-    with running(settings, Part.API) as second:
-        assert second.address is not None
-        with cloud.client("chief") as borrowed:
-            client = httpx.Client(base_url=second.address, headers=borrowed.headers)
+    with ExitStack() as stack:
+        borrowed = stack.enter_context(cloud.client("chief"))
+        with running(settings, Part.API) as second:
+            client = stack.enter_context(httpx.Client(base_url=second.address or "", headers=borrowed.headers))
             stream = Stream(client)
             stream.next()
             began = time.monotonic()
-    assert time.monotonic() - began < 5
-    assert stream.ended()
+        assert time.monotonic() - began < 5
+        assert stream.ended()
 
 
 def test_a_session_is_over_for_every_process(cloud: Cloud) -> None:

@@ -1,0 +1,89 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cloud.errors import ConfigurationError, DatabaseAway
+from cloud.main import Part, running
+from cloud.settings import CloudSettings
+from tests.brokers import ReadyBroker
+
+
+def settings(database_url: str, tmp_path: Path, **more: object) -> CloudSettings:
+    return CloudSettings.model_validate(
+        {"database_url": database_url, "http_port": 0, "data_directory": tmp_path, **more}
+    )
+
+
+def test_everything_runs_in_one_process_on_an_empty_database(
+    postgres_url: str, mosquitto_broker: ReadyBroker, tmp_path: Path
+) -> None:
+    chosen = settings(
+        postgres_url,
+        tmp_path,
+        mqtt_url=mosquitto_broker.url,
+        mqtt_user=mosquitto_broker.cloud_user,
+        mqtt_password=mosquitto_broker.cloud_password,
+    )
+    with running(chosen, Part.ALL) as cloud, httpx.Client(base_url=cloud.address or "") as client:
+        deadline = time.monotonic() + 20
+        while (answer := client.get("/readyz")).status_code != httpx.codes.OK:
+            assert time.monotonic() < deadline, answer.text
+        assert set(answer.json()["parts"]) == {"database", "migrations", "broker", "jobs", "live"}
+
+
+def test_a_part_refuses_an_old_database(postgres_url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="migrate"), running(settings(postgres_url, tmp_path), Part.API):
+        pass
+
+
+def test_ingest_needs_a_broker(migrated_url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="MQTT_URL"), running(settings(migrated_url, tmp_path), Part.INGEST):
+        pass
+
+
+def test_jobs_run_alone(migrated_url: str, tmp_path: Path) -> None:
+    with running(settings(migrated_url, tmp_path), Part.JOBS) as cloud:
+        assert cloud.address is None
+
+
+def test_a_port_that_is_taken_stops_the_start(migrated_url: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        chosen = settings(migrated_url, tmp_path, http_port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"), running(chosen, Part.API):
+            pass
+
+
+def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseAway), running(settings("postgresql://x:y@127.0.0.1:1/z", tmp_path)):
+        pass
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_in_order(migrated_url: str, tmp_path: Path, number: signal.Signals) -> None:
+    environment = os.environ | {
+        "GRIDWARD_DATABASE_URL": migrated_url,
+        "GRIDWARD_HTTP_PORT": "0",
+        "GRIDWARD_DATA_DIRECTORY": str(tmp_path),
+    }
+    words = [sys.executable, "-c", "from cloud.cli import main; main()", "serve", "--role", "api"]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = ""
+        while not url:
+            name, _, value = process.stdout.readline().partition(": ")
+            url = value.strip() if name == "url" else ""
+        assert httpx.get(f"{url}/healthz").text == "ok"
+        process.send_signal(number)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 0, told
+    assert "Traceback" not in told
