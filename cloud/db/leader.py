@@ -29,7 +29,9 @@ class Leadership:
             if self._conn is not None:
                 self._conn.execute("SELECT 1")
                 return True
-            self._conn = psycopg.connect(self._database_url, autocommit=True, connect_timeout=5)
+            self._conn = psycopg.connect(
+                self._database_url, autocommit=True, connect_timeout=5, tcp_user_timeout=10_000
+            )
             row = self._conn.execute("SELECT pg_try_advisory_lock(%s)", [int(self._duty)]).fetchone()
         except psycopg.OperationalError:
             self.release()

@@ -8,6 +8,7 @@ Pool = ConnectionPool[Connection[TupleRow]]
 
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 60
+SILENT_SERVER_MS = 20_000
 
 
 def open_pool(database_url: str, *, size: int, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> Pool:
@@ -27,6 +28,7 @@ def open_pool(database_url: str, *, size: int, statement_timeout_s: float = STAT
         kwargs={
             "application_name": "gridward",
             "connect_timeout": CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": SILENT_SERVER_MS,
             "options": f"-c timezone=UTC -c statement_timeout={round(statement_timeout_s * 1000)}",
         },
         name="gridward",

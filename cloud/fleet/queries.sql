@@ -43,18 +43,18 @@ where (device.kind, device.title, device.spot, device.simulated, device.declared
 -- name: retire_devices(node_id, names)!
 -- What the newest birth no longer names keeps its history and loses its presence.
 update device
-set declared = false, presence = 'unknown', presence_since = now()
+set declared = false, degraded = false, presence = 'unknown', presence_since = now()
 where node_id = :node_id and declared and name <> all(:names::text[]);
 
 -- name: degrade_devices(node_id, degraded, at)
 update device
-set presence = case when device.name = any(:degraded::text[]) then 'degraded' else 'online' end, presence_since = :at
+set degraded = not device.degraded,
+    presence_since = case when device.presence = 'online' then :at else device.presence_since end
 from node
 where node.id = device.node_id and device.node_id = :node_id and device.declared
-    and ((device.name = any(:degraded::text[]) and device.presence = 'online')
-        or (device.name <> all(:degraded::text[]) and device.presence = 'degraded'))
-returning device.id, node.name as node, device.name as device, device.presence, device.presence_since, device.last_seen_at,
-    coalesce(device.grid_code, node.area_code) as area_code;
+    and device.degraded <> (device.name = any(:degraded::text[]))
+returning device.id, node.name as node, device.name as device, device.presence_shown as presence, device.presence_since,
+    device.last_seen_at, coalesce(device.grid_code, node.area_code) as area_code;
 
 -- name: see_nodes(node_id, skew_s, at)
 -- A node that speaks is there, unless its own last will came: then only its next online message tells. `was`: before.
@@ -80,7 +80,7 @@ returning node.id, node.name, node.district, node.area_code, node.registry_versi
 -- name: see_devices(device_id, at)
 -- `was` is the presence before.
 with before as (
-    select device.id, device.presence
+    select device.id, device.presence_shown
     from device
     where device.id = any(:device_id::bigint[])
     order by device.id
@@ -92,8 +92,8 @@ set last_seen_at = greatest(device.last_seen_at, :at),
     presence_since = case when device.presence = 'unknown' then :at else device.presence_since end
 from before, node
 where device.id = before.id and node.id = device.node_id
-returning device.id, node.name as node, device.name as device, before.presence as was, device.presence,
-    device.presence_since, device.last_seen_at, coalesce(device.grid_code, node.area_code) as area_code;
+returning device.id, node.name as node, device.name as device, before.presence_shown as was,
+    device.presence_shown as presence, device.presence_since, device.last_seen_at, coalesce(device.grid_code, node.area_code) as area_code;
 
 -- name: set_device_presence(device_id, presence, since)^
 -- Told by the node; an older word changes nothing.
@@ -102,7 +102,7 @@ set presence = :presence, presence_since = :since, presence_told_at = :since
 from node
 where device.id = :device_id and node.id = device.node_id
     and (device.presence_told_at is null or device.presence_told_at < :since)
-returning device.id, node.name as node, device.name as device, device.presence, device.presence_since,
+returning device.id, node.name as node, device.name as device, device.presence_shown as presence, device.presence_since,
     device.last_seen_at, coalesce(device.grid_code, node.area_code) as area_code;
 
 -- name: set_node_presence(node_id, presence, since, session)!
@@ -161,7 +161,7 @@ returning placed.id;
 
 -- name: count_devices(area_path)^
 select
-    count(*) filter (where device.presence in ('online', 'degraded') and node.presence <> 'lost') as online,
+    count(*) filter (where device.presence_shown in ('online', 'degraded') and node.presence <> 'lost') as online,
     count(*) as total
 from device
 join node on node.id = device.node_id
@@ -172,7 +172,7 @@ where device.declared and coalesce(area.path, '') ^@ :area_path;
 select
     device.id, node.name as node, device.name as device, coalesce(device.title, device.name) as name, device.kind, device.spot,
     area.code as grid_code, area.name as grid_name, device.longitude, device.latitude,
-    case when node.presence = 'lost' and device.presence in ('online', 'degraded') then 'unknown' else device.presence end as presence,
+    case when node.presence = 'lost' and device.presence = 'online' then 'unknown' else device.presence_shown end as presence,
     device.presence_since, device.last_seen_at, device.simulated
 from device
 join node on node.id = device.node_id
@@ -181,7 +181,7 @@ where device.declared
     and coalesce(area.path, '') ^@ :scope
     and (:kind::text is null or device.kind = :kind)
     and (:presence::text is null or :presence =
-        case when node.presence = 'lost' and device.presence in ('online', 'degraded') then 'unknown' else device.presence end)
+        case when node.presence = 'lost' and device.presence = 'online' then 'unknown' else device.presence_shown end)
     and (:device_id::bigint is null or device.id = :device_id)
     and device.id > :after
 order by device.id

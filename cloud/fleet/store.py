@@ -154,9 +154,9 @@ def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *
 def degrade_devices(
     conn: Connection[Any], node_id: int, degraded: Sequence[str], *, at: datetime
 ) -> list[DevicePresence]:
-    """Set which online devices work in part; those that changed come back."""
-    rows = _queries.degrade_devices(conn, node_id=node_id, degraded=list(degraded), at=at)
-    return [_device_presence(row) for row in rows]
+    """Set which devices work in part; those that are online and changed by it come back."""
+    rows = list(_queries.degrade_devices(conn, node_id=node_id, degraded=list(degraded), at=at))
+    return [_device_presence(row) for row in rows if row.presence in {Presence.ONLINE, Presence.DEGRADED}]
 
 
 def see_nodes(conn: Connection[Any], seen: Sequence[NodeSeen], *, at: datetime) -> list[NodeRow]:

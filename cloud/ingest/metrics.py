@@ -18,4 +18,5 @@ BATCH_MESSAGES = Histogram(
 )
 RETRIES = Counter("gridward_ingest_retries_total", "Transactions tried again", ["reason"])
 ERRORS = Counter("gridward_ingest_errors_total", "Failures that nobody foresaw; each is in the log")
+MISSING = Gauge("gridward_ingest_missing_messages", "Numbered by present sessions and not received yet", ["lane"])
 WAITING = Gauge("gridward_ingest_waiting_messages", "Messages received and not yet committed")

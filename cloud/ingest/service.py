@@ -26,6 +26,7 @@ CLIENT_ID = "gridward-ingest"
 SHARE_GROUP = "gridward"
 TICK_S = 0.25
 SLOW_TICK_S = 1.0
+PARTITIONS_EVERY_S = 30.0
 RELEASE_EVERY_S = 15.0
 PRUNE_EVERY_S = 600.0
 GATHER_S = 0.005
@@ -87,6 +88,7 @@ class IngestService:
         self._writer = Writer(pool, self._stopping.wait, rules=rules, clock=clock)
         self._clock = clock
         self._slow_tick_at_s = 0.0
+        self._partitions_at_s = 0.0
         self._release_at_s = 0.0
         self._prune_at_s = 0.0
         self._threads = [
@@ -167,10 +169,13 @@ class IngestService:
             return
         replayed = self._writer.replay_released()
         self._slow_tick_at_s = now_s + (0.0 if replayed else SLOW_TICK_S)
-        self._writer.open_partitions()
         self._follow_presence()
+        if now_s >= self._partitions_at_s:
+            self._partitions_at_s = now_s + PARTITIONS_EVERY_S  # also when it fails: it waits for a lock
+            self._writer.open_partitions()
         if now_s >= self._release_at_s:
             self._writer.release_declared()
+            self._writer.count_missing()
             self._release_at_s = now_s + RELEASE_EVERY_S
         if now_s >= self._prune_at_s:
             pruned = self._writer.prune()

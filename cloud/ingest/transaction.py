@@ -34,6 +34,8 @@ from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBat
 from edge.contract.topics import Channel
 
 PRESENCE_POINT = "presence"
+MAXIMUM_DEVICES = 2_000
+MAXIMUM_POINTS = 20_000
 _PRESENCES = {presence.value: presence for presence in Presence}
 
 
@@ -167,6 +169,7 @@ class Transaction:
         points = [(devices[device.id], point) for device in envelope.body.devices for point in device.points]
         telemetry.declare_series(self._conn, points)
         renewed = self._registry.resolve(self._conn, [node.name])
+        _check_size(renewed[node.name])
         if _declares(renewed[node.name]) - _declares(node):
             fleet.release_quarantine(self._conn, node.name)
         self._settled.nodes.update(renewed)
@@ -291,6 +294,12 @@ class Transaction:
         self._settled.readings_refused = readings.refused
         self._settled.newest = readings.newest
         self._settled.minutes = readings.minutes
+
+
+def _check_size(node: RegisteredNode) -> None:
+    points = sum(len(device.series) for device in node.devices.values())
+    if len(node.devices) > MAXIMUM_DEVICES or points > MAXIMUM_POINTS:
+        raise Invalid(f"a node may declare {MAXIMUM_DEVICES} devices with {MAXIMUM_POINTS} points in all its life")
 
 
 def _subject(node: RegisteredNode, column: SeriesColumn) -> str:

@@ -20,6 +20,7 @@ from cloud.ingest.seen import SeenNotes
 from cloud.ingest.transaction import Settled, Transaction
 from cloud.telemetry.partitions import Partitions
 from edge.contract.downlink import Outcome
+from edge.contract.envelope import Lane
 
 SEEN_EVERY_S = 5.0
 RELEASED_AT_ONCE = 200
@@ -64,7 +65,8 @@ class Writer:
             if len(items) == 1:
                 return self._persist([_refused(items[0], failed.error)])
         _log.info("batch_taken_apart", messages=len(items))
-        return [verdict for item in items for verdict in self.settle([item])]
+        half = len(items) // 2
+        return self.settle(items[:half]) + self.settle(items[half:])
 
     def _persist(self, items: Sequence[Item]) -> list[Verdict]:
         """One batch through all that can pass by waiting. Raises _Unsettled, Stopped."""
@@ -119,6 +121,14 @@ class Writer:
         if self.partitions.wanted:
             with self.pool.connection() as conn:
                 self.partitions.open(conn, self.clock())
+
+    def count_missing(self) -> None:
+        """Show how many messages of the present sessions were numbered and did not come yet."""
+        with self.pool.connection() as conn:
+            missing = store.missing_messages(conn)
+        for lane in Lane:
+            count = sum(missed for (_, of_lane), missed in missing.items() if of_lane == lane)
+            metrics.MISSING.labels(lane.value).set(count)
 
     def prune(self) -> int:
         """Forget receipts and counters that are too old to matter, a bounded number at a time; how many rows went."""

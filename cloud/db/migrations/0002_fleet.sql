@@ -48,11 +48,16 @@ create table device (
     presence text not null default 'unknown' check (presence in ('online', 'degraded', 'lost', 'unknown')),
     presence_since timestamptz,
     presence_told_at timestamptz,
+    degraded boolean not null default false,
+    presence_shown text not null generated always as (
+        case when presence = 'online' and degraded then 'degraded' else presence end
+    ) stored,
     last_seen_at timestamptz,
     unique (node_id, name)
 ) with (fillfactor = 70);
 comment on column device.declared is 'Whether the newest birth still names it; what was once declared keeps its history.';
 comment on column device.presence_told_at is 'Event time of the newest word of the node on it; an older word that comes late changes nothing.';
+comment on column device.degraded is 'Whether the newest birth says that it works in part only.';
 comment on column device.grid_code is 'Set by people; a birth never moves a device.';
 
 create table quarantined_node (

@@ -7,11 +7,11 @@ from cloud.access import areas
 from cloud.db.pool import Pool
 from cloud.errors import Conflict
 from cloud.fleet import service as fleet
-from cloud.ingest import quarantine, store
+from cloud.ingest import quarantine, store, transaction
 from cloud.ingest.model import Arrival, Item, Reason, Refusal, Verdict
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
-from edge.contract.birth import Device, PresenceState
+from edge.contract.birth import Degradation, Device, PresenceState
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.telemetry import ReadingFlag, StateChange
@@ -151,6 +151,30 @@ def test_an_undeclared_device_waits_for_the_birth_that_declares_it(pool: Pool, n
     assert (count(pool, "gap"), count(pool, "quarantine")) == (1, 0)
     with pool.connection() as conn:
         assert store.missing_messages(conn) == {}
+
+
+def test_a_degraded_device_is_online_in_part(pool: Pool, node: FakeNode, writer: Writer) -> None:
+    def say(*degraded: str) -> None:
+        told = tuple(Degradation(subject=name, reason="model", detail="no weights", since=AT) for name in degraded)
+        writer.settle([node.item(birth(degraded=told))])
+
+    say("sensor-01", "yolox")
+    assert rows(pool, "select presence_shown from device") == [("unknown",)]
+    writer.settle([node.item(batch(column([1.0])))])
+    assert rows(pool, "select presence_shown from device") == [("degraded",)]
+    say()
+    assert rows(pool, "select presence_shown from device") == [("online",)]
+    told = rows(pool, "select payload ->> 'presence' from event where kind = 'device.presence' order by id")
+    assert told == [("degraded",), ("online",)]
+
+
+def test_a_node_can_not_declare_without_end(
+    pool: Pool, node: FakeNode, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "MAXIMUM_DEVICES", 2)
+    assert outcomes(writer.settle([node.item(birth(sensor("a"), sensor("b")))])) == [ACCEPTED]
+    assert outcomes(writer.settle([node.item(birth(sensor("c")))])) == [REJECTED]
+    assert rows(pool, "select name, declared from device order by name") == [("a", True), ("b", True)]
 
 
 def test_what_was_declared_unseen_is_found_later(pool: Pool, node: FakeNode, writer: Writer) -> None:
