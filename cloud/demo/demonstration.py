@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +25,15 @@ from cloud.demo.visitor import Visitor
 from cloud.embedded.broker import EmbeddedBroker
 from cloud.embedded.grants import CLOUD_GRANTS, Access, Grant, node_grants, user
 from cloud.embedded.postgres import EmbeddedPostgres
-from cloud.embedded.process import Child, Command, EmbeddedProblem, free_port, log_tail, wait_until_accepting
+from cloud.embedded.process import (
+    Child,
+    Command,
+    EmbeddedProblem,
+    free_port,
+    log_tail,
+    port_is_free,
+    wait_until_accepting,
+)
 from models import catalogue
 from models.manifest import ModelProblem
 
@@ -278,12 +285,4 @@ def _program(module: str) -> list[str]:
 
 def _kept_port(last: object) -> int:
     """The port of the last run where it is free, so that an open page finds its way back; else any free one."""
-    if isinstance(last, int) and 1024 <= last <= 65_535:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", last))
-            except OSError:
-                return free_port()
-            return last
-    return free_port()
+    return last if isinstance(last, int) and 1024 <= last <= 65_535 and port_is_free(last) else free_port()

@@ -23,6 +23,7 @@ from cloud.embedded.process import (
     find_program,
     free_port,
     log_tail,
+    port_is_free,
     reachable,
     server_directory,
     unprivileged_account,
@@ -62,11 +63,11 @@ class EmbeddedBroker:
         port: int = 0,
     ) -> None:
         self.kind = available_kind() if kind is None else kind
+        self._may_fall_back = kind is None
         self._directory = directory.resolve()
         self._anonymous = anonymous
         self._max_queued_messages = max_queued_messages
         self._autosave_on_changes = autosave_on_changes
-        self._fixed_port = port
         self._users: dict[str, BrokerUser] = {}
         self._child: Child | None = None
         self._account: Account | None = None
@@ -94,24 +95,38 @@ class EmbeddedBroker:
         return self._child is not None and self._child.running
 
     def start(self) -> Self:
-        """Start it and wait until it listens. Raises EmbeddedProblem."""
+        """Start it and wait until it listens. Raises EmbeddedProblem.
+
+        Where the kind was left open and the machine's mosquitto does not run here (a confined one may not read our
+        files), the broker in Python takes its place.
+        """
+        try:
+            self._start_kind()
+        except EmbeddedProblem:
+            if not self._may_fall_back or self.kind is BrokerKind.AMQTT:
+                raise
+            self.kind = BrokerKind.AMQTT
+            self._start_kind()
+        self._may_fall_back = False
+        return self
+
+    def _start_kind(self) -> None:
         self._account = unprivileged_account("mosquitto") if self.kind is BrokerKind.MOSQUITTO else None
         self._directory.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self._home = server_directory(self._directory / "broker", self._account)
+        self._home = server_directory(self._directory / self.kind.value, self._account)
         self._write_users()
         attempts = 1 if self.port else _START_ATTEMPTS
         for attempt in range(1, attempts + 1):
-            if attempt > 1 or not self.port:
-                self.port = free_port()
+            port = self.port or free_port()
             try:
-                self._launch()
+                self._launch(port)
             except EmbeddedProblem:
                 self._stop_child()
                 if attempt == attempts:
                     raise
             else:
-                return self
-        raise EmbeddedProblem(f"the broker found no port: {log_tail(self._log)}")  # pragma: no cover
+                self.port = port
+                return
 
     def stop(self) -> None:
         """Stop it; the port is kept for the next start. May be called again."""
@@ -166,20 +181,22 @@ class EmbeddedBroker:
         write_private(self._home / "grants", grant_file(users).encode(), self._account)
         write_private(self._home / "passwords", password_file(users).encode(), self._account)
 
-    def _launch(self) -> None:
+    def _launch(self, port: int) -> None:
+        if not port_is_free(port):  # whoever holds it would answer in the child's place
+            raise EmbeddedProblem(f"port {port} is taken by another program")
         write = {BrokerKind.MOSQUITTO: self._mosquitto_command, BrokerKind.AMQTT: self._amqtt_command}[self.kind]
-        self._child = Child(write()).start()
-        wait_until_accepting(self._child, self.port, _START_TIMEOUT_S)
+        self._child = Child(write(port)).start()
+        wait_until_accepting(self._child, port, _START_TIMEOUT_S)
         time.sleep(0.02)  # a port that someone else holds accepts as well; the child says so at once
         if not self._child.running:
             raise EmbeddedProblem(f"{self.kind} ended while starting: {log_tail(self._log)}")
 
-    def _mosquitto_command(self) -> Command:
+    def _mosquitto_command(self, port: int) -> Command:
         program = find_program("mosquitto")
         if program is None or not reachable(Path(program), self._account):
             raise EmbeddedProblem("there is no mosquitto on this machine")
         lines = [
-            f"listener {self.port} 127.0.0.1",
+            f"listener {port} 127.0.0.1",
             f"allow_anonymous {str(self._anonymous).lower()}",
             "persistence true",
             f"persistence_location {self._home}/",
@@ -210,9 +227,9 @@ class EmbeddedBroker:
             grace_s=5.0,
         )
 
-    def _amqtt_command(self) -> Command:
+    def _amqtt_command(self, port: int) -> Command:
         settings = {
-            "port": self.port,
+            "port": port,
             "passwords": str(self._home / "passwords"),
             "grants": str(self._home / "grants"),
             "anonymous": self._anonymous,

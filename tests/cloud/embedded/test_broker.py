@@ -154,3 +154,18 @@ def test_nothing_is_left_after_a_stop(broker: ReadyBroker) -> None:
 def test_an_open_broker_lets_everyone_in(kind: BrokerKind, server_directory: Path) -> None:
     with EmbeddedBroker(server_directory / f"open-{kind}", kind=kind, anonymous=True) as broker:
         assert accepts(broker.port, "anyone", "anything")
+
+
+def test_a_mosquitto_that_does_not_run_here_is_replaced(
+    server_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confined = server_directory / "mosquitto"
+    confined.write_text("#!/bin/sh\necho 'Error: Unable to open configuration file.' >&2\nexit 3\n")
+    confined.chmod(0o755)
+    monkeypatch.setattr("cloud.embedded.broker.find_program", lambda _name: str(confined))
+    with EmbeddedBroker(server_directory / "replaced") as broker:
+        assert broker.kind is BrokerKind.AMQTT
+        broker.add_user("cloud", "secret", CLOUD_GRANTS)
+        assert accepts(broker.port, "cloud", "secret")
+    with pytest.raises(EmbeddedProblem, match="configuration file"):
+        EmbeddedBroker(server_directory / "wanted", kind=BrokerKind.MOSQUITTO).start()

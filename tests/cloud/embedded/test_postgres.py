@@ -105,3 +105,20 @@ def test_secrets_are_closed_to_others(server: EmbeddedPostgres, directory: Path)
     assert server.running
     for name in ("postgres.password", "gridward.password", "lock", "postgres.log"):
         assert (directory / name).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers under another account")
+def test_programs_that_the_account_cannot_read_are_copied_once(
+    directory: Path, server_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = server_directory / "cache"
+    monkeypatch.setattr("cloud.embedded.postgres._readable", lambda *_: False)
+    monkeypatch.setattr("cloud.embedded.postgres._ROOT_CACHE", cache)
+    with EmbeddedPostgres(directory, durable=False) as server:
+        program = Path(f"/proc/{server.pid}/exe").resolve()
+    (copy,) = cache.iterdir()
+    assert copy in program.parents
+    made = copy.stat().st_ctime_ns
+    with EmbeddedPostgres(directory, durable=False) as server:
+        assert server.running
+    assert [(each, each.stat().st_ctime_ns) for each in cache.iterdir()] == [(copy, made)]
