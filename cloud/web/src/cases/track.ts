@@ -12,7 +12,7 @@ export interface Box extends Spot {
 
 /** What is drawn over a picture; all in fractions of its width and height. */
 export interface Overlay {
-  /** Where it stood, from the first to the last sight: the middle of each box's lower edge. */
+  /** Where it stood until then, from the first sight on: the middle of each box's lower edge. */
   path: Spot[]
   /** Its box when the picture was taken; null when it was not seen within `NEAR_MS` of that moment. */
   box: Box | null
@@ -44,7 +44,8 @@ export function overlay(track: readonly TrackPoint[], capturedAt: string): Overl
     const away = Math.abs(Date.parse(point.at) - moment)
     if (away <= distance) [nearest, distance] = [point, away]
   }
-  return { path: points.map(foot), box: nearest === null ? null : boxOf(nearest) }
+  const until = points.filter((point) => !(Date.parse(point.at) > moment + NEAR_MS))
+  return { path: until.map(foot), box: nearest === null ? null : boxOf(nearest) }
 }
 
 /** The path as the `points` of an SVG polyline in a box of `width` × `height`. */

@@ -39,8 +39,8 @@ export const zh = {
   severity: { critical: '紧急', high: '重要', medium: '一般', low: '提示' },
   status: { reported: '待核实', filed: '已立案', rejected: '误报', resolved: '已处置', closed: '已结案' },
   kind: {
-    intrusion: '人员闯入',
-    loitering: '人员徘徊',
+    intrusion: '区域入侵',
+    loitering: '徘徊逗留',
     line_crossing: '越线',
     crowd: '人员聚集',
     vehicle_dwell: '车辆滞留',

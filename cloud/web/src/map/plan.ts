@@ -42,6 +42,7 @@ export class Plan {
   private readonly placed = new Map<number, { marker: L.CircleMarker; drawn: string }>()
   private grids: L.GeoJSON<GridProperties> | null = null
   private shape = ''
+  private readonly communities = L.layerGroup()
   private home: L.LatLngBounds | null = null
   private fitting = false
   private moved = false // by the person: then the view is his
@@ -61,6 +62,7 @@ export class Plan {
       maxZoom: 19,
     })
     L.control.zoom({ position: 'bottomright' }).addTo(this.map)
+    this.communities.addTo(this.map)
     this.numbers.addTo(this.map)
     this.markers.addTo(this.map)
     this.map.setView([39.9, 116.4], 12)
@@ -99,6 +101,21 @@ export class Plan {
       this.fit()
       this.spareNames()
     }
+  }
+
+  /** Draws the outlines of communities with their names: where one is, before one asks which grid. */
+  drawCommunities(collection: GridCollection): void {
+    this.communities.clearLayers()
+    const shapes = collection as unknown as GeoJSON.FeatureCollection<GeoJSON.MultiPolygon | GeoJSON.Polygon, GridProperties>
+    const outline = { color: token('line-strong'), weight: 2.5, fill: false, interactive: false }
+    L.geoJSON<GridProperties>(shapes, {
+      style: () => outline,
+      onEachFeature: (feature, layer) => {
+        if (!(layer instanceof L.Polygon)) return
+        const icon = L.divIcon({ className: 'community-label', html: text(feature.properties.name), iconSize: [0, 0] })
+        L.marker(layer.getBounds().getCenter(), { icon, interactive: false, keyboard: false }).addTo(this.communities)
+      },
+    }).addTo(this.communities)
   }
 
   /** Places the devices that have a position; known ones are moved and repainted. */

@@ -1,5 +1,6 @@
 import type { Series } from '@/api/types'
 import { clock, full, minuteOf, date } from '@/time/format'
+import { type Declared, type ValueAxis, valueAxis } from './axis'
 import type { ChartOption } from './charts'
 import { curveOf } from './curve'
 import { type GapArea, gapSpan } from './gap'
@@ -17,6 +18,7 @@ export interface ChartFrame {
   to: number
   now: number
   unit: string | null
+  declared: Declared
   /** When an incident held, to be marked. */
   incident: { from: number; to: number } | null
 }
@@ -53,6 +55,12 @@ function hint(hints: readonly Hint[], unit: string, texts: ChartTexts): HTMLElem
   return element
 }
 
+function axisOf(series: Series, declared: Declared): Partial<ValueAxis> {
+  const low = series.minimum.reduce((a, b) => Math.min(a, b), Infinity)
+  const high = series.maximum.reduce((a, b) => Math.max(a, b), -Infinity)
+  return low <= high ? valueAxis(low, high, declared) : {}
+}
+
 /** The chart of a series: mean line, band from minimum to maximum, marked gaps, the incident's time. */
 export function chartOption(
   series: Series,
@@ -86,6 +94,7 @@ export function chartOption(
     yAxis: {
       type: 'value',
       scale: true,
+      ...axisOf(series, frame.declared),
       name: frame.unit ?? '',
       nameTextStyle: { color: palette('text-faint'), align: 'left' },
       axisLabel: { color: palette('text-faint') },

@@ -13,8 +13,12 @@ const moment = (second: number): string => new Date(Date.UTC(2026, 4, 1, 0, 0, s
 
 describe('overlay', () => {
   it('follows the foot of each box in the order of time', () => {
-    const { path } = overlay([point(2, 0.4), point(1, 0.2)], moment(1))
+    const { path } = overlay([point(2, 0.4), point(1, 0.2)], moment(2))
     expect(path.map(({ x, y }) => [x.toFixed(2), y.toFixed(2)])).toEqual([['0.30', '0.80'], ['0.50', '0.80']])
+  })
+
+  it('ends with the moment of the picture', () => {
+    expect(overlay([point(1, 0.1), point(2, 0.2), point(9, 0.7)], moment(2)).path).toHaveLength(2)
   })
 
   it('shows the box nearest to the picture', () => {

@@ -16,7 +16,7 @@ const series: Series = {
   gaps: [],
   next_from: null,
 }
-const frame = { from: T0, to: T0 + 3_600_000, now: T0 + 3_600_000, unit: '°C', incident: { from: T0 + 60_000, to: T0 + 120_000 } }
+const frame = { from: T0, to: T0 + 3_600_000, now: T0 + 3_600_000, unit: '°C', declared: { minimum: null, maximum: null }, incident: { from: T0 + 60_000, to: T0 + 120_000 } }
 const texts = { mean: 'mean', band: 'band', missing: (span: string) => `missing ${span}`, incident: 'incident' }
 const palette = (token: string): string => token
 

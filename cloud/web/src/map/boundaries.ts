@@ -10,10 +10,10 @@ async function roots(): Promise<string[]> {
   return items.filter((item) => item.parent === null).map((item) => item.code)
 }
 
-/** The grids within the person's scope that have a shape, with their open cases. */
-export async function grids(): Promise<GridCollection> {
+/** The areas of a level within the person's scope that have a shape, with their open cases. */
+export async function boundaries(level: 'grid' | 'community'): Promise<GridCollection> {
   const collections = await Promise.all(
-    (await roots()).map((code) => take(api.GET('/api/v1/areas/{code}/geometry', { params: { path: { code }, query: { level: 'grid' } } }))),
+    (await roots()).map((code) => take(api.GET('/api/v1/areas/{code}/geometry', { params: { path: { code }, query: { level } } }))),
   )
   const features = collections.flatMap((collection) => collection.features).filter((feature) => feature.geometry !== null)
   return { type: 'FeatureCollection', features }
