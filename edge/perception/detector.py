@@ -12,7 +12,7 @@ from edge.perception.preprocess import input_shape, prepared
 from models.catalogue import ResolvedModel, resolve
 from models.manifest import ModelProblem
 
-LEAST_SCORE: Final = 0.1
+LEAST_SCORE: Final = 0.05
 """What is less sure than this is not even a hint for the tracker."""
 
 WATCHED: Final = frozenset({"person", "bicycle", "car", "motorcycle", "bus", "truck"})

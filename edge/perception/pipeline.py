@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Final
 
+import cv2
 import numpy as np
 
 from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene
@@ -18,6 +20,9 @@ PROBE_S: Final = 10.0
 
 MASKED_SIGHTS: Final = 4
 """A person is masked where he is and where he was in the three looks before: boxes tremble, pictures smear."""
+
+MASKED_SCORE: Final = 0.1
+"""A box that is less sure than this, that nobody follows and in which nothing moves, is furniture."""
 
 TRAIL_SIGHTS: Final = 16
 """Where someone was in these looks, what still moves is the background coming back."""
@@ -51,6 +56,9 @@ class CameraPipeline:
         motion: MotionSettings | None = None,
     ) -> None:
         """Watch one camera. Without a detector there is motion only, and no scene holds a track."""
+        cv2.setNumThreads(
+            1
+        )  # cameras run side by side; splitting one small picture over cores costs more than it gives
         self.camera = camera
         self.counters = PipelineCounters()
         self._detector = detector
@@ -114,11 +122,12 @@ class CameraPipeline:
 
     def _detected(self, kind: str) -> tuple[Box, ...]:
         found = self._last_detections
-        boxes = found.boxes[np.isfinite(found.boxes).all(axis=1)] if len(found) else found.boxes
-        wanted = (
-            box for box, label in zip(boxes.tolist(), found.labels, strict=False) if KINDS.get(label, label) == kind
+        rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
+        return tuple(
+            clamped_box((left, top, right, bottom))
+            for (left, top, right, bottom), score, label in rows
+            if KINDS.get(label, label) == kind and score >= MASKED_SCORE and isfinite(left + top + right + bottom)
         )
-        return tuple(clamped_box((left, top, right, bottom)) for left, top, right, bottom in wanted)
 
     def _probe_due(self, at: datetime) -> bool:
         return self._probed_at is None or (at - self._probed_at).total_seconds() >= PROBE_S

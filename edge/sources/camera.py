@@ -175,7 +175,7 @@ class CameraSource:
         time = clock.time_of(pts_s, self._now())
         self._last_at = time.captured_at
         self.counters.decoded += 1
-        if not grid.takes(time.media_s):
+        if not grid.takes(time.media_s if pts_s is None else pts_s):
             return
         frame = Frame(self.camera.id, self.counters.due, time.captured_at, time.media_s, decoded.picture)
         self.counters.due += 1

@@ -5,6 +5,7 @@ Replay and live run choose by the same grid, so that both see the same frames.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor
 from typing import Final
 
 _TOLERANCE: Final = 1e-3
@@ -15,16 +16,16 @@ _LEAST_STEP: Final = timedelta(microseconds=1)
 
 
 class AnalysisGrid:
-    """Chooses frames at `hertz` a second, by their time since the first frame."""
+    """Chooses frames at `hertz` a second by the stream's own clock, wherever one begins to listen."""
 
     def __init__(self, hertz: float) -> None:
         self._hertz = hertz
         self._slot: int | None = None
 
-    def takes(self, media_s: float) -> bool:
-        """Whether the frame of this time is the first in its period."""
-        slot = int(media_s * self._hertz + _TOLERANCE)
-        if self._slot is not None and slot <= self._slot:
+    def takes(self, stream_s: float) -> bool:
+        """Whether the frame of this time is the first in its period. A clock that runs backwards begins a new period."""
+        slot = floor(stream_s * self._hertz + _TOLERANCE)
+        if slot == self._slot:
             return False
         self._slot = slot
         return True
