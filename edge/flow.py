@@ -206,11 +206,30 @@ class ReadingRule(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Marks of the messages that a source has handed over lately, newest last. They are kept in one transaction with the
+    readings: after a crash the source knows which redelivered messages were kept already.
+    """
+
+    source: str
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a source hands over at once. `again` was kept before a crash, and only rules have to see it once more."""
+
+    readings: Sequence[Reading]
+    again: Sequence[Reading] = ()
+    receipts: Receipts | None = None
+
+
 class Recorder(Protocol):
     """What sources and rules hand over to; when a call returns, the thing is committed to the outbox."""
 
-    def readings(self, readings: Sequence[Reading], *, historical: bool = False) -> None:
-        """Keep readings. Raises OutboxFull."""
+    def readings(self, readings: Sequence[Reading], *, receipts: Receipts | None = None) -> None:
+        """Keep readings and the source's receipts together. Raises OutboxFull."""
         ...
 
     def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:

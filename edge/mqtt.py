@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,18 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that arrived. With manual acknowledgement, `MqttLink.acknowledge` tells the broker that it was kept."""
+    """A message that arrived. With manual acknowledgement, `MqttLink.acknowledge` tells the broker that it was kept.
+
+    `received_at` differs for any two messages of a link. `again`: the broker has delivered it before, without an answer.
+    """
 
     topic: str
     payload: bytes = field(repr=False)
     qos: int
     mid: int
     connection: int
+    received_at: datetime
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,10 @@ class LinkOptions:
     capacity: int = 5_000
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class MqttLink:
     """One broker connection in a named thread, made again for ever with back-off and jitter (at most 15 s).
 
@@ -116,7 +126,16 @@ class MqttLink:
     broker may have forgotten them.
     """
 
-    def __init__(self, endpoint: Endpoint, options: LinkOptions, *, will: Callable[[], Will] | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        options: LinkOptions,
+        *,
+        will: Callable[[], Will] | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._clock = clock
+        self._last_receipt = datetime.min.replace(tzinfo=UTC)
         self.events: queue.Queue[Event] = queue.Queue(options.capacity)
         self._endpoint = endpoint
         self._options = options
@@ -260,13 +279,26 @@ class MqttLink:
 
         def on_message(_client: Client, _data: Any, message: MQTTMessage) -> None:
             self._put(
-                Delivery(message.topic, bytes(message.payload), message.qos, message.mid, connection=self._connections)
+                Delivery(
+                    message.topic,
+                    bytes(message.payload),
+                    message.qos,
+                    message.mid,
+                    connection=self._connections,
+                    received_at=self._receipt_time(),
+                    again=message.dup,
+                )
             )
 
         client.on_connect = on_connect
         client.on_disconnect = on_disconnect
         client.on_message = on_message
         return client
+
+    def _receipt_time(self) -> datetime:
+        """The node's time, moved on by a microsecond where two messages would share one."""
+        self._last_receipt = max(self._clock(), self._last_receipt + timedelta(microseconds=1))
+        return self._last_receipt
 
     def _put(self, event: Event) -> None:
         """Enqueue; a full mailbox makes the network thread wait, so that TCP itself holds the sender back."""

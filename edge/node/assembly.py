@@ -79,7 +79,8 @@ class Node:
             configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=clock
         )
         self.reading_sources = reading_sources(
-            configuration, ReadingHandover(self.desk.keep, self.desk.on_status, read_secret, clock)
+            configuration,
+            ReadingHandover(self.desk.keep, self.outbox.receipts, self.desk.on_status, read_secret, clock),
         )
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from edge.errors import OutboxFull
-from edge.flow import Health, Reading, ReadingRule, Recorder
+from edge.flow import Health, Parcel, Reading, ReadingRule, Recorder
 from edge.incidents import IncidentBook
 from edge.node.standing import Standing
 from edge.node.watch import presence_reading
@@ -43,19 +43,22 @@ class SensorDesk:
         self._standing = standing
         self._clock = clock
 
-    def keep(self, readings: Sequence[Reading], historical: bool) -> None:
+    def keep(self, parcel: Parcel) -> None:
         """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
-        self._recorder.readings(readings, historical=historical)
-        for reading in readings:
+        self._recorder.readings(parcel.readings, receipts=parcel.receipts)
+        for reading in (*parcel.again, *parcel.readings):
             for rule in self._rules.get(reading.device, ()):
-                try:
-                    findings = rule.observe(reading)
-                except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all sensors)
-                    self.faults[reading.device] += 1
-                    _log.exception("a rule failed", device=reading.device)
-                    continue
-                for finding in findings:
-                    self._book.report(finding)
+                self._decide(rule, reading)
+
+    def _decide(self, rule: ReadingRule, reading: Reading) -> None:
+        try:
+            findings = rule.observe(reading)
+        except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all sensors)
+            self.faults[reading.device] += 1
+            _log.exception("a rule failed", device=reading.device)
+            return
+        for finding in findings:
+            self._book.report(finding)
 
     def on_status(self, device: str, health: Health, reason: str | None) -> None:
         """A sensor, or the local broker (without a name), came or went."""

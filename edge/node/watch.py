@@ -128,6 +128,7 @@ class CameraWatch:
                 _log.exception("the analysis of a camera failed and begins anew", camera=self.camera.id)
                 self._standing.degrade(self.camera.id, ANALYSIS_FAILED, f"{type(error).__name__}; see the node's log")
                 self._begin_anew()
+                self._stop.wait(1.0)
         self._report(self._finished(self._clock()), None)
 
     def _turn(self) -> bool:
@@ -143,9 +144,10 @@ class CameraWatch:
             scene = self._pipeline.analyse(frame)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
+            self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
-        if self._lost_s is not None and time.monotonic() - self._lost_s >= BLIND_S:
-            self._seen_s = time.monotonic()
+        if self._seen_s is not None and time.monotonic() - self._seen_s >= BLIND_S:
+            self._seen_s = None
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
         return not self.mailbox.closed

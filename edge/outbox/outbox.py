@@ -13,16 +13,13 @@ from edge.contract.envelope import Lane
 from edge.contract.incident import Incident
 from edge.contract.telemetry import GapReason, to_microseconds
 from edge.contract.topics import Channel
-from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading
+from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts
 from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
 from edge.outbox.opening import open_store
 from edge.outbox.retention import Quota
 from edge.outbox.store import Counter, DeadLetter, Store
 from edge.settings import OutboxSettings
-
-AT_ONCE = 5_000
-"""Readings that go into one transaction together."""
 
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _MIB = 1 << 20
@@ -87,20 +84,19 @@ class Outbox:
 
     # --- Recorder -----------------------------------------------------------------------------------------------
 
-    def readings(self, readings: Sequence[Reading], *, historical: bool = False) -> None:
+    def readings(self, readings: Sequence[Reading], *, receipts: Receipts | None = None) -> None:
         """Keep readings; returns after the commit. Raises OutboxFull: do not acknowledge the source then."""
-        for start in range(0, len(readings), AT_ONCE):
-            dropped = self._keep(readings[start : start + AT_ONCE], replayed=historical)
-            if dropped:
-                _log.warning("old readings were dropped and declared: the outbox is full", readings=dropped)
+        if not readings:
+            return
 
-    def _keep(self, readings: Sequence[Reading], *, replayed: bool) -> int:
         def work(store: Store) -> int:
             dropped = self._quota.room_for_readings(store, len(readings))
-            store.add_readings(readings, replayed=replayed, now=self._clock())
+            store.add_readings(readings, now=self._clock(), receipts=receipts)
             return dropped
 
-        return self._committer.write(work, urgent=False)
+        dropped = self._committer.write(work, urgent=False)
+        if dropped:
+            _log.warning("old readings were dropped and declared: the outbox is full", readings=dropped)
 
     def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
         """Keep one revision with its new files; returns when both are on the disk."""
@@ -123,6 +119,10 @@ class Outbox:
     def ongoing(self) -> list[Incident]:
         """The newest revision of every incident that has not ended."""
         return self._committer.read(lambda store: store.ongoing())
+
+    def receipts(self, source: str) -> list[str]:
+        """The marks that a source left with its last readings."""
+        return self._committer.read(lambda store: store.receipts(source))
 
     def chain_head(self) -> str | None:
         """SHA-256 of the revision that was kept last."""

@@ -15,9 +15,9 @@ from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import EvidenceReference, Incident, IncidentState
-from edge.contract.telemetry import Gap, GapReason, TelemetryBatch, from_microseconds, to_microseconds
+from edge.contract.telemetry import Gap, GapReason, ReadingFlag, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
-from edge.flow import OutboxRecord, Reading
+from edge.flow import OutboxRecord, Reading, Receipts
 from edge.outbox.batches import BATCH_READINGS, StoredReading, bodies, ranges_of
 from edge.outbox.statements import QUERIES
 
@@ -79,8 +79,8 @@ class Store:
 
     # --- accepting ----------------------------------------------------------------------------------------------
 
-    def add_readings(self, readings: Sequence[Reading], *, replayed: bool, now: datetime) -> None:
-        """Keep readings."""
+    def add_readings(self, readings: Sequence[Reading], *, now: datetime, receipts: Receipts | None = None) -> None:
+        """Keep readings, and what their source wants to know after a crash."""
         now_us = to_microseconds(now)
         self._connection.executemany(
             QUERIES["reading_add"],
@@ -90,12 +90,14 @@ class Store:
                     to_microseconds(reading.observed_at),
                     reading.value,
                     int(reading.flag),
-                    int(replayed),
+                    int(ReadingFlag.REPLAYED in reading.flag),
                     now_us,
                 )
                 for reading in readings
             ],
         )
+        if receipts is not None:
+            self.set_fact(f"receipts of {receipts.source}", json.dumps(receipts.marks))
         self._count(Counter.READINGS_ACCEPTED, len(readings))
 
     def add_incident(self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime) -> None:
@@ -278,6 +280,11 @@ class Store:
         """A kept word, or nothing."""
         row = self._one("fact_get", name=name)
         return None if row is None else str(row[0])
+
+    def receipts(self, source: str) -> list[str]:
+        """The marks that a source left last."""
+        kept = self.fact(f"receipts of {source}")
+        return [] if kept is None else [str(mark) for mark in json.loads(kept)]
 
     def set_fact(self, name: str, value: str) -> None:
         """Keep a word."""

@@ -1,9 +1,10 @@
 """Sensors (传感器) on the local broker: JSON messages, acknowledged only once their readings are in the outbox."""
 
+import hashlib
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +13,17 @@ from typing import Any
 import structlog
 
 from edge.errors import Retryable
-from edge.flow import Health, Reading
+from edge.flow import Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
 from edge.settings import SensorSettings
 from edge.sources.payload import Parsed, Refusal, StateMemory, parse
 
 AT_ONCE = 500
 """Messages that share one commit."""
+
+RECEIPTS = "mqtt-sensors"
+MARKS = 200
+"""Messages that a broker may have delivered without an answer, at most."""
 
 TRY_AGAIN_S = 1.0
 SILENT_PERIODS = 3.0
@@ -38,6 +43,7 @@ class SensorFigures:
     messages: int = 0
     readings: int = 0
     unknown_topic: int = 0
+    repeated: int = 0
     refusals: Counter[tuple[str, Refusal]] = field(default_factory=Counter)
     skew_s: dict[str, float] = field(default_factory=dict)
 
@@ -47,19 +53,19 @@ def _utc_now() -> datetime:
 
 
 class MqttSensorSource:
-    """The thread `sensors`. `keep` gets readings and whether the device replayed them, and returns once they are kept.
-
-    `keep` may raise Retryable: then nothing is acknowledged and the same messages are tried again.
+    """The thread `sensors`. `keep` returns once the readings are kept, or raises Retryable: then nothing is acknowledged and
+    the same messages are tried again. `receipts` are the marks of what was kept before the last end of the process.
     """
 
     def __init__(
         self,
         sensors: Sequence[SensorSettings],
         endpoint: Endpoint,
-        keep: Callable[[Sequence[Reading], bool], None],
+        keep: Callable[[Parcel], None],
         on_status: StatusListener,
         *,
         client_id: str,
+        receipts: Sequence[str] = (),
         clock: Callable[[], datetime] = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -69,14 +75,16 @@ class MqttSensorSource:
             self._by_topic.setdefault(sensor.topic, []).append(sensor)
         self._keep = keep
         self._on_status = on_status
-        self._clock = clock
         self._monotonic = monotonic
         self._states = StateMemory()
         self._presence = _Presence(sensors, started_s=monotonic())
+        self._kept_before = Counter(receipts)
+        self._marks: deque[str] = deque(receipts, maxlen=MARKS)
         self._stop = threading.Event()
         self._link = MqttLink(
             endpoint,
             LinkOptions(client_id=client_id, subscriptions=sorted(self._by_topic), manual_acknowledgement=True),
+            clock=clock,
         )
         self._thread = threading.Thread(target=self._run, name="sensors", daemon=True)
 
@@ -100,6 +108,7 @@ class MqttSensorSource:
             "messages": figures.messages,
             "readings": figures.readings,
             "unknown_topic": figures.unknown_topic,
+            "repeated": figures.repeated,
             "refused": {f"{device}: {why.value}": count for (device, why), count in dict(figures.refusals).items()},
             "skew_s": {device: round(skew_s, 3) for device, skew_s in dict(figures.skew_s).items()},
         }
@@ -139,35 +148,47 @@ class MqttSensorSource:
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
         """Parse, keep, then acknowledge: in that order."""
-        received_at = self._clock()
-        live: list[Reading] = []
-        replayed: list[Reading] = []
+        fresh: list[Reading] = []
+        again: list[Reading] = []
         for delivery in deliveries:
-            self.figures.messages += 1
-            sensors = self._by_topic.get(delivery.topic, ())
-            if not sensors:
-                self.figures.unknown_topic += 1
-            for sensor in sensors:
-                parsed = parse(delivery.payload, sensor, received_at)
-                self._note(sensor, parsed)
-                (replayed if parsed.replayed else live).extend(parsed.readings)
-        for readings, historical in ((live, False), (replayed, True)):
-            changed = list(self._states.changes(readings)) if not historical else readings
-            if changed and not self._keep_until_kept(changed, historical=historical):
-                return
-            if not historical:
-                self._states.kept(changed)
-            self.figures.readings += len(changed)
+            (again if self._was_kept(delivery) else fresh).extend(self._parse(delivery))
+        told = list(self._states.changes(fresh))
+        if (told or again) and not self._keep_until_kept(Parcel(told, again, Receipts(RECEIPTS, tuple(self._marks)))):
+            return
+        self._states.kept(told)
+        self.figures.readings += len(told)
         for delivery in deliveries:
             self._link.acknowledge(delivery)
 
-    def _keep_until_kept(self, readings: Sequence[Reading], *, historical: bool) -> bool:
+    def _was_kept(self, delivery: Delivery) -> bool:
+        """Whether a message that the broker delivers again was kept before the process ended; each is marked in turn."""
+        mark = hashlib.sha256(f"{delivery.topic}\0".encode() + delivery.payload).hexdigest()[:24]
+        if delivery.again and self._kept_before[mark] > 0:
+            self._kept_before[mark] -= 1
+            self.figures.repeated += 1
+            return True
+        self._marks.append(mark)
+        return False
+
+    def _parse(self, delivery: Delivery) -> list[Reading]:
+        self.figures.messages += 1
+        sensors = self._by_topic.get(delivery.topic, ())
+        if not sensors:
+            self.figures.unknown_topic += 1
+        readings: list[Reading] = []
+        for sensor in sensors:
+            parsed = parse(delivery.payload, sensor, delivery.received_at)
+            self._note(sensor, parsed)
+            readings += parsed.readings
+        return readings
+
+    def _keep_until_kept(self, parcel: Parcel) -> bool:
         """False when the stop came first: nothing is acknowledged then."""
         while not self._stop.is_set():
             try:
-                self._keep(readings, historical)
+                self._keep(parcel)
             except Retryable as error:
-                _log.error("readings wait for room", reason=str(error), readings=len(readings))
+                _log.error("readings wait for room", reason=str(error), readings=len(parcel.readings))
                 self._stop.wait(TRY_AGAIN_S)
             else:
                 return True

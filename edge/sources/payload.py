@@ -46,7 +46,6 @@ class Parsed:
     readings: tuple[Reading, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     skew_s: float | None = None
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def parse(payload: bytes, sensor: SensorSettings, received_at: datetime) -> Pars
     if len(readings) > 0:
         refusals = [refusal for refusal in refusals if refusal is not Refusal.MISSING]
     skew_s = None if moment.device_at is None else (moment.device_at - received_at).total_seconds()
-    return Parsed(tuple(readings), tuple(refusals), skew_s, replayed=ReadingFlag.REPLAYED in moment.flag)
+    return Parsed(tuple(readings), tuple(refusals), skew_s)
 
 
 def at_path(message: Any, path: str) -> Any:
@@ -171,11 +170,11 @@ class StateMemory:
         self._last: dict[tuple[str, str], str] = {}
 
     def changes(self, readings: Sequence[Reading]) -> Iterator[Reading]:
-        """Numbers, and those states that differ from the one before."""
+        """Numbers, replayed states, and those states that differ from the one before."""
         seen: dict[tuple[str, str], str] = {}
         for reading in readings:
             key = (reading.device, reading.point)
-            if isinstance(reading.value, str):
+            if isinstance(reading.value, str) and ReadingFlag.REPLAYED not in reading.flag:
                 if seen.get(key, self._last.get(key)) == reading.value:
                     continue
                 seen[key] = reading.value
@@ -184,5 +183,5 @@ class StateMemory:
     def kept(self, readings: Sequence[Reading]) -> None:
         """These are committed."""
         for reading in readings:
-            if isinstance(reading.value, str):
+            if isinstance(reading.value, str) and ReadingFlag.REPLAYED not in reading.flag:
                 self._last[reading.device, reading.point] = reading.value

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from edge.errors import ConfigurationError
-from edge.flow import Health, Reading
+from edge.flow import Health, Parcel
 from edge.mqtt import Endpoint
 from edge.settings import CameraSettings, NodeConfiguration
 from edge.sources.camera import CameraSource
 from edge.sources.camera import StatusListener as CameraStatusListener
 from edge.sources.mailbox import Mailbox
-from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.sources.mqtt_sensor import RECEIPTS, MqttSensorSource
 
 
 class ReadingSource(Protocol):
@@ -40,11 +40,12 @@ class ReadingSource(Protocol):
 class ReadingHandover:
     """What a reading source gets from the node.
 
-    `keep` takes readings and whether the device replayed them, and returns once they are kept; it may raise Retryable.
+    `keep` returns once the readings are kept; it may raise Retryable. `receipts` are the marks that a source left last.
     `on_status` takes device id (empty: the link itself), health and reason. `secret` reads a secret's file.
     """
 
-    keep: Callable[[Sequence[Reading], bool], None]
+    keep: Callable[[Parcel], None]
+    receipts: Callable[[str], Sequence[str]]
     on_status: Callable[[str, Health, str | None], None]
     secret: Callable[[Path | None], str | None]
     clock: Callable[[], datetime]
@@ -65,6 +66,7 @@ def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -
         Endpoint.of(broker.url, user=broker.user, password=handover.secret(broker.password_file)),
         handover.keep,
         handover.on_status,
+        receipts=handover.receipts(RECEIPTS),
         client_id=f"gridward-{configuration.node.id}-sensors",
         clock=handover.clock,
     )

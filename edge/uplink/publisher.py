@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -28,6 +28,12 @@ BIRTH_EVERY_S = 300.0
 BIRTH_SPACING_S = 2.0
 BIRTH_PATIENCE_S = 5.0
 """How long data waits for the acknowledgement of the birth that declares its devices."""
+
+DRAIN_S = 1.0
+"""How long a stopping node waits for the last acknowledgements."""
+
+BIRTH_AGAIN_S = 10.0
+"""An unanswered birth is sent again after so long, then after twice as long …"""
 
 OLD_INCIDENTS_PER_S = 50.0
 HISTORY_PER_S = 20.0
@@ -66,12 +72,22 @@ class UplinkFigures:
 
 @dataclass(slots=True)
 class _BirthState:
-    """The birth that was sent last and when the next one is wanted; times are monotonic seconds."""
+    """The births of one connection; times are monotonic seconds. `ids` are those that an answer may name."""
 
     wanted: bool = True
-    message_id: UUID | None = None
+    ids: list[UUID] = field(default_factory=list)
+    first_sent_s: float = float("inf")
     sent_s: float = float("-inf")
-    acknowledged: bool = False
+    answered: bool = False
+    """Whether the newest one was; the first answer of a connection also lets the data go."""
+    data_may_go: bool = False
+
+    def due_s(self) -> float:
+        """When the next one has to be sent: soon after a change, again and again until one is answered, else now and then."""
+        if self.wanted:
+            return self.sent_s + BIRTH_SPACING_S
+        again_s = BIRTH_EVERY_S if self.answered else min(BIRTH_EVERY_S, BIRTH_AGAIN_S * 2.0 ** (len(self.ids) - 1))
+        return self.sent_s + again_s
 
 
 def _utc_now() -> datetime:
@@ -128,12 +144,18 @@ class Publisher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Say good-bye and end; what is not acknowledged stays in the outbox."""
+        """Send what came last, say good-bye and end; what is not acknowledged stays in the outbox."""
+        until_s = time.monotonic() + DRAIN_S
+        while self._thread.is_alive() and not self._drained() and time.monotonic() < until_s:
+            self._stop.wait(0.02)
         self._stop.set()
         self._link.nudge()
         if self._thread.is_alive():
             self._thread.join(2.0)
         self._link.stop(farewell=self._status(PresenceState.OFFLINE))
+
+    def _drained(self) -> bool:
+        return not self._figures.connected or not (self._more.is_set() or len(self._window))
 
     def nudge(self) -> None:
         """The outbox has something new."""
@@ -223,9 +245,11 @@ class Publisher:
     def _settle(self, acks: list[Ack]) -> None:
         """The outbox first: only what it has let go leaves the window."""
         outcomes = {result.id: (result.outcome, result.reason) for ack in acks for result in ack.results}
-        if self._birth.message_id in outcomes:
-            self._birth.acknowledged = True
-        known = {key: value for key, value in outcomes.items() if key != self._birth.message_id}
+        births = self._birth.ids
+        if any(birth in outcomes for birth in births):
+            self._birth.data_may_go = True
+            self._birth.answered = self._birth.answered or births[-1] in outcomes
+        known = {key: value for key, value in outcomes.items() if key not in births}
         if known:
             self._outbox.settle(known)
         self._window.settle(known)
@@ -249,8 +273,7 @@ class Publisher:
 
     def _send(self) -> None:
         now_s = self._monotonic()
-        since_birth_s = now_s - self._birth.sent_s
-        if since_birth_s >= BIRTH_EVERY_S or (self._birth.wanted and since_birth_s >= BIRTH_SPACING_S):
+        if now_s >= self._birth.due_s():
             self._send_birth(now_s)
         if self._birth_pending(now_s):
             return
@@ -263,17 +286,21 @@ class Publisher:
                 self._more.set()
 
     def _birth_pending(self, now_s: float) -> bool:
-        return not self._birth.acknowledged and now_s - self._birth.sent_s < BIRTH_PATIENCE_S
+        """Whether data waits, so that the cloud knows its devices; not for ever, since a birth's answer can be lost."""
+        if now_s - self._birth.first_sent_s >= BIRTH_PATIENCE_S:
+            self._birth.data_may_go = True
+        return not self._birth.data_may_go
 
     def _send_birth(self, now_s: float) -> None:
         """A birth is not kept: the next one says more."""
-        first = self._birth.message_id is None
+        message_id = uuid7(int(self._clock().timestamp() * 1000))
+        self._birth.ids = [*self._birth.ids[-9:], message_id]
         self._birth.wanted = False
+        self._birth.first_sent_s = min(self._birth.first_sent_s, now_s)
         self._birth.sent_s = now_s
-        self._birth.acknowledged = not first  # only the first of a connection is waited for
-        self._birth.message_id = uuid7(int(self._clock().timestamp() * 1000))
+        self._birth.answered = False
         envelope = Envelope(
-            id=self._birth.message_id,
+            id=message_id,
             node=self._identity.node,
             session=self._identity.session,
             lane=Lane.LIVE,

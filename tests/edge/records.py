@@ -1,10 +1,12 @@
 """Things that several tests of the edge keep and send."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity
+from edge.contract.telemetry import ReadingFlag
 from edge.flow import EvidenceFile, Reading
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -27,6 +29,11 @@ def reading(number: int, *, device: str = "pile-1", point: str = "temperature_c"
     """The reading that can be told from all others by its event time."""
     at = START + timedelta(milliseconds=number)
     return Reading(device=device, point=point, observed_at=at, value=value, received_at=at)
+
+
+def replayed(number: int, *, device: str = "pile-1") -> Reading:
+    """The same, sent late by the device itself."""
+    return replace(reading(number, device=device), flag=ReadingFlag.REPLAYED)
 
 
 def incident(

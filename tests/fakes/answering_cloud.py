@@ -1,6 +1,7 @@
 """A cloud that reads what nodes send and answers as the test tells it: late, twice, never, out of order."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -34,8 +35,11 @@ class AnsweringCloud:
             self._client.username_pw_set(user, password)
         self._client.on_connect = lambda client, *_rest: client.subscribe("gw/1/#", qos=1)
         self._client.on_message = self._on_message
+        listening = threading.Event()
+        self._client.on_subscribe = lambda *_rest: listening.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
+        assert listening.wait(10), "the broker did not take the subscription"
 
     def close(self) -> None:
         self._client.disconnect()

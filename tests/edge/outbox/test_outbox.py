@@ -18,7 +18,7 @@ from edge.outbox.outbox import Outbox
 from edge.outbox.retention import Quota
 from edge.outbox.store import Counter
 from edge.settings import OutboxSettings
-from tests.edge.records import START, SteppedClock, incident, reading, snapshot
+from tests.edge.records import START, SteppedClock, incident, reading, replayed, snapshot
 
 SETTINGS = OutboxSettings(quota_mib=4, incident_reserve_mib=1, evidence_quota_mib=1)
 
@@ -89,7 +89,7 @@ def test_live_readings_grow_old_and_replayed_ones_are_history_from_the_start(
     outbox: Outbox, clock: SteppedClock
 ) -> None:
     outbox.readings([reading(1)])
-    outbox.readings([reading(2)], historical=True)
+    outbox.readings([replayed(2)])
     clock.step(3600)
     outbox.readings([reading(3)])
     since = clock.now - timedelta(seconds=60)

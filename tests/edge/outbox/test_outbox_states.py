@@ -22,6 +22,7 @@ from edge.outbox.retention import Quota
 from edge.outbox.store import Counter
 from edge.settings import OutboxSettings
 from tests.edge.records import START, SteppedClock, incident, reading
+from tests.edge.records import replayed as late
 
 SETTINGS = OutboxSettings(quota_mib=4, incident_reserve_mib=1)
 SMALL = Quota(total_bytes=600_000, reserve_bytes=150_000)
@@ -53,7 +54,7 @@ class OutboxStates(RuleBasedStateMachine):
         numbers = range(self.next_reading, self.next_reading + count)
         self.next_reading += count
         try:
-            self.outbox.readings([reading(n, device=f"pile-{n % 3}") for n in numbers], historical=replayed)
+            self.outbox.readings([(late if replayed else reading)(n, device=f"pile-{n % 3}") for n in numbers])
         except OutboxFull:
             return
         self.accepted.update(numbers)

@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cloud.embedded.broker import EmbeddedBroker
 from cloud.embedded.grants import Access, Grant
 from edge.errors import OutboxFull
-from edge.flow import Health, Reading
+from edge.flow import Health, Parcel, Reading
 from edge.mqtt import Endpoint
 from edge.settings import PointSettings, SensorSettings
 from edge.sources.mqtt_sensor import MqttSensorSource
@@ -27,18 +27,23 @@ class Keeper:
 
     def __init__(self) -> None:
         self.kept: list[Reading] = []
+        self.again: list[Reading] = []
+        self.marks: tuple[str, ...] = ()
         self.refusing = False
         self.refused = 0
         self.gate = threading.Event()
         self.gate.set()
         self.statuses: list[tuple[str, Health]] = []
 
-    def keep(self, readings: Sequence[Reading], _historical: bool) -> None:
+    def keep(self, parcel: Parcel) -> None:
         self.gate.wait(20)
         if self.refusing:
             self.refused += 1
             raise OutboxFull("no room in this test")
-        self.kept += readings
+        self.kept += parcel.readings
+        self.again += parcel.again
+        if parcel.receipts is not None:
+            self.marks = parcel.receipts.marks
 
     def on_status(self, device: str, health: Health, _reason: str | None) -> None:
         self.statuses.append((device, health))
@@ -54,9 +59,14 @@ SENSORS = [
 
 
 @contextmanager
-def source(port: int, keeper: Keeper, **login: Any) -> Iterator[MqttSensorSource]:
+def source(port: int, keeper: Keeper, *, receipts: tuple[str, ...] = (), **login: Any) -> Iterator[MqttSensorSource]:
     made = MqttSensorSource(
-        SENSORS, Endpoint("127.0.0.1", port, **login), keeper.keep, keeper.on_status, client_id="sensors-of-a-test"
+        SENSORS,
+        Endpoint("127.0.0.1", port, **login),
+        keeper.keep,
+        keeper.on_status,
+        client_id="sensors-of-a-test",
+        receipts=receipts,
     )
     made.start()
     try:
@@ -85,7 +95,7 @@ def say(client: Client, *values: object) -> None:
 
 
 def test_what_sensors_say_is_kept_with_either_broker(broker: ReadyBroker) -> None:
-    login = {"user": "local", "password": "local-secret"}
+    login: Any = {"user": "local", "password": "local-secret"}
     broker.add_user(login["user"], login["password"], [Grant(Access.READWRITE, "piles/#")])
     keeper = Keeper()
     with source(broker.port, keeper, **login) as made, device(broker.port, **login) as client:
@@ -118,6 +128,25 @@ def test_what_was_not_kept_is_delivered_again(open_broker: EmbeddedBroker) -> No
         with source(open_broker.port, keeper):
             wait_until(lambda: len(keeper.kept) >= 2, "both messages, the first one again")
     assert keeper.numbers() == [1, 2]
+
+
+def test_a_message_that_was_kept_and_not_acknowledged_is_not_kept_twice(
+    open_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if open_broker.kind != "mosquitto":
+        pytest.skip("amqtt keeps nothing for a client that went away")
+    keeper = Keeper()
+    with device(open_broker.port) as client:
+        with source(open_broker.port, keeper) as made:
+            monkeypatch.setattr(made._link, "acknowledge", lambda _delivery: None)
+            say(client, 1, 2, 1)
+            wait_until(lambda: len(keeper.kept) == 3, "three messages, none of them acknowledged")
+        with source(open_broker.port, keeper, receipts=keeper.marks) as made:
+            say(client, 1)
+            wait_until(lambda: len(keeper.kept) == 4, "a new message with the same words")
+            assert made.figures.repeated == 3
+    assert [reading.value for reading in keeper.again] == [1, 2, 1]
+    assert len({reading.observed_at for reading in keeper.kept}) == 4
 
 
 def test_a_refused_reading_is_tried_again_while_running(open_broker: EmbeddedBroker) -> None:

@@ -109,7 +109,6 @@ def test_the_devices_time_holds_where_it_can(time: Any, observed_at: datetime, f
     [reading] = parsed.readings
     assert (reading.observed_at, reading.flag, reading.received_at) == (observed_at, flag, NOW)
     assert parsed.skew_s is not None
-    assert parsed.replayed == (flag is ReadingFlag.REPLAYED)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from edge.uplink import publisher as publisher_module
 from edge.uplink.publisher import Identity, Publisher
 from edge.uplink.window import WINDOW, SendWindow
 from tests.brokers import ReadyBroker
-from tests.edge.records import START, SteppedClock, incident, reading
+from tests.edge.records import START, SteppedClock, incident, reading, replayed
 from tests.edge.waiting import wait_until
 from tests.fakes.answering_cloud import AnsweringCloud, readings_of
 
@@ -200,11 +200,11 @@ def test_live_incidents_overtake_a_backlog(rig: Rig) -> None:
     for number in range(20):
         rig.outbox.incident(incident(1, number + 1, IncidentState.UPDATE))
     rig.outbox.readings([reading(number) for number in range(10_000)])
-    rig.outbox.readings([reading(20_000)], historical=True)
+    rig.outbox.readings([replayed(20_000)])
     rig.clock.step(3600)
     rig.outbox.incident(incident(2))
     rig.outbox.readings([reading(30_000)])
-    rig.publish()
+    rig.publish(resend_after_s=30.0)
     wait_until(rig.settled, "everything")
     first = rig.cloud.sent[0]
     assert (first.body.incident_id.int, first.lane, first.historical) == (2, Lane.INCIDENT, False)
@@ -233,7 +233,7 @@ def test_nonsense_from_above_is_counted_and_harmless(rig: Rig) -> None:
 
 def test_a_broken_line_shows_as_offline_and_a_good_bye_too(rig: Rig) -> None:
     made = rig.publish()
-    wait_until(lambda: made.figures.connected, "the connection")
+    wait_until(lambda: rig.cloud.statuses, "the first status")
     client = made._link._client
     assert client is not None
     line = client.socket()

@@ -1,0 +1,109 @@
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from edge.errors import ConfigurationError, ModelUnusable
+from edge.node.shelf import ModelShelf
+from edge.node.standing import LONGEST_DETAIL, Standing
+from edge.node.status import read_status, write_status
+from edge.perception.detector import OnnxDetector
+from edge.provisioning.credentials import read_secret
+from models import catalogue
+from tests.edge.records import START, SteppedClock
+from tests.edge.waiting import wait_until
+
+
+class Changes:
+    """Counts the changes of a standing."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+
+
+def test_a_degradation_keeps_its_beginning_and_only_changes_are_told() -> None:
+    clock, changes = SteppedClock(), Changes()
+    standing = Standing(clock=clock, on_change=changes)
+    standing.degrade("cam-1", "picture_lost", "no route")
+    clock.step(5)
+    standing.degrade("cam-1", "picture_lost", "no route")
+    standing.degrade("cam-1", "picture_lost", "x" * 900)
+    standing.degrade("pile-1", "silent", "nothing came")
+    assert changes.count == 3
+    first, second = standing.degradations()
+    assert (first.subject, first.since, len(first.detail)) == ("cam-1", START, LONGEST_DETAIL)
+    assert second.subject == "pile-1"
+    standing.recover("cam-1", "picture_lost")
+    standing.recover("cam-1", "picture_lost")
+    assert changes.count == 4
+    assert [each.subject for each in standing.degradations()] == ["pile-1"]
+
+
+class FakeDetector:
+    def __init__(self, model_id: str) -> None:
+        self.manifest = catalogue.models()[model_id]
+
+
+def test_a_model_that_cannot_be_opened_is_shown_and_another_one_is_not_held_up() -> None:
+    broken, fine = "lightperson_192", "yolox_nano_416"
+
+    def open_model(model_id: str) -> OnnxDetector:
+        if model_id == broken:
+            raise ModelUnusable("fetch it again")
+        return cast("OnnxDetector", FakeDetector(model_id))
+
+    standing = Standing(clock=SteppedClock(), on_change=Changes())
+    shelf = ModelShelf([fine, broken, fine], standing, open_model=open_model)
+    shelf.start()
+    wait_until(lambda: shelf.detector(fine) is not None and standing.degradations(), "both tried")
+    shelf.stop()
+    assert shelf.detector(broken) is None
+    assert shelf.reference(broken) is None
+    assert shelf.detector(None) is None
+    reference = shelf.reference(fine)
+    assert reference is not None
+    assert reference.sha256 == catalogue.models()[fine].sha256
+    assert {version.id: version.problem for version in shelf.versions()} == {broken: "fetch it again", fine: None}
+    [degradation] = standing.degradations()
+    assert (degradation.subject, degradation.reason, degradation.detail) == (broken, "model_unusable", "fetch it again")
+
+
+def test_a_fault_while_opening_is_a_degradation_too() -> None:
+    def open_model(_model_id: str) -> OnnxDetector:
+        raise RuntimeError("out of memory")
+
+    standing = Standing(clock=SteppedClock(), on_change=Changes())
+    shelf = ModelShelf(["yolox_nano_416"], standing, open_model=open_model)
+    shelf.start()
+    wait_until(standing.degradations, "the degradation")
+    shelf.stop()
+    assert "RuntimeError" in standing.degradations()[0].detail
+
+
+def test_the_status_of_a_process_that_is_gone_does_not_run(tmp_path: Path) -> None:
+    assert read_status(tmp_path)["running"] is False
+    write_status(tmp_path, {"pid": 1, "written_at": START})
+    assert read_status(tmp_path, now=START)["running"] is True
+    clock = SteppedClock()
+    clock.step(60)
+    assert read_status(tmp_path, now=clock.now)["running"] is False
+    write_status(tmp_path, {"pid": 2**22 + 1, "written_at": START})
+    assert read_status(tmp_path, now=START)["running"] is False
+    (tmp_path / "status.json").write_text("[]")
+    assert read_status(tmp_path)["running"] is False
+
+
+def test_secrets_come_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    assert read_secret(None) is None
+    file.write_text(" s3cret \n")
+    assert read_secret(file) == "s3cret"
+    for content in (b"", b"\n", b"two\nlines", b"\xff", b"x" * 5_000):
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="secret"):
+            read_secret(file)
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        read_secret(tmp_path / "none")
