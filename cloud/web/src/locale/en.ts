@@ -72,6 +72,7 @@ export const en: Messages = {
   },
   flag: {
     simulated: 'Simulated',
+    simulatedShort: 'Sim.',
     simulatedHint: 'From a simulated device, not a real scene',
     late: 'Late',
     lateHint: 'Sent after the fact; does not alert',

@@ -71,6 +71,7 @@ export const zh = {
   },
   flag: {
     simulated: '模拟',
+    simulatedShort: '模拟',
     simulatedHint: '数据来自模拟设备，不是真实现场',
     late: '迟到',
     lateHint: '事后补传的记录，不触发提示',
