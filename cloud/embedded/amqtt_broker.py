@@ -84,6 +84,20 @@ class GrantPlugin(BaseTopicPlugin):  # type: ignore[misc]  # as above
         return user.may(Access.WRITE if action is Action.PUBLISH else Access.READ, topic)
 
 
+class ConfinedBroker(Broker):  # type: ignore[misc]  # as above
+    """A broker that gives a client the retained messages of its own subscriptions alone.
+
+    amqtt 0.12.1 offers those of everyone's subscriptions to each client that connects, past the grants.
+    """
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        subscribers = self._subscriptions.get(subscription[0], ())
+        if any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
 def broker_config(settings: dict[str, Any]) -> BrokerConfig:
     """The broker's configuration from ours."""
     files = {"passwords": settings["passwords"], "grants": settings["grants"]}
@@ -103,7 +117,7 @@ async def serve(settings: dict[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    broker = Broker(broker_config(settings))
+    broker = ConfinedBroker(broker_config(settings))
     await broker.start()
     await stop.wait()
     await broker.shutdown()

@@ -44,8 +44,8 @@ class Client:
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         self.heard.put((message.topic, bytes(message.payload)))
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1).wait_for_publish(10)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -103,6 +103,22 @@ def test_a_node_can_neither_speak_for_another_nor_listen_to_it(broker: ReadyBrok
         assert spy.heard.empty()
 
 
+def test_what_is_retained_reaches_those_alone_who_may_read_it(broker: ReadyBroker) -> None:
+    first, second = broker.add_node("110105", "gate-1"), broker.add_node("110105", "gate-2")
+    with (
+        client(broker, broker.cloud_user, broker.cloud_password, "gw/1/+/+/status") as cloud,
+        client(broker, "gate-1", first) as node,
+    ):
+        node.publish(f"{OWN}/status", b"online", retain=True)
+        assert cloud.heard.get(timeout=10) == (f"{OWN}/status", b"online")
+        with client(broker, "gate-2", second, "gw/1/110105/gate-2/down/#") as spy:
+            cloud.publish("gw/1/110105/gate-2/down/ack", b"first thing heard")
+            assert spy.heard.get(timeout=10)[1] == b"first thing heard"
+            assert spy.heard.empty()
+        with client(broker, broker.cloud_user, broker.cloud_password, "gw/1/+/+/status") as late:
+            assert late.heard.get(timeout=10) == (f"{OWN}/status", b"online")
+
+
 def test_a_restart_keeps_port_and_users(broker: ReadyBroker) -> None:
     port = broker.port
     broker.restart()
@@ -117,15 +133,13 @@ def test_a_restart_keeps_port_and_users(broker: ReadyBroker) -> None:
 
 def test_a_retained_message_survives_a_kill_of_mosquitto(mosquitto_broker: ReadyBroker) -> None:
     password = mosquitto_broker.add_node("110105", "gate-1")
-    connection = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="retainer")
-    connection.username_pw_set("gate-1", password)
-    connection.connect(mosquitto_broker.host, mosquitto_broker.port)
-    connection.loop_start()
-    connection.publish(f"{OWN}/status", b"online", qos=1, retain=True).wait_for_publish(10)
-    connection.disconnect()
-    connection.loop_stop()
-    mosquitto_broker.restart()
-    with client(mosquitto_broker, "cloud", "cloud", "gw/1/#") as cloud:
+    with client(mosquitto_broker, "gate-1", password) as node:
+        node.publish(f"{OWN}/status", b"online", retain=True)
+        for _ in range(3):  # it saves a change when the next one comes
+            node.publish(f"{OWN}/up/birth", b"more", retain=True)
+    mosquitto_broker.kill()
+    mosquitto_broker.start()
+    with client(mosquitto_broker, "cloud", "cloud", f"{OWN}/status") as cloud:
         assert cloud.heard.get(timeout=10) == (f"{OWN}/status", b"online")
 
 
