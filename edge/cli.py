@@ -64,17 +64,17 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _log_to_stderr() -> None:
-    renderer = (
-        structlog.dev.ConsoleRenderer()
+    """Lines for people on a terminal, JSON elsewhere; tracebacks without the values of variables."""
+    final: list[Any] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
+            *final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

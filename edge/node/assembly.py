@@ -62,7 +62,9 @@ class Node:
             configuration.node.district, configuration.node.id, uuid7(int(self.started_at.timestamp() * 1000))
         )
         self.standing = Standing(clock=clock, on_change=self._announce)
-        self.shelf = ModelShelf((camera.model for camera in configuration.cameras if camera.model), self.standing)
+        self.shelf = ModelShelf(
+            (camera.model for camera in configuration.cameras if camera.model), self.standing, on_change=self._announce
+        )
         self.outbox = Outbox(
             self.directory,
             configuration.outbox,

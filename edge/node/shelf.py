@@ -20,17 +20,22 @@ _log = structlog.get_logger(__name__)
 
 
 class ModelShelf:
-    """The thread `models`: opens each model once; one that can't be opened is tried again every minute."""
+    """The thread `models`: opens each model once; one that can't be opened is tried again every minute.
+
+    `on_change` is called when one has been opened.
+    """
 
     def __init__(
         self,
         model_ids: Iterable[str],
         standing: Standing,
         *,
+        on_change: Callable[[], None] = lambda: None,
         open_model: Callable[[str], OnnxDetector] = open_detector,
     ) -> None:
         self._wanted = tuple(sorted(set(model_ids)))
         self._standing = standing
+        self._on_change = on_change
         self._open_model = open_model
         self._detectors: dict[str, OnnxDetector] = {}
         self._problems: dict[str, str] = {}
@@ -99,3 +104,4 @@ class ModelShelf:
             self._detectors[model_id] = detector
             _log.info("model opened", model=model_id, version=detector.manifest.version)
             self._standing.recover(model_id, REASON)
+            self._on_change()
