@@ -1,6 +1,10 @@
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +14,7 @@ import pytest
 from cloud.db.leader import Duty, Leadership
 from cloud.db.pool import Pool, open_pool
 from cloud.embedded.postgres import EmbeddedPostgres
+from cloud.ingest import store
 from cloud.ingest.service import IngestService, make_subscriber
 from cloud.mqtt import Delivery, Endpoint, Subscriber
 from edge.contract.birth import NodeStatus, PresenceState
@@ -211,4 +216,44 @@ def test_while_the_database_is_away_everything_is_held(
         operator.execute(f'alter database "{database}" allow_connections true')
         assert link.wait_told(*sent) == [[Outcome.ACCEPTED]] * 2
     own.close()
+    link.close()
+
+
+@contextmanager
+def ingest_process(database_url: str, broker: ReadyBroker) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "tests.cloud.ingest.ingest_process", database_url, broker.url]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[3]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(
+    pool: Pool, mosquitto_broker: ReadyBroker, node: FakeNode, migrated_url: str
+) -> None:
+    link = Link(mosquitto_broker, node)
+    session = _subscriber(mosquitto_broker)
+    session.start()
+    assert session.wait_subscribed(TIMEOUT_S)
+    session.close()
+    sent = [node.envelope(birth())]
+    sent += [node.envelope(batch(column([1.0] * 20, begin=AT - timedelta(seconds=20 * n)))) for n in range(1, 401)]
+    with ingest_process(migrated_url, mosquitto_broker):
+        link.send(sent[0])
+        link.wait_told(sent[0])
+        link.send(*sent[1:150])
+        eventually(lambda: count(pool, "receipt"), lambda found: found > 20)
+    with ingest_process(migrated_url, mosquitto_broker):
+        link.send(*sent[150:])
+        eventually(lambda: count(pool, "receipt"), lambda found: found > 200)
+    with ingest_process(migrated_url, mosquitto_broker) as process:
+        link.wait_told(*sent)
+        process.terminate()
+        assert process.wait(TIMEOUT_S) == 0
+    assert (count(pool, "receipt"), count(pool, "reading")) == (401, 8_000)
+    with pool.connection() as conn:
+        assert store.missing_messages(conn) == {}
+    told = [outcome for outcomes in link.told().values() for outcome in outcomes]
+    assert set(told) <= {Outcome.ACCEPTED, Outcome.DUPLICATE}
     link.close()
