@@ -69,16 +69,19 @@ class Child:
         arguments = [sys.executable, "-I", "-S", str(_GUARD), str(int(command.stop_signal)), str(command.grace_s)]
         if command.account is not None:
             arguments += ["--user", f"{command.account.user}:{command.account.group}"]
-        with _appending(command.log) as log:
-            self._guard = subprocess.Popen(
-                [*arguments, "--", *command.arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**(os.environ if command.inherit_environment else _PLAIN_ENVIRONMENT), **command.environment},
-                cwd=command.directory,
-                start_new_session=True,
-            )
+        try:
+            with _appending(command.log) as log:
+                self._guard = subprocess.Popen(
+                    [*arguments, "--", *command.arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env={**(os.environ if command.inherit_environment else _PLAIN_ENVIRONMENT), **command.environment},
+                    cwd=command.directory,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise EmbeddedProblem(f"{command.name} can't be started: {error}") from error
         self.pid = self._read_pid(timeout_s)
         return self
 
