@@ -1,14 +1,13 @@
 """`gridward-edge`: run a node, check a configuration, look at a running node, replay a clip, verify models."""
 
 import json
-import logging
+import os
 import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import structlog
 import typer
 
 from edge.configuration.reading import examine, load
@@ -18,7 +17,7 @@ from edge.node.process import run_node
 from edge.node.status import read_status
 from edge.perception.detector import open_detector
 from edge.replay import camera_from_words, chosen_camera, replay, stderr_progress, table
-from edge.supervisor import STATUS_NOT_STARTABLE, Supervisor
+from edge.supervisor import STATUS_NOT_STARTABLE, log_to_stderr
 from models import catalogue
 from models.manifest import ModelProblem
 
@@ -63,33 +62,13 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _log_to_stderr() -> None:
-    """Lines for people on a terminal, JSON elsewhere; tracebacks without the values of variables."""
-    final: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *final,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
 @app.command()
 def run(config: ConfigFile) -> None:
     """Run the node; a crashed one runs again within three seconds."""
-    _log_to_stderr()
     load(config)
-    supervisor = Supervisor(
-        [sys.executable, "-m", "edge.cli", "run-node", "--supervised", "--config", str(config.absolute())]
-    )
-    raise typer.Exit(supervisor.run())
+    node = [sys.executable, "-m", "edge.cli", "run-node", "--supervised", "--config", str(config.absolute())]
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "edge.supervisor", *node])  # noqa: S606 (becomes the small parent)
 
 
 @app.command("run-node", hidden=True)
@@ -99,7 +78,7 @@ def run_node_command(
     supervised: Annotated[bool, typer.Option("--supervised", help="End with standard input.")] = False,
 ) -> None:
     """The node's own process, as the supervisor starts it."""
-    _log_to_stderr()
+    log_to_stderr()
     raise typer.Exit(run_node(load(config), parent_pipe=supervised))
 
 

@@ -134,6 +134,7 @@ class IncidentBook:
         self._resumed: dict[str, datetime] = {}
         self._unsaved: deque[_Waiting] = deque(maxlen=UNSAVED)
         self._head = keeper.chain_head()
+        self.faults = 0
 
     def resume(self) -> None:
         """Take up what was open when the node stopped: a sensor's condition waits for its rule to find it again, a
@@ -181,6 +182,9 @@ class IncidentBook:
             except OutboxFull as error:
                 _log.error("an incident waits for the disk", reason=str(error), waiting=len(self._unsaved))
                 return
+            except Exception:  # noqa: BLE001 (one finding that can't be told must not hold up all that follow)
+                self.faults += 1
+                _log.exception("a finding could not become an incident", device=waiting.finding.device)
             self._unsaved.popleft()
 
     def _apply(self, waiting: _Waiting) -> None:

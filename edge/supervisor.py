@@ -1,11 +1,18 @@
-"""The small parent: starts the node's process, starts it anew after a crash, and takes it along when it ends."""
+"""The small parent: starts the node's process, starts it anew after a crash, and takes it along when it ends.
 
+`python -m edge.supervisor COMMAND …` keeps a command running. It imports next to nothing: what the node needs in memory, the
+parent does not need twice.
+"""
+
+import logging
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -21,6 +28,24 @@ STATUS_NOT_STARTABLE = 2
 """The child could not start and would not the next time: its configuration is wrong."""
 
 _log = structlog.get_logger(__name__)
+
+
+def log_to_stderr() -> None:
+    """Lines for people on a terminal, JSON elsewhere; tracebacks without the values of variables."""
+    final: list[Any] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if sys.stderr.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *final,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 class Supervisor:
@@ -85,3 +110,8 @@ class Supervisor:
             _log.error("the node did not end in time and is killed", pid=child.pid)
             child.kill()
             return child.wait()
+
+
+if __name__ == "__main__":
+    log_to_stderr()
+    sys.exit(Supervisor(sys.argv[1:]).run())

@@ -65,6 +65,7 @@ class Node:
         self.shelf = ModelShelf(
             (camera.model for camera in configuration.cameras if camera.model), self.standing, on_change=self._announce
         )
+        declaration.check_size(configuration, self.shelf.versions())
         self.outbox = Outbox(
             self.directory,
             configuration.outbox,
@@ -124,13 +125,7 @@ class Node:
 
     def birth(self) -> Birth:
         """What the node is at present."""
-        return Birth(
-            name=self.configuration.node.name or None,
-            software=declaration.software(),
-            models=self.shelf.versions(),
-            devices=declaration.devices(self.configuration),
-            degraded=self.standing.degradations(),
-        )
+        return declaration.birth_of(self.configuration, self.shelf.versions(), self.standing.degradations())
 
     def status(self) -> dict[str, Any]:
         """How everything stands, for the status file."""

@@ -2,8 +2,15 @@
 
 from importlib import metadata
 
-from edge.contract.birth import Device, DeviceKind, Point, PointKind
+import msgspec
+
+from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVersion, Point, PointKind
+from edge.contract.envelope import MAXIMUM_BYTES
+from edge.errors import ConfigurationError
 from edge.settings import CameraSettings, NodeConfiguration, SensorSettings
+
+MOST_DEGRADATIONS = 50
+LARGEST_DECLARATION_BYTES = MAXIMUM_BYTES - 64 * 1024
 
 
 def software() -> str:
@@ -12,6 +19,29 @@ def software() -> str:
         return f"gridward {metadata.version('gridward')}"
     except metadata.PackageNotFoundError:
         return "gridward (not installed)"
+
+
+def birth_of(
+    configuration: NodeConfiguration, models: tuple[ModelVersion, ...], degraded: tuple[Degradation, ...]
+) -> Birth:
+    """The birth; of more degradations than a message should hold, the oldest ones."""
+    return Birth(
+        name=configuration.node.name or None,
+        software=software(),
+        models=models,
+        devices=devices(configuration),
+        degraded=degraded[:MOST_DEGRADATIONS],
+    )
+
+
+def check_size(configuration: NodeConfiguration, models: tuple[ModelVersion, ...]) -> None:
+    """Raises ConfigurationError when the node declares more than one message can hold."""
+    size = len(msgspec.json.encode(birth_of(configuration, models, ())))
+    if size > LARGEST_DECLARATION_BYTES:
+        raise ConfigurationError(
+            f"all devices and points together take {size} bytes of a birth, {LARGEST_DECLARATION_BYTES} are possible: "
+            "divide them among several nodes"
+        )
 
 
 def devices(configuration: NodeConfiguration) -> tuple[Device, ...]:

@@ -47,7 +47,7 @@ def status_of(node: "Node") -> dict[str, Any]:
         },
         "cameras": {watch.camera.id: _camera(watch) for watch in node.watches},
         "readings": [dict(source.tally()) for source in node.reading_sources],
-        "rule_faults": dict(node.desk.faults),
+        "faults": {"rules": dict(node.desk.faults), "incidents": node.book.faults},
     }
 
 

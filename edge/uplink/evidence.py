@@ -19,8 +19,8 @@ PART_BYTES = 1 << 20
 TIMEOUT_S = 20.0
 FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 600.0
-ATTEMPTS_UNKNOWN = 50
-"""How often "no incident names it yet" is believed (about seven hours)."""
+ATTEMPTS_UNKNOWN = 1_000
+"""How often "no incident names it yet" is believed: about a week, in which someone may accept a quarantined node."""
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from edge.contract.birth import Birth, NodeStatus, PresenceState
-from edge.contract.downlink import Ack
+from edge.contract.downlink import Ack, Outcome
 from edge.contract.envelope import Envelope, Lane, decode, encode
 from edge.contract.errors import UnknownTopic, WireError
 from edge.contract.fields import uuid7
@@ -40,6 +40,7 @@ HISTORY_PER_S = 20.0
 AT_ONCE = 50
 """Messages taken from one lane before the others are looked at again."""
 
+_NOTHING_LEFT = float("inf")
 _log = structlog.get_logger(__name__)
 
 
@@ -125,6 +126,7 @@ class Publisher:
         self._history = Pace(HISTORY_PER_S, burst=20)
         self._birth = _BirthState()
         self._figures = UplinkFigures()
+        self._pause_s = 0.0
         self._more = threading.Event()
         self._more.set()
         self._stop = threading.Event()
@@ -268,7 +270,7 @@ class Publisher:
         if due_s is not None:
             waits.append(due_s - now_s)
         if self._more.is_set() and self._window.free and not self._birth_pending(now_s):
-            waits += [self._old_incidents.next_s(), self._history.next_s()]
+            waits.append(self._pause_s)
         return max(0.01, min(waits))
 
     def _send(self) -> None:
@@ -282,7 +284,8 @@ class Publisher:
             self._figures = replace(self._figures, resent=self._figures.resent + 1)
         if self._more.is_set():
             self._more.clear()
-            if self._send_new(now_s):
+            self._pause_s = self._send_new(now_s)
+            if self._pause_s < _NOTHING_LEFT:
                 self._more.set()
 
     def _birth_pending(self, now_s: float) -> bool:
@@ -310,10 +313,10 @@ class Publisher:
         )
         self._link.publish(self._identity.topic(Channel.BIRTH), encode(envelope))
 
-    def _send_new(self, now_s: float) -> bool:
-        """Fill the window in the order of urgency; True when something may be left."""
+    def _send_new(self, now_s: float) -> float:
+        """Fill the window in the order of urgency; in how many seconds more may be sent comes back."""
         fresh_since = self._clock() - self._historical_after
-        left = False
+        pauses_s = [_NOTHING_LEFT]
         for lane, old, pace in (
             (Lane.INCIDENT, False, None),
             (Lane.INCIDENT, True, self._old_incidents),
@@ -323,17 +326,19 @@ class Publisher:
         ):
             limit = min(self._window.free, AT_ONCE, AT_ONCE if pace is None else pace.available(now_s))
             if limit <= 0:
-                left = True
+                pauses_s.append(0.0 if pace is None else pace.next_s())
                 continue
-            records = self._outbox.pending(lane, fresh_since=fresh_since, old=old, skip=self._window.rows, limit=limit)
-            for record in records[:limit]:
+            found = self._outbox.pending(lane, fresh_since=fresh_since, old=old, skip=self._window.rows, limit=limit)
+            for record in found[:limit]:
                 sent_as = Lane.HISTORY if old else lane
                 self._publish(self._window.add(record, sent_as, self._sequences.next(sent_as), now_s))
+            sent = min(limit, len(found))
+            self._figures = replace(self._figures, sent=self._figures.sent + sent)
             if pace is not None:
-                pace.take(min(limit, len(records)))
-            self._figures = replace(self._figures, sent=self._figures.sent + min(limit, len(records)))
-            left = left or len(records) >= limit
-        return left
+                pace.take(sent)
+            if sent == limit:
+                pauses_s.append(0.0 if pace is None else pace.next_s())
+        return min(pauses_s)
 
     def _publish(self, entry: InFlight) -> None:
         record = entry.record
@@ -347,7 +352,14 @@ class Publisher:
             historical=self._is_historical(record),
             body=msgspec.Raw(record.body),
         )
-        self._link.publish(self._identity.topic(Channel(record.channel)), encode(envelope))
+        try:
+            payload = encode(envelope)
+        except WireError as error:
+            _log.error("a message can't be sent", channel=record.channel, reason=str(error))
+            self._outbox.settle({record.message_id: (Outcome.REJECTED, error.reason)})
+            self._window.settle([record.message_id])
+            return
+        self._link.publish(self._identity.topic(Channel(record.channel)), payload)
 
     def _is_historical(self, record: OutboxRecord) -> bool:
         return record.replayed or self._clock() - record.accepted_at > self._historical_after

@@ -200,6 +200,15 @@ def test_what_the_disk_refuses_is_kept_in_order_and_saved_later() -> None:
     assert written.unsaved == 0
 
 
+def test_a_finding_that_cannot_be_told_holds_nothing_up() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    written.report(replace(SEEN, started_at=None))  # type: ignore[arg-type]
+    written.report(HOT)
+    assert [each.device for each in keeper.kept] == ["pile-1"]
+    assert (written.faults, written.unsaved) == (1, 0)
+
+
 def test_after_a_crash_a_cameras_incident_ends_where_it_was_last_seen() -> None:
     keeper, clock = FakeKeeper(), SteppedClock()
     written = book(keeper, clock)

@@ -146,7 +146,7 @@ def test_a_broken_upload_goes_on_where_it_stopped(outbox: Outbox) -> None:
     ("script", "attempts", "outcome"),
     [
         ([(404, {})], 0, UploadOutcome.LATER),
-        ([(404, {})], 50, UploadOutcome.REFUSED),
+        ([(404, {})], 60, UploadOutcome.LATER),
         ([(503, {})], 99, UploadOutcome.LATER),
         ([(507, {})], 99, UploadOutcome.LATER),
         ([(401, {})], 99, UploadOutcome.LATER),
@@ -179,6 +179,18 @@ def test_what_the_cloud_may_answer(
     with serving(FakeStore(script=list(script))) as url:
         uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
         assert uploader.attempt(upload).outcome is outcome
+        uploader.stop()
+
+
+def test_an_incident_that_never_comes_is_not_waited_for_for_ever(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_module, "ATTEMPTS_UNKNOWN", 0)
+    upload = outbox.next_upload()
+    assert upload is not None
+    with serving(FakeStore(script=[(404, {})])) as url:
+        uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
+        assert uploader.attempt(upload).outcome is UploadOutcome.REFUSED
         uploader.stop()
 
 
