@@ -3,7 +3,7 @@ import { fileURLToPath, URL } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 /** Where `npm run dev` finds the service; the built page is served by the service itself. */
-const service = process.env['GRIDWARD_URL'] ?? 'http://127.0.0.1:8790'
+const service = process.env['GRIDWARD_URL'] ?? 'http://127.0.0.1:8620'
 
 export default defineConfig({
   plugins: [vue()],

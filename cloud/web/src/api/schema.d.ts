@@ -1757,9 +1757,11 @@ export interface operations {
     };
     readSeries: {
         parameters: {
-            query: {
-                from: string;
-                to: string;
+            query?: {
+                /** @description an hour before `to` unless given */
+                from?: string | null;
+                /** @description now unless given */
+                to?: string | null;
                 step?: components["schemas"]["StepChoice"];
             };
             header?: never;
