@@ -23,7 +23,10 @@ select id, node_id, name, kind, grid_code from device where node_id = any(:node_
 select id, name, session, birth_id, birth_seq, presence, presence_since, presence_session, area_code
 from node
 where id = :node_id
-for update;
+for no key update;
+
+-- name: lock_nodes(node_ids)
+select id from node where id = any(:node_ids::bigint[]) order by id for no key update;
 
 -- name: apply_birth(node_id, session, birth_id, birth_seq, born_at, title, software, profile, models, degraded)!
 update node

@@ -1,6 +1,6 @@
 """Statements of the fleet with their types. All take a connection; none commits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -118,6 +118,11 @@ def lock_node(conn: Connection[Any], node_id: int) -> LockedNode:
     row = _queries.lock_node(conn, node_id=node_id)
     standing = BirthStanding(row.session, row.birth_id, row.birth_seq, Presence(row.presence), row.presence_session)
     return LockedNode(row.id, row.name, row.area_code, row.presence_since, standing)
+
+
+def lock_nodes(conn: Connection[Any], node_ids: Iterable[int]) -> None:
+    """Lock the rows of these nodes, in one order everywhere, before any of them is written."""
+    list(_queries.lock_nodes(conn, node_ids=sorted(set(node_ids))))
 
 
 def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *, at: datetime) -> None:

@@ -1,7 +1,5 @@
 """Who spoke is noted in the registry now and then, not with every batch."""
 
-from cloud.fleet.model import NodeSeen
-
 
 class SeenNotes:
     """Keeps the notes of who spoke to one each `every_s`: a row that is written with every batch costs more than it tells.
@@ -15,9 +13,9 @@ class SeenNotes:
         self._every_s = every_s
         self._noted: list[tuple[str, int]] = []
 
-    def node(self, seen: NodeSeen) -> bool:
+    def node(self, node_id: int) -> bool:
         """Whether to note that this node spoke."""
-        return self._is_due(("node", seen.node_id))
+        return self._is_due(("node", node_id))
 
     def device(self, device_id: int) -> bool:
         """Whether to note that this device spoke."""

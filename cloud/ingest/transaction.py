@@ -17,6 +17,7 @@ from cloud.correlate.model import IncidentReport
 from cloud.correlate.service import CorrelationRules, receive_all
 from cloud.errors import Invalid
 from cloud.fleet import service as fleet
+from cloud.fleet import store as fleet_store
 from cloud.fleet.model import NodeSeen, Presence
 from cloud.ingest import store
 from cloud.ingest.model import Item, Message, Reason, Refusal, StatusMessage, Verdict
@@ -77,6 +78,7 @@ class Transaction:
         self._presences: list[tuple[datetime, int, Presence]] = []
         self._gaps: list[tuple[int, Gap]] = []
         self._reports: list[IncidentReport] = []
+        self._nodes_due: set[int] = set()
         self._nodes_seen: dict[int, NodeSeen] = {}
         self._devices_seen: set[int] = set()
 
@@ -92,20 +94,32 @@ class Transaction:
                 messages.append(item)
         fresh = self._first_time(self._of_known_nodes(messages))
         births = [message for message in fresh if message.topic.channel is Channel.BIRTH]
-        for message in sorted(births, key=lambda message: self._node(message).id):
+        statuses = [item for item in items if isinstance(item, StatusMessage) and self._is_enrolled(item)]
+        self._lock_nodes(fresh, [*births, *statuses])
+        for message in births:
             self._take_birth(message)
+        for item in statuses:
+            fleet.apply_status(self._conn, self._node(item).id, item.status, now=self._now)
         for message in fresh:
             self._take(message)
         self._write()
-        for item in items:
-            if isinstance(item, StatusMessage):
-                self._take_status(item)
         if self._settled.refusals:
             store.trim_dead_letters(self._conn)
         return self._settled
 
-    def _node(self, message: Message) -> RegisteredNode:
-        return self._settled.nodes[message.topic.node]
+    def _node(self, item: Message | StatusMessage) -> RegisteredNode:
+        return self._settled.nodes[item.topic.node]
+
+    def _is_enrolled(self, item: StatusMessage) -> bool:
+        node = self._settled.nodes.get(item.topic.node)
+        return node is not None and node.district == item.topic.district
+
+    def _lock_nodes(self, fresh: Sequence[Message], changing: Sequence[Message | StatusMessage]) -> None:
+        speaking = {self._node(message).id for message in fresh}
+        self._nodes_due = {node_id for node_id in speaking if self._seen.node(node_id)}
+        locked = self._nodes_due | {self._node(item).id for item in changing}
+        if locked:
+            fleet_store.lock_nodes(self._conn, locked)
 
     def _tell(self, message: Message, outcome: Outcome, reason: str | None = None) -> None:
         self._settled.verdicts.append(Verdict(message.topic, message.envelope.id, outcome, reason))
@@ -254,11 +268,6 @@ class Transaction:
             self._devices_seen.add(device.id)
         self._tell(message, Outcome.ACCEPTED)
 
-    def _take_status(self, item: StatusMessage) -> None:
-        node = self._settled.nodes.get(item.topic.node)
-        if node is not None and node.district == item.topic.district:
-            fleet.apply_status(self._conn, node.id, item.status, now=self._now)
-
     def _hold(self, message: Message, reason: Reason, subject: str, *, settled: bool) -> None:
         held = self._quarantine.hold(message, message.arrival.payload, reason=reason, subject=subject, settled=settled)
         if held:
@@ -274,7 +283,7 @@ class Transaction:
             telemetry.add_gap(self._conn, device_id, gap, received_at=self._now)
         fleet.see(
             self._conn,
-            [node for node in self._nodes_seen.values() if self._seen.node(node)],
+            [node for node in self._nodes_seen.values() if node.node_id in self._nodes_due],
             [device_id for device_id in self._devices_seen if self._seen.device(device_id)],
             at=self._now,
         )
