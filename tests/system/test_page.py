@@ -89,3 +89,19 @@ def test_nodes_show_themselves(page: Page, site: Site) -> None:
     _log_in(page, site, "maintainer")
     page.goto(f"{site.url}/nodes")
     expect(page.locator('[data-testid="node"][data-presence="online"]')).to_have_count(2, timeout=PATIENCE_MS)
+
+
+def test_a_click_on_a_grid_filters_the_list_and_clearing_brings_all_back(page: Page, site: Site) -> None:
+    _log_in(page, site)
+    expect(page.get_by_test_id("case-row").first).to_be_visible(timeout=PATIENCE_MS)
+    canvas = page.get_by_test_id("map").locator("canvas").first
+    expect(canvas).to_be_visible()
+    expect(page.get_by_test_id("filter-clear")).to_have_count(0)
+    box = canvas.bounding_box()
+    assert box is not None
+    shown = page.get_by_test_id("map").bounding_box()
+    assert shown is not None
+    page.mouse.click(shown["x"] + shown["width"] * 0.55, shown["y"] + shown["height"] * 0.62)
+    expect(page.get_by_test_id("filter-clear")).to_be_visible()
+    page.get_by_test_id("filter-clear").click()
+    expect(page.get_by_test_id("case-row").first).to_be_visible()
