@@ -21,7 +21,7 @@ from edge.contract.incident import (
     RuleReference,
     TrackPoint,
 )
-from edge.errors import OutboxFull
+from edge.errors import EdgeError
 from edge.flow import EvidenceFile, Finding
 from edge.rules.identity import rule_id
 from edge.settings import IntrusionSettings, LoiteringSettings, NodeConfiguration, ThresholdSettings
@@ -179,7 +179,7 @@ class IncidentBook:
             waiting = self._unsaved[0]
             try:
                 self._apply(waiting)
-            except OutboxFull as error:
+            except EdgeError as error:
                 _log.error("an incident waits for the disk", reason=str(error), waiting=len(self._unsaved))
                 return
             except Exception:  # noqa: BLE001 (one finding that can't be told must not hold up all that follow)
@@ -247,7 +247,7 @@ class IncidentBook:
         )
         try:
             self._keep(ended, (), key)
-        except OutboxFull as error:
+        except EdgeError as error:
             _log.error("the end of an incident waits for the disk", device=incident.device, reason=str(error))
 
     def _keep(self, incident: Incident, files: Sequence[EvidenceFile], key: str | None) -> None:

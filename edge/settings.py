@@ -24,12 +24,15 @@ class _Strict(BaseModel):
 
 
 class NodeSettings(_Strict):
-    """Who the node is. `district` is the six-digit code of its enrolment."""
+    """Who the node is. `district` is the six-digit code of its enrolment. With `http_port` the node answers `/healthz` and
+    `/metrics` on the loopback address.
+    """
 
     id: Identifier
     district: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
     name: str = Field(default="", max_length=200)
     data_directory: Path
+    http_port: Annotated[int, Field(ge=1024, le=65_535)] | None = None
 
 
 class CloudSettings(_Strict):

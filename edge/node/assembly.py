@@ -18,6 +18,7 @@ from edge.incidents import IncidentBook, rule_cards
 from edge.mqtt import Endpoint
 from edge.node import declaration
 from edge.node.figures import status_of
+from edge.node.health import HealthServer
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
@@ -85,6 +86,8 @@ class Node:
             configuration,
             ReadingHandover(self.desk.keep, self.outbox.receipts, self.desk.on_status, read_secret, clock),
         )
+        port = configuration.node.http_port
+        self.health = None if port is None else HealthServer(port, self.status)
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
@@ -100,12 +103,16 @@ class Node:
             watch.start()
         for source in self.reading_sources:
             source.start()
+        if self.health is not None:
+            self.health.start()
         self._keeper.start()
         _log.info("node started", node=self.identity.node, session=str(self.identity.session))
 
     def stop(self) -> None:
         """Stop everything, sources before sinks; what is not sent stays in the outbox."""
         self._stop.set()
+        if self.health is not None:
+            self.health.stop()
         self.shelf.stop()
         stopping = [threading.Thread(target=watch.stop, name="stop-camera", daemon=True) for watch in self.watches]
         for thread in stopping:

@@ -1,5 +1,6 @@
 """Group commit: one thread owns the connection; who hands work over gets its result only after the commit."""
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -142,23 +143,23 @@ class Committer:
 
     def _fail(self, tickets: list[_Ticket], error: Exception) -> None:
         _log.error("the outbox could not commit", reason=str(error), kind=type(error).__name__)
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self.store.forget()
         answer: Exception = error
         if isinstance(error, sqlite3.Error):
             answer = OutboxDamaged(str(error)) if is_damage(error) else OutboxFull(f"the outbox can't write: {error}")
+        if isinstance(answer, OutboxDamaged):
+            self._on_damage(str(error))
         for ticket in tickets:
             if not ticket.future.done():
                 ticket.future.set_exception(answer)
-        if isinstance(answer, OutboxDamaged):
-            self._on_damage(str(error))
-        else:
-            self.store.forget()
 
     def _attempt(self, ticket: _Ticket) -> None:
         try:
             ticket.future.set_result(ticket.work(self.store))
         except Exception as error:  # noqa: BLE001 (the top of the thread: the asker gets it)
-            ticket.future.set_exception(error)
             if isinstance(error, sqlite3.Error) and is_damage(error):
                 self._on_damage(str(error))
+            ticket.future.set_exception(error)

@@ -12,6 +12,11 @@ from edge.errors import OutboxDamaged, Permanent
 from edge.outbox.statements import SCHEMA
 
 SCHEMA_VERSION = 1
+CHECKED = "outbox.checked"
+"""Beside the store: the start of the machine in which the whole store was last found in order. A killed process can't damage
+it, a power cut might; reading hundreds of megabytes at every start would keep a crashed node away for seconds.
+"""
+
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SAVED_TABLES = ("series", "reading", "gap", "record", "evidence", "ongoing", "dead_letter", "counter", "fact")
 
@@ -73,6 +78,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    checked = path.with_name(CHECKED)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise Permanent(
@@ -80,11 +86,28 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    boot = _boot()
+    if boot and checked.exists() and checked.read_text(encoding="ascii", errors="replace") == boot:
+        return
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         broken = sqlite3.DatabaseError(verdict)
         broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise broken
+    checked.write_text(boot, encoding="ascii")
+
+
+def suspect(path: Path) -> None:
+    """Something in the store at `path` could not be read: the next opening looks at all of it."""
+    path.with_name(CHECKED).unlink(missing_ok=True)
+
+
+def _boot() -> str:
+    """Which start of the machine this is, or nothing where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _set_aside(path: Path, at: datetime) -> Path:

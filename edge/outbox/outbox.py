@@ -1,5 +1,6 @@
 """The outbox as the rest of the node sees it: recorder, drain of the uplink, queue of evidence files."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,12 @@ from edge.contract.topics import Channel
 from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts
 from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
-from edge.outbox.opening import open_store
+from edge.outbox.opening import open_store, suspect
 from edge.outbox.retention import Quota
 from edge.outbox.store import Counter, DeadLetter, Store
 from edge.settings import OutboxSettings
+
+DROPS_TOLD_EVERY_S = 60.0
 
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _MIB = 1 << 20
@@ -69,10 +72,17 @@ class Outbox:
     ) -> None:
         self._clock = clock
         self._quota = Quota.of(settings)
-        opened = open_store(directory / "outbox.db", now=clock)
+        self._untold, self._told_s = 0, float("-inf")
+        path = directory / "outbox.db"
+        opened = open_store(path, now=clock)
         self.set_aside = opened.set_aside
         self._folder = EvidenceFolder(directory / "evidence", quota_bytes=settings.evidence_quota_mib * _MIB)
-        self._committer = Committer(opened.connection, on_commit=on_commit, on_damage=on_damage, window_s=window_s)
+
+        def suspicious(reason: str) -> None:
+            suspect(path)
+            on_damage(reason)
+
+        self._committer = Committer(opened.connection, on_commit=on_commit, on_damage=suspicious, window_s=window_s)
         self._committer.start()
         if opened.set_aside is not None:
             self._declare_damage(opened.set_aside, devices)
@@ -96,7 +106,14 @@ class Outbox:
 
         dropped = self._committer.write(work, urgent=False)
         if dropped:
-            _log.warning("old readings were dropped and declared: the outbox is full", readings=dropped)
+            self._tell_of(dropped)
+
+    def _tell_of(self, dropped: int) -> None:
+        """Say so once a minute, not once a parcel."""
+        self._untold += dropped
+        if time.monotonic() - self._told_s >= DROPS_TOLD_EVERY_S:
+            _log.warning("old readings were dropped and declared: the outbox is full", readings=self._untold)
+            self._untold, self._told_s = 0, time.monotonic()
 
     def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
         """Keep one revision with its new files; returns when both are on the disk."""

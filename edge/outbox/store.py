@@ -175,8 +175,12 @@ class Store:
         return row is not None and bool(row[0])
 
     def form_messages(self, lane: Lane, *, fresh_since: datetime, old: bool, messages: int, now: datetime) -> int:
-        """Turn the oldest waiting readings of a lane (and all declared gaps) into at most about `messages` messages."""
-        formed = self._form_gaps(now=now) if lane is Lane.LIVE else 0
+        """Turn the oldest waiting readings of a lane into about `messages` messages, and all declared gaps; the former are
+        counted.
+        """
+        if lane is Lane.LIVE:
+            self._form_gaps(now=now)
+        formed = 0
         query = "reading_replayed" if lane is Lane.HISTORY else "reading_old" if old else "reading_fresh"
         while formed < messages:
             rows = self._all(query, fresh_us=to_microseconds(fresh_since), limit=BATCH_READINGS)
@@ -196,9 +200,8 @@ class Store:
                 break
         return formed
 
-    def _form_gaps(self, *, now: datetime) -> int:
-        rows = self._all("gap_all", limit=100)
-        for device, reason, from_us, to_us, count in rows:
+    def _form_gaps(self, *, now: datetime) -> None:
+        for device, reason, from_us, to_us, count in self._all("gap_all", limit=100):
             gap = Gap(
                 gap_id=uuid7(to_microseconds(now) // 1000),
                 device=device,
@@ -209,7 +212,6 @@ class Store:
             )
             self._add_record(Channel.GAP, Lane.LIVE, msgspec.json.encode(gap), now=now)
             self._do("gap_remove", device=device, reason=reason)
-        return len(rows)
 
     def settle(self, message_id: UUID, outcome: Outcome, reason: str | None, *, now: datetime) -> list[str]:
         """Apply one acknowledgement. An unknown id is one that came twice. Hashes of files that nobody waits for any more

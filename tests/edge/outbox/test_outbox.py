@@ -14,6 +14,7 @@ from edge.contract.telemetry import Gap, GapReason, TelemetryBatch, to_microseco
 from edge.contract.topics import Channel
 from edge.errors import OutboxDamaged, OutboxFull, Permanent
 from edge.flow import OutboxRecord
+from edge.outbox.opening import CHECKED
 from edge.outbox.outbox import Outbox
 from edge.outbox.retention import Quota
 from edge.outbox.store import Counter
@@ -252,6 +253,7 @@ def test_a_damaged_store_is_set_aside_and_what_can_be_read_is_saved(tmp_path: Pa
     for start in range(0, 20_000, 5_000):
         first.readings([reading(number) for number in range(start, start + 5_000)])
     first.close()
+    (tmp_path / CHECKED).unlink()
     path = tmp_path / "outbox.db"
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
@@ -264,6 +266,50 @@ def test_a_damaged_store_is_set_aside_and_what_can_be_read_is_saved(tmp_path: Pa
     assert [(gap.device, gap.reason) for gap in gaps] == [("pile-1", GapReason.CORRUPT)]
     second.readings([reading(1)])
     second.close()
+
+
+def test_damage_that_shows_while_running_is_looked_for_at_the_next_start(tmp_path: Path, clock: SteppedClock) -> None:
+    first = Outbox(tmp_path, SETTINGS, clock=clock, window_s=0.0)
+    for start in range(0, 20_000, 5_000):
+        first.readings([reading(number) for number in range(start, start + 5_000)])
+    first.close()
+    path = tmp_path / "outbox.db"
+    with path.open("r+b") as file:
+        file.seek(20 * 4096)
+        file.write(b"\xff" * (path.stat().st_size - 25 * 4096))
+    damage: list[str] = []
+    second = Outbox(tmp_path, SETTINGS, clock=clock, on_damage=damage.append, window_s=0.0)
+    assert second.set_aside is None
+
+    def deliver_everything() -> None:
+        for _ in range(20):
+            second.settle({record.message_id: (Outcome.ACCEPTED, None) for record in live(second)})
+
+    with pytest.raises((OutboxDamaged, OutboxFull, sqlite3.Error)):
+        deliver_everything()
+    assert damage
+    second.close()
+    third = Outbox(tmp_path, SETTINGS, clock=clock)
+    assert third.set_aside is not None
+    third.close()
+
+
+def test_a_full_disk_refuses_and_loses_nothing(outbox: Outbox) -> None:
+    outbox.readings([reading(1)])
+    outbox._committer.read(lambda store: store._connection.execute("PRAGMA max_page_count = 1"))
+
+    def keep_many() -> None:
+        for number in range(100):
+            outbox.incident(incident(number + 1))
+
+    with pytest.raises(OutboxFull, match="full"):
+        keep_many()
+    kept = len(outbox.pending(Lane.INCIDENT, fresh_since=START, old=False, skip=(), limit=1_000))
+    assert outbox.figures().counters[Counter.INCIDENTS_ACCEPTED] == kept < 100
+    outbox._committer.read(lambda store: store._connection.execute("PRAGMA max_page_count = 1000000"))
+    outbox.incident(incident(1_000))
+    outbox.readings([reading(2, device="another")])
+    assert outbox.figures().readings_waiting == 2
 
 
 def test_a_file_that_is_no_store_is_set_aside(tmp_path: Path, clock: SteppedClock) -> None:

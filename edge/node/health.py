@@ -1,0 +1,127 @@
+"""`/healthz` and `/metrics` of a node, on the loopback address alone, for those who watch machines."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from edge.errors import ConfigurationError
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REQUEST_TIMEOUT_S = 5.0
+
+Status = Mapping[str, Any]
+"""What `status_of` tells."""
+
+_CAMERA_COUNTERS = ("connections", "losses", "decoded", "due", "skipped", "analysed", "moving", "inferences", "faults")
+_UPLINK_COUNTERS = ("connections", "sent", "resent", "acknowledged")
+_OUTBOX_GAUGES = ("readings_waiting", "used_bytes", "quota_bytes", "evidence_bytes")
+
+
+class NodeCollector(Collector):
+    """The status of the node as metrics; their number is bounded by the configuration."""
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics at this moment."""
+        status = self._status()
+        uplink, outbox = status["uplink"], status["outbox"]
+        yield GaugeMetricFamily(
+            "gridward_edge_degraded", "Things that do not work at present.", len(status["degraded"])
+        )
+        yield GaugeMetricFamily(
+            "gridward_edge_uplink_connected", "1 with a link to the cloud.", int(uplink["connected"])
+        )
+        yield GaugeMetricFamily("gridward_edge_uplink_in_flight", "Sent and not answered.", uplink["in_flight"])
+        for name in _UPLINK_COUNTERS:
+            yield CounterMetricFamily(f"gridward_edge_uplink_{name}", f"Uplink: {name} since the start.", uplink[name])
+        for name in _OUTBOX_GAUGES:
+            yield GaugeMetricFamily(f"gridward_edge_outbox_{name}", f"Outbox: {name}.", outbox[name])
+        yield from _kept(outbox)
+        yield from _cameras(status["cameras"])
+
+
+def _kept(outbox: Status) -> Iterator[Metric]:
+    """What the store counts, over all starts of the node."""
+    for name, value in outbox.items():
+        if name not in _OUTBOX_GAUGES and isinstance(value, int):
+            yield CounterMetricFamily(
+                f"gridward_edge_outbox_{name}", f"Outbox: {name} since the store was made.", value
+            )
+
+
+def _cameras(cameras: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+    for name in _CAMERA_COUNTERS:
+        family = CounterMetricFamily(
+            f"gridward_edge_camera_{name}", f"Cameras: {name} since the start.", labels=["camera"]
+        )
+        for camera, figures in cameras.items():
+            family.add_metric([camera], figures[name])
+        yield family
+
+
+class HealthServer:
+    """Answers on 127.0.0.1. Raises ConfigurationError when the port is taken."""
+
+    def __init__(self, port: int, status: Callable[[], Status]) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(NodeCollector(status))
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(registry, status))
+        except OSError as error:
+            raise ConfigurationError(f"node.http_port: {port} can't be used: {error.strerror}") from error
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="health", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it answers."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(1.0)
+        self._server.server_close()
+
+
+def _handler(registry: CollectorRegistry, status: Callable[[], Status]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = REQUEST_TIMEOUT_S
+
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(CONTENT_TYPE, generate_latest(registry))
+            elif self.path == "/healthz":
+                found = status()
+                short = {"node": found["node"], "session": found["session"], "degraded": found["degraded"]}
+                self._answer("application/json", json.dumps(short, ensure_ascii=False).encode())
+            else:
+                self.send_error(404)
+
+        def _answer(self, mime: str, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", mime)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *_arguments: object) -> None:  # noqa: A002 (the library's name)
+            """Nothing: every scrape would be a line."""
+            del format
+
+    return Handler

@@ -1,0 +1,69 @@
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from edge.errors import ConfigurationError
+from edge.node.health import HealthServer
+
+CAMERA = dict.fromkeys(
+    ("connections", "losses", "decoded", "due", "skipped", "analysed", "moving", "inferences", "faults"), 7
+)
+STATUS: dict[str, Any] = {
+    "node": "station-01",
+    "session": "s",
+    "degraded": [{"subject": "cam-1", "reason": "picture_lost", "detail": "no route", "since": "now"}],
+    "uplink": {"connected": True, "in_flight": 3, "connections": 1, "sent": 10, "resent": 2, "acknowledged": 8},
+    "outbox": {
+        "readings_accepted": 100,
+        "readings_waiting": 4,
+        "used_bytes": 5,
+        "quota_bytes": 6,
+        "evidence_bytes": 7,
+        "messages_waiting": {},
+        "oldest_waiting": None,
+    },
+    "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
+}
+
+
+@pytest.fixture
+def server() -> Iterator[HealthServer]:
+    made = HealthServer(0, lambda: STATUS)
+    made.start()
+    yield made
+    made.stop()
+
+
+def get(server: HealthServer, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{server.port}{path}")
+
+
+def test_metrics_tell_the_status(server: HealthServer) -> None:
+    lines = get(server, "/metrics").text.splitlines()
+    for line in (
+        "gridward_edge_degraded 1.0",
+        "gridward_edge_uplink_connected 1.0",
+        "gridward_edge_uplink_sent_total 10.0",
+        "gridward_edge_outbox_readings_waiting 4.0",
+        "gridward_edge_outbox_readings_accepted_total 100.0",
+        'gridward_edge_camera_skipped_total{camera="cam-2"} 7.0',
+    ):
+        assert line in lines
+
+
+def test_health_is_short(server: HealthServer) -> None:
+    answer = json.loads(get(server, "/healthz").content)
+    assert answer == {"node": "station-01", "session": "s", "degraded": STATUS["degraded"]}
+    assert get(server, "/anything").status_code == 404
+
+
+def test_a_taken_port_is_a_mistake_of_the_configuration() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ConfigurationError, match="http_port"):
+            HealthServer(taken.getsockname()[1], lambda: STATUS)
