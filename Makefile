@@ -19,7 +19,7 @@ MODULES := $(WEB)/node_modules/.package-lock.json
 PAGE := $(WEB)/dist/index.html
 PIP := $(PYTHON) -m pip --disable-pip-version-check -qq
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null | sed 's/ /\\ /g')
-WITH_NODE = PATH="$$($(CURDIR)/$(PYTHON) -m cloud.embedded.nodejs $(CURDIR)/.cache/node):$$PATH"
+WITH_NODE = PATH="$$("$(CURDIR)/$(PYTHON)" -m cloud.embedded.nodejs "$(CURDIR)/.cache/node"):$$PATH"
 
 .PHONY: demo test check lint web bench lock clean environment environment-dev
 
