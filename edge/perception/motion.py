@@ -1,12 +1,13 @@
 """Motion: which cells of a small grey picture differ from what was there a moment ago.
 
-It decides when the detector has to look, so it is made cheap and forgetful: the background follows within seconds. Someone
-who stands still is the tracker's to keep, and the place that a visitor left is quiet again soon after, where a slow
-background would see his ghost for as long as he stayed.
+It decides when the detector has to look, so it is made cheap and forgetful. A cell moves when it differs from two running
+averages: a quick one that follows within seconds, so that whatever stands is soon still, and a slow one that does not learn
+where someone is followed, so that the place that he leaves is what it was before and no ghost of him is seen there.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Final
 
 import cv2
@@ -20,15 +21,17 @@ Cells = NDArray[np.bool_]
 _WIDTH: Final = 160
 _LEAST_REGION: Final = 4
 _NEVER: Final = -np.inf
+_DEVIATION_OF_MEDIAN: Final = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
 class MotionSettings:
-    """`memory_s`: time in which the background follows; `step`: least difference in grey levels; `share`: least moving
+    """`memory_s`, `slow_memory_s`: times in which the two backgrounds follow; `step`: least difference in grey levels; `share`: least moving
     part of the picture; `noise_factor`: how far above the picture's own noise a difference must lie.
     """
 
     memory_s: float = 1.5
+    slow_memory_s: float = 30.0
     step: float = 8.0
     share: float = 0.0015
     noise_factor: float = 5.0
@@ -56,41 +59,53 @@ class Motion:
 
 
 class MotionDetector:
-    """Compares each picture with a running average of those before it."""
+    """Compares each picture with the running averages of those before it."""
 
     def __init__(self, settings: MotionSettings | None = None) -> None:
         self._settings = settings or MotionSettings()
-        self._background: NDArray[np.float32] | None = None
-        self._moved_s: NDArray[np.float64] | None = None
+        self._quick: NDArray[np.float32] | None = None
+        self._slow = np.zeros((1, 1), dtype=np.float32)
+        self._moved_s: NDArray[np.float64] = np.zeros((1, 1))
         self._last_s = 0.0
 
-    def observe(self, luma: NDArray[np.uint8], at_s: float) -> Motion:
-        """Take one picture (height, width). The first one, and the first of another shape, moves nowhere."""
+    def observe(self, luma: NDArray[np.uint8], at_s: float, occupied: Sequence[Box] = ()) -> Motion:
+        """Take one picture (height, width) and the boxes in which something is followed.
+
+        The first one, and the first of another shape, moves nowhere.
+        """
         height, width = luma.shape
         size = (_WIDTH, max(round(_WIDTH * height / width), 1))
         small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-        if self._background is None or self._moved_s is None or self._background.shape != small.shape:
-            self._background, self._last_s = small, at_s
+        if self._quick is None or self._quick.shape != small.shape:
+            self._quick, self._slow, self._last_s = small, small.copy(), at_s
             self._moved_s = np.full(small.shape, _NEVER)
             return Motion(np.zeros(small.shape, dtype=np.bool_), moving=False)
-        difference = small - self._background
-        difference -= np.median(difference)  # the whole picture became lighter or darker: a cloud, the camera's gain
-        np.abs(difference, out=difference)
-        noise = float(np.median(difference)) * 1.4826
-        limit = max(self._settings.step, self._settings.noise_factor * noise)
-        cells = difference > limit
-        moving = int(cells.sum()) >= max(self._settings.share * cells.size, 4)
+        cells = self._differs(small, self._quick)
+        moving = int(cells.sum()) >= self._least_cells(cells)
+        if moving:
+            cells &= self._differs(small, self._slow)
+            moving = int(cells.sum()) >= self._least_cells(cells)
         elapsed_s = max(at_s - self._last_s, 0.0)
-        cv2.accumulateWeighted(small, self._background, 1.0 - np.exp(-elapsed_s / self._settings.memory_s))
         self._last_s = at_s
+        cv2.accumulateWeighted(small, self._quick, 1.0 - exp(-elapsed_s / self._settings.memory_s))
+        slow_share = 1.0 - exp(-elapsed_s / self._settings.slow_memory_s)
+        cv2.accumulateWeighted(small, self._slow, slow_share, _outside(occupied, small.shape))
         if moving:
             self._moved_s[cells] = at_s
         return Motion(cells, moving)
 
+    def _differs(self, small: NDArray[np.float32], background: NDArray[np.float32]) -> Cells:
+        difference = small - background
+        difference -= np.median(difference)  # the whole picture became lighter or darker: a cloud, the camera's gain
+        np.abs(difference, out=difference)
+        noise = float(np.median(difference)) * _DEVIATION_OF_MEDIAN
+        return np.asarray(difference > max(self._settings.step, self._settings.noise_factor * noise), dtype=np.bool_)
+
+    def _least_cells(self, cells: Cells) -> float:
+        return max(self._settings.share * cells.size, _LEAST_REGION)
+
     def moved_since(self, since_s: float) -> Cells:
         """The cells that moved at or after a time: what has to be masked where no detector says what it was."""
-        if self._moved_s is None:
-            return np.zeros((1, 1), dtype=np.bool_)
         return np.asarray(self._moved_s >= since_s, dtype=np.bool_)
 
 
@@ -98,9 +113,8 @@ def regions(cells: Cells, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
     """Boxes around the connected parts of `cells` that lie outside of the boxes `explained`."""
     rest = cells.astype(np.uint8)
     rows, columns = rest.shape
-    for left, top, right, bottom in explained:
-        first, last = int(max(left, 0) * columns), int(np.ceil(min(right, 1) * columns))
-        rest[int(max(top, 0) * rows) : int(np.ceil(min(bottom, 1) * rows)), first:last] = 0
+    for box in explained:
+        _clear(rest, box)
     if not rest.any():
         return ()
     joined = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((5, 5), dtype=np.uint8))
@@ -115,3 +129,20 @@ def regions(cells: Cells, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
         for left, top, width, height, size in parts[1:].tolist()
         if size >= _LEAST_REGION
     )
+
+
+def _outside(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """A mask of the cells that lie in none of the boxes; None when there is no box."""
+    if not boxes:
+        return None
+    mask = np.ones(shape, dtype=np.uint8)
+    for box in boxes:
+        _clear(mask, box)
+    return mask
+
+
+def _clear(mask: NDArray[np.uint8], box: Box) -> None:
+    rows, columns = mask.shape
+    left, top, right, bottom = box
+    first, last = int(max(left, 0) * columns), int(np.ceil(min(right, 1) * columns))
+    mask[int(max(top, 0) * rows) : int(np.ceil(min(bottom, 1) * rows)), first:last] = 0

@@ -77,7 +77,7 @@ class CameraPipeline:
             return Scene(self.camera.id, self._last_at, (), moving=False)
         self._last_at = at
         self.counters.frames += 1
-        motion = self._motion.observe(frame.picture.luma, _seconds(at))
+        motion = self._motion.observe(frame.picture.luma, _seconds(at), self._tracker.boxes)
         self.counters.moving += motion.moving
         self._last_motion = motion
         if self._detector is None:

@@ -68,6 +68,11 @@ class Tracker:
         """Whether anything is followed or waited for, confirmed or not."""
         return bool(self._lineages)
 
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Where everything that is followed or waited for was last, confirmed or not."""
+        return tuple(lineage.box for lineage in self._lineages)
+
     def recent(self, kind: str, sights: int) -> tuple[Box, ...]:
         """The last boxes of everything of a kind that is followed or waited for, confirmed or not."""
         return tuple(box for lineage in self._lineages if lineage.kind == kind for box in lineage.recent(sights))

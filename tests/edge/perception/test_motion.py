@@ -41,6 +41,22 @@ def test_the_place_that_a_visitor_left_is_quiet_again_within_seconds() -> None:
     assert not last.moving
 
 
+def test_where_someone_was_followed_there_is_no_ghost_of_him() -> None:
+    motion = MotionDetector()
+    followed = (0.48, 0.25, 0.6, 0.85)
+    for index in range(200):
+        picture, boxes = (with_someone(0.5), [followed]) if index >= 10 else (ROOM, [])
+        motion.observe(picture, index / 5, boxes)
+    assert not motion.observe(ROOM, 40.0).moving
+
+
+def test_something_put_down_is_background_after_a_while() -> None:
+    motion = MotionDetector()
+    moving = [motion.observe(ROOM if index < 10 else with_someone(0.5), index / 5).moving for index in range(60)]
+    assert moving[10]
+    assert not any(moving[40:])
+
+
 def test_the_cameras_gain_is_no_motion() -> None:
     motion = MotionDetector()
     moved = [
