@@ -1,11 +1,17 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
 from edge.errors import MediaUnusable, SourceLost
+from edge.flow import Frame
+from edge.perception.pipeline import CameraPipeline
+from edge.settings import CameraSettings
 from edge.video import ArrayPicture, Video, is_live, with_credentials
 from tests.fakes.footage import number_of, picture, write_clip
+from tests.fakes.scenes import at
 
 
 def test_every_frame_of_a_file_comes_once_in_order(tmp_path: Path) -> None:
@@ -63,6 +69,29 @@ def test_a_file_that_breaks_off_gives_what_is_there(tmp_path: Path) -> None:
     damaged.write_bytes(content)
     with Video(damaged) as video:
         assert sum(1 for _ in video.frames()) > 0
+
+
+def test_a_stream_that_changes_its_size_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.h264"
+    with path.open("wb") as joined:
+        for width, height in ((160, 96), (320, 192)):
+            part = tmp_path / f"{width}.h264"
+            container = av.open(str(part), mode="w", format="h264")
+            stream = container.add_stream("libx264", rate=10)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for index in range(5):
+                frame = VideoFrame.from_ndarray(picture(index, width=width, height=height), format="bgr24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+            container.close()
+            joined.write(part.read_bytes())
+    camera = CameraPipeline(CameraSettings(id="c", url=str(path)), None)
+    with Video(path) as video:
+        for index, decoded in enumerate(video.frames()):
+            camera.analyse(Frame("c", index, at(index / 10), index / 10, decoded.picture))
+            shape = decoded.picture.luma.shape
+    assert camera.counters.frames == 10
+    assert shape == (192, 320)
 
 
 def test_a_camera_that_is_not_there_is_lost_and_not_unusable() -> None:
