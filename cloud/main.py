@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from psycopg_pool import PoolTimeout
 from cloud.api.app import make_app
 from cloud.api.certificate import demo_certificate
 from cloud.api.dependencies import Services, utc_now
+from cloud.api.protocol import PatientProtocol
 from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
@@ -118,7 +120,25 @@ def _database_readiness(pool: Pool, database_url: str) -> dict[str, Callable[[],
         except psycopg.Error:
             return "no answer"
 
-    return {"database": database, "migrations": migrations}
+    # anybody may ask, as often as he likes: he must not cost a connection each time
+    return {"database": _remembered(database, for_s=1.0), "migrations": _remembered(migrations, for_s=30.0)}
+
+
+def _remembered(check: Callable[[], str | None], *, for_s: float) -> Callable[[], str | None]:
+    """A check that is made at most once in so many seconds, by one thread."""
+    lock = threading.Lock()
+    made_s = float("-inf")
+    found: str | None = None
+
+    def look() -> str | None:
+        nonlocal made_s, found
+        with lock:
+            if time.monotonic() - made_s >= for_s:
+                found = check()
+                made_s = time.monotonic()
+            return found
+
+    return look
 
 
 def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:
@@ -157,7 +177,9 @@ def _start_api(
     *,
     tls: bool,
 ) -> Running:
-    hub = LiveHub(settings.database_url.get_secret_value(), queue_size=settings.live_queue, maximum_clients=settings.live_clients)
+    hub = LiveHub(
+        settings.database_url.get_secret_value(), queue_size=settings.live_queue, maximum_clients=settings.live_clients
+    )
     readiness["live"] = lambda: None if hub.is_listening else "not listening yet"
     services = Services(
         settings=settings, pool=pool, evidence=EvidenceService.of(settings), hub=hub, readiness=readiness
@@ -172,6 +194,7 @@ def _start_api(
     listener = stack.enter_context(_listen(settings.http_host, settings.http_port))
     config = uvicorn.Config(
         make_app(services),
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

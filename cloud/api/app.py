@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from cloud.api import areas, cases, devices, evidence, live, nodes, operations, pages, problems, session, telemetry
 from cloud.api.dependencies import Services
-from cloud.api.guards import BodyLimit, SafeHeaders
+from cloud.api.guards import BodyLimit, Faults, HeadAsGet, SafeHeaders
 
 VERSION = "0.1.0"
 
@@ -57,9 +57,9 @@ def make_app(services: Services | None) -> FastAPI:
         app.include_router(router)
     if services is not None:
         app.include_router(pages.router_for(services.settings.web_directory))
-    problems.install(app)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(SafeHeaders)
+    problems.install(app, ROUTERS)
+    for guard in (BodyLimit, Faults, HeadAsGet, SafeHeaders):  # the last one stands outermost
+        app.add_middleware(guard)
     return app
 
 

@@ -1,5 +1,6 @@
 """What stands around every request: headers that keep pages safe, and a limit to what is read."""
 
+import asyncio
 from http import HTTPStatus
 
 from fastapi import HTTPException
@@ -7,10 +8,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud.api.problems import problem
+from cloud.api.problems import problem, unexpected
 
 MAXIMUM_BODY_BYTES = 1 << 20
+BODY_S = 30.0
 _TOO_LARGE = f"a body has at most {MAXIMUM_BODY_BYTES} bytes"
+
+_OWN_HEAD = ("/api/v1/evidence/", "/api/v1/live")
 
 _PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
@@ -26,6 +30,42 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body, which the server leaves away; some routes have a HEAD of their own, or none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] == "http" and scope["method"] == "HEAD" and not scope["path"].startswith(_OWN_HEAD):
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+class Faults:
+    """Makes a problem of what nobody expected, inside of `SafeHeaders`, for Starlette's own handler stands outside of it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on. An answer that has begun is broken off: the exception goes through."""
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            await unexpected(Request(scope), error)(scope, receive, send)
 
 
 class SafeHeaders:
@@ -55,7 +95,10 @@ class SafeHeaders:
 
 
 class BodyLimit:
-    """Refuses bodies over `MAXIMUM_BODY_BYTES`, announced or not; uploads of evidence have their own limit."""
+    """Refuses bodies over `MAXIMUM_BODY_BYTES`, announced or not, and those that take longer than `BODY_S`.
+
+    Uploads of evidence have their own limits.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -70,11 +113,19 @@ class BodyLimit:
             answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
             await answer(scope, receive, send)
             return
-        taken = 0
+        taken, whole = 0, False
+        until = asyncio.get_running_loop().time() + BODY_S
 
         async def receive_some() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, whole
+            if whole:
+                return await receive()  # what comes now is the end of the connection, whenever
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly") from error
+            whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > MAXIMUM_BODY_BYTES:
                 # this kind of error, for FastAPI tells any other of a body as 400

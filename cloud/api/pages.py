@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from cloud.errors import NotFound
@@ -17,13 +17,12 @@ def router_for(directory: Path) -> APIRouter:
     root = directory.resolve()
 
     @router.get("/{path:path}")
-    @router.head("/{path:path}")
-    def read_page(path: str, request: Request) -> Response:
+    def read_page(path: str) -> Response:
         file = _inside(root, path)
         if file is not None:
             kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
             return FileResponse(file, headers={"Cache-Control": kept})
-        if path.startswith(_NEVER_PAGES) or request.method not in {"GET", "HEAD"}:
+        if path.startswith(_NEVER_PAGES):
             raise NotFound("there is nothing here")
         index = root / "index.html"
         if not index.is_file():

@@ -35,7 +35,7 @@ def decode_cursor(cursor: str, *types: type[str] | type[int]) -> tuple[str | int
     for value, kind in zip(key, types, strict=True):
         if type(value) is not kind or (isinstance(value, int) and abs(value) > LARGEST_ID):
             raise Invalid("this is no cursor of ours")
-        if isinstance(value, str) and "\x00" in value:
+        if isinstance(value, str) and not value.isprintable():  # NUL and lone surrogates go into no statement
             raise Invalid("this is no cursor of ours")
     return tuple(key)
 

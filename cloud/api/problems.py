@@ -1,18 +1,22 @@
 """Errors as problems (RFC 9457). The one table of which error is which status."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
 import psycopg
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from psycopg_pool import PoolTimeout, TooManyRequests
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from cloud import errors
+from cloud.evidence.policy import OutsideOfFile
 from cloud.evidence.service import WrongOffset
 
 _log = structlog.get_logger(__name__)
@@ -21,6 +25,7 @@ MEDIA_TYPE = "application/problem+json"
 
 _STATUS: dict[type[errors.CloudError], HTTPStatus] = {
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OutsideOfFile: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
@@ -79,15 +84,15 @@ def status_of(error: errors.CloudError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def install(app: FastAPI) -> None:
-    """Have the application answer with problems."""
+def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Have the application answer with problems; `routers` are those that it includes."""
+    app.state.api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     app.add_exception_handler(errors.CloudError, _cloud_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(psycopg.Error, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
     app.add_exception_handler(TooManyRequests, _database_error)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def _cloud_error(_request: Request, error: Exception) -> Response:
@@ -103,14 +108,26 @@ def _cloud_error(_request: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="gridward"'
     elif isinstance(error, WrongOffset):
         headers["Upload-Offset"] = str(error.offset)
+    elif isinstance(error, OutsideOfFile):
+        headers["Content-Range"] = f"bytes */{error.total}"
     return problem(status, str(error), kind=f"urn:gridward:problem:{type(error).__name__}", headers=headers)
 
 
-def _http_exception(_request: Request, error: Exception) -> Response:
+def _http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     status = HTTPStatus(error.status_code)
-    return problem(status, str(error.detail), headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(status, str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path of a request takes; the router itself tells only of the first route that has it."""
+    routes: list[APIRoute] = request.app.state.api_routes
+    here = (route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted(set().union(*here)) or ["GET", "HEAD"]
 
 
 def _not_understood(_request: Request, error: Exception) -> Response:
@@ -130,9 +147,10 @@ def _database_error(request: Request, error: Exception) -> Response:
     if isinstance(error, psycopg.OperationalError | PoolTimeout | TooManyRequests):
         _log.warning("database away", path=request.url.path, error=type(error).__name__)
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database is away", headers={"Retry-After": "2"})
-    return _unexpected(request, error)
+    return unexpected(request, error)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected(request: Request, error: Exception) -> Response:
+    """A mistake of ours: told to the log, not to the client."""
     _log.error("request failed", path=request.url.path, method=request.method, exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our mistake; it was noted")

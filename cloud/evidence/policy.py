@@ -15,6 +15,14 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
+class OutsideOfFile(Invalid):
+    """The bytes that were asked for are not in the file of `total` bytes."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(f"the range lies outside of the {total} bytes")
+        self.total = total
+
+
 def is_taken(mime: str) -> bool:
     """Whether files of this kind are stored at all."""
     return mime in _MAGIC
@@ -52,7 +60,7 @@ def parse_range(header: str | None, *, total: int) -> tuple[int, int] | None:
     """The bytes that a reader asks for, from start up to end (exclusive).
 
     None means all of it: no header, several ranges, or one that is not understood (RFC 9110 §14.2 lets a server ignore
-    those). Raises Invalid for a range outside of the file.
+    those). Raises OutsideOfFile for a range outside of the file.
     """
     match = _RANGE.fullmatch(header.strip()) if header is not None else None
     if match is None or match.groups() == ("", ""):
@@ -64,5 +72,5 @@ def parse_range(header: str | None, *, total: int) -> tuple[int, int] | None:
     else:
         start, end = int(first), min(int(last) + 1, total) if last else total
     if start >= end:
-        raise Invalid(f"the range lies outside of the {total} bytes")
+        raise OutsideOfFile(total)
     return start, end

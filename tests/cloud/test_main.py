@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from cloud.errors import ConfigurationError, DatabaseAway
@@ -36,6 +38,28 @@ def test_everything_runs_in_one_process_on_an_empty_database(
         while (answer := client.get("/readyz")).status_code != httpx.codes.OK:
             assert time.monotonic() < deadline, answer.text
         assert set(answer.json()["parts"]) == {"database", "migrations", "broker", "jobs", "live"}
+
+
+def test_readiness_costs_no_connection_each_time(migrated_url: str, tmp_path: Path) -> None:
+    def opened(watcher: psycopg.Connection[Any]) -> int:
+        row = watcher.execute("select sessions from pg_stat_database where datname = current_database()").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    with (
+        running(settings(migrated_url, tmp_path), Part.API) as cloud,
+        httpx.Client(base_url=cloud.address or "") as client,
+        psycopg.connect(migrated_url, autocommit=True) as watcher,
+    ):
+        client.get("/readyz")
+        before = opened(watcher)
+        for _ in range(30):
+            client.get("/readyz")
+        # the statistics follow within a second
+        deadline = time.monotonic() + 2
+        while (after := opened(watcher)) == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert after - before < 5
 
 
 def test_a_part_refuses_an_old_database(postgres_url: str, tmp_path: Path) -> None:

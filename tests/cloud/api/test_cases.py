@@ -173,6 +173,7 @@ HOSTILE = [
     "/api/v1/devices/99999999999999999999999999",
     "/api/v1/devices/1/points/%00/series",
     "/api/v1/nodes?after=%00",
+    "/api/v1/nodes?after=WzAsIlx1ZDgwMCJd",  # [0,"\\ud800"]
     "/api/v1/nothing",
 ]
 

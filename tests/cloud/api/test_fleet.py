@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -132,7 +132,6 @@ def test_a_series_comes_raw_by_minute_or_by_hour_with_its_gaps(cloud: Cloud) -> 
         {"from": "2026-03-01T00:00:00", "to": "2026-03-02T00:00:00Z"},
         {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"},
         {"from": "yesterday", "to": "today"},
-        {"from": "2199-03-01T00:00:00Z"},
     ],
 )
 def test_ranges_that_cannot_be_are_refused(cloud: Cloud, query: dict[str, str]) -> None:
@@ -142,6 +141,28 @@ def test_ranges_that_cannot_be_are_refused(cloud: Cloud, query: dict[str, str]) 
         assert answer.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY}
         unknown = client.get(f"/api/v1/devices/{device}/points/nothing/series", params={**query})
     assert unknown.is_client_error
+
+
+@pytest.mark.usefixtures("node")
+def test_a_series_tells_the_last_hour_unless_asked_otherwise(cloud: Cloud) -> None:
+    device = read(cloud, "worker", "/api/v1/devices", kind="sensor")["items"][0]["id"]
+    point = f"/api/v1/devices/{device}/points/temperature/series"
+    now = datetime.now(UTC).replace(microsecond=0)
+    kept = [now - timedelta(minutes=minutes) for minutes in (50, 10)]
+    for observed_at in (now - timedelta(minutes=70), *kept):
+        cloud.conn.execute(
+            "insert into reading (observed_at, value, series_id, flag) "
+            "select %s, 20, id, 0 from series where device_id = %s and point = 'temperature'",
+            [observed_at, device],
+        )
+    cloud.conn.commit()
+
+    def told(**span: str) -> list[datetime]:
+        return [datetime.fromisoformat(at) for at in read(cloud, "worker", point, step="raw", **span)["observed_at"]]
+
+    assert told() == kept
+    assert told(to=(now - timedelta(minutes=5)).isoformat()) == kept
+    assert told(**{"from": (now - timedelta(minutes=30)).isoformat()}) == kept[1:]
 
 
 @pytest.mark.usefixtures("node")
