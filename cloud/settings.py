@@ -52,7 +52,8 @@ class CloudSettings(BaseSettings):
     late_ring_s: Positive = 86_400.0
     """An ended critical incident that arrives late still rings up to this age."""
 
-    live_retention_s: Positive = 86_400.0
+    live_retention_s: Positive = 3_600.0
+    """Who was away for longer reads anew; a stream carries back only the newest few thousand events anyway."""
     live_queue: Annotated[int, Field(ge=8, le=100_000)] = 512
     live_clients: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     live_heartbeat_s: Positive = 15.0

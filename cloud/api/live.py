@@ -109,14 +109,18 @@ async def _chunks(parts: Services, subscription: Subscription, cursor: int | Non
         yield _told("reset", subscription.after)
     for message in backlog or ():
         yield message.text
+    clock = asyncio.get_running_loop().time
+    check_at = clock() + parts.settings.live_heartbeat_s
     while not subscription.is_over:
-        try:
-            async with asyncio.timeout(parts.settings.live_heartbeat_s):
-                message_or_end = await subscription.queue.get()
-        except TimeoutError:
+        if clock() >= check_at:  # by the clock, not in silence only: where much happens there is none
             if not await run_in_threadpool(_still_signed_in, parts, subscription.session):
                 return
+            check_at = clock() + parts.settings.live_heartbeat_s
             yield _HEARTBEAT
+        try:
+            async with asyncio.timeout_at(check_at):
+                message_or_end = await subscription.queue.get()
+        except TimeoutError:
             continue
         if message_or_end is None:
             return

@@ -31,6 +31,7 @@ _FAULTS = Counter("gridward_live_faults", "Mistakes of ours in reading the live 
 _BATCH = 500
 _READY_S = 5.0
 _STREAMS_PER_SESSION = 6
+_STREAMS_PER_ACCOUNT = 60
 _POLL_S = 1.0  # a lost NOTIFY costs at most this
 _UNSETTLED_POLL_S = 0.02  # somebody holds an id and may roll back without a word
 _RETRY_S = (0.2, 5.0)
@@ -125,25 +126,33 @@ class LiveHub:
     async def subscribe(self, session: SignedIn) -> Subscription:
         """A place in the stream from now on. Waits until the hub listens; the caller must `unsubscribe`.
 
-        A session has few places: a further one takes that of its oldest. Raises DatabaseAway, TooManyStreams.
+        A session and a person have few places: a further stream takes that of their oldest. Raises DatabaseAway, TooManyStreams.
         """
         try:
             async with asyncio.timeout(_READY_S):
                 await self._ready.wait()
         except TimeoutError as error:
             raise DatabaseAway("the live stream is not connected") from error
+        self._make_room(session)
         if len(self._subscriptions) >= self._maximum_clients:
             raise TooManyStreams("no place in the live stream now")
-        own = [other for other in self._subscriptions if other.session.session_id == session.session_id]
-        for oldest in own[: max(0, len(own) - _STREAMS_PER_SESSION + 1)]:
-            oldest.end()
-            self.unsubscribe(oldest)
         subscription = Subscription(session, self._cursor, asyncio.Queue(self._queue_size))
         self._subscriptions[subscription] = None
         _CLIENTS.set(len(self._subscriptions))
         if self._closed:
             subscription.end()
         return subscription
+
+    def _make_room(self, session: SignedIn) -> None:
+        """End the oldest streams of a session and of its person that would be too many with one more."""
+        who = session.principal.user_id
+        of_person = [other for other in self._subscriptions if other.session.principal.user_id == who]
+        of_session = [other for other in of_person if other.session.session_id == session.session_id]
+        too_many = of_session[: max(0, len(of_session) - _STREAMS_PER_SESSION + 1)]
+        too_many += of_person[: max(0, len(of_person) - _STREAMS_PER_ACCOUNT + 1)]
+        for oldest in too_many:
+            oldest.end()
+            self.unsubscribe(oldest)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Give the place back."""

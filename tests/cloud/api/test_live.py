@@ -90,6 +90,18 @@ def test_a_case_reaches_those_who_watch_as_it_opens(cloud: Cloud) -> None:
     assert int(message["id"]) > 0
 
 
+def test_a_stream_in_which_much_happens_ends_with_its_session(cloud: Cloud) -> None:
+    with watching(cloud, "chief") as stream:
+        cloud.conn.execute("update session set expires_at = now()")
+        cloud.conn.commit()
+        until = time.monotonic() + 5
+        while stream.thread.is_alive() and time.monotonic() < until:
+            live.emit_at(cloud.conn, "test", "110105/", {})
+            cloud.conn.commit()
+            stream.thread.join(0.05)
+        assert not stream.thread.is_alive()
+
+
 def test_the_stream_is_quick(cloud: Cloud) -> None:
     waits = []
     with watching(cloud, "chief") as stream:

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -68,6 +69,18 @@ def test_a_session_has_few_places_and_the_process_a_limit() -> None:
             await hub.subscribe(session(number))
         with pytest.raises(TooManyStreams):
             await hub.subscribe(session(9))
+
+    asyncio.run(scene())
+
+
+def test_a_person_with_many_sessions_does_not_take_the_places_of_all() -> None:
+    async def scene() -> None:
+        hub = ready_hub(maximum_clients=stream._STREAMS_PER_ACCOUNT + 1)
+        who = session(1)
+        mine = [await hub.subscribe(replace(who, session_id=number)) for number in range(stream._STREAMS_PER_ACCOUNT)]
+        other = await hub.subscribe(session(2))
+        await hub.subscribe(replace(who, session_id=10_000))
+        assert [place.is_over for place in (*mine[:2], other)] == [True, False, False]
 
     asyncio.run(scene())
 
