@@ -87,7 +87,8 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
     crash nor many attempts at once get around the lock-out. Raises LockedOut or NotSignedIn.
     """
     name = attempt.name if _NAME.fullmatch(attempt.name) else "?"
-    subjects = {f"account:{name}": policy.PER_ACCOUNT, f"address:{attempt.address[:100]}": policy.PER_ADDRESS}
+    by_name, by_address = f"account:{name}", f"address:{policy.network_of(attempt.address)}"
+    subjects = {by_name: policy.PER_ACCOUNT, by_address: policy.PER_ADDRESS}
     with pool.connection() as conn:
         _count_attempt(conn, subjects, clock())
         account = _queries.account_by_name(conn, name=name)
@@ -99,8 +100,8 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
             audit.write(conn, "session.refused", f"account:{name}", actor_name=name, address=attempt.address)
         else:
             # the address gets back one attempt, not all: who knows one password shall not guess others for ever
-            _queries.forget_attempts(conn, subject=f"account:{name}")
-            _queries.take_back_attempt(conn, subject=f"address:{attempt.address[:100]}")
+            _queries.forget_attempts(conn, subject=by_name)
+            _queries.take_back_attempt(conn, subject=by_address)
             if passwords.is_outdated(account.password_hash):
                 _queries.rehash_password(
                     conn,

@@ -1,5 +1,6 @@
 """How long to wait after wrong passwords, and which codes an area may have. Pure."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,19 @@ def wait_left_s(allowance: Allowance, failures: int, last_at: datetime, now: dat
     wait = timedelta(seconds=allowance.wait_s(failures))
     left = min(last_at + wait - now, wait)
     return max(0, -(-left // timedelta(seconds=1)))
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: of IPv6 the /64 that each customer has to himself; any other word as it is."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,18 @@ order by l.position, a.code;
 
 -- name: boundaries(open_statuses, scope, level)
 -- What lies in an area on one level, with its open cases and the worst of them.
+-- Cases are counted by place first: their number must not be multiplied by that of the areas.
+with open as materialized (
+    select area_path, count(*) as open_cases, max(severity) as severity
+    from grid_case
+    where area_path ^@ :scope and status = any(:open_statuses::text[])
+    group by area_path
+)
 select a.code, a.name, a.level, a.parent_code, a.boundary,
-    coalesce(o.open_cases, 0) as open_cases, o.severity
+    coalesce(o.open_cases, 0)::bigint as open_cases, o.severity
 from area a
 left join lateral (
-    select count(*) as open_cases, max(c.severity)::text as severity
-    from grid_case c
-    where c.area_path ^@ a.path and c.status = any(:open_statuses::text[])
+    select sum(open_cases) as open_cases, max(severity)::text as severity from open where area_path ^@ a.path
 ) o on true
 where a.valid_to is null and a.path ^@ :scope and a.level = :level
 order by a.code;
@@ -97,6 +102,17 @@ where s.id = :session_id and s.revoked_at is null and s.expires_at > :now and a.
 
 -- name: revoke_session(now, session_id)!
 update session set revoked_at = :now where id = :session_id and revoked_at is null;
+
+-- name: revoke_oldest_sessions(now, account_id, kept)
+-- All but the newest ones.
+update session set revoked_at = :now
+where id in (
+    select id from session
+    where account_id = :account_id and revoked_at is null and expires_at > :now
+    order by id desc
+    offset :kept
+)
+returning id;
 
 -- name: revoke_sessions_of(now, account_id)
 update session set revoked_at = :now

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from cloud.db import live
 from cloud.db.queries import load
 
 _queries = load("cloud.access")
+MAXIMUM_SESSIONS = 50
 _TOKEN_BYTES = 32
 _LONGEST_TOKEN = 200
 _NOWHERE = "\x7f"  # no path begins so: a person whose area is gone sees nothing, rather than everything
@@ -20,7 +22,12 @@ _NOWHERE = "\x7f"  # no path begins so: a person whose area is gone sees nothing
 def start(
     conn: Connection[Any], account_id: int, *, now: datetime, lasts_s: float, address: str, agent: str
 ) -> tuple[str, int]:
-    """Begin a session; the token and the session's id come back. The token is told once and kept nowhere."""
+    """Begin a session; the token and the session's id come back. The token is told once and kept nowhere.
+
+    The oldest sessions of an account end when there are more than `MAXIMUM_SESSIONS`.
+    """
+    over = _queries.revoke_oldest_sessions(conn, account_id=account_id, kept=MAXIMUM_SESSIONS - 1, now=now)
+    _end_streams(conn, over)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     session_id: int = _queries.insert_session(
         conn,
@@ -57,10 +64,7 @@ def revoke(conn: Connection[Any], session_id: int, *, now: datetime) -> bool:
 
 def revoke_all(conn: Connection[Any], account_id: int, *, now: datetime) -> int:
     """End every session of an account; how many comes back."""
-    ids = [row.id for row in _queries.revoke_sessions_of(conn, account_id=account_id, now=now)]
-    for session_id in ids:
-        live.end_session(conn, session_id)
-    return len(ids)
+    return _end_streams(conn, _queries.revoke_sessions_of(conn, account_id=account_id, now=now))
 
 
 def prune(conn: Connection[Any], before: datetime) -> int:
@@ -68,6 +72,13 @@ def prune(conn: Connection[Any], before: datetime) -> int:
     _queries.prune_attempts(conn, before=before)
     deleted: int = _queries.prune_sessions(conn, before=before)
     return deleted
+
+
+def _end_streams(conn: Connection[Any], revoked: Iterable[Any]) -> int:
+    ids = [row.id for row in revoked]
+    for session_id in ids:
+        live.end_session(conn, session_id)
+    return len(ids)
 
 
 def _digest(token: str) -> bytes:

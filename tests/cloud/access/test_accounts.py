@@ -173,3 +173,28 @@ def test_the_audit_log_takes_no_change(pool: Pool, statement: str) -> None:
         audit.write(conn, "test", "subject", actor_name="test")
     with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"), pool.connection() as conn:
         conn.execute(statement)
+
+
+def test_an_account_has_a_bounded_number_of_sessions(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MAXIMUM_SESSIONS", 3)
+    with pool.connection() as conn:
+        add_person(conn, "other", Role.GRID_WORKER)
+        ids: dict[str, int] = dict(conn.execute("select name, id from account").fetchall())
+
+        def start(name: str) -> str:
+            return sessions.start(conn, ids[name], now=NOW, lasts_s=60, address="", agent="")[0]
+
+        others = start("other")
+        tokens = [start("chief") for _ in range(5)]
+        running = [sessions.find(conn, token, now=NOW) is not None for token in (others, *tokens)]
+    assert running == [True, False, False, True, True, True]
+
+
+def test_a_neighbour_in_the_same_ipv6_network_is_no_way_around_the_lock_out(pool: Pool) -> None:
+    clock = Clock()
+    for number in range(30):
+        with pytest.raises(NotSignedIn):
+            sign_in(pool, attempt("wrong", name=f"nobody-{number}", address=f"2001:db8::{number:x}"), clock)
+    with pytest.raises(LockedOut):
+        sign_in(pool, attempt("wrong", name="nobody", address="2001:db8::ffff:1"), clock)
+    sign_in(pool, attempt(address="2001:db8:0:1::1"), clock)

@@ -23,6 +23,23 @@ def test_the_wait_is_never_negative_nor_longer_than_it_began(failures: int, sinc
         assert left_s == 0
 
 
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:203.0.113.5", "203.0.113.5"),
+        ("unknown", "unknown"),
+        ("x" * 500, "x" * 100),
+    ],
+)
+def test_who_has_a_whole_network_counts_as_one_address(address: str, network: str) -> None:
+    assert policy.network_of(address) == network
+
+
 def test_an_hour_of_rest_wipes_failures() -> None:
     assert policy.remaining_failures(7, NOW, NOW + FORGET_AFTER - timedelta(seconds=1)) == 7
     assert policy.remaining_failures(7, NOW, NOW + FORGET_AFTER) == 0
