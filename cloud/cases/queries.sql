@@ -133,11 +133,11 @@ where ie.incident_id = any(:incident_ids::bigint[])
 order by ie.captured_at, e.sha256;
 
 -- name: history_of(case_id, count)
+-- The newest ones, in the order in which they happened.
 select e.at, a.name, a.display_name, e.action, e.from_status, e.to_status, e.reason, e.note, e.severity::text as severity
-from case_event e left join account a on a.id = e.actor_id
-where e.case_id = :case_id
-order by e.id
-limit :count;
+from (select * from case_event where case_id = :case_id order by id desc limit :count) e
+left join account a on a.id = e.actor_id
+order by e.id;
 
 -- name: cases_with_evidence(node, sha256)
 select distinct ci.case_id

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from edge.contract.incident import Incident, Severity
 
 _OPEN = {status.value for status in OPEN_STATUSES}
 _FUTURE = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNPLACED = "000000"
 
 
@@ -135,7 +136,7 @@ def _add_revision(conn: Connection[Any], arrival: _Arrival, row_id: int) -> bool
         received_at=report.received_at,
     )
     if added:
-        evidence.name_files(conn, report.node, row_id, report.incident.evidence)
+        evidence.name_files(conn, report.node, row_id, arrival.incident.evidence)
     return added
 
 
@@ -264,17 +265,24 @@ def _facts(row: Any) -> CaseFacts:
 
 
 def _believable(incident: Incident, received_at: datetime) -> Incident:
-    """The incident without times beyond now and without characters that no text column takes; the raw bytes keep both.
+    """The incident without times beyond now or before 1970, and without characters that no text column takes.
 
-    One node's wrong clock must not stretch a case into the future, where it would swallow all that comes.
+    One node's wrong clock must not stretch a case into the future, where it would swallow all that comes; and an offset at
+    either end of the calendar makes a time that can be written but never read again. The raw bytes keep what was said.
     """
-    limit = received_at + _FUTURE
+
+    def believable(instant: datetime) -> datetime:
+        return max(_EPOCH, min(instant, received_at + _FUTURE))
+
     words = {name: getattr(incident, name) for name in ("unit", "note")}
     return msgspec.structs.replace(
         incident,
-        started_at=min(incident.started_at, limit),
-        updated_at=min(incident.updated_at, limit),
-        ended_at=min(incident.ended_at, limit) if incident.ended_at is not None else None,
+        started_at=believable(incident.started_at),
+        updated_at=believable(incident.updated_at),
+        ended_at=believable(incident.ended_at) if incident.ended_at is not None else None,
+        evidence=tuple(
+            msgspec.structs.replace(file, captured_at=believable(file.captured_at)) for file in incident.evidence
+        ),
         model=_cleaned(incident.model),
         rule=_cleaned(incident.rule),
         **{name: value.replace("\x00", "\ufffd") if value is not None else None for name, value in words.items()},

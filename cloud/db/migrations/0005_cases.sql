@@ -38,6 +38,7 @@ comment on column grid_case.version is 'Grows with every action, new incident an
 create index grid_case_key on grid_case (correlation_key, last_activity_at);
 create index grid_case_area on grid_case (area_path, id desc);
 create index grid_case_status on grid_case (status, id desc);
+create index grid_case_opened on grid_case (opened_at);
 
 create table incident (
     id bigint generated always as identity primary key,
@@ -73,7 +74,7 @@ create table incident (
     unique (node, incident_id)
 );
 comment on column incident.case_id is 'The case that takes its further revisions.';
-create index incident_case on incident (case_id);
+create index incident_ongoing on incident (case_id) where state <> 'ended';
 create index incident_received on incident (received_at);
 
 create table case_incident (
@@ -146,11 +147,12 @@ select c.*,
     (select count(*) from case_incident ci where ci.case_id = c.id) as incident_count,
     exists (select from incident i where i.case_id = c.id and i.state <> 'ended') as ongoing,
     (
+        -- of the newest incidents only: a sensor that flaps for weeks has thousands
         select e.sha256
-        from case_incident ci
+        from (select incident_id from case_incident where case_id = c.id order by incident_id desc limit 50) ci
         join incident_evidence ie on ie.incident_id = ci.incident_id
         join evidence e on e.node = ie.node and e.sha256 = ie.sha256
-        where ci.case_id = c.id and e.kind = 'snapshot' and e.stored_at is not null
+        where e.kind = 'snapshot' and e.stored_at is not null
         order by ie.captured_at desc, e.sha256
         limit 1
     ) as picture

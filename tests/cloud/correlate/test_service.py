@@ -1,15 +1,17 @@
 import random
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from cloud.access import areas
 from cloud.access.model import Role
 from cloud.cases import service as cases
 from cloud.cases.model import CaseAction, CaseStatus, DismissalReason
@@ -19,7 +21,7 @@ from cloud.correlate import service
 from cloud.correlate.model import IncidentReport
 from cloud.db.pool import open_pool
 from cloud.errors import Invalid
-from edge.contract.incident import IncidentState, Severity
+from edge.contract.incident import EvidenceKind, EvidenceReference, IncidentState, Severity
 from tests.cloud.samples import GRID, NOW, incident, incident_id, principal, report, take_in_areas
 
 ENDED = IncidentState.ENDED
@@ -221,6 +223,60 @@ def test_hostile_values_are_kept_harmless(conn: Connection[Any]) -> None:
     assert only_case(conn).incident_count == 1
     with pytest.raises(Invalid):
         report(incident(revision=2**63))
+
+
+def test_times_at_the_ends_of_the_calendar_can_be_read_again(conn: Connection[Any]) -> None:
+    east, west = timezone(timedelta(hours=12)), timezone(-timedelta(hours=12))
+    file = EvidenceReference(
+        sha256="0" * 64,
+        kind=EvidenceKind.SNAPSHOT,
+        mime="image/jpeg",
+        bytes=9,
+        captured_at=datetime.max.replace(tzinfo=west),
+    )
+    early = datetime.min.replace(tzinfo=east)
+    files = (file, msgspec.structs.replace(file, captured_at=early))
+    for number, named in enumerate(files):
+        found = incident(number, device=f"cam-{number}", evidence=(named,))
+        service.receive(conn, report(msgspec.structs.replace(found, started_at=early), received_at=NOW))
+    user = principal(conn, "chief", Role.DUTY_CHIEF)
+    details = [cases.detail(conn, user, case.id) for case in everything(conn)]
+    assert {case.started_at.year for case in details} == {1970}
+    assert {case.incidents[0].evidence[0].captured_at.year for case in details} == {1970, NOW.year}
+
+
+def test_the_history_of_a_case_that_goes_on_and_on_ends_with_the_newest(
+    conn: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "HISTORY_SHOWN", 3)
+    for number in range(1, 6):
+        service.receive(conn, report(incident(number, start_s=60 * number)))
+    user = principal(conn, "chief", Role.DUTY_CHIEF)
+    case = only_case(conn)
+    order = Order(action=CaseAction.CONFIRM, version=case.version)
+    told = cases.act(conn, user, case.id, order, now=NOW, address="test").history
+    assert [step.action for step in told] == ["incident_added", "incident_added", "confirm"]
+
+
+def test_outlines_count_the_open_cases_within_and_tell_the_worst(conn: Connection[Any]) -> None:
+    for number, (grid, severity) in enumerate(
+        [
+            (GRID, Severity.LOW),
+            (GRID, Severity.HIGH),
+            ("110105001002001", Severity.MEDIUM),
+            (GRID[:9], Severity.CRITICAL),
+        ]
+    ):
+        service.receive(conn, report(incident(number, device=f"cam-{number}", severity=severity), grid_code=grid))
+
+    def told(level: str, scope: str = "") -> list[tuple[str, int, str | None]]:
+        drawn = areas.boundaries(conn, scope, level, open_statuses=["reported"])
+        return [(outline.code, outline.open_cases, outline.severity) for outline in drawn if outline.open_cases]
+
+    assert told("district") == [("110105", 4, "critical")]
+    assert told("community") == [("110105001001", 2, "high"), ("110105001002", 1, "medium")]
+    assert told("grid", "110105/110105001/110105001002/") == [("110105001002001", 1, "medium")]
+    assert areas.boundaries(conn, "", "district", open_statuses=["filed"])[0].open_cases == 0
 
 
 def test_a_wrong_clock_does_not_stretch_a_case_into_the_future(conn: Connection[Any]) -> None:
