@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from cloud.errors import ConfigurationError, Conflict, EvidenceStoreAway, Invali
 _NODE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+_NODE_SHARE = 4  # a node has at most a quarter of the room, or one file
+_SUFFIX_LENGTH = len(f".{'0' * 64}.part")
 
 
 class EvidenceFiles:
@@ -88,13 +91,17 @@ class Quarantine:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(node, sha256)
         taken = self.sweep()
-        if taken - self.offset(node, sha256) + size_bytes > self.quota_bytes:
+        here = self.offset(node, sha256)
+        others_of_node = taken[node] - here
+        # one node's unfinished uploads must not shut out all others
+        is_greedy = others_of_node > 0 and others_of_node + size_bytes > self.quota_bytes // _NODE_SHARE
+        if is_greedy or taken.total() - here + size_bytes > self.quota_bytes:
             raise EvidenceStoreAway("no room for more uploads now")
         return Partial(path)
 
-    def sweep(self) -> int:
-        """Delete what nobody went on with; the bytes that are left come back."""
-        taken = 0
+    def sweep(self) -> Counter[str]:
+        """Delete what nobody went on with; the bytes that are left come back, by node."""
+        taken: Counter[str] = Counter()
         oldest = time.time() - self.longest_s
         for entry in os.scandir(self.directory) if self.directory.is_dir() else ():
             with contextlib.suppress(FileNotFoundError):
@@ -102,7 +109,7 @@ class Quarantine:
                 if status.st_mtime < oldest:
                     Path(entry.path).unlink(missing_ok=True)
                 else:
-                    taken += status.st_size
+                    taken[entry.name[:-_SUFFIX_LENGTH]] += status.st_size
         return taken
 
     def _path(self, node: str, sha256: str) -> Path:
@@ -123,6 +130,15 @@ class Partial:
         except BlockingIOError as error:
             self._file.close()
             raise Conflict("another upload of this file is under way") from error
+        if not self._is_in_place():  # whoever held it has thrown it away: these bytes would be nobody's
+            self._file.close()
+            raise Conflict("another upload of this file has just ended")
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     @property
     def size_bytes(self) -> int:

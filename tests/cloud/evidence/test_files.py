@@ -58,11 +58,34 @@ def test_the_room_for_uploads_is_bounded(quarantine: Quarantine) -> None:
     quarantine.open("node-1", HASH, 900).__exit__(None, None, None)
 
 
+def test_one_node_does_not_take_the_room_of_all(quarantine: Quarantine) -> None:
+    with quarantine.open("node-1", HASH, 200) as first:
+        first.append(bytes(200))
+    with pytest.raises(EvidenceStoreAway):
+        quarantine.open("node-1", "0" * 64, 100)
+    quarantine.open("node-1", HASH, 200).__exit__(None, None, None)
+    quarantine.open("node-1.b", "0" * 64, 700).__exit__(None, None, None)
+
+
+def test_a_file_that_is_thrown_away_while_one_waits_for_it_is_not_written_to(
+    quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = quarantine.open("node-1", HASH, 7)
+
+    def let_go_then_lock(_file: object, _how: int) -> None:
+        holder.discard()
+        holder.__exit__(None, None, None)
+
+    monkeypatch.setattr("cloud.evidence.files.fcntl.flock", let_go_then_lock)
+    with pytest.raises(Conflict):
+        quarantine.open("node-1", HASH, 7)
+
+
 def test_what_nobody_goes_on_with_is_deleted(quarantine: Quarantine) -> None:
     with quarantine.open("node-1", HASH, 600) as first:
         first.append(bytes(600))
         os.utime(first.path, (0, 0))
-    assert quarantine.sweep() == 0
+    assert quarantine.sweep().total() == 0
     assert quarantine.offset("node-1", HASH) == 0
 
 
