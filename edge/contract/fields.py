@@ -8,13 +8,14 @@ from uuid import UUID
 
 from msgspec import Meta
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
+# `$` alone would let a newline follow: what is read here goes into topics, paths and logs
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$(?!\n)")]
 """Identifier of a node, device, spot, point, rule or kind: lower case, 1 to 64 characters, safe in a topic and a path."""
 
-District = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
+District = Annotated[str, Meta(pattern=r"^[0-9]{6}$(?!\n)")]
 """Six-digit district code (GB/T 2260), fixed at enrolment."""
 
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 """SHA-256 in lower-case hexadecimal."""
 
 Text = Annotated[str, Meta(max_length=500)]

@@ -91,7 +91,7 @@ class EvidenceReference(Struct, frozen=True, kw_only=True):
 
     sha256: Sha256
     kind: EvidenceKind
-    mime: Annotated[str, Meta(max_length=100, pattern=r"^[a-z]+/[a-z0-9.+-]+$")]
+    mime: Annotated[str, Meta(max_length=100, pattern=r"^[a-z]+/[a-z0-9.+-]+$(?!\n)")]
     bytes: Annotated[int, Meta(ge=1, le=1 << 32)]
     captured_at: Instant
 
