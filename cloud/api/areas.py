@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from cloud.access import areas
-from cloud.api.cases import Code
 from cloud.api.dependencies import Conn, Parts, User
+from cloud.api.parameters import Code
 from cloud.api.problems import RESPONSES
 from cloud.cases import service as cases
 from cloud.cases.model import OPEN_STATUSES

@@ -10,6 +10,7 @@ from cloud.access import areas
 from cloud.access.model import Role
 from cloud.api.dependencies import Conn, Parts, User, client_address
 from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
+from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
 from cloud.cases import service
 from cloud.cases.model import OPEN_STATUSES, TRANSITIONS, CaseAction, CaseStatus, DismissalReason, Transition
@@ -26,8 +27,6 @@ def _without_nul(text: str) -> str:
     return text
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,32}$")]
 Note = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True), AfterValidator(_without_nul)]
 CaseId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 

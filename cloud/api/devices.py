@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from psycopg import Connection
-from pydantic import AwareDatetime, BaseModel, StringConstraints
+from pydantic import AwareDatetime, BaseModel
 
 from cloud.access import areas
 from cloud.api.dependencies import Conn, User
 from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
+from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
 from cloud.errors import NotFound
 from cloud.fleet import store as fleet
@@ -20,8 +21,6 @@ from cloud.telemetry.store import PointState
 
 router = APIRouter(prefix="/api/v1", tags=["devices"], responses=RESPONSES)
 
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,32}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
 DeviceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from cloud.access import areas, audit
 from cloud.access.model import Principal, Role
 from cloud.api.dependencies import Conn, Parts, User, client_address, require
 from cloud.api.paging import After, Limit, decode_cursor, encode_cursor
+from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
 from cloud.fleet import service
 from cloud.fleet import store as fleet
@@ -18,8 +19,7 @@ from cloud.fleet.model import Presence
 
 router = APIRouter(prefix="/api/v1", tags=["nodes"], responses=RESPONSES)
 
-NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"), Path()]
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,32}$")]
+NodeName = Annotated[Name, Path()]
 Steward = Annotated[Principal, Depends(require(Role.MAINTAINER, Role.ADMINISTRATOR))]
 
 

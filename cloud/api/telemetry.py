@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, StringConstraints
+from pydantic import AwareDatetime, BaseModel
 
 from cloud.api.dependencies import Conn, User
 from cloud.api.devices import DeviceId, find_device
+from cloud.api.parameters import Name
 from cloud.api.problems import RESPONSES
 from cloud.errors import Invalid, NotFound
 from cloud.telemetry import service
@@ -18,7 +19,7 @@ from edge.contract.telemetry import GapReason
 
 router = APIRouter(prefix="/api/v1", tags=["telemetry"], responses=RESPONSES)
 
-PointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"), Path()]
+PointName = Annotated[Name, Path()]
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _FINAL = datetime(2200, 1, 1, tzinfo=UTC)
