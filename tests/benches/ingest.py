@@ -375,13 +375,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     load = workload(options.messages, options.readings)
-    directory = Path(tempfile.mkdtemp(prefix="gridward-bench-"))
-    directory.chmod(0o711)
-    with (
-        EmbeddedPostgres(directory / "postgres") as postgres,
-        ReadyBroker(directory / "broker", kind=BrokerKind.MOSQUITTO) as broker,
-    ):
-        report = measure(Parts(postgres, broker, make_template(postgres, load)), load, options.pairs)
+    with tempfile.TemporaryDirectory(prefix="gridward-bench-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        directory.chmod(0o711)  # servers under an account of their own pass through it
+        with (
+            EmbeddedPostgres(directory / "postgres") as postgres,
+            ReadyBroker(directory / "broker", kind=BrokerKind.MOSQUITTO) as broker,
+        ):
+            report = measure(Parts(postgres, broker, make_template(postgres, load)), load, options.pairs)
     if options.json:
         print(json.dumps(report, indent=2))
     else:
