@@ -124,7 +124,9 @@ class BodyLimit:
                 async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError as error:
-                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly") from error
+                raise HTTPException(
+                    HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly", headers={"Connection": "close"}
+                ) from error
             whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > MAXIMUM_BODY_BYTES:

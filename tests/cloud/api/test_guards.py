@@ -9,7 +9,6 @@ from fastapi import Response
 
 from cloud.api import guards
 from cloud.api.app import make_app
-from cloud.api.protocol import PatientProtocol
 from tests.cloud.api.conftest import Cloud
 
 
@@ -57,7 +56,6 @@ def test_a_method_that_is_not_there_hears_which_are(cloud: Cloud) -> None:
 
 def test_a_body_that_drips_is_cut_off(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "BODY_S", 0.3)
-    monkeypatch.setattr(PatientProtocol, "patience_s", 0.3)
     parts = urlsplit(cloud.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as client:
         client.sendall(
