@@ -94,6 +94,7 @@ def list_cases(
     severity: Annotated[list[Severity] | None, Query(max_length=10)] = None,
     kind: Annotated[list[Name] | None, Query(max_length=50)] = None,
     area: Annotated[Code | None, Query(description="Code of an area of any level")] = None,
+    device: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Id of a device")] = None,
     open_only: Annotated[bool, Query(alias="open", description="Only those that still take incidents")] = False,
     limit: Limit = 50,
     after: After = None,
@@ -109,6 +110,7 @@ def list_cases(
         statuses=statuses,
         severities=severity or (),
         kinds=kind or (),
+        device_id=device,
     )
     found = service.page(conn, wanted, before=decode_id(after), count=limit + 1)
     items = found[:limit]

@@ -104,7 +104,7 @@ select id, number, kind, category, severity::text as severity, status, version, 
 from case_summary
 where id = :case_id and area_path ^@ :scope;
 
--- name: summaries(scope, statuses, severities, kinds, before, count)
+-- name: summaries(scope, statuses, severities, kinds, device_id, before, count)
 select id, number, kind, category, severity::text as severity, status, version, node, device, device_id, device_kind,
     device_name, spot, opened_at, started_at, last_activity_at, late, simulated, area_path, areas, incident_count,
     ongoing, picture
@@ -113,6 +113,7 @@ where area_path ^@ :scope
   and (:statuses::text[] is null or status = any(:statuses::text[]))
   and (:severities::text[] is null or severity::text = any(:severities::text[]))
   and (:kinds::text[] is null or kind = any(:kinds::text[]))
+  and (:device_id::bigint is null or device_id = :device_id)
   and (:before::bigint is null or id < :before)
 order by id desc
 limit :count;

@@ -32,12 +32,13 @@ HISTORY_SHOWN = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFilter:
-    """Which cases; an empty sequence means any."""
+    """Which cases; an empty sequence or None means any."""
 
     area_path: str
     statuses: Sequence[CaseStatus] = ()
     severities: Sequence[Severity] = ()
     kinds: Sequence[str] = ()
+    device_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ def page(conn: Connection[Any], wanted: CaseFilter, *, before: int | None, count
         statuses=[status.value for status in wanted.statuses] or None,
         severities=[severity.value for severity in wanted.severities] or None,
         kinds=list(wanted.kinds) or None,
+        device_id=wanted.device_id,
         before=before,
         count=count,
     )

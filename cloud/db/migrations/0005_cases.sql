@@ -39,6 +39,7 @@ create index grid_case_key on grid_case (correlation_key, last_activity_at);
 create index grid_case_area on grid_case (area_path, id desc);
 create index grid_case_status on grid_case (status, id desc);
 create index grid_case_opened on grid_case (opened_at);
+create index grid_case_device on grid_case (device_id, id desc);
 
 create table incident (
     id bigint generated always as identity primary key,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -49,6 +50,22 @@ def test_filters_narrow(cloud: Cloud) -> None:
         assert count("status=filed") == 0
         assert count("open=true") == 6
         assert count("open=true&status=closed") == 0
+
+
+def test_the_cases_of_one_device_are_its_own(cloud: Cloud) -> None:
+    hall = replace(report(incident(1, device="hall")), device_id=7)
+    later = replace(report(incident(2, device="hall", kind="loitering")), device_id=7)
+    elsewhere = replace(report(incident(3, device="lane"), grid_code=OTHER_GRID), device_id=8)
+    cloud.receive(hall, later, elsewhere)
+    with cloud.client("worker") as client:
+
+        def kinds(query: str) -> list[str]:
+            return [case["kind"] for case in client.get(f"/api/v1/cases?{query}").json()["items"]]
+
+        assert kinds("device=7") == ["loitering", "intrusion"]
+        assert kinds("device=7&kind=intrusion") == ["intrusion"]
+        assert kinds("device=8") == []
+        assert client.get("/api/v1/cases?device=0").status_code == httpx.codes.UNPROCESSABLE_ENTITY
 
 
 def test_a_person_sees_the_cases_of_his_scope_alone(cloud: Cloud) -> None:

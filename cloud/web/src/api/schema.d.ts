@@ -1367,6 +1367,8 @@ export interface operations {
                 kind?: string[] | null;
                 /** @description Code of an area of any level */
                 area?: string | null;
+                /** @description Id of a device */
+                device?: number | null;
                 /** @description Only those that still take incidents */
                 open?: boolean;
                 /** @description Rows on a page */
