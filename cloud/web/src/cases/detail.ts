@@ -1,8 +1,9 @@
 import { onScopeDispose, shallowReactive } from 'vue'
 import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
-import type { Action, CaseDetail, HistoryEntry, Reason } from '@/api/types'
+import type { Action, CaseDetail, CaseSummary, HistoryEntry, Reason } from '@/api/types'
 import { useLive } from '@/live/feed'
+import { useSettled } from '@/time/settle'
 
 export interface Decision {
   action: Action
@@ -18,7 +19,7 @@ export interface CaseView {
   sending: Action | null
   /** Why the last action was not taken. */
   refusal: Problem | null
-  /** When somebody was faster: what he did, null if the history does not tell. Undefined: nobody was. */
+  /** When somebody else moved the case: what he did, null if the history does not tell. Undefined: nobody did. */
   rival: HistoryEntry | null | undefined
   load: () => Promise<void>
   decide: (decision: Decision) => Promise<boolean>
@@ -28,6 +29,17 @@ export interface CaseView {
 export function rivalOf(before: readonly HistoryEntry[], after: readonly HistoryEntry[]): HistoryEntry | null {
   return after.slice(before.length).findLast((entry) => entry.actor !== null) ?? after.slice(before.length).at(-1) ?? null
 }
+
+/** Beyond this, when a case began and when it was told of are two things that a person must know. */
+const LATE_MS = 60_000
+
+/** Whether the case reached the service noticeably after it began. */
+export function toldLate({ started_at: began, opened_at: told }: Pick<CaseSummary, 'started_at' | 'opened_at'>): boolean {
+  return Date.parse(told) - Date.parse(began) > LATE_MS
+}
+
+/** A case that goes on is told of every few seconds. */
+const RELOAD_GAP_MS = 2000
 
 /**
  * One case as the page shows it.
@@ -52,12 +64,20 @@ export function useCase(id: number): CaseView {
     if (alive && detail.version >= (view.detail?.version ?? 0)) view.detail = detail
   }
 
+  /** A colleague's step that arrives while one looks at the case, or is about to judge it, must not pass without a word. */
+  function notice(before: CaseDetail | null, after: CaseDetail): void {
+    if (before === null || view.sending !== null || after.version <= before.version) return
+    const entry = rivalOf(before.history, after.history)
+    if (entry !== null && entry.actor !== null) view.rival = entry
+  }
+
   async function load(): Promise<void> {
     latest += 1
     const mine = latest
     view.loading = true
     try {
       const detail = await take(api.GET('/api/v1/cases/{case_id}', { params: { path: { case_id: id } } }))
+      notice(view.detail, detail)
       show(detail)
       view.problem = null
     } catch (thrown) {
@@ -91,8 +111,13 @@ export function useCase(id: number): CaseView {
     }
   }
 
+  // The version tells of what a person must have seen before he acts; an end, a picture or a longer stay come without a new one.
+  const soon = useSettled(() => void load(), RELOAD_GAP_MS)
   useLive('case.updated', (summary) => {
-    if (summary.id === id && summary.version > (view.detail?.version ?? 0)) void load()
+    const known = view.detail?.version ?? 0
+    if (summary.id !== id || summary.version < known) return
+    if (summary.version > known) void load()
+    else soon()
   })
   useLive('resync', () => void load())
   onScopeDispose(() => { alive = false })

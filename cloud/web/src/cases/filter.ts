@@ -1,4 +1,6 @@
+import type { LocationQuery, LocationQueryRaw } from 'vue-router'
 import type { Area, CaseSummary, Severity, Status } from '@/api/types'
+import { SEVERITIES } from './severity'
 
 /** What the list shows; null: any. */
 export interface CaseFilter {
@@ -6,6 +8,40 @@ export interface CaseFilter {
   /** `open`: to be verified, or filed and not yet resolved. */
   status: Status | 'open' | null
   area: string | null
+}
+
+/** What the list shows unless somebody chooses. */
+export const ANY_OPEN: CaseFilter = { severity: null, status: 'open', area: null }
+
+export const STATUSES: readonly Status[] = ['reported', 'filed', 'resolved', 'rejected', 'closed']
+
+const ANY = 'any'
+
+function oneOf<T extends string>(value: unknown, known: readonly T[]): T | null {
+  return known.find((one) => one === value) ?? null
+}
+
+/** The filter that an address names; what it does not name, or names wrongly, is as it comes. */
+export function filterOf(query: LocationQuery): CaseFilter {
+  const { severity, status, area } = query
+  return {
+    severity: oneOf(severity, SEVERITIES),
+    status: status === ANY ? null : (oneOf(status, STATUSES) ?? ANY_OPEN.status),
+    area: typeof area === 'string' && area !== '' ? area : null,
+  }
+}
+
+/** The filter as an address names it: only what differs from `ANY_OPEN`. */
+export function queryOf({ severity, status, area }: CaseFilter): LocationQueryRaw {
+  return {
+    ...(severity === null ? {} : { severity }),
+    ...(status === ANY_OPEN.status ? {} : { status: status ?? ANY }),
+    ...(area === null ? {} : { area }),
+  }
+}
+
+export function sameFilter(one: CaseFilter, other: CaseFilter): boolean {
+  return one.severity === other.severity && one.status === other.status && one.area === other.area
 }
 
 /** As the service counts open cases: those that still take further incidents. */

@@ -7,3 +7,8 @@ export const RANGES = {
 } as const
 
 export type Range = keyof typeof RANGES
+
+/** The range that an address names; null where it names none. */
+export function rangeOf(value: unknown): Range | null {
+  return typeof value === 'string' && Object.hasOwn(RANGES, value) ? (value as Range) : null
+}

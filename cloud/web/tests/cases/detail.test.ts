@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { HistoryEntry } from '@/api/types'
-import { rivalOf } from '@/cases/detail'
+import { rivalOf, toldLate } from '@/cases/detail'
 
 const entry = (action: string, name: string | null): HistoryEntry => ({
   at: '2026-05-01T00:00:00Z',
@@ -27,5 +27,13 @@ describe('rivalOf', () => {
 
   it('names nobody when the history tells nothing', () => {
     expect(rivalOf(before, before)).toBeNull()
+  })
+})
+
+describe('toldLate', () => {
+  const told = (seconds: number): boolean => toldLate({ started_at: '2026-05-01T00:00:00Z', opened_at: new Date(Date.UTC(2026, 4, 1, 0, 0, seconds)).toISOString() })
+
+  it('leaves out the usual seconds on the way', () => {
+    expect([told(7), told(60), told(61), told(7200)]).toEqual([false, false, true, true])
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type CaseFilter, lineage, matches, parentsOf } from '@/cases/filter'
+import { ANY_OPEN, type CaseFilter, filterOf, lineage, matches, parentsOf, queryOf } from '@/cases/filter'
 import { someCase } from '../fakes/cases'
 
 const parents = parentsOf([
@@ -36,6 +36,27 @@ describe('matches', () => {
   it('asks for the very severity', () => {
     expect(matches(someCase(1), { ...any, severity: 'critical' }, parents)).toBe(false)
     expect(matches(someCase(1), { ...any, severity: 'high' }, parents)).toBe(true)
+  })
+})
+
+describe('the filter in the address', () => {
+  it('comes back as it went', () => {
+    const filters: CaseFilter[] = [
+      ANY_OPEN,
+      any,
+      { severity: 'critical', status: 'rejected', area: '110199001' },
+      { severity: null, status: 'reported', area: null },
+    ]
+    for (const filter of filters) expect(filterOf(Object.fromEntries(Object.entries(queryOf(filter)).map(([key, value]) => [key, String(value)])))).toEqual(filter)
+  })
+
+  it('names only what was chosen', () => {
+    expect(queryOf(ANY_OPEN)).toEqual({})
+    expect(queryOf(any)).toEqual({ status: 'any' })
+  })
+
+  it('is as it comes where the address makes no sense', () => {
+    expect(filterOf({ severity: 'dreadful', status: ['filed', 'closed'], area: '' })).toEqual(ANY_OPEN)
   })
 })
 

@@ -50,6 +50,7 @@ afterEach(() => {
   app.unmount()
   host.remove()
   vi.unstubAllGlobals()
+  vi.useRealTimers()
 })
 
 describe('CaseVerdict', () => {
@@ -94,6 +95,23 @@ describe('CaseVerdict', () => {
     view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null }
     await nextTick()
     expect(find('conflict')?.textContent).toContain('王网格')
+  })
+
+  it('takes no click for a moment after somebody else moved the case', async () => {
+    vi.useFakeTimers()
+    find('action-dismiss')?.click()
+    await nextTick()
+    const actor = { name: 'wang', display_name: '王网格' }
+    view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null }
+    view.detail = { ...detail(['reopen']), status: 'filed' }
+    await nextTick()
+    find('action-reopen')?.click()
+    expect(sent).toEqual([])
+    vi.advanceTimersByTime(2000)
+    await nextTick()
+    find('action-reopen')?.click()
+    await nextTick()
+    expect(sent).toEqual([{ action: 'reopen', note: undefined }])
   })
 
   it('names the way out of a refusal', async () => {

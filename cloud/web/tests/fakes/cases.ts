@@ -1,4 +1,4 @@
-import type { CaseSummary } from '@/api/types'
+import type { CaseSummary, Incident } from '@/api/types'
 
 /** A case; the larger its id, the later it was opened. */
 export function someCase(id: number, part: Partial<CaseSummary> = {}): CaseSummary {
@@ -24,6 +24,35 @@ export function someCase(id: number, part: Partial<CaseSummary> = {}): CaseSumma
     simulated: false,
     picture: null,
     version: 1,
+    ...part,
+  }
+}
+
+/** An incident that goes on. */
+export function someIncident(part: Partial<Incident> = {}): Incident {
+  return {
+    incident_id: '0196898c-0000-7000-8000-000000000001',
+    revision: 1,
+    state: 'open',
+    kind: 'intrusion',
+    severity: 'high',
+    started_at: '2026-05-01T00:00:00Z',
+    updated_at: '2026-05-01T00:00:02Z',
+    ended_at: null,
+    confidence: null,
+    dwell_s: null,
+    direction: null,
+    count: null,
+    point: null,
+    value: null,
+    unit: null,
+    zone: null,
+    historical: false,
+    track: [],
+    model: null,
+    rule: null,
+    note: null,
+    evidence: [],
     ...part,
   }
 }
