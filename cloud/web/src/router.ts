@@ -11,7 +11,7 @@ export const router = createRouter({
     { path: '/devices', name: 'devices', component: () => import('@/devices/DevicesPage.vue') },
     { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/devices/DevicePage.vue') },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
-    { path: '/:rest(.*)*', redirect: { name: 'command' } },
+    { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue') },
   ],
 })
 
