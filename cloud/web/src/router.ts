@@ -4,14 +4,14 @@ import { session } from '@/session/session'
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
-    { path: '/login', name: 'login', component: () => import('@/session/LoginPage.vue'), meta: { open: true } },
+    { path: '/login', name: 'login', component: () => import('@/session/LoginPage.vue'), meta: { open: true, title: 'session.signIn' } },
     // One component for both, so that opening a case keeps list and map as they are.
-    { path: '/', name: 'command', component: () => import('@/cases/CommandPage.vue') },
-    { path: '/cases/:id(\\d+)', name: 'case', component: () => import('@/cases/CommandPage.vue') },
-    { path: '/devices', name: 'devices', component: () => import('@/devices/DevicesPage.vue') },
-    { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/devices/DevicePage.vue') },
-    { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
-    { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue') },
+    { path: '/', name: 'command', component: () => import('@/cases/CommandPage.vue'), meta: { title: 'nav.command' } },
+    { path: '/cases/:id(\\d+)', name: 'case', component: () => import('@/cases/CommandPage.vue'), meta: { title: 'case.title' } },
+    { path: '/devices', name: 'devices', component: () => import('@/devices/DevicesPage.vue'), meta: { title: 'nav.devices' } },
+    { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/devices/DevicePage.vue'), meta: { title: 'devices.name' } },
+    { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue'), meta: { title: 'nav.nodes' } },
+    { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue'), meta: { title: 'notFound.text' } },
   ],
 })
 

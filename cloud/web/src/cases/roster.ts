@@ -3,10 +3,9 @@ import type { CasePage, CaseSummary } from '@/api/types'
 /** What a live case did to the list. */
 export type Change = 'added' | 'changed' | 'removed' | 'ignored'
 
-/** Newest first, as the service orders its pages. */
+/** Newest first by number, as the service orders its pages: what a late node brings is new here, whenever it began. */
 function isBefore(one: CaseSummary, other: CaseSummary): boolean {
-  const [a, b] = [Date.parse(one.opened_at), Date.parse(other.opened_at)]
-  return a === b ? one.id > other.id : a > b
+  return one.id > other.id
 }
 
 /**

@@ -176,6 +176,8 @@ export const en: Messages = {
     none: 'No open case',
     all: 'Show all grids',
     empty: 'There are no grid shapes in your area yet.',
+    zoomIn: 'Zoom in',
+    zoomOut: 'Zoom out',
     list: 'List',
     map: 'Map',
   },

@@ -175,6 +175,8 @@ export const zh = {
     none: '无未结案件',
     all: '显示全部网格',
     empty: '辖区内还没有网格图形。',
+    zoomIn: '放大',
+    zoomOut: '缩小',
     list: '列表',
     map: '地图',
   },

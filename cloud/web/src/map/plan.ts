@@ -47,6 +47,7 @@ export class Plan {
   private fitting = false
   private moved = false // by the person: then the view is his
   private readonly watcher: ResizeObserver
+  private zoom: L.Control.Zoom | null = null
 
   constructor(
     private readonly element: HTMLElement,
@@ -61,7 +62,6 @@ export class Plan {
       minZoom: 8,
       maxZoom: 19,
     })
-    L.control.zoom({ position: 'bottomright' }).addTo(this.map)
     this.communities.addTo(this.map)
     this.numbers.addTo(this.map)
     this.markers.addTo(this.map)
@@ -73,6 +73,12 @@ export class Plan {
       if (!this.moved) this.fit()
     })
     this.watcher.observe(element)
+  }
+
+  /** The two buttons, in the words of the language that is shown. */
+  drawZoom(zoomInTitle: string, zoomOutTitle: string): void {
+    this.zoom?.remove()
+    this.zoom = L.control.zoom({ position: 'bottomright', zoomInTitle, zoomOutTitle }).addTo(this.map)
   }
 
   /** Draws the grids; the view stays where it is unless the shapes are new. */

@@ -13,11 +13,13 @@ interface SessionState {
 
 const state = shallowReactive<SessionState>({ user: null, ended: false, problem: null })
 let restoring: Promise<void> | null = null
+/** While the person is leaving, the live stream may hear of the end first: that is no end by the service. */
+let leaving = false
 
 function end(): void {
   if (state.user === null) return
   state.user = null
-  state.ended = true
+  state.ended = !leaving
 }
 
 onSignedOut(end)
@@ -45,9 +47,11 @@ export const session = {
     state.problem = null
   },
   signOut: async (): Promise<void> => {
+    leaving = true
     try {
       await take(api.DELETE('/api/v1/session'))
     } finally {
+      leaving = false
       state.user = null
       state.ended = false
     }
