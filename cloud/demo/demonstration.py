@@ -246,9 +246,8 @@ class Demonstration:
 
     def _keep_running(self) -> None:
         if not self._database.running:
-            raise EmbeddedProblem(
-                f"PostgreSQL has ended: {log_tail(self._directory.path / 'postgres' / 'postgres.log')}"
-            )
+            self._say("PostgreSQL has ended; it starts again")
+            self._database.restart()
         if not self._broker.running:
             self._say("the broker has ended; it starts again")
             self._broker.restart()

@@ -174,6 +174,7 @@ class EmbeddedPostgres:
         self._child: Child | None = None
         self._lock: int | None = None
         self._passwords: dict[str, str] = {}
+        self._port_wanted: int | None = None
         self.port = 0
 
     def start(self) -> Self:
@@ -202,6 +203,16 @@ class EmbeddedPostgres:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def restart(self) -> None:
+        """Start it again on the same port after it has ended by itself. Raises EmbeddedProblem."""
+        port = self.port
+        self.stop()
+        self._port_wanted = port
+        try:
+            self.start()
+        finally:
+            self._port_wanted = None
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -308,7 +319,7 @@ class EmbeddedPostgres:
     def _launch(self, programs: Programs, home: Path) -> None:
         log = self._directory / "postgres.log"
         for _ in range(_START_ATTEMPTS):
-            self.port = free_port()
+            self.port = free_port() if self._port_wanted is None else self._port_wanted
             settings = {
                 **self._settings,
                 "listen_addresses": "127.0.0.1",

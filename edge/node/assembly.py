@@ -36,6 +36,7 @@ CAMERA_PATIENCE_S = 3.0
 
 PRESSURE_FROM = 0.9
 OUTBOX = "outbox"
+EVIDENCE = "evidence"
 
 _log = structlog.get_logger(__name__)
 
@@ -160,7 +161,11 @@ class Node:
     def _make_uploader(self) -> EvidenceUploader:
         cloud = self.configuration.cloud
         return EvidenceUploader(
-            self.outbox, base_url=str(cloud.https), token=read_secret(cloud.token_file), ca_file=cloud.ca_file
+            self.outbox,
+            base_url=str(cloud.https),
+            token=read_secret(cloud.token_file),
+            ca_file=cloud.ca_file,
+            on_admission=self._on_admission,
         )
 
     def _make_watch(self, index: int) -> CameraWatch:
@@ -187,6 +192,15 @@ class Node:
         if hasattr(self, "publisher"):
             self.publisher.nudge()
             self.uploader.nudge()
+
+    def _on_admission(self, reason: str | None) -> None:
+        if reason is None:
+            self.standing.recover(EVIDENCE, "not_admitted")
+            return
+        way_out = (
+            f"pictures wait here: `gridward-cloud node add {self.identity.node}` gives a token for cloud.token_file"
+        )
+        self.standing.degrade(EVIDENCE, "not_admitted", f"{reason}; {way_out}")
 
     def _keep_house(self) -> None:
         while not self._stop.is_set():

@@ -3,6 +3,7 @@
 import random
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,7 @@ class UploadOutcome(StrEnum):
 
     STORED = "stored"
     LATER = "later"
+    NOT_ADMITTED = "not_admitted"
     REFUSED = "refused"
 
 
@@ -45,9 +47,17 @@ class EvidenceUploader:
     """The thread `uplink-evidence`. The token stands in no log; redirects are not followed, they could carry it away."""
 
     def __init__(
-        self, evidence: EvidenceQueue, *, base_url: str, token: str | None, ca_file: Path | None = None
+        self,
+        evidence: EvidenceQueue,
+        *,
+        base_url: str,
+        token: str | None,
+        ca_file: Path | None = None,
+        on_admission: Callable[[str | None], None] = lambda _reason: None,
     ) -> None:
+        """`on_admission` is told why the cloud does not let this node in, and None once it does."""
         self._evidence = evidence
+        self._on_admission = on_admission
         self._client = httpx.Client(
             base_url=base_url.rstrip("/"),
             headers={"Authorization": f"Bearer {token}"} if token else {},
@@ -96,13 +106,16 @@ class EvidenceUploader:
         if upload is None:
             return False
         result = self.attempt(upload)
+        if result.outcome is UploadOutcome.NOT_ADMITTED:
+            self._on_admission(result.reason)
         match result.outcome:
             case UploadOutcome.STORED:
+                self._on_admission(None)
                 self._evidence.uploaded(upload.sha256)
             case UploadOutcome.REFUSED:
                 _log.error("evidence refused for good", sha256=upload.sha256, reason=result.reason)
                 self._evidence.refuse_upload(upload.sha256, result.reason)
-            case UploadOutcome.LATER:
+            case UploadOutcome.LATER | UploadOutcome.NOT_ADMITTED:
                 wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(upload.attempts, 16))
                 wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter is no secret)
                 _log.info("evidence later", sha256=upload.sha256, reason=result.reason, again_in_s=round(wait_s, 1))
@@ -162,6 +175,8 @@ def _judge(answer: httpx.Response, upload: EvidenceUpload) -> UploadResult:
     code = answer.status_code
     if answer.is_success:
         return UploadResult(UploadOutcome.STORED)
+    if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return UploadResult(UploadOutcome.NOT_ADMITTED, reason)
     if code in {httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNSUPPORTED_MEDIA_TYPE}:
         return UploadResult(UploadOutcome.REFUSED, reason)
     if code == httpx.codes.UNPROCESSABLE_ENTITY and upload.attempts >= 3:

@@ -159,6 +159,30 @@ def test_a_second_start_finds_all_of_it_and_stopping_leaves_nothing(tmp_path_fac
                 assert knock.connect_ex(("127.0.0.1", port)) != 0, f"port {port} is still open"
 
 
+def test_a_killed_database_comes_back_and_the_path_goes_on(site: Site) -> None:
+    database = next(
+        process for process in site.processes() if "postgres" in process.name() and "-D" in process.cmdline()
+    )
+    with site.client() as client:
+        before = {device["id"]: device["last_seen_at"] for device in _devices(client)}
+        database.kill()
+
+        def look() -> bool | None:
+            try:
+                after = {device["id"]: device["last_seen_at"] for device in _devices(client)}
+            except (httpx.HTTPError, KeyError):
+                return None
+            return all(after.get(number, "") > seen for number, seen in before.items() if seen) or None
+
+        wait_for("news of every device after the database was killed", look, timeout_s=60)
+
+
+def _devices(client: httpx.Client) -> list[dict[str, Any]]:
+    answer = client.get("/api/v1/devices", params={"limit": 100})
+    answer.raise_for_status()
+    return list(answer.json()["items"])
+
+
 def _ports(site: Site) -> set[int]:
     addresses = (site.access[name] for name in ("url", "database_url", "mqtt_url"))
     return {port for address in addresses if (port := urlsplit(address).port)}

@@ -60,6 +60,16 @@ def test_what_was_committed_survives_a_restart_and_a_kill(directory: Path) -> No
         assert connection.execute("SELECT id FROM things").fetchall() == [(1,)]
 
 
+def test_it_comes_back_at_the_same_address_after_it_was_killed(server: EmbeddedPostgres) -> None:
+    url = server.url("postgres")
+    server.kill()
+    wait_until(lambda: not server.running)
+    server.restart()
+    assert server.url("postgres") == url
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_one_owner_per_folder(server: EmbeddedPostgres, directory: Path) -> None:
     with pytest.raises(EmbeddedProblem, match="another process"):
         EmbeddedPostgres(directory).start()

@@ -149,7 +149,7 @@ def test_a_broken_upload_goes_on_where_it_stopped(outbox: Outbox) -> None:
         ([(404, {})], 60, UploadOutcome.LATER),
         ([(503, {})], 99, UploadOutcome.LATER),
         ([(507, {})], 99, UploadOutcome.LATER),
-        ([(401, {})], 99, UploadOutcome.LATER),
+        ([(401, {})], 99, UploadOutcome.NOT_ADMITTED),
         ([(302, {"Location": "http://127.0.0.1:1/"})], 0, UploadOutcome.LATER),
         ([(413, {})], 0, UploadOutcome.REFUSED),
         ([(415, {})], 0, UploadOutcome.REFUSED),
@@ -200,6 +200,20 @@ def test_an_unreachable_cloud_is_tried_later(outbox: Outbox) -> None:
     wait_until(lambda: outbox.next_upload() is None, "the delay")
     uploader.stop()
     assert outbox.figures().evidence_bytes == len(CONTENT)
+
+
+def test_a_node_that_is_not_let_in_says_so_until_it_is(outbox: Outbox) -> None:
+    told: list[str | None] = []
+    upload = outbox.next_upload()
+    assert upload is not None
+    with serving(FakeStore(script=[(401, {}), (403, {})])) as url:
+        uploader = EvidenceUploader(outbox, base_url=url, token="stale", on_admission=told.append)
+        assert uploader.attempt(upload).outcome is UploadOutcome.NOT_ADMITTED
+        uploader.start()
+        wait_until(lambda: told, "the complaint")
+        uploader.stop()
+    assert told[0] is not None
+    assert outbox.figures().evidence_bytes == len(CONTENT), "what was not let in is kept"
 
 
 def test_what_is_refused_for_good_goes_to_the_dead_letters(outbox: Outbox) -> None:
