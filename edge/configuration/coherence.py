@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from edge.configuration.outline import crossing_sides
+from edge.errors import ModelUnusable
+from edge.perception.detector import reader, usable, watched_labels
+from edge.settings import CameraSettings, PointSettings
 from edge.sources.registry import FRAME_SOURCES
 from models import catalogue
 from models.manifest import ModelProblem
@@ -66,44 +71,56 @@ def _rule_ids(device: dict[str, Any], place: Location, subject: str) -> Found:
 def _cameras(tree: dict[str, Any]) -> Found:
     for index, camera in _items(tree, "cameras"):
         place: Location = ("cameras", index)
-        yield from _rule_ids(camera, place, "zone")
         yield from _camera_address(camera, place)
-        yield from _polygons(camera, place)
-        labels = None
-        if isinstance(camera.get("model", ""), str):
-            labels, reason = _model_labels(camera.get("model"))
-            if reason:
-                yield (*place, "model"), reason
-        yield from _scene_rules(camera, place, labels)
+        yield from scene_incoherences(camera, place)
 
 
-def _model_labels(model: str | None) -> tuple[tuple[str, ...] | None, str | None]:
-    """The classes of a model, and what is wrong with its name."""
+def scene_incoherences(camera: dict[str, Any], place: Location = ()) -> Found:
+    """What does not fit together between the zones, rules and model of one camera."""
+    yield from _rule_ids(camera, place, "zone")
+    yield from _polygons(camera, place)
+    labels: tuple[str, ...] = ()
+    model = camera.get("model", CameraSettings.model_fields["model"].default)
+    if isinstance(model, str):
+        labels, reason = _model_labels(model)
+        if reason:
+            yield (*place, "model"), reason
+    yield from _scene_rules(camera, place, labels)
+
+
+def _model_labels(name: str) -> tuple[tuple[str, ...], str | None]:
+    """The classes that are looked for with a model, and what is wrong with the model."""
     try:
         manifests = catalogue.models()
     except ModelProblem as problem:
-        return None, str(problem)
-    name = model or "yolox_nano_416"
+        return (), str(problem)
+    possible = ", ".join(each for each, manifest in manifests.items() if usable(manifest)) or "none"
     if name not in manifests:
-        return None, f"there is no model `{name}`; the catalogue has {', '.join(manifests)}"
-    return manifests[name].labels, None
+        return (), f"there is no model `{name}`; possible: {possible}"
+    try:
+        reader(manifests[name])
+    except ModelUnusable as error:
+        return (), f"{error}; possible: {possible}"
+    return watched_labels(manifests[name]), None
 
 
-def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...] | None) -> Found:
-    zones = camera.get("zones")
+def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...]) -> Found:
+    """`labels` is empty where nothing is known of the model."""
+    zones = camera.get("zones", {})
     known = sorted(map(str, zones)) if isinstance(zones, dict) else []
     has_model = camera.get("model", "") is not None
     for index, rule in _items(camera, "rules"):
         here = (*place, "rules", index)
         zone = rule.get("zone")
-        if isinstance(zone, str) and zone not in known:
+        if isinstance(zone, str) and zone not in known and isinstance(zones, dict):
             yield (*here, "zone"), f"there is no zone `{zone}`; this camera has {', '.join(known) or 'none'}"
         if not has_model and str(rule.get("kind")) in _NEED_A_MODEL:
             yield (*here, "kind"), f"`{rule['kind']}` needs a `model`, and this camera has none"
         classes = rule.get("classes")
         for number, name in enumerate(classes if isinstance(classes, list) and labels else ()):
-            if name not in (labels or ()):
-                yield (*here, "classes", number), f"the model knows no class `{name}`"
+            if isinstance(name, str) and name not in labels:
+                reason = f"no class `{name}` is looked for with this model; possible: {', '.join(labels)}"
+                yield (*here, "classes", number), reason
 
 
 def _camera_address(camera: dict[str, Any], place: Location) -> Found:
@@ -189,12 +206,12 @@ def _points(sensor: dict[str, Any], place: Location) -> Found:
 
 
 def _threshold_rules(sensor: dict[str, Any], place: Location) -> Found:
-    kinds = {str(point.get("name")): point.get("kind", "number") for _, point in _items(sensor, "points")}
-    known = ", ".join(sorted(name for name, kind in kinds.items() if kind == "number")) or "none"
+    kinds = _point_kinds(sensor)
+    known = ", ".join(sorted(name for name, kind in (kinds or {}).items() if kind == "number")) or "none"
     for index, rule in _items(sensor, "rules"):
         here = (*place, "rules", index)
         point = rule.get("point")
-        if isinstance(point, str) and kinds.get(point) != "number":
+        if isinstance(point, str) and kinds is not None and kinds.get(point) != "number":
             yield (*here, "point"), f"there is no numeric point `{point}`; this sensor has {known}"
         above, below, clear = rule.get("above"), rule.get("below"), rule.get("clear")
         if (above is None) == (below is None):
@@ -205,6 +222,21 @@ def _threshold_rules(sensor: dict[str, Any], place: Location) -> Found:
             beyond = clear > limit if above is not None else clear < limit
             if beyond:
                 yield (*here, "clear"), f"`clear` {clear} lies beyond the limit {limit}: the alarm would never end"
+
+
+def _point_kinds(sensor: dict[str, Any]) -> dict[str, str] | None:
+    """The kinds of the points by name; None while a point has mistakes of its own, for it may be the one that is meant."""
+    points = sensor.get("points")
+    if not isinstance(points, list) or not points:
+        return None
+    kinds: dict[str, str] = {}
+    for point in points:
+        try:
+            valid = PointSettings.model_validate(point)
+        except ValidationError:
+            return None
+        kinds[valid.name] = valid.kind
+    return kinds
 
 
 # --- files and disk -----------------------------------------------------------------------------------------------

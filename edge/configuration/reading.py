@@ -5,17 +5,16 @@ what holds between values (zones that rules name, ids, files, models). All three
 shows them all.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from edge.configuration.coherence import incoherences
-from edge.configuration.wording import in_words
+from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
 from edge.settings import NodeConfiguration
 
@@ -80,20 +79,13 @@ def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, 
     except ValidationError as error:
         problems = error.errors(include_url=False)
         for problem in problems:
-            if _follows_from_others(problem, problems):
+            if follows_from_others(problem, problems):
                 continue
             location = document.plain(problem["loc"])
             mistakes.add(Mistake(document.line(location), _path(location), in_words(problem, location)))
     for place, reason in incoherences(value):
         mistakes.add(Mistake(document.line(place), _path(place), reason))
     return (None if mistakes else configuration), sorted(mistakes)
-
-
-def _follows_from_others(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
-    """Whether a list is only too short because entries of it are wrong."""
-    place = problem["loc"]
-    inner = (other["loc"] for other in problems if other is not problem)
-    return problem["type"] == "too_short" and any(other[: len(place)] == place for other in inner)
 
 
 def with_absolute_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -22,6 +22,18 @@ def in_words(problem: ErrorDetails, location: Location) -> str:
     return words(_Problem(problem["type"], problem.get("input"), problem.get("ctx", {}), problem["msg"], location))
 
 
+def follows_from_others(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
+    """Whether a list has entries enough and is told to be short because some of them are wrong."""
+    if problem["type"] != "too_short" or _length(problem.get("input")) < problem.get("ctx", {}).get("min_length", 0):
+        return False
+    place = problem["loc"]
+    return any(other["loc"][: len(place)] == place for other in problems if other is not problem)
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Problem:
     """What pydantic says: the value that was given, and the limits in `context`."""
@@ -94,7 +106,7 @@ def _scheme(problem: _Problem) -> str:
 
 
 def _too_few(problem: _Problem) -> str:
-    return f"too few: at least {problem.context.get('min_length')} are needed, here are {problem.context.get('actual_length')}"
+    return f"too few: at least {problem.context.get('min_length')} are needed, here are {_length(problem.value)}"
 
 
 def _too_many(problem: _Problem) -> str:
@@ -116,6 +128,7 @@ _WORDS: Mapping[str, Callable[[_Problem], str]] = {
     "string_type": _no_text,
     "float_parsing": _no_number,
     "float_type": _no_number,
+    "finite_number": _no_number,
     "int_parsing": _no_number,
     "int_type": _no_number,
     "greater_than": _out_of_range,

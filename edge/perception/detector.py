@@ -7,16 +7,38 @@ import numpy as np
 from edge.errors import ModelUnusable
 from edge.flow import Detections, Image
 from edge.inference import Graph
-from edge.perception.decoders.registry import decoder
+from edge.perception.decoders.registry import Decoder, decoder
 from edge.perception.preprocess import input_shape, prepared
 from models.catalogue import ResolvedModel, resolve
-from models.manifest import ModelProblem
+from models.manifest import Manifest, ModelProblem
 
 LEAST_SCORE: Final = 0.05
 """What is less sure than this is not even a hint for the tracker."""
 
 WATCHED: Final = frozenset({"person", "bicycle", "car", "motorcycle", "bus", "truck"})
 """The labels that the node looks at; the others of a model (chairs, dogs) never compete for a box."""
+
+
+def watched_labels(manifest: Manifest, watched: frozenset[str] = WATCHED) -> tuple[str, ...]:
+    """The labels of a model that the node looks at, in the model's order."""
+    return tuple(label for label in manifest.labels if label in watched)
+
+
+def reader(manifest: Manifest, watched: frozenset[str] = WATCHED) -> Decoder:
+    """What reads the outputs of a model; its weights need not be there. Raises ModelUnusable where this version has none."""
+    wanted = [index for index, label in enumerate(manifest.labels) if label in watched]
+    if not wanted:
+        raise ModelUnusable(f"{manifest.id}: none of its labels is watched ({', '.join(sorted(watched))})")
+    return decoder(manifest, wanted)
+
+
+def usable(manifest: Manifest) -> bool:
+    """Whether this version can read the model."""
+    try:
+        reader(manifest)
+    except ModelUnusable:
+        return False
+    return True
 
 
 class OnnxDetector:
@@ -27,10 +49,7 @@ class OnnxDetector:
         manifest = model.manifest
         self.manifest = manifest
         self.labels: tuple[str, ...] = manifest.labels
-        wanted = [index for index, label in enumerate(manifest.labels) if label in watched]
-        if not wanted:
-            raise ModelUnusable(f"{manifest.id}: none of its labels is watched ({', '.join(sorted(watched))})")
-        self._decoder = decoder(manifest, wanted)
+        self._decoder = reader(manifest, watched)
         self._graph = Graph(model.path, input_shape(manifest.input), self._decoder.output_shapes, model=manifest.id)
 
     def detect(self, image: Image) -> Detections:

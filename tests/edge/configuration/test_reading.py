@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge.configuration.outline import crossing_sides
 from edge.configuration.reading import LARGEST_FILE_BYTES, examine, examine_text, load
 from edge.errors import ConfigurationError
+from models import catalogue
 
 EXAMPLE = files("edge.configuration").joinpath("example.yaml").read_text(encoding="utf-8")
 
@@ -217,6 +218,59 @@ def test_an_empty_password_file_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("\n")
     [found] = reasons(MINIMAL + "  token_file: token\n", tmp_path)
     assert "is empty" in found[2]
+
+
+USABLE = ["lightperson_192", "yolox_nano_416"]
+
+
+@pytest.mark.parametrize("model", sorted(catalogue.models()))
+def test_only_models_that_can_be_read_are_accepted_and_offered(tmp_path: Path, model: str) -> None:
+    text = MINIMAL + "cameras: [{id: cam, url: 'rtsp://192.0.2.1/', model: NAME}]\n"
+    found = reasons(text.replace("NAME", model), tmp_path)
+    offered = reasons(text.replace("NAME", "none"), tmp_path)[0][2].partition("possible: ")[2].split(", ")
+    assert offered == USABLE
+    if model in USABLE:
+        assert found == []
+    else:
+        [(line, where, reason)] = found
+        assert (line, where) == (8, "cameras[0].model")
+        assert reason.startswith(f"{model}: ")
+        assert reason.endswith("possible: " + ", ".join(USABLE))
+
+
+def test_a_class_that_is_not_looked_for_is_refused_although_the_model_knows_it(tmp_path: Path) -> None:
+    text = MINIMAL + CAMERA.replace("persn", "dog")
+    assert any("no class `dog` is looked for" in reason for _, _, reason in reasons(text, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "points",
+    ["[{name: t, kind: nummer}]", "[{nmae: t}]", "[{name: t, minimum: warm}]", "[{name: T}]", "[]", "t", "[t]"],
+)
+def test_a_rule_is_not_blamed_for_a_point_that_has_mistakes_of_its_own(tmp_path: Path, points: str) -> None:
+    text = (
+        SENSOR[: SENSOR.index("    points:")]
+        + f"    points: {points}\n    rules: [{{kind: threshold, point: t, above: 1}}]\n"
+    )
+    found = reasons(MINIMAL + text, tmp_path)
+    assert found
+    assert not any("no numeric point" in reason for _, _, reason in found), found
+
+
+def test_a_rule_is_not_blamed_for_zones_that_are_no_zones(tmp_path: Path) -> None:
+    text = MINIMAL + "cameras: [{id: c, url: 'rtsp://192.0.2.1/', zones: [], rules: [{kind: intrusion, zone: a}]}]\n"
+    assert [reason for _, _, reason in reasons(text, tmp_path)] == ["keys and values are expected here"]
+
+
+def test_two_corners_of_which_one_is_out_of_range_are_two_mistakes(tmp_path: Path) -> None:
+    zones = "{two: [[0, 0], [1.5, 1]], three: [[0, 0], [1.5, 1], [1, 0]]}"
+    found = reasons(MINIMAL + f"cameras: [{{id: c, url: 'rtsp://192.0.2.1/', zones: {zones}}}]\n", tmp_path)
+    assert [where for _, where, _ in found] == [
+        "cameras[0].zones.three[1][0]",
+        "cameras[0].zones.two",
+        "cameras[0].zones.two[1][0]",
+    ]
+    assert "at least 3 are needed, here are 2" in found[1][2]
 
 
 SQUARE = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
