@@ -11,12 +11,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from edge.configuration.reading import examine, load
+from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, EdgeError
 from edge.node.declaration import software
 from edge.node.process import run_node
 from edge.node.status import read_status
 from edge.perception.detector import open_detector
-from edge.replay import camera_from_words, chosen_camera, replay, stderr_progress, table
+from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.supervisor import STATUS_NOT_STARTABLE, log_to_stderr
 from models import catalogue
 from models.manifest import ModelProblem
@@ -126,7 +127,10 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     ] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of the configuration.")] = None,
     zone: Annotated[list[str] | None, typer.Option(help='For example: floor="0,0.25 1,0.25 1,1 0,1"')] = None,
-    rule: Annotated[list[str] | None, typer.Option(help="For example: intrusion:floor, loitering:floor:16.5")] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(help="For example: intrusion:floor, loitering:floor:16.5, intrusion:floor:car+truck"),
+    ] = None,
     model: Annotated[str, typer.Option(help="A model of the catalogue, for zones given here.")] = "yolox_nano_416",
     analysis_hz: Annotated[float, typer.Option(help="Frames looked at per second, for zones given here.")] = 5.0,
     *,
@@ -142,6 +146,8 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     )
     detector = None if settings.model is None else open_detector(settings.model)
     result = replay(clip, settings, detector, progress=None if as_json else stderr_progress())
+    for warning in warnings(result):
+        print(f"warning: {warning}", file=sys.stderr)
     print(result.to_json() if as_json else table(result))
 
 
@@ -161,7 +167,12 @@ def check(
     else:
         for mistake in mistakes:
             print(mistake.text(file))
-        print(f"{len(mistakes)} mistakes" if mistakes else f"{file}: no mistakes", file=sys.stderr)
+        print(
+            f"{len(mistakes)} {'mistake' if len(mistakes) == 1 else 'mistakes'}"
+            if mistakes
+            else f"{file}: no mistakes",
+            file=sys.stderr,
+        )
     raise typer.Exit(STATUS_NOT_STARTABLE if mistakes else 0)
 
 

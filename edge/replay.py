@@ -8,20 +8,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TextIO
 
-from pydantic import ValidationError
-
 from edge.contract.incident import IncidentState
-from edge.errors import ConfigurationError
+from edge.errors import ConfigurationError, MediaUnusable
 from edge.flow import Finding, Frame, SceneRule
 from edge.perception.detector import OnnxDetector
 from edge.perception.pipeline import CameraPipeline
+from edge.rules.identity import rule_id
 from edge.rules.registry import scene_rule
-from edge.settings import CameraSettings, NodeConfiguration
+from edge.settings import CameraSettings, LoiteringSettings, NodeConfiguration, SceneRuleSettings
 from edge.sources.timing import AnalysisGrid
 from edge.video import Video
 
 _CLIP_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The event time of a clip's first frame; results are seconds since then."""
+
+_TOLERATED_PERIODS: Final = 2.5
+"""A clip may end this many frame periods before its container says so: containers round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,17 @@ class ModelUsed:
     id: str
     version: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleUsed:
+    """What was looked for."""
+
+    id: str
+    kind: str
+    zone: str
+    limit_s: float | None
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +63,23 @@ class ReplayIncident:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a replay found, and what it looked at: frames decoded, analysed, and those of them that the detector saw."""
+    """What a replay found, and what it looked at: frames decoded, analysed, and those of them that the detector saw.
+
+    `promised_s` is how long the container says that the picture is, None where it says nothing; `complete` is whether that
+    much was there.
+    """
 
     clip: str
     duration_s: float
+    promised_s: float | None
+    complete: bool
+    damaged_packets: int
     frames: int
     analysed_frames: int
     skipped_frames: int
     inferences: int
     model: ModelUsed | None
+    rules: tuple[RuleUsed, ...]
     incidents: tuple[ReplayIncident, ...]
 
     def to_json(self) -> str:
@@ -73,16 +94,26 @@ def replay(
     *,
     progress: TextIO | None = None,
 ) -> ReplayResult:
-    """Run a camera's zones and rules over a clip. Raises MediaUnusable and ConfigurationError.
+    """Run a camera's zones and rules over a clip. Raises MediaUnusable, naming the clip, and ConfigurationError.
 
     Every frame that the camera's analysis rate asks for is analysed: `skipped_frames` is 0 by construction and stands in
     the result because a live run has it too.
     """
+    try:
+        return _replayed(clip, camera, detector, progress)
+    except MediaUnusable as error:
+        raise MediaUnusable(f"{clip}: {error}") from error
+
+
+def _replayed(
+    clip: Path, camera: CameraSettings, detector: OnnxDetector | None, progress: TextIO | None
+) -> ReplayResult:
     ledger = _Ledger()
     rules = [scene_rule(settings, camera) for settings in camera.rules]
     pipeline = CameraPipeline(camera, detector)
     with Video(clip) as video:
-        meter = _Meter(progress, video.duration_s)
+        promised_s, period_s = video.duration_s, video.frame_period_s
+        meter = _Meter(progress, promised_s)
         frames = _FrameCounter(video, camera)
         for frame in frames:
             scene = pipeline.analyse(frame)
@@ -93,14 +124,23 @@ def replay(
         meter.done()
     return ReplayResult(
         clip=clip.name,
-        duration_s=round(frames.last_s + video.frame_period_s, 3),
+        duration_s=round(frames.last_s + period_s, 3),
+        promised_s=None if promised_s is None else round(promised_s, 3),
+        complete=promised_s is None or promised_s - frames.end_s <= _TOLERATED_PERIODS * period_s,
+        damaged_packets=video.damaged_packets,
         frames=frames.decoded,
         analysed_frames=pipeline.counters.frames,
         skipped_frames=0,
         inferences=pipeline.counters.inferences,
         model=None if detector is None else _model_used(detector),
+        rules=tuple(_rule_used(settings) for settings in camera.rules),
         incidents=ledger.incidents(),
     )
+
+
+def _rule_used(settings: SceneRuleSettings) -> RuleUsed:
+    limit_s = settings.limit_s if isinstance(settings, LoiteringSettings) else None
+    return RuleUsed(rule_id(settings), settings.kind, settings.zone, limit_s, settings.classes)
 
 
 def _model_used(detector: OnnxDetector) -> ModelUsed:
@@ -128,49 +168,15 @@ def chosen_camera(configuration: NodeConfiguration, camera: str | None) -> Camer
     raise ConfigurationError(f"there is no camera `{camera}`; the configuration has {names}")
 
 
-def camera_from_words(
-    zones: Sequence[str], rules: Sequence[str], *, model: str | None, analysis_hz: float = 5.0
-) -> CameraSettings:
-    """A camera from what a command line says.
-
-    `zones`: `NAME=x,y x,y x,y …` in normalised coordinates. `rules`: `intrusion:ZONE` and `loitering:ZONE:SECONDS`. Raises
-    ConfigurationError with all mistakes.
-    """
-    try:
-        return CameraSettings.model_validate(
-            {
-                "id": "clip",
-                "url": "clip",
-                "model": model,
-                "analysis_hz": analysis_hz,
-                "zones": dict(_zone(words) for words in zones),
-                "rules": [_rule(words) for words in rules],
-            }
-        )
-    except ValidationError as error:
-        lines = (f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
-        raise ConfigurationError("\n".join(lines)) from error
-
-
-def _zone(words: str) -> tuple[str, list[list[float]]]:
-    name, separator, outline = words.partition("=")
-    try:
-        vertices = [[float(part) for part in vertex.split(",")] for vertex in outline.split()]
-    except ValueError:
-        vertices = []
-    if not separator or not vertices:
-        raise ConfigurationError(f"--zone `{words}`: write NAME=x,y x,y x,y with coordinates from 0 to 1")
-    return name, vertices
-
-
-def _rule(words: str) -> dict[str, str]:
-    match words.split(":"):
-        case ["intrusion", zone]:
-            return {"kind": "intrusion", "zone": zone}
-        case ["loitering", zone, limit_s]:
-            return {"kind": "loitering", "zone": zone, "limit_s": limit_s}
-        case _:
-            raise ConfigurationError(f"--rule `{words}`: write intrusion:ZONE or loitering:ZONE:SECONDS")
+def warnings(result: ReplayResult) -> tuple[str, ...]:
+    """What is wrong with the clip, one line each."""
+    found = []
+    if not result.complete:
+        found.append(f"breaks off at {result.duration_s:.1f} s of {result.promised_s or 0:.1f} s")
+    if result.damaged_packets:
+        packets = "1 packet" if result.damaged_packets == 1 else f"{result.damaged_packets} packets"
+        found.append(f"{packets} could not be decoded")
+    return tuple(f"{result.clip}: {each}" for each in found)
 
 
 def table(result: ReplayResult) -> str:
@@ -180,15 +186,23 @@ def table(result: ReplayResult) -> str:
         f"{result.clip}: {result.duration_s:.1f} s, {result.frames} frames, {result.analysed_frames} analysed, "
         f"{result.inferences} seen by the detector ({model})"
     )
+    above = [head, *warnings(result), *map(_looked_for, result.rules)]
+    if not result.rules:
+        above.append("no rule: nothing was looked for")
     if not result.incidents:
-        return f"{head}\nno incident"
+        return "\n".join([*above, "no incident"])
     lines = [f"{'kind':<12}{'zone':<14}{'from':>8}{'to':>8}{'dwell':>8}{'sure':>6}{'track':>7}"]
     lines += [
         f"{each.kind:<12}{each.zone or '':<14}{each.started_s:>8.1f}{each.ended_s or 0:>8.1f}"
         f"{each.dwell_s or 0:>8.1f}{each.confidence or 0:>6.2f}{each.track_id or 0:>7}"
         for each in result.incidents
     ]
-    return "\n".join([head, *lines])
+    return "\n".join([*above, *lines])
+
+
+def _looked_for(rule: RuleUsed) -> str:
+    limit = "" if rule.limit_s is None else f" for {rule.limit_s:g} s"
+    return f"looked for {', '.join(rule.classes) or 'nothing'}: {rule.kind} in {rule.zone}{limit}"
 
 
 class _FrameCounter:
@@ -198,6 +212,7 @@ class _FrameCounter:
         self._video, self._camera = video, camera
         self.decoded = 0
         self.last_s = 0.0
+        self.end_s = 0.0
 
     def __iter__(self) -> Iterator[Frame]:
         grid = AnalysisGrid(self._camera.analysis_hz)
@@ -211,6 +226,7 @@ class _FrameCounter:
             media_s = pts_s - first_s
             self.decoded += 1
             self.last_s = max(self.last_s, media_s)
+            self.end_s = max(self.end_s, media_s + (decoded.lasts_s or self._video.frame_period_s))
             if grid.takes(media_s):
                 at = _CLIP_START + timedelta(seconds=round(media_s, 6))
                 yield Frame(self._camera.id, sequence, at, media_s, decoded.picture)

@@ -84,9 +84,10 @@ class DecodedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture and its time on the stream's own clock, seconds (None where the stream gives none)."""
+    """A picture, its time on the stream's own clock and how long it stands, seconds (None where the stream says nothing)."""
 
     pts_s: float | None
+    lasts_s: float | None
     picture: DecodedPicture = field(repr=False)
 
 
@@ -99,6 +100,7 @@ class Video:
         `address` is a path, a `file:` address or an RTSP address. Raises SourceLost when a camera can't be reached (it
         may come back) and MediaUnusable when a file is missing, is not a video or has no frames that can be decoded.
         """
+        self.damaged_packets = 0
         self._live = is_live(str(address))
         self._container = _open(str(address), live=self._live)
         try:
@@ -121,10 +123,21 @@ class Video:
 
     @property
     def duration_s(self) -> float | None:
-        """How long the file says it is; None for a camera."""
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return float(self._stream.duration * self._stream.time_base)
-        return None if self._container.duration is None else self._container.duration / av.time_base
+        """How long the file says that its picture is; None for a camera, and for a file that does not say.
+
+        Matroska says it of each stream in a tag. The length of a whole file counts only where the picture is all there is
+        in it: sound may be longer.
+        """
+        stream, container = self._stream, self._container
+        begin_s = float((stream.start_time or 0) * (stream.time_base or 0))
+        duration_s: float | None = None
+        if stream.duration is not None and stream.time_base is not None:
+            duration_s = float(stream.duration * stream.time_base)
+        elif stream.metadata.get("DURATION"):
+            duration_s = _clock_s(stream.metadata["DURATION"], begin_s)
+        elif container.duration is not None and len(container.streams) == 1:
+            duration_s = container.duration / av.time_base - begin_s
+        return duration_s if duration_s is not None and duration_s > 0 else None
 
     @property
     def frame_period_s(self) -> float:
@@ -133,17 +146,20 @@ class Video:
         return float(1 / rate) if rate else 1 / 25
 
     def frames(self) -> Iterator[Decoded]:
-        """Decode to the end. Damaged packets are left out; a stream that holds nothing else is given up.
+        """Decode to the end. Damaged packets are left out and counted in `damaged_packets`; a stream that holds nothing
+        else is given up.
 
         Raises SourceLost when a camera falls silent, and MediaUnusable when a file can't be decoded.
         """
         damaged = 0
         try:
             for packet in self._container.demux(self._stream):
+                self.damaged_packets += packet.is_corrupt
                 try:
                     decoded = packet.decode()
                 except av.error.InvalidDataError as error:
                     damaged += 1
+                    self.damaged_packets += not packet.is_corrupt
                     if damaged > _TOLERATED_DAMAGE:
                         raise MediaUnusable(
                             f"more than {_TOLERATED_DAMAGE} damaged packets in a row: {error}"
@@ -151,7 +167,9 @@ class Video:
                     continue
                 for frame in decoded:
                     damaged = 0
-                    yield Decoded(None if frame.time is None else float(frame.time), DecodedPicture(frame))
+                    yield Decoded(
+                        None if frame.time is None else float(frame.time), _lasts_s(frame), DecodedPicture(frame)
+                    )
         except (av.error.FFmpegError, OSError) as error:
             kind = SourceLost if self._live else MediaUnusable
             raise kind(f"reading stopped: {_reason(error)}") from error
@@ -218,6 +236,19 @@ def _video_stream(container: InputContainer) -> VideoStream:
         raise MediaUnusable(f"a picture of {stream.width}×{stream.height} is larger than {_MAXIMUM_SIDE} on a side")
     stream.thread_type = "NONE"
     return stream
+
+
+def _lasts_s(frame: VideoFrame) -> float | None:
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else None
+
+
+def _clock_s(text: str, begin_s: float) -> float | None:
+    """Seconds from `begin_s` to a time such as 00:02:19.400000000."""
+    try:
+        hours, minutes, seconds = (float(part) for part in text.split(":"))
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds - begin_s
 
 
 def _reason(error: Exception) -> str:

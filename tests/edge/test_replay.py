@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, MediaUnusable
 from edge.perception.detector import OnnxDetector, open_detector
-from edge.replay import camera_from_words, chosen_camera, replay, table
+from edge.replay import chosen_camera, replay, table, warnings
 from edge.settings import NodeConfiguration
-from tests.fakes.footage import write_clip
+from tests.fakes.footage import remuxed, write_clip
 from tests.fakes.variants import VARIANTS, write_variant
 from tests.fakes.visits import CLIP, compare, floor_camera
 
@@ -85,37 +86,79 @@ def test_progress_goes_to_terminals_only(tmp_path: Path) -> None:
 
 def test_what_is_no_clip_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no clip")
-    with pytest.raises(MediaUnusable):
+    with pytest.raises(MediaUnusable, match=r"a\.mp4: not a video that can be opened"):
         replay(tmp_path / "a.mp4", floor_camera(), None)
 
 
-def test_words_make_a_camera() -> None:
-    camera = camera_from_words(["a=0,0 1,0 1,1"], ["intrusion:a", "loitering:a:16.5"], model=None)
-    assert [rule.kind for rule in camera.rules] == ["intrusion", "loitering"]
-    assert camera.zones["a"] == ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+def test_the_table_says_what_was_looked_for(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4")
+    camera = camera_from_words(["a=0,0 1,0 1,1"], ["intrusion:a:car+truck", "loitering:a:9.5"], model="yolox_nano_416")
+    result = replay(path, camera, None)
+    lines = table(result).splitlines()
+    assert "looked for car, truck: intrusion in a" in lines
+    assert "looked for person: loitering in a for 9.5 s" in lines
+    assert json.loads(result.to_json())["rules"][0]["classes"] == ["car", "truck"]
+    nothing = camera_from_words(["a=0,0 1,0 1,1"], [], model="yolox_nano_416")
+    assert "no rule: nothing was looked for" in table(replay(path, nothing, None))
 
 
-@pytest.mark.parametrize(
-    ("zones", "rules", "words"),
-    [
-        (["a"], [], "--zone `a`"),
-        (["a=0,0 1,x 1,1"], [], "--zone"),
-        (["a=0,0 1,0"], [], "zones"),
-        (["a=0,0 2,0 1,1"], [], "zones"),
-        (["a=0,0 1,0 1,1"], ["intrusion"], "--rule `intrusion`"),
-        (["a=0,0 1,0 1,1"], ["loitering:a:soon"], "limit_s"),
-        (["a=0,0 1,0 1,1"], ["loitering:a:0"], "limit_s"),
-    ],
-)
-def test_words_that_make_no_camera_are_named(zones: list[str], rules: list[str], words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words):
-        camera_from_words(zones, rules, model=None)
+def test_only_the_classes_of_a_rule_are_found(clip: Clip, detector: OnnxDetector) -> None:
+    rules = ["intrusion:all", "intrusion:all:car+truck+bus"]
+    camera = camera_from_words(["all=0,0 1,0 1,1 0,1"], rules, model="yolox_nano_416")
+    found = replay(clip("car_detection"), camera, detector).incidents
+    assert {each.rule for each in found} == {"intrusion-all-2"}
 
 
-def test_a_rule_on_an_unknown_zone_stops_the_replay(tmp_path: Path) -> None:
-    camera = camera_from_words([], ["intrusion:yard"], model=None)
-    with pytest.raises(ConfigurationError, match="yard"):
-        replay(write_clip(tmp_path / "a.mp4"), camera, None)
+def test_a_clip_that_breaks_off_says_so(tmp_path: Path, clip: Clip) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(clip(CLIP).read_bytes()[:1_500_000])
+    result = replay(cut, floor_camera(), None)
+    assert (result.duration_s, result.promised_s, result.complete) == (63.0, 139.4, False)
+    assert "cut.mp4: breaks off at 63.0 s of 139.4 s" in warnings(result)
+    assert set(warnings(result)) <= set(table(result).splitlines())
+    assert result.to_json() == replay(cut, floor_camera(), None).to_json()
+
+
+def test_what_cannot_be_decoded_in_the_middle_is_counted(tmp_path: Path, clip: Clip) -> None:
+    content = bytearray(clip(CLIP).read_bytes())
+    content[1_600_000:1_620_000] = b"\xff" * 20_000
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    result = replay(tmp_path / "damaged.mp4", floor_camera(), None)
+    assert result.complete
+    assert result.damaged_packets > 3
+    assert warnings(result) == (f"damaged.mp4: {result.damaged_packets} packets could not be decoded",)
+
+
+@pytest.mark.parametrize("name", [CLIP, "car_detection", "house_fire"])
+def test_whole_clips_give_no_warning(name: str, clip: Clip) -> None:
+    result = replay(clip(name), floor_camera(analysis_hz=1.0), None)
+    assert result.complete
+    assert result.damaged_packets == 0
+    assert warnings(result) == ()
+
+
+def test_a_clip_that_promises_nothing_is_complete(tmp_path: Path) -> None:
+    stream = remuxed(write_clip(tmp_path / "a.mp4"), tmp_path / "a.h264")
+    result = replay(stream, floor_camera(), None)
+    assert (result.promised_s, result.complete, result.frames) == (None, True, 20)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "ts", "mov"])
+def test_other_containers_that_are_whole_are_complete(tmp_path: Path, ending: str) -> None:
+    for rate in (7, 30):
+        file = remuxed(write_clip(tmp_path / "a.mp4", frames=40, rate=rate), tmp_path / f"a.{ending}")
+        result = replay(file, floor_camera(), None)
+        assert (result.complete, result.damaged_packets, result.frames) == (True, 0, 40)
+        assert result.promised_s == pytest.approx(40 / rate, abs=2 / rate)
+
+
+def test_matroska_that_breaks_off_says_so(tmp_path: Path, clip: Clip) -> None:
+    whole = remuxed(clip(CLIP), tmp_path / "whole.mkv")
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[:1_000_000])
+    result = replay(cut, floor_camera(), None)
+    assert not result.complete
+    assert result.promised_s == pytest.approx(139.4, abs=0.2)
 
 
 def test_the_only_camera_needs_no_name() -> None:

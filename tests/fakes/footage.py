@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 
 from edge.flow import Image
@@ -25,3 +26,15 @@ def write_clip(path: Path, *, frames: int = 20, rate: int = 10, width: int = 160
         for index in range(frames):
             writer.write(picture(index, width=width, height=height))
     return path
+
+
+def remuxed(source: Path, target: Path) -> Path:
+    """The same pictures in another container, by the ending of its name."""
+    with av.open(str(source)) as given, av.open(str(target), mode="w") as made:
+        stream = given.streams.video[0]
+        copy = made.add_stream_from_template(stream)
+        for packet in given.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                made.mux(packet)
+    return target

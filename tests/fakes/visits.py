@@ -6,7 +6,8 @@ Six people come one at a time, stand at a table and leave. Times are seconds of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.replay import ReplayIncident, camera_from_words
+from edge.configuration.words import camera_from_words
+from edge.replay import ReplayIncident
 from edge.settings import CameraSettings
 
 CLIP = "one_by_one_person_detection"

@@ -1,0 +1,109 @@
+"""A camera from what a command line says, held against the same checks as one of a file and told of in the same words."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from edge.configuration.coherence import Location, scene_incoherences
+from edge.configuration.wording import follows_from_others, in_words
+from edge.errors import ConfigurationError
+from edge.settings import CameraSettings
+
+_ZONE = "write NAME=x,y x,y x,y with coordinates from 0 to 1"
+_RULE = "write intrusion:ZONE or loitering:ZONE:SECONDS, and :LABEL+LABEL behind it for others than persons"
+
+
+def camera_from_words(
+    zones: Sequence[str], rules: Sequence[str], *, model: str, analysis_hz: float = 5.0
+) -> CameraSettings:
+    """A camera of zones and rules.
+
+    `zones`: `NAME=x,y x,y x,y …` in normalised coordinates. `rules`: `intrusion:ZONE` and `loitering:ZONE:SECONDS`, each
+    with `:LABEL+LABEL…` where others than persons are meant. Raises ConfigurationError with all mistakes, one per line.
+    """
+    tree = {
+        "id": "clip",
+        "url": "clip",
+        "model": model,
+        "analysis_hz": analysis_hz,
+        **_scene(zones, rules),
+    }
+    options: dict[Location, str] = {("model",): f"--model {model}", ("analysis_hz",): f"--analysis-hz {analysis_hz:g}"}
+    options |= {("zones", words.partition("=")[0]): f"--zone {words}" for words in zones}
+    options |= {("rules", index): f"--rule {words}" for index, words in enumerate(rules)}
+    camera: CameraSettings | None = None
+    mistakes: list[tuple[Location, str]] = []
+    try:
+        camera = CameraSettings.model_validate(tree)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        mistakes += [
+            (problem["loc"], in_words(problem, problem["loc"]))
+            for problem in problems
+            if not follows_from_others(problem, problems)
+        ]
+    mistakes += scene_incoherences(tree)
+    if camera is None or mistakes:
+        lines = (_line(options, place, reason) for place, reason in mistakes)
+        raise ConfigurationError("\n".join(dict.fromkeys(lines)))
+    return camera
+
+
+def _line(options: Mapping[Location, str], place: Location, reason: str) -> str:
+    option = options.get(place[:2]) or options.get(place[:1]) or ".".join(map(str, place))
+    corner = f"corner {place[2] + 1}: " if place[0] == "zones" and len(place) > 2 and isinstance(place[2], int) else ""
+    return f"{option}: {corner}{reason}"
+
+
+def _scene(zones: Sequence[str], rules: Sequence[str]) -> dict[str, Any]:
+    """Zones and rules as a file would have them. Raises ConfigurationError for what can't be taken apart."""
+    mistakes: list[str] = []
+    outlines: dict[str, list[list[float]]] = {}
+    for words in zones:
+        name, outline = _zone(words)
+        if outline is None:
+            mistakes.append(f"--zone {words}: {_ZONE}")
+        elif name in outlines:
+            mistakes.append(f"--zone {words}: a zone `{name}` is there already")
+        else:
+            outlines[name] = outline
+    parts: list[dict[str, Any]] = []
+    taken: Counter[str] = Counter()
+    for index, words in enumerate(rules):
+        rule = _rule(words)
+        if rule is None:
+            mistakes.append(f"--rule {words}: {_RULE}")
+            continue
+        if words in rules[:index]:
+            mistakes.append(f"--rule {words}: stands there twice")
+        name = f"{rule['kind']}-{rule['zone']}"
+        taken[name] += 1
+        parts.append(rule if taken[name] == 1 else {"id": f"{name}-{taken[name]}", **rule})
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+    return {"zones": outlines, "rules": parts}
+
+
+def _zone(words: str) -> tuple[str, list[list[float]] | None]:
+    """Name and corners; None for corners that are no pairs of numbers."""
+    name, _, outline = words.partition("=")
+    try:
+        corners = [[float(part) for part in corner.split(",")] for corner in outline.split()]
+    except ValueError:
+        return name, None
+    return name, corners if corners and all(len(corner) == 2 for corner in corners) else None
+
+
+def _rule(words: str) -> dict[str, Any] | None:
+    match words.split(":"):
+        case ["intrusion", zone, *labels] if len(labels) <= 1:
+            rule: dict[str, Any] = {"kind": "intrusion", "zone": zone}
+        case ["loitering", zone, limit_s, *labels] if len(labels) <= 1:
+            rule = {"kind": "loitering", "zone": zone, "limit_s": limit_s}
+        case _:
+            return None
+    if labels:
+        rule["classes"] = [label.strip() for label in labels[0].split("+")]
+    return rule if all(rule.get("classes", "-")) else None

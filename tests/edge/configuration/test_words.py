@@ -1,0 +1,92 @@
+import pytest
+
+from edge.configuration.words import camera_from_words
+from edge.errors import ConfigurationError
+
+MODEL = "yolox_nano_416"
+SQUARE = "a=0,0 1,0 1,1 0,1"
+
+
+def refused(zones: list[str], rules: list[str], *, model: str = MODEL, analysis_hz: float = 5.0) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        camera_from_words(zones, rules, model=model, analysis_hz=analysis_hz)
+    said = str(caught.value)
+    assert "pydantic" not in said
+    assert "Input should" not in said
+    return said.splitlines()
+
+
+def test_words_make_a_camera() -> None:
+    camera = camera_from_words(["a=0,0 1,0 1,1"], ["intrusion:a", "loitering:a:16.5"], model=MODEL)
+    assert [rule.kind for rule in camera.rules] == ["intrusion", "loitering"]
+    assert [rule.classes for rule in camera.rules] == [("person",), ("person",)]
+    assert camera.zones["a"] == ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+
+
+def test_rules_may_name_classes_and_two_of_one_zone_are_told_apart() -> None:
+    rules = ["intrusion:a", "intrusion:a:car+truck", "loitering:a:9:bicycle"]
+    camera = camera_from_words([SQUARE], rules, model=MODEL)
+    assert [rule.classes for rule in camera.rules] == [("person",), ("car", "truck"), ("bicycle",)]
+    assert [rule.id for rule in camera.rules] == [None, "intrusion-a-2", None]
+
+
+@pytest.mark.parametrize(
+    ("zones", "rules", "expected"),
+    [
+        (["floor=1"], [], ["--zone floor=1: write NAME=x,y x,y x,y"]),
+        (["a"], [], ["--zone a: write NAME="]),
+        (["a=0,0 1,x 1,1", "b="], ["intrusion"], ["--zone a=", "--zone b=", "--rule intrusion: write intrusion:ZONE"]),
+        (["a=0,0 1,0"], [], ["--zone a=0,0 1,0: too few: at least 3 are needed, here are 2"]),
+        (["a=0,0 1.5,0"], [], ["corner 2: `1.5` is out of range: at most 1.0; coordinates are shares", "here are 2"]),
+        (["a=0,0 nan,0 1,1"], [], ["corner 2: `nan` is no number"]),
+        (["a=0,0 1,1 1,0 0,1"], [], ["--zone a=0,0 1,1 1,0 0,1: the outline crosses itself"]),
+        ([SQUARE, SQUARE], [], ["a zone `a` is there already"]),
+        (["A b=0,0 1,0 1,1"], [], ["--zone A b=0,0 1,0 1,1: `A b` is no identifier"]),
+        ([SQUARE], ["loitering:a:abc"], ["--rule loitering:a:abc: `abc` is no number"]),
+        (
+            [SQUARE],
+            ["loitering:a:9s"],
+            ["--rule loitering:a:9s: `9s` is no number; the unit stands in the key: seconds"],
+        ),
+        ([SQUARE], ["loitering:a:0"], ["--rule loitering:a:0: `0` is out of range: more than 0"]),
+        ([SQUARE], ["intrusion:b"], ["--rule intrusion:b: there is no zone `b`; this camera has a"]),
+        ([], ["intrusion:b"], ["there is no zone `b`; this camera has none"]),
+        ([SQUARE], ["intrusion:a:person:car"], ["--rule intrusion:a:person:car: write"]),
+        ([SQUARE], ["intrusion:a:", "intrusion:a:car+"], ["intrusion:a:: write", "car+: write"]),
+        ([SQUARE], ["intrusion:a", "intrusion:a"], ["--rule intrusion:a: stands there twice"]),
+        (
+            [SQUARE],
+            ["intrusion:a:persn+dog"],
+            [
+                "no class `persn` is looked for with this model; possible: person, bicycle, car, motorcycle, bus, truck",
+                "no class `dog` is looked for with this model",
+            ],
+        ),
+    ],
+)
+def test_words_that_make_no_camera_are_named_with_their_option(
+    zones: list[str], rules: list[str], expected: list[str]
+) -> None:
+    lines = refused(zones, rules)
+    assert len(lines) == len(expected), lines
+    for line, words in zip(lines, expected, strict=True):
+        assert words in line
+        assert line.startswith(("--zone ", "--rule "))
+
+
+def test_the_classes_are_those_of_the_model() -> None:
+    [line] = refused([SQUARE], ["intrusion:a:car"], model="lightperson_192")
+    assert line.endswith("possible: person")
+
+
+def test_a_model_that_cannot_be_read_is_refused_before_anything_is_fetched() -> None:
+    [line] = refused([SQUARE], ["intrusion:a"], model="nanodet_m_416")
+    assert line.startswith("--model nanodet_m_416: ")
+    assert "unknown decoder `nanodet`" in line
+    assert "possible: lightperson_192, yolox_nano_416" in line
+    [line] = refused([SQUARE], ["intrusion:a"], model="none")
+    assert "there is no model `none`" in line
+
+
+def test_the_rate_is_named_by_its_option() -> None:
+    assert refused([SQUARE], [], analysis_hz=0.0) == ["--analysis-hz 0: `0.0` is out of range: more than 0.0"]
