@@ -1,8 +1,8 @@
 """The catalogue: from the name of a model or a clip to a verified file. `python -m models.catalogue list|fetch|verify`.
 
 Places in order: the cache (`$GRIDWARD_CACHE`, else `~/.cache/gridward`), `$GRIDWARD_MIRROR` (a folder or an address),
-`../shared/assets` beside the repository, the public address of the manifest. Whatever a place offers is taken only when
-size and SHA-256 are those of the manifest.
+the assets of this machine (`$GRIDWARD_ASSETS`, else `../shared/assets` beside the repository), the public address of the
+manifest. Whatever a place offers is taken only when size and SHA-256 are those of the manifest; else the next one is asked.
 """
 
 import argparse
@@ -35,7 +35,6 @@ from models.manifest import (
 )
 
 _HERE = Path(__file__).resolve().parent
-_SHARED = _HERE.parent.parent / "shared" / "assets"
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _TOTAL_TIMEOUT_S = 90.0
@@ -100,6 +99,12 @@ def cache_directory() -> Path:
     return Path(configured).expanduser() if configured else Path.home() / ".cache" / "gridward"
 
 
+def assets_directory() -> Path:
+    """Where the machine may have files that nobody has to fetch."""
+    configured = os.environ.get("GRIDWARD_ASSETS")
+    return Path(configured).expanduser() if configured else _HERE.parent.parent / "shared" / "assets"
+
+
 def cached_path(artifact: Artifact) -> Path:
     """The artifact's place in the cache, named by its content."""
     return cache_directory() / artifact.sha256[:16] / Path(artifact.mirror).name
@@ -117,9 +122,9 @@ def obtain(artifact: Artifact) -> Path:
             tried.append(f"{offer.place}: {refusal}")
             wrong = wrong or refusal.wrong
     raise (FileWrong if wrong else FileMissing)(
-        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Tried: {'; '.join(tried)}. "
-        f"Way out: run `python -m models.catalogue fetch {artifact.id}` where there is a network, or set GRIDWARD_MIRROR "
-        f"to a folder or an address that has {artifact.mirror}"
+        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Way out: run "
+        f"`python -m models.catalogue fetch {artifact.id}` where there is a network, or set GRIDWARD_MIRROR to a folder or an "
+        f"address that has {artifact.mirror}. Tried: {'; '.join(tried)}"
     )
 
 
@@ -130,7 +135,8 @@ def _offers(artifact: Artifact, cached: Path) -> Iterator[_Offer]:
         yield _Offer("GRIDWARD_MIRROR", address=f"{mirror.rstrip('/')}/{quote(artifact.mirror)}")
     elif mirror:
         yield _Offer(f"GRIDWARD_MIRROR {mirror}", file=Path(mirror).expanduser() / artifact.mirror)
-    yield _Offer(str(_SHARED), file=_SHARED / artifact.mirror)
+    assets = assets_directory()
+    yield _Offer(f"assets {assets}", file=assets / artifact.mirror)
     yield _Offer("the public address", address=artifact.source.address)
 
 

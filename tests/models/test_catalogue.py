@@ -28,7 +28,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No place has anything, and the public address is a closed port."""
     monkeypatch.setenv("GRIDWARD_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("GRIDWARD_MIRROR", raising=False)
-    monkeypatch.setattr(catalogue, "_SHARED", tmp_path / "shared")
+    monkeypatch.setenv("GRIDWARD_ASSETS", str(tmp_path / "shared"))
     monkeypatch.setattr(Source, "address", "http://127.0.0.1:1/tiny.onnx")
     return tmp_path
 
@@ -140,6 +140,29 @@ def test_nothing_anywhere_is_said_place_by_place(monkeypatch: pytest.MonkeyPatch
     said = str(caught.value)
     for part in ("cache", "GRIDWARD_MIRROR: answers 404", "shared", "public address", "Way out", "models/tiny.onnx"):
         assert part in said
+
+
+def test_wrong_files_everywhere_are_said_place_by_place(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    put(nowhere / "mirror", CONTENT[::-1])
+    put(nowhere / "shared", CONTENT[:-1])
+    monkeypatch.setenv("GRIDWARD_MIRROR", str(nowhere / "mirror"))
+    monkeypatch.setattr(Source, "address", serve(content(CONTENT + b"x")))
+    with pytest.raises(FileWrong) as caught:
+        catalogue.obtain(ARTIFACT)
+    size = len(CONTENT)
+    assert str(caught.value).partition("Tried: ")[2].split("; ") == [
+        f"cache {nowhere / 'cache'}: not there",
+        f"GRIDWARD_MIRROR {nowhere / 'mirror'}: another file (SHA-256 {hashlib.sha256(CONTENT[::-1]).hexdigest()[:12]}…)",
+        f"assets {nowhere / 'shared'}: has {size - 1} bytes instead of {size}",
+        f"the public address: has more than {size} bytes instead of {size}",
+    ]
+
+
+def test_without_the_variable_the_assets_lie_beside_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRIDWARD_ASSETS")
+    assert catalogue.assets_directory().parts[-2:] == ("shared", "assets")
 
 
 def test_a_silent_mirror_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cloud.embedded.broker import EmbeddedBroker
 from edge.contract.incident import Incident, IncidentState
 from edge.node.status import read_status
+from models import catalogue
 from tests.edge.waiting import wait_until
 from tests.fakes.answering_cloud import AnsweringCloud, readings_of
 
@@ -44,8 +45,10 @@ class RunningNode:
         self.process: subprocess.Popen[bytes] | None = None
         stack.callback(self.stop)
 
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "edge.cli", "run", "--config", str(self.file)])
+    def start(self, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edge.cli", "run", "--config", str(self.file)], env={**os.environ, **environment}
+        )
 
     def stop(self) -> int:
         if self.process is None:
@@ -187,6 +190,39 @@ def test_kills_lose_nothing_and_count_nothing_twice(
     assert sorted(told) == sorted(expected)
     times = readings_of(by_id.values())
     assert len(times) == len(set(times))
+
+
+def test_without_the_model_everything_else_goes_on_and_the_way_out_is_told(
+    tmp_path: Path, open_broker: EmbeddedBroker, clip: Callable[[str], Path], stack: ExitStack
+) -> None:
+    node = RunningNode(tmp_path, open_broker, clip("one_by_one_person_detection"), stack)
+    mirror = tmp_path / "mirror"
+    broken = mirror / catalogue.models()["yolox_nano_416"].mirror
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"another file")
+    node.start(
+        GRIDWARD_CACHE=str(tmp_path / "cache"),
+        GRIDWARD_MIRROR=str(mirror),
+        GRIDWARD_ASSETS=str(tmp_path / "nothing"),
+        HTTPS_PROXY="http://127.0.0.1:1",
+        NO_PROXY="",
+    )
+    node.ready()
+    node.say(2_000_000)
+    wait_until(lambda: any(each.device == "pile-1" for each in node.incidents()), "the sensor's incident")
+    wait_until(lambda: node.status().get("cameras", {}).get("cam-1", {}).get("moving"), "motion", timeout_s=60)
+    wait_until(lambda: any(birth.body.degraded for birth in node.cloud.births), "a birth that says it")
+    told = next(birth.body for birth in node.cloud.births if birth.body.degraded)
+    [degraded] = [each for each in told.degraded if each.subject == "yolox_nano_416"]
+    [shown] = [each for each in node.status()["degraded"] if each["subject"] == "yolox_nano_416"]
+    [version] = told.models
+    for reason, detail in ((degraded.reason, degraded.detail), (shown["reason"], shown["detail"])):
+        assert reason == "model_unusable"
+        assert "python -m models.catalogue fetch yolox_nano_416" in detail
+        assert "GRIDWARD_MIRROR" in detail
+    assert "Way out" in (version.problem or "")
+    assert node.status()["cameras"]["cam-1"]["inferences"] == 0
+    assert node.stop() == 0
 
 
 def test_two_nodes_do_not_share_a_folder(tmp_path: Path, open_broker: EmbeddedBroker, stack: ExitStack) -> None:
