@@ -4,18 +4,26 @@ import type { CaseModel } from '@/api/types'
 import { useLive } from '@/live/feed'
 
 const model = shallowRef<CaseModel | null>(null)
-let asking = false
+let asking: Promise<void> | null = null
 
-async function load(): Promise<void> {
-  if (asking) return
-  asking = true
+async function ask(): Promise<void> {
   try {
     model.value = await take(api.GET('/api/v1/case-model'))
   } catch {
     // Asked for again with the next case; without the table an action that wants a reason is refused by the service, with its words.
   } finally {
-    asking = false
+    asking = null
   }
+}
+
+function load(): Promise<void> {
+  return (asking ??= ask())
+}
+
+/** The table for whoever can't go on without it; null when it could not be read. */
+export async function caseModel(): Promise<CaseModel | null> {
+  if (model.value === null) await load()
+  return model.value
 }
 
 /** The service's table of states, actions and reasons; one for the whole page. */

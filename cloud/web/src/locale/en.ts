@@ -102,7 +102,7 @@ export const en: Messages = {
     title: 'Case',
     back: 'Back to the list',
     close: 'Close the case',
-    toldAt: 'Reported at',
+    toldAt: 'Reported',
     started: 'Started',
     activity: 'Last activity',
     place: 'Place',

@@ -101,7 +101,7 @@ export const zh = {
     title: '案件详情',
     back: '返回列表',
     close: '关闭详情',
-    toldAt: '上报于',
+    toldAt: '上报',
     started: '开始',
     activity: '最近活动',
     place: '位置',

@@ -98,9 +98,9 @@ describe('CaseVerdict', () => {
   })
 
   it('takes no click for a moment after somebody else moved the case', async () => {
-    vi.useFakeTimers()
     find('action-dismiss')?.click()
-    await nextTick()
+    await settle()
+    vi.useFakeTimers()
     const actor = { name: 'wang', display_name: '王网格' }
     view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null }
     view.detail = { ...detail(['reopen']), status: 'filed' }
@@ -109,8 +109,9 @@ describe('CaseVerdict', () => {
     expect(sent).toEqual([])
     vi.advanceTimersByTime(2000)
     await nextTick()
+    vi.useRealTimers()
     find('action-reopen')?.click()
-    await nextTick()
+    await settle()
     expect(sent).toEqual([{ action: 'reopen', note: undefined }])
   })
 
