@@ -1,0 +1,140 @@
+"""Readings of a sensor over a restart of the node, with the real store: what was open must end."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.contract.incident import Incident, IncidentState
+from edge.flow import EvidenceFile, Parcel, Reading
+from edge.incidents import RESUME_GRACE_S, IncidentBook, rule_cards
+from edge.node.standing import Standing
+from edge.node.telemetry import SensorDesk
+from edge.outbox.outbox import Outbox
+from edge.settings import NodeConfiguration
+from tests.edge.records import START, SteppedClock
+
+FOR_S = 20.0
+CLEAR_FOR_S = 30.0
+
+
+def configuration() -> NodeConfiguration:
+    limit = {"kind": "threshold", "point": "t", "above": 60, "clear": 55, "for_s": FOR_S, "clear_for_s": CLEAR_FOR_S}
+    return NodeConfiguration.model_validate(
+        {
+            "node": {"id": "station-01", "district": "110105", "data_directory": "data"},
+            "cloud": {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"},
+            "local_mqtt": {"url": "mqtt://127.0.0.1"},
+            "sensors": [
+                {"id": "pile-1", "topic": "piles/1", "points": [{"name": "t", "period_s": 10}], "rules": [limit]}
+            ],
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One start of the node, as far as sensors need it; `kept` is every revision of all lives."""
+
+    desk: SensorDesk
+    book: IncidentBook
+    clock: SteppedClock
+    kept: list[Incident]
+
+    def hear(self, value: float, seconds: float = 10.0) -> None:
+        """A reading that comes `seconds` after the one before."""
+        self.clock.step(seconds)
+        at = self.clock()
+        self.desk.keep(Parcel([Reading("pile-1", "t", at, value, at)]))
+        self.book.tick()
+
+    def states(self) -> list[IncidentState]:
+        return [each.state for each in self.kept]
+
+
+Start = Callable[[], Life]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    clock, kept = SteppedClock(), list[Incident]()
+    with ExitStack() as stack:
+
+        class Recording(Outbox):
+            """The real store, which also shows what it was given."""
+
+            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+                super().incident(incident, evidence)
+                kept.append(incident)
+
+        @contextmanager
+        def life() -> Iterator[Life]:
+            outbox = Recording(tmp_path, configuration().outbox, devices=["pile-1"], clock=clock, window_s=0.0)
+            book = IncidentBook(outbox, rule_cards(configuration()), clock=clock)
+            standing = Standing(clock=clock, on_change=lambda: None)
+            desk = SensorDesk(configuration().sensors, recorder=outbox, book=book, standing=standing, clock=clock)
+            book.resume()
+            yield Life(desk, book, clock, kept)
+            outbox.close()
+
+        def restart() -> Life:
+            stack.pop_all().close()
+            return stack.enter_context(life())
+
+        yield restart
+
+
+def opened(start: Start) -> Life:
+    """A life in which a threshold incident is open."""
+    life = start()
+    for _ in range(4):
+        life.hear(70)
+    assert life.states() == [IncidentState.OPEN]
+    return life
+
+
+def test_what_is_clear_from_the_first_reading_after_a_restart_ends(start: Start) -> None:
+    opened(start)
+    life = start()
+    for _ in range(round((RESUME_GRACE_S + FOR_S) / 10)):
+        life.hear(20)
+    first, last = life.kept
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+    assert last.incident_id == first.incident_id
+    assert last.ended_at is not None
+    assert START < last.ended_at <= life.clock()
+
+
+def test_what_still_holds_after_a_restart_goes_on_and_ends_when_it_is_clear(start: Start) -> None:
+    opened(start)
+    life = start()
+    for _ in range(30):
+        life.hear(72)
+    for _ in range(6):
+        life.hear(20)
+    assert len({each.incident_id for each in life.kept}) == 1
+    assert life.states()[0] is IncidentState.OPEN
+    assert life.states()[-1] is IncidentState.ENDED
+    assert life.kept[-1].ended_at == life.clock() - timedelta(seconds=50)
+
+
+def test_what_comes_back_within_the_grace_is_the_same_incident(start: Start) -> None:
+    opened(start)
+    life = start()
+    life.hear(20)
+    for _ in range(4):
+        life.hear(70)
+    assert IncidentState.ENDED not in life.states()
+    assert len({each.incident_id for each in life.kept}) == 1
+
+
+def test_two_restarts_end_it_once(start: Start) -> None:
+    opened(start)
+    start().hear(20)
+    life = start()
+    for _ in range(30):
+        life.hear(20)
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
