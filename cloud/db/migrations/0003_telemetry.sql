@@ -16,17 +16,22 @@ comment on table series is 'A declared point of a device.';
 
 -- No foreign key to series: it would cost a look-up for each reading, and series are removed after their readings.
 -- A hypertable where the server has TimescaleDB, else native partitions by month with a default, so that nothing is lost.
+-- Whether its library is preloaded is asked first, by a setting of the library: without it every use ends the whole session,
+-- which no exception block can catch. The extension may live in any schema.
 do $$
 declare
-    has_timescale boolean := exists (select from pg_extension where extname = 'timescaledb');
+    is_preloaded boolean := exists (select from pg_settings where name = 'timescaledb.disable_load');
+    timescale_schema text;
 begin
-    if not has_timescale and exists (select from pg_available_extensions where name = 'timescaledb') then
+    if is_preloaded and not exists (select from pg_extension where extname = 'timescaledb') then
         begin
             create extension timescaledb;
-            has_timescale := true;
         exception when others then
             raise notice 'TimescaleDB is there but can not be used: %', sqlerrm;
         end;
+    end if;
+    if is_preloaded then
+        select extnamespace::regnamespace::text into timescale_schema from pg_extension where extname = 'timescaledb';
     end if;
     execute 'create table reading (
         observed_at timestamptz not null,
@@ -34,11 +39,16 @@ begin
         series_id integer not null,
         flag smallint not null,
         primary key (series_id, observed_at)
-    )' || case when has_timescale then '' else ' partition by range (observed_at)' end;
-    if has_timescale then
-        perform create_hypertable('reading', 'observed_at', chunk_time_interval => interval '1 month', create_default_indexes => false);
-    else
+    )' || case when timescale_schema is null then ' partition by range (observed_at)' else '' end;
+    if timescale_schema is null then
         create table reading_default partition of reading default;
+    else
+        execute format(
+            $call$select %s.create_hypertable(
+                'reading', 'observed_at', chunk_time_interval => interval '1 month', create_default_indexes => false
+            )$call$,
+            timescale_schema
+        );
     end if;
 end
 $$;
