@@ -5,13 +5,18 @@
 | `postgres_server` | one server for the session |
 | `postgres_url` | a fresh, empty database for this test |
 | `migrated_url` | a fresh database with the present schema |
+| `native_partitions`, `hypertable` | nothing; skip where the server keeps readings in the other way |
 | `broker` | a broker with passwords and grants, once with mosquitto, once with amqtt; see `tests.brokers` |
 | `mosquitto_broker` | the same, mosquitto alone |
 | `open_broker` | a broker without passwords, as sensors have it on a node |
 | `clip`, `model` | a function: name → path, from the catalogue; skips where it can't be had |
 | `rtsp_camera` | a function: file → a running camera |
+
+`GRIDWARD_TEST_DATABASE_URL` names a superuser of a server to be used in place of the embedded one, for another version of
+PostgreSQL, or TimescaleDB: `GRIDWARD_TEST_DATABASE_URL=postgresql://postgres:…@127.0.0.1:5432/postgres pytest tests/cloud`.
 """
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -31,6 +36,7 @@ from edge.simulators.camera_process import CameraProcess
 from models import catalogue
 from models.manifest import ModelProblem
 from tests.brokers import ReadyBroker
+from tests.databases import VARIABLE, DatabaseServer, GivenServer, has_timescaledb
 
 settings.register_profile("gridward", deadline=None)  # a shared machine misses deadlines for no reason of ours
 settings.load_profile("gridward")
@@ -48,30 +54,49 @@ def server_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(server_directory: Path) -> Iterator[EmbeddedPostgres]:
+def postgres_server(server_directory: Path) -> Iterator[DatabaseServer]:
+    given = os.environ.get(VARIABLE)
+    if given:
+        with GivenServer(given) as known:
+            yield known
+        return
     with EmbeddedPostgres(server_directory / "postgres", durable=False) as server:
         yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+def postgres_url(postgres_server: DatabaseServer) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield postgres_server.create_database(name)
     postgres_server.drop_database(name)
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+def migrated_template(postgres_server: DatabaseServer) -> str:
     """The name of a database with the present schema, to be copied."""
     migrate(postgres_server.create_database(_TEMPLATE))
     return _TEMPLATE
 
 
 @pytest.fixture
-def migrated_url(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
+def migrated_url(postgres_server: DatabaseServer, migrated_template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield postgres_server.create_database(name, template=migrated_template)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def native_partitions(migrated_url: str) -> None:
+    """Readings lie in PostgreSQL's own partitions; skips where TimescaleDB keeps them in its chunks."""
+    if has_timescaledb(migrated_url):
+        pytest.skip("this server has TimescaleDB")
+
+
+@pytest.fixture
+def hypertable(migrated_url: str) -> None:
+    """Readings lie in a hypertable of TimescaleDB; skips where the server has none."""
+    if not has_timescaledb(migrated_url):
+        pytest.skip("this server has no TimescaleDB")
 
 
 def _skip_without(kind: BrokerKind) -> None:

@@ -15,11 +15,11 @@ from psycopg import Connection
 from cloud.access.model import Role
 from cloud.correlate import service as correlate
 from cloud.correlate.model import IncidentReport
-from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.fleet import service as fleet
 from cloud.main import Part, running
 from cloud.settings import CloudSettings
 from tests.cloud.samples import GRID, PASSWORD, add_person, take_in_areas
+from tests.databases import DatabaseServer
 
 PEOPLE = {
     "chief": (Role.DUTY_CHIEF, "110105"),
@@ -70,7 +70,7 @@ class Template:
 
 
 @pytest.fixture(scope="session")
-def peopled(postgres_server: EmbeddedPostgres, migrated_template: str) -> Template:
+def peopled(postgres_server: DatabaseServer, migrated_template: str) -> Template:
     """Made once: passwords take their time to hash."""
     url = postgres_server.create_database("peopled", template=migrated_template)
     with psycopg.connect(url, options="-c timezone=UTC") as conn:
@@ -82,7 +82,7 @@ def peopled(postgres_server: EmbeddedPostgres, migrated_template: str) -> Templa
 
 
 @pytest.fixture
-def settings(postgres_server: EmbeddedPostgres, peopled: Template, tmp_path: Path) -> Iterator[CloudSettings]:
+def settings(postgres_server: DatabaseServer, peopled: Template, tmp_path: Path) -> Iterator[CloudSettings]:
     web = tmp_path / "web"
     (web / "assets").mkdir(parents=True)
     (web / "index.html").write_text("<!doctype html><title>Gridward</title>", encoding="utf-8")

@@ -2,10 +2,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending, rollback
 from cloud.db.queries import load
+from tests.databases import DatabaseServer
 
 
 def tables(url: str) -> set[str]:
@@ -41,6 +43,22 @@ def test_a_migration_that_was_killed_blocks_nobody(postgres_url: str) -> None:
     assert migrate(postgres_url) == []
 
 
+def test_timescaledb_may_live_in_any_schema(postgres_server: DatabaseServer, postgres_url: str) -> None:
+    own = make_conninfo(postgres_server.superuser_url(), dbname=conninfo_to_dict(postgres_url)["dbname"])
+    with psycopg.connect(own, autocommit=True) as conn:
+        if conn.execute("select from pg_settings where name = 'timescaledb.disable_load'").fetchone() is None:
+            pytest.skip("this server has no TimescaleDB")
+        conn.execute("drop extension if exists timescaledb")
+    with psycopg.connect(own, autocommit=True) as conn:
+        conn.execute('create schema "time series"')
+        conn.execute('grant usage on schema "time series" to public')
+        conn.execute('create extension timescaledb schema "time series"')
+    migrate(postgres_url)
+    with psycopg.connect(postgres_url) as conn:
+        found = conn.execute("select hypertable_name from timescaledb_information.hypertables").fetchall()
+    assert found == [("reading",)]
+
+
 def test_other_databases_are_refused() -> None:
     with pytest.raises(ValueError, match="postgresql://"):
         migrate("sqlite:///x.db")
@@ -54,7 +72,10 @@ def test_one_process_leads_and_the_next_follows_when_it_goes(postgres_url: str) 
     first.release()
     assert second.held()
     with psycopg.connect(postgres_url, autocommit=True) as conn:
-        conn.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted")
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_locks join pg_database on pg_database.oid = database"
+            " where locktype = 'advisory' and granted and datname = current_database()"
+        )
     assert not second.held()
     assert first.held()
     for leadership in (first, second, other):

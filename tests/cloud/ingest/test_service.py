@@ -13,7 +13,6 @@ import pytest
 
 from cloud.db.leader import Duty, Leadership
 from cloud.db.pool import Pool, open_pool
-from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.ingest import store
 from cloud.ingest.service import IngestService, make_subscriber
 from cloud.mqtt import Delivery, Endpoint, Subscriber
@@ -22,6 +21,7 @@ from edge.contract.downlink import Ack, Outcome
 from edge.contract.envelope import Envelope, decode, encode
 from edge.contract.topics import Channel
 from tests.brokers import ReadyBroker
+from tests.databases import DatabaseServer
 from tests.fakes.node import AT, CHANNELS, FakeNode, batch, birth, column, incident
 
 pytestmark = pytest.mark.system
@@ -201,7 +201,7 @@ def test_two_processes_share_the_work(mosquitto_broker: ReadyBroker, pool: Pool,
 
 
 def test_while_the_database_is_away_everything_is_held(
-    mosquitto_broker: ReadyBroker, node: FakeNode, postgres_server: EmbeddedPostgres, migrated_url: str
+    mosquitto_broker: ReadyBroker, node: FakeNode, postgres_server: DatabaseServer, migrated_url: str
 ) -> None:
     database = migrated_url.rpartition("/")[2].partition("?")[0]
     own = open_pool(migrated_url, size=2)

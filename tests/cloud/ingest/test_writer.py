@@ -93,6 +93,7 @@ def test_latest_only_moves_forward_and_a_wild_clock_freezes_nothing(pool: Pool, 
     assert rows(pool, "select value from reading order by observed_at") == [(2.0,), (1.0,), (3.0,)]
 
 
+@pytest.mark.usefixtures("native_partitions")
 def test_old_months_get_a_partition_of_their_own(pool: Pool, node: FakeNode, writer: Writer) -> None:
     long_ago = AT - timedelta(days=200)
     writer.settle([node.item(birth()), node.item(batch(column([1.0]), column([2.0], begin=long_ago)))])

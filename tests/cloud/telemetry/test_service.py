@@ -150,6 +150,7 @@ def test_a_range_that_runs_backwards_is_invalid(pool: Pool, series: Series) -> N
         chart(pool, series, timedelta(0))
 
 
+@pytest.mark.usefixtures("native_partitions")
 def test_partitions_are_there_ahead_of_time_and_take_over_what_waited(pool: Pool, series: Series) -> None:
     write(pool, series, [(timedelta(0), 1.0), (timedelta(days=20), 2.0)])
     assert service.open_partitions_ahead(pool, AT, months=11) == 12
@@ -158,3 +159,35 @@ def test_partitions_are_there_ahead_of_time_and_take_over_what_waited(pool: Pool
     with pool.connection() as conn:
         found = conn.execute("select tableoid::regclass::text, value from reading order by value").fetchall()
     assert found == [("reading_2026_03", 1.0), ("reading_2026_03", 2.0), ("reading_2026_04", 3.0)]
+
+
+@pytest.mark.usefixtures("native_partitions")
+def test_a_month_goes_with_its_partition(pool: Pool, series: Series) -> None:
+    service.open_partitions_ahead(pool, AT, months=1)
+    write(pool, series, [(timedelta(0), 1.0), (timedelta(days=40), 2.0)])
+    with pool.connection() as conn:
+        conn.execute("drop table reading_2026_03")
+    assert values(pool) == [2.0]
+    write(pool, series, [(timedelta(0), 3.0)])
+    assert service.open_partitions_ahead(pool, AT, months=1) == 1
+    assert values(pool) == [2.0, 3.0]
+
+
+@pytest.mark.usefixtures("hypertable")
+def test_timescaledb_keeps_a_chunk_for_each_month(pool: Pool, series: Series) -> None:
+    assert service.open_partitions_ahead(pool, AT) == 0
+    write(pool, series, [(timedelta(0), 1.0), (timedelta(days=60), 2.0)])
+    write(pool, series, [(timedelta(days=-400), 3.0), (timedelta(0), 9.0)])
+    write(pool, series, [(timedelta(days=60), 4.0)], flag=int(ReadingFlag.CORRECTION))
+    assert values(pool) == [1.0, 3.0, 4.0]
+    with pool.connection() as conn:
+        assert conn.execute("select count(*) from show_chunks('reading')").fetchone() == (3,)
+        conn.execute("select drop_chunks('reading', older_than => %s)", [AT - timedelta(days=90)])
+    assert values(pool) == [1.0, 4.0]
+    service.roll_up(pool)
+    assert [row[1:3] for row in rollups(pool, "rollup_hour")] == [(1, 1.0), (1, 4.0)]
+
+
+def values(pool: Pool) -> list[float]:
+    with pool.connection() as conn:
+        return [row[0] for row in conn.execute("select value from reading order by value").fetchall()]
