@@ -1,0 +1,1 @@
+"""Device profiles: immutable once signed, rolled out in rings."""
