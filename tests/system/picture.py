@@ -1,4 +1,4 @@
-"""The README's picture of the running page: `python -m tests.system.picture ACCESS.JSON docs/command-centre.png`.
+"""The README's picture of the running page: `python -m tests.system.picture ACCESS.JSON cloud/web/pictures/command-centre.png`.
 
 ACCESS.JSON is what a running demo wrote, about two minutes after its start.
 """
