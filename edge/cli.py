@@ -13,12 +13,13 @@ import typer
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, EdgeError
+from edge.logs import log_to_stderr
 from edge.node.declaration import software
 from edge.node.process import run_node
 from edge.node.status import read_status
 from edge.perception.detector import open_detector
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
-from edge.supervisor import STATUS_NOT_STARTABLE, log_to_stderr
+from edge.supervisor import STATUS_NOT_STARTABLE
 from models import catalogue
 from models.manifest import ModelProblem
 

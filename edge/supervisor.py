@@ -4,7 +4,6 @@
 parent does not need twice.
 """
 
-import logging
 import signal
 import subprocess
 import sys
@@ -12,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
 
 import structlog
 
 from edge.errors import ConfigurationError
+from edge.logs import log_to_stderr
 
 FIRST_WAIT_S = 0.3
 LONGEST_WAIT_S = 2.5
@@ -28,24 +27,6 @@ STATUS_NOT_STARTABLE = 2
 """The child could not start and would not the next time: its configuration is wrong."""
 
 _log = structlog.get_logger(__name__)
-
-
-def log_to_stderr() -> None:
-    """Lines for people on a terminal, JSON elsewhere; tracebacks without the values of variables."""
-    final: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *final,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 class Supervisor:
