@@ -9,6 +9,7 @@ from uuid import UUID
 from edge.contract.birth import NodeStatus
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Envelope
+from edge.contract.health import NodeHealth
 from edge.contract.topics import Topic
 
 
@@ -57,6 +58,15 @@ class StatusMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthMessage:
+    """What a node says of what waits in it; a state, so the newest one counts and none is acknowledged."""
+
+    arrival: Arrival
+    topic: Topic
+    health: NodeHealth
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A message that can't be taken. `message_id` where it could still be found, so that the node hears of it."""
 
@@ -67,7 +77,7 @@ class Refusal:
     detail: str
 
 
-Item = Message | StatusMessage | Refusal
+Item = Message | StatusMessage | HealthMessage | Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ import re
 from typing import Any
 from uuid import UUID
 
-from cloud.ingest.model import Arrival, Item, Message, Reason, Refusal, StatusMessage
+from cloud.ingest.model import Arrival, HealthMessage, Item, Message, Reason, Refusal, StatusMessage
 from edge.contract.birth import NodeStatus
 from edge.contract.bodies import SHAPES
 from edge.contract.envelope import decode
 from edge.contract.errors import UnknownTopic, WireError
+from edge.contract.health import NodeHealth
 from edge.contract.topics import UPLINK, Channel, Topic, parse
 
 _MESSAGE_ID = re.compile(rb'"id"\s*:\s*"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"')
 _SEARCHED_BYTES = 1_024
+_STATES = frozenset({Channel.STATUS, Channel.HEALTH})
 
 
 def read(arrival: Arrival) -> Item:
@@ -21,8 +23,8 @@ def read(arrival: Arrival) -> Item:
         topic = parse(arrival.topic)
     except UnknownTopic as error:
         return Refusal(arrival, None, None, error.reason, "not a topic of a node")
-    if topic.channel is Channel.STATUS:
-        return _read_status(arrival, topic)
+    if topic.channel in _STATES:
+        return _read_state(arrival, topic)
     if topic.channel not in UPLINK:
         return Refusal(arrival, topic, None, Reason.UNKNOWN_TOPIC, "nodes do not send on this channel")
     try:
@@ -35,14 +37,19 @@ def read(arrival: Arrival) -> Item:
     return Message(arrival, topic, envelope)
 
 
-def _read_status(arrival: Arrival, topic: Topic) -> Item:
+def _read_state(arrival: Arrival, topic: Topic) -> Item:
+    """A state has no envelope: nobody waits for an answer to it."""
     try:
-        status = decode(arrival.payload, NodeStatus)
+        state: NodeStatus | NodeHealth = decode(arrival.payload, SHAPES[topic.channel])
     except WireError as error:
         return Refusal(arrival, topic, None, error.reason, str(error)[:500])
-    if status.node != topic.node:
-        return Refusal(arrival, topic, None, Reason.NODE_MISMATCH, "the status names another node than the topic")
-    return StatusMessage(arrival, topic, status)
+    if state.node != topic.node:
+        return Refusal(
+            arrival, topic, None, Reason.NODE_MISMATCH, f"the message names another node than the topic: {state.node}"
+        )
+    if isinstance(state, NodeStatus):
+        return StatusMessage(arrival, topic, state)
+    return HealthMessage(arrival, topic, state)
 
 
 def find_message_id(payload: bytes) -> UUID | None:

@@ -5,6 +5,7 @@ from typing import Any
 from edge.contract.birth import Birth, NodeStatus
 from edge.contract.downlink import Ack, Command, DesiredProfile
 from edge.contract.envelope import Envelope
+from edge.contract.health import NodeHealth
 from edge.contract.incident import Incident
 from edge.contract.telemetry import Gap, TelemetryBatch
 from edge.contract.topics import Channel
@@ -14,6 +15,7 @@ SHAPES: dict[Channel, Any] = {
     Channel.TELEMETRY: Envelope[TelemetryBatch],
     Channel.INCIDENT: Envelope[Incident],
     Channel.GAP: Envelope[Gap],
+    Channel.HEALTH: NodeHealth,
     Channel.ACK: Ack,
     Channel.COMMAND: Command,
     Channel.DESIRED: DesiredProfile,

@@ -16,13 +16,14 @@ class Channel(StrEnum):
     TELEMETRY = "up/telemetry"
     INCIDENT = "up/incident"
     GAP = "up/gap"
+    HEALTH = "up/health"
     ACK = "down/ack"
     COMMAND = "down/command"
     DESIRED = "down/desired"
     STATUS = "status"
 
 
-UPLINK = (Channel.BIRTH, Channel.TELEMETRY, Channel.INCIDENT, Channel.GAP)
+UPLINK = (Channel.BIRTH, Channel.TELEMETRY, Channel.INCIDENT, Channel.GAP, Channel.HEALTH)
 DOWNLINK = (Channel.ACK, Channel.COMMAND, Channel.DESIRED)
 
 _TOPIC = re.compile(

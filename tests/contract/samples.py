@@ -17,6 +17,15 @@ from edge.contract.birth import (
 )
 from edge.contract.downlink import Ack, Command, DesiredProfile, Outcome, Result
 from edge.contract.envelope import Body, Envelope, Lane
+from edge.contract.health import (
+    Backlog,
+    DeadLetters,
+    DroppedReadings,
+    EvidenceBacklog,
+    Level,
+    LinkQuality,
+    NodeHealth,
+)
 from edge.contract.incident import (
     EvidenceKind,
     EvidenceReference,
@@ -122,6 +131,32 @@ BIRTH = Birth(
     degraded=(Degradation(subject="camera-hall", reason="stream_lost", detail="no route to host", since=AT),),
 )
 
+HEALTH = NodeHealth(
+    node="station-01",
+    session=SESSION,
+    seq=7,
+    at=AT,
+    backlog=Backlog(
+        level=Level.WARNING,
+        share=0.625,
+        used_bytes=293_601_280,
+        quota_bytes=536_870_912,
+        readings=1_000_000,
+        incidents=3,
+        messages=4,
+        unsaved=1,
+        oldest_at=AT,
+    ),
+    evidence=EvidenceBacklog(
+        level=Level.NORMAL, files=2, bytes=69_134, quota_bytes=1_073_741_824, refused=1, left_out=1, oldest_at=AT
+    ),
+    link=LinkQuality(connected_since=AT, connections=3, sent=120, resent=2, acknowledged=117),
+    dropped_total=12,
+    dropped=(DroppedReadings(device="pile-01", reason=GapReason.QUOTA, count=12, from_at=AT, to_at=AT),),
+    rejected_incidents=1,
+    dead_letters=(DeadLetters(subject="incident", reason="data", count=1, first_at=AT, last_at=AT),),
+)
+
 SAMPLES: dict[str, Any] = {
     "up-birth": enveloped(BIRTH, Lane.LIVE),
     "up-telemetry": enveloped(TELEMETRY, Lane.HISTORY),
@@ -137,6 +172,7 @@ SAMPLES: dict[str, Any] = {
         ),
         Lane.LIVE,
     ),
+    "up-health": HEALTH,
     "down-ack": Ack(
         node="station-01",
         sent_at=AT,

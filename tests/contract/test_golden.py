@@ -68,6 +68,14 @@ def test_every_optional_field_of_a_body_stands_in_the_golden_file() -> None:
         assert set(written) == set(msgspec.structs.asdict(body)), name
 
 
+def test_every_optional_field_of_the_health_stands_in_the_golden_file() -> None:
+    written = json.loads((GOLDEN / "v1" / "up-health.json").read_bytes())
+    health = SAMPLES["up-health"]
+    assert set(written) == set(msgspec.structs.asdict(health))
+    for part in ("backlog", "evidence"):
+        assert set(written[part]) == set(msgspec.structs.asdict(getattr(health, part))), part
+
+
 def test_schemas_are_written_by_a_command(tmp_path: Path) -> None:
     written = schemas.write(tmp_path / "schemas")
     assert len(written) == len(Channel)

@@ -15,6 +15,7 @@ from edge.contract.birth import Birth, NodeStatus
 from edge.contract.bodies import SHAPES
 from edge.contract.downlink import Ack, Outcome, Result
 from edge.contract.envelope import Envelope, decode, encode
+from edge.contract.health import NodeHealth
 from edge.contract.topics import Channel, Topic, parse
 
 
@@ -25,6 +26,7 @@ class AnsweringCloud:
         self.sent: list[Envelope[Any]] = []
         self.births: list[Envelope[Birth]] = []
         self.statuses: list[NodeStatus] = []
+        self.healths: list[NodeHealth] = []
         self.arrivals: queue.Queue[Envelope[Any]] = queue.Queue()
         self.answer: Callable[[Envelope[Any]], Outcome | None] = lambda _envelope: Outcome.ACCEPTED
         self.answers_births = True
@@ -62,6 +64,9 @@ class AnsweringCloud:
         )
         if topic.channel is Channel.STATUS:
             self.statuses.append(decode(message.payload, NodeStatus))
+            return
+        if topic.channel is Channel.HEALTH:
+            self.healths.append(decode(message.payload, NodeHealth))
             return
         envelope = decode(message.payload, SHAPES[topic.channel])
         assert isinstance(envelope, Envelope)

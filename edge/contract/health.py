@@ -1,0 +1,125 @@
+"""The health (运行状况) of a node: what waits in it, since when, what was dropped and why.
+
+Told now and then while the node has its link, never kept: the next one says more. It is a state like the presence, so it
+has no envelope and is not acknowledged.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from edge.contract.envelope import VERSION
+from edge.contract.fields import Fraction, Instant, Name, Ordinal, Text, require_possible
+from edge.contract.telemetry import GapReason
+
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+"""How many, or how many bytes."""
+
+
+class Level(StrEnum):
+    """How full something is, in ascending order: warning from a half, critical from nine tenths."""
+
+    NORMAL = "normal"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Backlog(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What waits in the outbox. `share` is the part of the room that is used: at 1 the oldest readings are dropped. `unsaved`
+    incidents wait in memory because the disk takes nothing.
+    """
+
+    level: Level
+    share: Fraction
+    used_bytes: Count
+    quota_bytes: Count
+    readings: Count
+    incidents: Count
+    messages: Count
+    unsaved: Count = 0
+    oldest_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.oldest_at)
+
+
+class EvidenceBacklog(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Files that wait to be uploaded. `refused` the cloud will never take, `left_out` found no room on the node."""
+
+    level: Level
+    files: Count
+    bytes: Count
+    quota_bytes: Count
+    refused: Count = 0
+    left_out: Count = 0
+    oldest_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.oldest_at)
+
+
+class LinkQuality(Struct, frozen=True, kw_only=True):
+    """What the link to the broker did since the node's start."""
+
+    connected_since: Instant
+    connections: Count
+    sent: Count
+    resent: Count
+    acknowledged: Count
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.connected_since)
+
+
+class DroppedReadings(Struct, frozen=True, kw_only=True):
+    """Readings of a device, of event times from `from_at` to `to_at`, that will never come; since the store was made."""
+
+    device: Name
+    reason: GapReason
+    count: Ordinal
+    from_at: Instant
+    to_at: Instant
+
+    def __post_init__(self) -> None:
+        """Refuse times that can't be."""
+        require_possible(self.from_at, self.to_at)
+
+
+class DeadLetters(Struct, frozen=True, kw_only=True):
+    """What the cloud rejected for good and the node keeps to be looked at. `subject` is a channel's last word or `evidence`."""
+
+    subject: Name
+    reason: Text
+    count: Ordinal
+    first_at: Instant
+    last_at: Instant
+
+    def __post_init__(self) -> None:
+        """Refuse times that can't be."""
+        require_possible(self.first_at, self.last_at)
+
+
+class NodeHealth(Struct, frozen=True, kw_only=True):
+    """One report. `seq` grows within the session; of `dropped` and `dead_letters` the newest are told, the totals are whole."""
+
+    v: int = VERSION
+    node: Name
+    session: UUID
+    seq: Ordinal
+    at: Instant
+    backlog: Backlog
+    evidence: EvidenceBacklog
+    link: LinkQuality
+    dropped_total: Count = 0
+    dropped: Annotated[tuple[DroppedReadings, ...], Meta(max_length=50)] = ()
+    rejected_incidents: Count = 0
+    dead_letters: Annotated[tuple[DeadLetters, ...], Meta(max_length=20)] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.at)
