@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from edge.contract.envelope import VERSION
-from edge.contract.fields import Instant, Name, Sha256, Text
+from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
 
 
 class PointKind(StrEnum):
@@ -66,6 +66,10 @@ class Degradation(Struct, frozen=True, kw_only=True):
     detail: Text
     since: Instant
 
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.since)
+
 
 class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that the registry keeps of a node; a later birth of the same session replaces an earlier one."""
@@ -93,3 +97,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     session: UUID
     state: PresenceState
     at: Instant
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.at)

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from edge.contract.envelope import VERSION
-from edge.contract.fields import Instant, Name, Sha256, Text
+from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
 
 
 class Outcome(StrEnum):
@@ -35,6 +35,10 @@ class Ack(Struct, frozen=True, kw_only=True):
     sent_at: Instant
     results: Annotated[tuple[Result, ...], Meta(min_length=1, max_length=1000)]
 
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.sent_at)
+
 
 class Command(Struct, frozen=True, kw_only=True):
     """An order for the present session, refused by any other and after `deadline`: nothing queued for a week can act."""
@@ -49,6 +53,10 @@ class Command(Struct, frozen=True, kw_only=True):
     device: Name | None = None
     arguments: dict[str, Any] = {}
     sig: Annotated[str, Meta(max_length=200)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse times that can't be."""
+        require_possible(self.issued_at, self.deadline)
 
 
 class DesiredProfile(Struct, frozen=True, kw_only=True):

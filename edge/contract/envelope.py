@@ -2,14 +2,14 @@
 
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from edge.contract.errors import Malformed, Oversized, WrongVersion
-from edge.contract.fields import Instant, Name
+from edge.contract.fields import Instant, Name, Ordinal, require_possible
 
 VERSION = 1
 MAXIMUM_BYTES = 256 * 1024
@@ -38,10 +38,14 @@ class Envelope(Struct, Generic[Body], frozen=True, kw_only=True):
     node: Name
     session: UUID
     lane: Lane
-    seq: Annotated[int, Meta(ge=1)]
+    seq: Ordinal
     sent_at: Instant
     historical: bool = False
     body: Body
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.sent_at)
 
 
 class _Version(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -22,13 +22,32 @@ Text = Annotated[str, Meta(max_length=500)]
 """Words for people; never an identifier."""
 
 Instant = Annotated[datetime, Meta(tz=True)]
-"""Aware time; writers use UTC."""
+"""Aware time; writers use UTC. Bodies check by `require_possible` that it lies in the years that every calendar here holds."""
 
 Microseconds = Annotated[int, Meta(ge=0, le=253_402_300_799_999_999)]
 """Microseconds since 1970-01-01T00:00Z, up to the end of the year 9999."""
 
+Ordinal = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
+"""A number that counts from 1, as wide as every table and language here holds it."""
+
+LARGEST_VALUE = 1e100
+
+Value = Annotated[float, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
+"""What was measured. Nothing that is measured is larger, and sums and squares of larger ones overflow."""
+
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 """A share, a confidence or a normalised image coordinate."""
+
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_FINAL = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def require_possible(*instants: datetime | None) -> None:
+    """Refuse, with ValueError, a time before 1970 or in the last hours of the year 9999: in another zone it has no date."""
+    for instant in instants:
+        if instant is not None and not _EARLIEST <= instant < _FINAL:
+            raise ValueError("a time must lie in the years from 1970 to 9999")
 
 
 def uuid7(unix_ms: int, *, random_bytes: Callable[[int], bytes] = os.urandom) -> UUID:

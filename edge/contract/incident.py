@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from edge.contract.fields import Fraction, Instant, Microseconds, Name, Sha256, Text
+from edge.contract.fields import Fraction, Instant, Microseconds, Name, Ordinal, Sha256, Text, require_possible
 
 
 class IncidentState(StrEnum):
@@ -49,6 +49,7 @@ class IncidentKind(StrEnum):
     SOS = "sos"
     DEVICE_FAULT = "device_fault"
     OUTBOX_PRESSURE = "outbox_pressure"
+    EVIDENCE_PRESSURE = "evidence_pressure"
 
 
 class TrackPoint(Struct, frozen=True, array_like=True):
@@ -95,6 +96,10 @@ class EvidenceReference(Struct, frozen=True, kw_only=True):
     bytes: Annotated[int, Meta(ge=1, le=1 << 32)]
     captured_at: Instant
 
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.captured_at)
+
 
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One revision of one incident.
@@ -105,7 +110,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     incident_id: UUID
-    revision: Annotated[int, Meta(ge=1)]
+    revision: Ordinal
     state: IncidentState
     kind: Name
     category: Name
@@ -133,7 +138,8 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sig: Annotated[str, Meta(max_length=200)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an end without a time, a time without an end, and an end before the start."""
+        """Refuse an end without a time, a time without an end, an end before the start, and times that can't be."""
+        require_possible(self.started_at, self.updated_at, self.ended_at)
         if (self.state is IncidentState.ENDED) != (self.ended_at is not None):
             raise ValueError("ended_at belongs to the state `ended`, and only to it")
         if self.ended_at is not None and self.ended_at < self.started_at:

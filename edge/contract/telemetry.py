@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from edge.contract.fields import Instant, Microseconds, Name, Text
+from edge.contract.fields import Instant, Microseconds, Name, Ordinal, Text, Value, require_possible
 
 MAXIMUM_READINGS = 5_000
 
@@ -30,7 +30,7 @@ class SeriesColumn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: Name
     point: Name
     observed_at_us: list[Microseconds]
-    value: list[float]
+    value: list[Value]
     flag: list[Annotated[int, Meta(ge=0, le=255)]] = []
 
     def __post_init__(self) -> None:
@@ -46,6 +46,10 @@ class StateChange(Struct, frozen=True, kw_only=True):
     point: Name
     observed_at: Instant
     value: Text
+
+    def __post_init__(self) -> None:
+        """Refuse a time that can't be."""
+        require_possible(self.observed_at)
 
 
 class TelemetryBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,11 +82,12 @@ class Gap(Struct, frozen=True, kw_only=True):
     device: Name
     from_at: Instant
     to_at: Instant
-    count: Annotated[int, Meta(ge=1)]
+    count: Ordinal
     reason: GapReason
 
     def __post_init__(self) -> None:
-        """Refuse a range that runs backwards."""
+        """Refuse a range that runs backwards, and times that can't be."""
+        require_possible(self.from_at, self.to_at)
         if self.to_at < self.from_at:
             raise ValueError("a gap can't end before it began")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from edge.contract.fields import LARGEST_VALUE
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Reading
 from edge.settings import PointSettings, SensorSettings
@@ -120,7 +121,7 @@ def _number(value: Any, point: PointSettings) -> float | Refusal:
         return Refusal.OUT_OF_RANGE
     too_low = point.minimum is not None and number < point.minimum
     too_high = point.maximum is not None and number > point.maximum
-    return Refusal.OUT_OF_RANGE if too_low or too_high or not math.isfinite(number) else number
+    return Refusal.OUT_OF_RANGE if too_low or too_high or not abs(number) <= LARGEST_VALUE else number
 
 
 def _state(value: Any) -> str | Refusal:
