@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from edge.errors import EdgeError, OutboxDamaged, OutboxFull
+from edge.errors import OutboxDamaged, OutboxFull
 from edge.outbox.opening import is_damage
 from edge.outbox.store import Store
 
@@ -120,46 +120,87 @@ class Committer:
                 self._wake.wait(None if wait_s == float("inf") else wait_s)
 
     def _commit(self, tickets: list[_Ticket]) -> None:
-        """All tickets in one transaction; one that fails is undone alone."""
-        done: list[tuple[_Ticket, Any]] = []
+        """All tickets in one transaction; one that fails is undone alone. Where the transaction itself fails, each is tried
+        by itself: readings that find no room must not take an incident with them.
+        """
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for ticket in tickets:
-                self._connection.execute("SAVEPOINT ticket")
-                try:
-                    done.append((ticket, ticket.work(self.store)))
-                except (EdgeError, ValueError, OverflowError) as error:
-                    self._connection.execute("ROLLBACK TO ticket")
-                    self.store.forget()
-                    ticket.future.set_exception(error)
-                self._connection.execute("RELEASE ticket")
-            self._connection.execute("COMMIT")
+            done = self._transact(tickets)
         except Exception as error:  # noqa: BLE001 (the top of the thread: nobody may wait for ever)
-            self._fail(tickets, error)
+            self._undo(error)
+            alone = len(tickets) == 1 or (isinstance(error, sqlite3.Error) and is_damage(error))
+            for ticket in tickets:
+                if ticket.future.done():
+                    continue
+                if alone:
+                    ticket.future.set_exception(_told(error))
+                else:
+                    self._commit([ticket])
             return
         for ticket, result in done:
             ticket.future.set_result(result)
-        self._on_commit()
+        self._tell(self._on_commit)
 
-    def _fail(self, tickets: list[_Ticket], error: Exception) -> None:
+    def _transact(self, tickets: list[_Ticket]) -> list[tuple[_Ticket, Any]]:
+        """The tickets that are committed when this returns, with their results. What goes wrong in a ticket is told to who
+        waits for it; what goes wrong with the transaction is raised.
+        """
+        done: list[tuple[_Ticket, Any]] = []
+        refused: list[tuple[_Ticket, Exception]] = []
+        self._connection.execute("BEGIN IMMEDIATE")
+        for ticket in tickets:
+            self._connection.execute("SAVEPOINT ticket")
+            try:
+                done.append((ticket, ticket.work(self.store)))
+            except Exception as error:
+                if isinstance(error, sqlite3.OperationalError | sqlite3.InternalError) or not self._stands:
+                    raise
+                if isinstance(error, sqlite3.Error) and is_damage(error):
+                    raise
+                self._connection.execute("ROLLBACK TO ticket")
+                self.store.forget()
+                refused.append((ticket, error))
+            self._connection.execute("RELEASE ticket")
+        self._connection.execute("COMMIT")
+        for ticket, error in refused:
+            ticket.future.set_exception(_told(error))
+        return done
+
+    @property
+    def _stands(self) -> bool:
+        """Whether the transaction is still open: SQLite ends it by itself after some failures."""
+        return self._connection.in_transaction
+
+    def _undo(self, error: Exception) -> None:
         _log.error("the outbox could not commit", reason=str(error), kind=type(error).__name__)
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self.store.forget()
-        answer: Exception = error
-        if isinstance(error, sqlite3.Error):
-            answer = OutboxDamaged(str(error)) if is_damage(error) else OutboxFull(f"the outbox can't write: {error}")
-        if isinstance(answer, OutboxDamaged):
-            self._on_damage(str(error))
-        for ticket in tickets:
-            if not ticket.future.done():
-                ticket.future.set_exception(answer)
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            self._tell(self._on_damage, str(error))
+
+    def _tell(self, whom: Callable[..., None], *what: str) -> None:
+        """Call back; what goes wrong there must not end the one thread that everybody waits for."""
+        try:
+            whom(*what)
+        except Exception:  # noqa: BLE001 (the top of the thread)
+            _log.exception("who listens to the outbox failed")
 
     def _attempt(self, ticket: _Ticket) -> None:
         try:
-            ticket.future.set_result(ticket.work(self.store))
+            result = ticket.work(self.store)
         except Exception as error:  # noqa: BLE001 (the top of the thread: the asker gets it)
             if isinstance(error, sqlite3.Error) and is_damage(error):
-                self._on_damage(str(error))
-            ticket.future.set_exception(error)
+                self._tell(self._on_damage, str(error))
+            ticket.future.set_exception(_told(error))
+        else:
+            ticket.future.set_result(result)
+
+
+def _told(error: Exception) -> Exception:
+    """An error as the rest of the node knows it: the store's own speak of damage, or of a disk that takes nothing."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    if is_damage(error):
+        return OutboxDamaged(str(error))
+    return OutboxFull(f"the outbox can't be read or written: {error}")
