@@ -7,6 +7,8 @@ CloudError
 │   └── EvidenceStoreAway   the store of evidence can't be reached, or is full
 └── Permanent
     ├── ConfigurationError  a setting is missing or can't be right; the message names it
+    ├── SchemaTooNew        the database was made by a newer version of this program
+    ├── UnusableBackup      damaged, unfinished, or made by a newer version
     ├── Invalid             what was sent can't be taken as it is
     ├── TooLarge            longer than is taken
     ├── UnsupportedMedia    not a kind of file that is taken
@@ -15,6 +17,7 @@ CloudError
     ├── Forbidden           signed in, but the role or the area does not reach this far
     ├── NotFound            not there, or not for this person's eyes
     └── Conflict
+        ├── DatabaseNotEmpty  a restore would overwrite something
         ├── StaleVersion    someone else changed it in between
         └── TransitionRefused  the present status does not allow that action
 """
@@ -46,6 +49,14 @@ class Permanent(CloudError):
 
 class ConfigurationError(Permanent):
     """A setting is missing or can't be right; the message names it."""
+
+
+class SchemaTooNew(Permanent):
+    """The database was made by a newer version of this program."""
+
+
+class UnusableBackup(Permanent):
+    """A backup that is damaged, unfinished, or made by a newer version; the message says which, and where."""
 
 
 class Invalid(Permanent):
@@ -82,6 +93,10 @@ class NotFound(Permanent):
 
 class Conflict(Permanent):
     """The present state does not allow it."""
+
+
+class DatabaseNotEmpty(Conflict):
+    """A restore would overwrite what is in the database."""
 
 
 class StaleVersion(Conflict):

@@ -26,7 +26,7 @@ from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
 from cloud.db.pool import Pool, open_pool
-from cloud.errors import ConfigurationError, DatabaseAway
+from cloud.errors import ConfigurationError, DatabaseAway, SchemaTooNew
 from cloud.evidence.service import EvidenceService
 from cloud.ingest.service import IngestService, make_subscriber
 from cloud.jobs.service import make_jobs
@@ -64,7 +64,7 @@ def running(settings: CloudSettings, part: Part = Part.ALL, *, tls: bool = False
     """Run a cloud process around the body of a `with`.
 
     Role `all` brings the database up to date first; the others refuse to run on an old one. Raises ConfigurationError,
-    DatabaseAway, OSError (the port is taken).
+    SchemaTooNew, DatabaseAway, OSError (the port is taken).
     """
     database_url = settings.database_url.get_secret_value()
     _prepare_database(database_url, may_migrate=part is Part.ALL)
@@ -117,6 +117,8 @@ def _database_readiness(pool: Pool, database_url: str) -> dict[str, Callable[[],
     def migrations() -> str | None:
         try:
             return "some are not applied" if pending(database_url) else None
+        except SchemaTooNew:
+            return "newer than this program"
         except psycopg.Error:
             return "no answer"
 

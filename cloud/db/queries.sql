@@ -35,3 +35,16 @@ delete from event where created_at < :before;
 
 -- name: tell_session_over(session_id)$
 select pg_notify('gridward_session', :session_id::text);
+
+-- name: migrations_noted()$
+-- Whether anything was ever noted as applied here.
+select to_regclass('_yoyo_migration') is not null;
+
+-- name: applied_migrations()
+select migration_id as name from _yoyo_migration order by migration_id;
+
+-- name: lock_migrations(key)$
+select pg_advisory_lock(:key)::text;
+
+-- name: lock_out_migrations(key)$
+select pg_advisory_lock_shared(:key)::text;

@@ -1,12 +1,16 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from cloud.db import migrate as migrations
 from cloud.db.leader import Duty, Leadership
-from cloud.db.migrate import migrate, pending, rollback
+from cloud.db.migrate import applied, known, migrate, pending, rollback
 from cloud.db.queries import load
+from cloud.errors import SchemaTooNew
 from tests.databases import DatabaseServer
 
 
@@ -41,6 +45,84 @@ def test_a_migration_that_was_killed_blocks_nobody(postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as conn:
         conn.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
     assert migrate(postgres_url) == []
+
+
+class _Killed(BaseException):
+    """The end of a process: nothing of ours runs after it."""
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A list with the number of statements that are left to a process that migrates, before it is killed."""
+    left = [0]
+
+    def cursor(self: Any) -> Any:  # yoyo asks for one before every statement
+        left[0] -= 1
+        if left[0] < 0:
+            self.connection.pgconn.finish()
+            raise _Killed
+        return self.connection.cursor()
+
+    monkeypatch.setattr(migrations._Transaction, "cursor", cursor)
+    yield left
+    monkeypatch.undo()
+
+
+def _until_it_ends(run: Any, left: list[int]) -> int:
+    """Start again and again, each time killed one statement later than the time before; how often it was killed."""
+    for statements in range(10_000):
+        left[0] = statements
+        try:
+            run()
+        except _Killed:
+            continue
+        return statements
+    raise AssertionError
+
+
+def test_killed_at_any_statement_it_is_started_again(postgres_url: str, mortal: list[int]) -> None:
+    assert _until_it_ends(lambda: migrate(postgres_url), mortal) > 50
+    mortal[0] = 10_000
+    with psycopg.connect(postgres_url) as conn:
+        assert applied(conn) == known()
+    assert pending(postgres_url) == []
+    assert _until_it_ends(lambda: rollback(postgres_url), mortal) > 20
+    assert tables(postgres_url) == set()
+    mortal[0] = 10_000
+    assert migrate(postgres_url) == known()
+
+
+def test_a_statement_that_fails_leaves_nothing_of_its_migration(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute("create table grid_case ()")  # in the way of the fifth
+        with pytest.raises(psycopg.errors.DuplicateTable):
+            migrate(postgres_url)
+        assert applied(conn) == known()[:4]
+        assert "case_counter" not in tables(postgres_url)
+        conn.execute("drop table grid_case")
+    assert migrate(postgres_url) == known()[4:]
+
+
+def test_a_database_of_a_newer_version_is_left_alone(migrated_url: str) -> None:
+    with psycopg.connect(migrated_url) as conn:
+        conn.execute(
+            "insert into _yoyo_migration (migration_hash, migration_id, applied_at_utc) values ('x', '9999_later', now())"
+        )
+    for use in (migrate, pending, rollback):
+        with pytest.raises(SchemaTooNew, match=r"newer version of Gridward \(it has 9999_later\): update this program"):
+            use(migrated_url)
+
+
+def test_nobody_waits_for_the_lock_to_do_nothing(migrated_url: str) -> None:
+    with psycopg.connect(migrated_url, autocommit=True) as conn:
+        migrations.lock_out(conn)
+        assert migrate(migrated_url) == []
+
+
+def test_up_to_a_version(postgres_url: str) -> None:
+    assert migrate(postgres_url, to="0003_telemetry") == known()[:3]
+    assert rollback(postgres_url, to="0002_fleet") == ["0003_telemetry"]
+    assert pending(postgres_url) == known()[2:]
 
 
 def test_timescaledb_may_live_in_any_schema(postgres_server: DatabaseServer, postgres_url: str) -> None:
