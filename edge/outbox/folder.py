@@ -2,20 +2,31 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
+import structlog
+
 from edge.flow import EvidenceFile
+from edge.outbox.disk import make_folder, sync_folder
+
+_log = structlog.get_logger(__name__)
 
 
 class EvidenceFolder:
-    """Files under `root/<two digits>/<sha256>`. Not thread-safe for one and the same hash, which never matters: same bytes."""
+    """Files under `root/<two digits>/<sha256>`.
+
+    `lock` is held by whoever adds or removes a file together with its row: two incidents can name the same bytes, and the
+    file that one of them has done with must not go while the other is being kept.
+    """
 
     def __init__(self, root: Path, *, quota_bytes: int) -> None:
+        self.lock = threading.RLock()
         self._root = root
         self._quota_bytes = quota_bytes
         self._used_bytes = 0
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
 
     @property
     def used_bytes(self) -> int:
@@ -31,49 +42,64 @@ class EvidenceFolder:
         return self._root / sha256[:2] / sha256
 
     def keep(self, file: EvidenceFile) -> None:
-        """Write a file through to the disk. Raises ValueError when its content does not have its hash."""
+        """Write a file through to the disk. Raises ValueError when its content does not have its hash, OSError when the disk
+        does not take it; nothing is left of it then.
+        """
         sha256 = file.reference.sha256
         if hashlib.sha256(file.content).hexdigest() != sha256 or len(file.content) != file.reference.bytes:
             raise ValueError(f"evidence {sha256} does not have the content that its reference names")
         path = self.path(sha256)
-        if path.exists():
-            return
-        path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("wb") as out:
-            out.write(file.content)
-            out.flush()
-            os.fsync(out.fileno())
-        unfinished.rename(path)
-        _sync_folder(path.parent)
-        self._used_bytes += len(file.content)
+        with self.lock:
+            if path.exists():
+                return
+            unfinished = path.with_suffix(".part")
+            try:
+                make_folder(path.parent)
+                with unfinished.open("wb") as out:
+                    out.write(file.content)
+                    out.flush()
+                    os.fsync(out.fileno())
+                unfinished.rename(path)
+            except OSError:
+                _remove(unfinished)
+                raise
+            self._used_bytes += len(file.content)
+            sync_folder(path.parent)
 
     def remove(self, sha256: str) -> None:
-        """Forget a file; one that is not there is no mistake."""
+        """Forget a file; one that is not there is no mistake, and one that can't be removed is seen to at the next start."""
         path = self.path(sha256)
-        try:
-            size = path.stat().st_size
-            path.unlink()
-        except FileNotFoundError:
-            return
-        self._used_bytes -= size
+        with self.lock:
+            try:
+                size_bytes = path.stat().st_size
+                path.unlink()
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                _log.error("an evidence file can't be removed", sha256=sha256, reason=str(error))
+                return
+            self._used_bytes -= size_bytes
 
     def sweep(self, known: Collection[str]) -> list[str]:
         """Remove files that no row names (a crash came between file and row), and count the rest. Missing ones come back."""
-        self._used_bytes = 0
-        present = set()
-        for path in self._root.glob("??/*"):
-            if path.name in known:
-                present.add(path.name)
-                self._used_bytes += path.stat().st_size
-            else:
-                path.unlink()
+        with self.lock:
+            self._used_bytes = 0
+            present = set()
+            for path in self._root.glob("??/*"):
+                if path.name in known:
+                    present.add(path.name)
+                    self._used_bytes += path.stat().st_size
+                else:
+                    _remove(path)
         return sorted(set(known) - present)
 
+    def present(self, sha256: str) -> bool:
+        """Whether the file is there."""
+        return self.path(sha256).is_file()
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+
+def _remove(path: Path) -> None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.error("an unfinished evidence file can't be removed", path=str(path), reason=str(error))

@@ -19,7 +19,7 @@ from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
 from edge.outbox.opening import open_store, suspect
 from edge.outbox.retention import Quota
-from edge.outbox.store import Counter, DeadLetter, Store
+from edge.outbox.store import Counter, DeadLetter, DeadLetterTally, DropTally, Store
 from edge.settings import OutboxSettings
 
 DROPS_TOLD_EVERY_S = 60.0
@@ -31,14 +31,34 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How full the outbox is and what went through it since the store was made."""
+    """How full the outbox is and what went through it since the store was made.
+
+    `room_bytes` is the part of the quota that readings may use; at its end the oldest are dropped, while incidents go on
+    into their reserve. Dead letters and drops are summed up, the newest first.
+    """
 
     counters: Mapping[Counter, int]
     messages_waiting: Mapping[Channel, int]
     oldest_waiting: datetime | None
     used_bytes: int
     quota_bytes: int
+    room_bytes: int
     evidence_bytes: int
+    evidence_quota_bytes: int
+    evidence_waiting: int
+    oldest_evidence: datetime | None
+    dropped: Sequence[DropTally]
+    dead_letters: Sequence[DeadLetterTally]
+
+    @property
+    def share(self) -> float:
+        """The part of the room that is used, 0 to 1."""
+        return min(1.0, self.used_bytes / self.room_bytes)
+
+    @property
+    def evidence_share(self) -> float:
+        """The part of the evidence quota that is used, 0 to 1."""
+        return min(1.0, self.evidence_bytes / self.evidence_quota_bytes)
 
     @property
     def readings_waiting(self) -> int:
@@ -147,15 +167,23 @@ class Outbox:
 
     def figures(self) -> Figures:
         """How things stand."""
-        return self._committer.read(
-            lambda store: Figures(
-                counters=store.counters(),
-                messages_waiting=store.messages_waiting(),
-                oldest_waiting=store.oldest_waiting(),
-                used_bytes=store.used_bytes(),
-                quota_bytes=self._quota.total_bytes,
-                evidence_bytes=self._folder.used_bytes,
-            )
+        return self._committer.read(self._figures)
+
+    def _figures(self, store: Store) -> Figures:
+        evidence_waiting, oldest_evidence = store.evidence_waiting()
+        return Figures(
+            counters=store.counters(),
+            messages_waiting=store.messages_waiting(),
+            oldest_waiting=store.oldest_waiting(),
+            used_bytes=store.used_bytes(),
+            quota_bytes=self._quota.total_bytes,
+            room_bytes=self._quota.total_bytes - self._quota.reserve_bytes,
+            evidence_bytes=self._folder.used_bytes,
+            evidence_quota_bytes=self._folder.quota_bytes,
+            evidence_waiting=evidence_waiting,
+            oldest_evidence=oldest_evidence,
+            dropped=store.dropped(),
+            dead_letters=store.dead_letter_tallies(),
         )
 
     def dead_letters(self) -> list[DeadLetter]:

@@ -149,3 +149,16 @@ SELECT EXISTS (SELECT 1 FROM reading WHERE replayed = 1)
 SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
 WHERE lane = :lane AND accepted_at_us < :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
 ORDER BY accepted_at_us DESC, row DESC LIMIT :limit
+
+-- name: fact_between
+SELECT name, value FROM fact WHERE name >= :first AND name < :beyond
+
+-- name: dead_letter_reasons
+-- The words before the first colon are the reason, what follows is this one message's story.
+SELECT channel,
+    CASE WHEN instr(reason, ':') > 0 THEN substr(reason, 1, instr(reason, ':') - 1) ELSE reason END AS short,
+    count(*), min(at_us), max(at_us)
+FROM dead_letter GROUP BY channel, short ORDER BY max(at_us) DESC
+
+-- name: evidence_waiting
+SELECT count(*), coalesce(sum(bytes), 0), min(captured_at_us) FROM evidence

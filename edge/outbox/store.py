@@ -36,6 +36,28 @@ class DeadLetter:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterTally:
+    """How many dead letters of one channel have one reason, and when the first and the last of them came."""
+
+    channel: str
+    reason: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DropTally:
+    """Readings of a device, declared as dropped since the store was made, and the event times between which they lie."""
+
+    device: str
+    reason: GapReason
+    count: int
+    from_at: datetime
+    to_at: datetime
+
+
 class Counter(StrEnum):
     """What the store counts, in the same transaction as the thing itself.
 
@@ -54,6 +76,10 @@ class Counter(StrEnum):
     EVIDENCE_DELIVERED = "evidence_delivered"
     EVIDENCE_REFUSED = "evidence_refused"
 
+
+_DROPPED = "dropped "
+"""The facts that sum up declared drops: `dropped <reason> <device>`."""
+_BEYOND_DROPPED = "dropped!"
 
 _DELIVERED = {
     Channel.TELEMETRY: Counter.READINGS_DELIVERED,
@@ -124,6 +150,16 @@ class Store:
         """Declare by device that so many readings between two event times (µs) will never come."""
         for device, (from_us, to_us, count) in ranges.items():
             self._do("gap_add", device=device, reason=reason.value, from_us=from_us, to_us=to_us, count=count)
+            self._tally_drop(device, reason, from_us, to_us, count)
+
+    def _tally_drop(self, device: str, reason: GapReason, from_us: int, to_us: int, count: int) -> None:
+        """Keep the sum of all declarations: the declared gap itself leaves with its message."""
+        name = f"{_DROPPED}{reason.value} {device}"
+        kept = self.fact(name)
+        if kept is not None:
+            known_from_us, known_to_us, known_count = json.loads(kept)
+            from_us, to_us, count = min(from_us, known_from_us), max(to_us, known_to_us), count + known_count
+        self.set_fact(name, json.dumps([from_us, to_us, count]))
 
     def drop_oldest(self, count: int) -> int:
         """Drop the `count` readings accepted first, and declare them. How many were dropped comes back."""
@@ -315,6 +351,31 @@ class Store:
             DeadLetter(subject, channel, reason, from_microseconds(at_us), body)
             for subject, channel, reason, at_us, body in self._all("dead_letter_all")
         ]
+
+    def dropped(self) -> list[DropTally]:
+        """What was declared as dropped since the store was made, by device and reason, the newest loss first."""
+        tallies = []
+        for name, value in self._all("fact_between", first=_DROPPED, beyond=_BEYOND_DROPPED):
+            reason, device = name.removeprefix(_DROPPED).split(" ", 1)
+            from_us, to_us, count = json.loads(value)
+            tallies.append(
+                DropTally(device, GapReason(reason), count, from_microseconds(from_us), from_microseconds(to_us))
+            )
+        return sorted(tallies, key=lambda tally: tally.to_at, reverse=True)
+
+    def dead_letter_tallies(self) -> list[DeadLetterTally]:
+        """How many dead letters are kept for which reason, the newest first."""
+        return [
+            DeadLetterTally(channel, reason, count, from_microseconds(first_us), from_microseconds(last_us))
+            for channel, reason, count, first_us, last_us in self._all("dead_letter_reasons")
+        ]
+
+    def evidence_waiting(self) -> tuple[int, datetime | None]:
+        """How many files wait, and when the oldest one was taken."""
+        row = self._one("evidence_waiting")
+        if row is None or row[2] is None:
+            return 0, None
+        return row[0], from_microseconds(row[2])
 
     def used_bytes(self) -> int:
         """What the rows take on disk; free pages are not counted, since they are used again."""
