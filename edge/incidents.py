@@ -135,6 +135,7 @@ class IncidentBook:
         self._unsaved: deque[_Waiting] = deque(maxlen=UNSAVED)
         self._head = keeper.chain_head()
         self.faults = 0
+        self.evidence_left_out = 0
 
     def resume(self) -> None:
         """Take up what was open when the node stopped: a sensor's condition waits for its rule to find it again, a
@@ -192,6 +193,7 @@ class IncidentBook:
         known = self._open.get(finding.key)
         files = [file for file in waiting.evidence if self._keeper.room_for_evidence(file.reference.bytes)]
         if len(files) < len(waiting.evidence):
+            self.evidence_left_out += len(waiting.evidence) - len(files)
             _log.error("no room for evidence: the incident goes without", device=finding.device, rule=finding.rule)
         if known is not None and not files and not self._tells_more(known, finding):
             return
