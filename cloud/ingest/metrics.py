@@ -4,6 +4,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RECEIVED = Counter("gridward_ingest_received_total", "Messages from the broker", ["channel"])
 OUTCOMES = Counter("gridward_ingest_messages_total", "Messages by what became of them", ["outcome", "reason"])
+REFUSED = Counter("gridward_ingest_refused_total", "Messages that could not be taken, answered or not", ["reason"])
+LETTERS_LEFT_OUT = Counter(
+    "gridward_ingest_dead_letters_left_out_total", "Refused messages of senders that had too many, counted and not kept"
+)
+MENDED = Counter("gridward_ingest_mended_total", "Messages taken in with something replaced", ["what"])
 READINGS = Counter("gridward_ingest_readings_total", "Readings taken, those that were there already included")
 READINGS_NEW = Counter("gridward_ingest_readings_new_total", "Readings that became rows")
 READINGS_REFUSED = Counter("gridward_ingest_readings_refused_total", "Readings of a time that can't be")
@@ -18,5 +23,7 @@ BATCH_MESSAGES = Histogram(
 )
 RETRIES = Counter("gridward_ingest_retries_total", "Transactions tried again", ["reason"])
 ERRORS = Counter("gridward_ingest_errors_total", "Failures that nobody foresaw; each is in the log")
+QUARANTINED = Gauge("gridward_ingest_quarantined_messages", "Messages that wait in quarantine", ["reason"])
+DEAD_LETTERS = Gauge("gridward_ingest_dead_letters", "Refused messages that are kept", ["reason"])
 MISSING = Gauge("gridward_ingest_missing_messages", "Numbered by present sessions and not received yet", ["lane"])
 WAITING = Gauge("gridward_ingest_waiting_messages", "Messages received and not yet committed")

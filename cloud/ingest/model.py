@@ -22,6 +22,7 @@ class Reason(StrEnum):
     UNKNOWN_TOPIC = "unknown_topic"
     NODE_MISMATCH = "node_mismatch"
     DISTRICT_MISMATCH = "district_mismatch"
+    ID_REUSED = "id_reused"
     DATA = "data"
     INTERNAL = "internal"
     QUARANTINE_FULL = "quarantine_full"
@@ -41,11 +42,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that can be read, from the node that its topic names."""
+    """A message that can be read, from the node that its topic names. `mended`: it held NULs, which no text here may hold."""
 
     arrival: Arrival
     topic: Topic
     envelope: Envelope[Any]
+    mended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,14 @@
--- name: add_receipts(message_id, node_id, received_at)
+-- name: add_receipts(message_id, node_id, digest, received_at)
 -- The ids that are new come back; the others were counted before.
-insert into receipt (message_id, node_id, received_at)
-select *, :received_at from unnest(:message_id::uuid[], :node_id::bigint[])
+insert into receipt (message_id, node_id, digest, received_at)
+select *, :received_at from unnest(:message_id::uuid[], :node_id::bigint[], :digest::integer[])
 on conflict do nothing
 returning message_id, node_id;
+
+-- name: noted_digests(message_id, node_id)
+select receipt.message_id, receipt.node_id, receipt.digest
+from unnest(:message_id::uuid[], :node_id::bigint[]) as asked (message_id, node_id)
+join receipt on receipt.message_id = asked.message_id and receipt.node_id = asked.node_id;
 
 -- name: count_lanes(node_id, session, lane, highest_seq, received, at)!
 insert into node_lane (node_id, session, lane, highest_seq, received, updated_at)
@@ -62,12 +67,12 @@ where id = any(array(
 ))
 returning id, district, node, channel, payload, received_at, settled;
 
--- name: add_dead_letter(at, topic, node, message_id, reason, detail, bytes, payload)!
-insert into dead_letter (at, topic, node, message_id, reason, detail, bytes, payload)
-values (:at, :topic, :node, :message_id, :reason, :detail, :bytes, :payload);
-
--- name: trim_dead_letters(maximum)!
-delete from dead_letter where id <= (select max(id) from dead_letter) - :maximum;
+-- name: requeue(message_id, district, node, channel, payload, received_at)$
+-- A dead letter goes the way of what was released: taken in without a receipt, and by its natural key only once.
+insert into quarantine (message_id, district, node, channel, payload, reason, subject, received_at, settled, released)
+values (:message_id, :district, :node, :channel, :payload, 'dead_letter', :node, :received_at, true, true)
+on conflict (node, district, message_id) do nothing
+returning id;
 
 -- name: prune_receipts(before, count)!
 delete from receipt

@@ -1,6 +1,6 @@
 """Statements of ingest with their types. All take a connection; none commits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,8 @@ from uuid import UUID
 from psycopg import Connection
 
 from cloud.db.queries import load
-from cloud.ingest.model import Arrival, Message, Refusal
+from cloud.ingest.model import Arrival, Message
 from edge.contract.topics import Channel, Topic
-
-MAXIMUM_DEAD_LETTERS = 5_000
-DEAD_LETTER_BYTES = 4_096
 
 _queries = load("cloud.ingest")
 
@@ -31,19 +28,33 @@ Lane = tuple[int, UUID, str]
 
 
 def add_receipts(
-    conn: Connection[Any], keys: Iterable[tuple[UUID, int]], *, received_at: datetime
+    conn: Connection[Any], digests: Mapping[tuple[UUID, int], int], *, received_at: datetime
 ) -> set[tuple[UUID, int]]:
-    """Note these (message id, node id); those that were not noted before come back."""
-    ordered = sorted(keys)
+    """Note these (message id, node id) with the digest of their bodies; those that were not noted before come back."""
+    ordered = sorted(digests)
     if not ordered:
         return set()
     rows = _queries.add_receipts(
         conn,
         message_id=[message_id for message_id, _ in ordered],
         node_id=[node_id for _, node_id in ordered],
+        digest=[digests[key] for key in ordered],
         received_at=received_at,
     )
     return {(row[0], row[1]) for row in rows}
+
+
+def noted_digests(conn: Connection[Any], keys: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], int | None]:
+    """The digests that these (message id, node id) were noted with; None where an older version noted none."""
+    ordered = sorted(keys)
+    if not ordered:
+        return {}
+    rows = _queries.noted_digests(
+        conn,
+        message_id=[message_id for message_id, _ in ordered],
+        node_id=[node_id for _, node_id in ordered],
+    )
+    return {(row.message_id, row.node_id): row.digest for row in rows}
 
 
 def count_lanes(conn: Connection[Any], lanes: dict[Lane, LaneCount], *, at: datetime) -> None:
@@ -113,27 +124,6 @@ def take_released(conn: Connection[Any], count: int) -> list[Arrival]:
     ]
 
 
-def add_dead_letter(conn: Connection[Any], refusal: Refusal) -> None:
-    """Keep a message that can't be taken, cut to `DEAD_LETTER_BYTES`."""
-    payload = refusal.arrival.payload
-    _queries.add_dead_letter(
-        conn,
-        at=refusal.arrival.received_at,
-        topic=_printable(refusal.arrival.topic)[:300],
-        node=refusal.topic.node if refusal.topic else None,
-        message_id=refusal.message_id,
-        reason=str(refusal.reason),
-        detail=_printable(refusal.detail)[:500],
-        bytes=len(payload),
-        payload=payload[:DEAD_LETTER_BYTES],
-    )
-
-
-def trim_dead_letters(conn: Connection[Any]) -> None:
-    """Keep the newest `MAXIMUM_DEAD_LETTERS`."""
-    _queries.trim_dead_letters(conn, maximum=MAXIMUM_DEAD_LETTERS)
-
-
 def prune_receipts(conn: Connection[Any], *, before: datetime, count: int) -> int:
     """Forget up to `count` receipts from before a time; how many."""
     return int(_queries.prune_receipts(conn, before=before, count=count))
@@ -147,7 +137,3 @@ def prune_lanes(conn: Connection[Any], *, before: datetime) -> int:
 def missing_messages(conn: Connection[Any]) -> dict[tuple[str, str], int]:
     """(node, lane) → messages of the present session that were numbered and did not arrive yet."""
     return {(row.name, row.lane): row.missing for row in _queries.missing_messages(conn)}
-
-
-def _printable(text: str) -> str:
-    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

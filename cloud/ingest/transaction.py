@@ -4,6 +4,8 @@ Rows are locked in one order everywhere (receipts, lanes, nodes, series, devices
 key, so that two ingest processes never wait for each other in a ring.
 """
 
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +24,7 @@ from cloud.fleet.model import NodeSeen, Presence
 from cloud.ingest import store
 from cloud.ingest.model import Item, Message, Reason, Refusal, StatusMessage, Verdict
 from cloud.ingest.quarantine import Quarantine
+from cloud.ingest.refused import Refused
 from cloud.ingest.registry import RegisteredDevice, RegisteredNode, Registry
 from cloud.ingest.seen import SeenNotes
 from cloud.telemetry import store as telemetry
@@ -30,6 +33,7 @@ from cloud.telemetry.store import Change
 from edge.contract.birth import Birth
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Envelope, encode
+from edge.contract.errors import Oversized
 from edge.contract.incident import Incident
 from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch
 from edge.contract.topics import Channel
@@ -51,7 +55,9 @@ class Settled:
     readings: int = 0
     readings_new: int = 0
     readings_refused: int = 0
-    refusals: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    letters_left_out: int = 0
+    mended: int = 0
 
 
 class Transaction:
@@ -65,6 +71,7 @@ class Transaction:
         now: datetime,
         rules: CorrelationRules,
         seen: SeenNotes,
+        refused: Refused,
     ) -> None:
         self._conn = conn
         self._registry = registry
@@ -72,6 +79,7 @@ class Transaction:
         self._rules = rules
         self._seen = seen
         self._settled = Settled()
+        self._refused = refused
         self._quarantine = Quarantine(conn, now)
         self._columns: list[tuple[int, SeriesColumn]] = []
         self._changes: list[Change] = []
@@ -103,8 +111,10 @@ class Transaction:
         for message in fresh:
             self._take(message)
         self._write()
-        if self._settled.refusals:
-            store.trim_dead_letters(self._conn)
+        self._refused.write(self._conn, self._now)
+        self._settled.refusals = self._refused.reasons
+        self._settled.letters_left_out = self._refused.left_out
+        self._settled.mended = sum(message.mended for message in messages)
         return self._settled
 
     def _node(self, item: Message | StatusMessage) -> RegisteredNode:
@@ -125,8 +135,7 @@ class Transaction:
         self._settled.verdicts.append(Verdict(message.topic, message.envelope.id, outcome, reason))
 
     def _refuse(self, refusal: Refusal) -> None:
-        store.add_dead_letter(self._conn, refusal)
-        self._settled.refusals += 1
+        self._refused.add(refusal, enrolled=refusal.topic is not None and refusal.topic.node in self._settled.nodes)
         if refusal.topic is not None and refusal.message_id is not None:
             verdict = Verdict(
                 refusal.topic, refusal.message_id, Outcome.REJECTED, f"{refusal.reason}: {refusal.detail}"
@@ -151,20 +160,24 @@ class Transaction:
     def _first_time(self, messages: Iterable[Message]) -> list[Message]:
         """Those that count now; the others are told to be duplicates. The sequence counters grow with the receipts."""
         waiting: dict[tuple[UUID, int], Message] = {}
+        digests: dict[tuple[UUID, int], int] = {}
+        again: list[tuple[tuple[UUID, int], Message]] = []
         fresh = []
         for message in messages:
             key = (message.envelope.id, self._node(message).id)
             if message.arrival.settled_before:
                 fresh.append(message)
             elif key in waiting:
-                self._tell(message, Outcome.DUPLICATE)
+                again.append((key, message))
             else:
                 waiting[key] = message
-        new = store.add_receipts(self._conn, waiting, received_at=self._now)
+                digests[key] = _digest(message)
+        new = store.add_receipts(self._conn, digests, received_at=self._now)
+        again += [(key, message) for key, message in waiting.items() if key not in new]
+        self._answer_again(again, digests, new)
         lanes: dict[store.Lane, store.LaneCount] = {}
         for key, message in waiting.items():
             if key not in new:
-                self._tell(message, Outcome.DUPLICATE)
                 continue
             fresh.append(message)
             envelope = message.envelope
@@ -173,6 +186,22 @@ class Transaction:
             lane.received += 1
         store.count_lanes(self._conn, lanes, at=self._now)
         return fresh
+
+    def _answer_again(
+        self,
+        again: Sequence[tuple[tuple[UUID, int], Message]],
+        digests: dict[tuple[UUID, int], int],
+        new: set[tuple[UUID, int]],
+    ) -> None:
+        """Tell duplicates that they are; what came under a known id with another content is not one, and would be lost."""
+        known: dict[tuple[UUID, int], int | None] = {key: digests[key] for key, _ in again if key in new}
+        known |= store.noted_digests(self._conn, {key for key, _ in again if key not in new})
+        for key, message in again:
+            noted = known.get(key)
+            if noted is not None and noted != _digest(message):
+                self._reject(message, Reason.ID_REUSED, "a message of this id with another content was taken before")
+            else:
+                self._tell(message, Outcome.DUPLICATE)
 
     def _take_birth(self, message: Message) -> None:
         node = self._node(message)
@@ -211,6 +240,8 @@ class Transaction:
         for column in batch.series:
             device = node.devices.get(column.device)
             series_id = None if device is None else device.series.get(column.point)
+            if not column.value:
+                continue
             if device is None or series_id is None:
                 unknown.append(column)
             else:
@@ -222,10 +253,14 @@ class Transaction:
         if not unknown and not unknown_changes:
             self._tell(message, Outcome.ACCEPTED)
             return
-        whole = len(unknown) == len(batch.series) and len(unknown_changes) == len(batch.changes)
+        whole = len(unknown_changes) == len(batch.changes) and len(unknown) == sum(
+            bool(each.value) for each in batch.series
+        )
         rest = msgspec.structs.replace(message.envelope, body=TelemetryBatch(series=unknown, changes=unknown_changes))
         subject = _subject(node, unknown[0]) if unknown else unknown_changes[0].device
-        held = self._quarantine.hold(message, encode(rest), reason=Reason.UNKNOWN_DEVICE, subject=subject, settled=True)
+        held = self._quarantine.hold(
+            message, _encoded(rest, message), reason=Reason.UNKNOWN_DEVICE, subject=subject, settled=True
+        )
         if not held:
             self._reject(message, Reason.QUARANTINE_FULL, f"not declared: {subject}, and no room to wait")
         elif whole:
@@ -303,6 +338,20 @@ class Transaction:
         self._settled.readings_refused = readings.refused
         self._settled.newest = readings.newest
         self._settled.minutes = readings.minutes
+
+
+def _encoded(rest: Envelope[TelemetryBatch], message: Message) -> bytes:
+    """The rest of a batch, or all of it where that is longer on its way back: 1e15 is written 1000000000000000.0."""
+    try:
+        return encode(rest)
+    except Oversized:
+        return message.arrival.payload
+
+
+def _digest(message: Message) -> int:
+    """CRC-32 of the body as this contract writes it, signed for the table; the envelope's times differ in a resend."""
+    crc = zlib.crc32(msgspec.json.encode(message.envelope.body))
+    return crc - (1 << 32) if crc >= 1 << 31 else crc
 
 
 def _check_size(node: RegisteredNode) -> None:

@@ -2,11 +2,14 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
+from psycopg import Connection
 
 from cloud.correlate.service import DEFAULT_RULES, CorrelationRules
 from cloud.db.pool import Pool
@@ -15,9 +18,12 @@ from cloud.ingest.failure import Failure, classify
 from cloud.ingest.live import LiveReadings
 from cloud.ingest.model import Item, Message, Reason, Refusal, Verdict
 from cloud.ingest.reading import read
+from cloud.ingest.refused import Refused
 from cloud.ingest.registry import Registry
 from cloud.ingest.seen import SeenNotes
 from cloud.ingest.transaction import Settled, Transaction
+from cloud.refusals import store as refusals
+from cloud.refusals.policy import LetterAllowance
 from cloud.telemetry.partitions import Partitions
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
@@ -53,6 +59,7 @@ class Writer:
     clock: Callable[[], datetime] = utc_now
     monotonic_s: Callable[[], float] = time.monotonic
     live: LiveReadings = field(default_factory=LiveReadings)
+    letters: LetterAllowance = field(default_factory=LetterAllowance)
     partitions: Partitions = field(default_factory=Partitions)
     _registry: Registry = field(default_factory=Registry)
     _seen_s: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -65,8 +72,9 @@ class Writer:
             if len(items) == 1:
                 return self._persist([_refused(items[0], failed.error)])
         _log.info("batch_taken_apart", messages=len(items))
+        by_node = sorted(items, key=_node)  # what one node spoilt is found among its own, and the others wait less
         half = len(items) // 2
-        return self.settle(items[:half]) + self.settle(items[half:])
+        return self.settle(by_node[:half]) + self.settle(by_node[half:])
 
     def _persist(self, items: Sequence[Item]) -> list[Verdict]:
         """One batch through all that can pass by waiting. Raises _Unsettled, Stopped."""
@@ -91,12 +99,16 @@ class Writer:
         began_s = self.monotonic_s()
         seen = SeenNotes(self._seen_s, now_s=began_s, every_s=SEEN_EVERY_S)
         with self.pool.connection() as conn:
-            settled = Transaction(conn, self._registry, now=self.clock(), rules=self.rules, seen=seen).settle(items)
+            settled = self._transaction(conn, seen, began_s).settle(items)
             self.live.emit(conn, began_s)
         metrics.COMMITS.observe(self.monotonic_s() - began_s)
         metrics.BATCH_MESSAGES.observe(len(items))
         self._committed(settled, seen)
         return settled.verdicts
+
+    def _transaction(self, conn: Connection[Any], seen: SeenNotes, now_s: float) -> Transaction:
+        refused = Refused(self.letters, now_s)
+        return Transaction(conn, self._registry, now=self.clock(), rules=self.rules, seen=seen, refused=refused)
 
     def _committed(self, settled: Settled, seen: SeenNotes) -> None:
         seen.keep()
@@ -105,6 +117,8 @@ class Writer:
         self.partitions.need(settled.minutes)
         for verdict in settled.verdicts:
             metrics.OUTCOMES.labels(verdict.outcome.value, _label(verdict)).inc()
+        self._count_refused(settled.refusals, settled.letters_left_out)
+        metrics.MENDED.labels("nul").inc(settled.mended)
         metrics.READINGS.inc(settled.readings)
         metrics.READINGS_NEW.inc(settled.readings_new)
         metrics.READINGS_REFUSED.inc(settled.readings_refused)
@@ -123,12 +137,23 @@ class Writer:
                 self.partitions.open(conn, self.clock())
 
     def count_missing(self) -> None:
-        """Show how many messages of the present sessions were numbered and did not come yet."""
+        """Show how many messages were numbered and did not come yet, how many wait in quarantine, how many were refused."""
         with self.pool.connection() as conn:
             missing = store.missing_messages(conn)
+            waiting, kept = refusals.waiting(conn), refusals.kept(conn)
         for lane in Lane:
             count = sum(missed for (_, of_lane), missed in missing.items() if of_lane == lane)
             metrics.MISSING.labels(lane.value).set(count)
+        quarantined: Counter[str] = Counter()
+        for each in waiting:
+            quarantined[each.reason] += each.messages
+        for gauge, counts in (
+            (metrics.QUARANTINED, quarantined),
+            (metrics.DEAD_LETTERS, Counter({each.reason: each.letters for each in kept})),
+        ):
+            gauge.clear()
+            for reason, number in counts.items():
+                gauge.labels(reason).set(number)
 
     def prune(self) -> int:
         """Forget receipts and counters that are too old to matter, a bounded number at a time; how many rows went."""
@@ -152,13 +177,14 @@ class Writer:
         return self._replay_one()
 
     def _replay(self, count: int) -> int:
-        seen = SeenNotes(self._seen_s, now_s=self.monotonic_s(), every_s=SEEN_EVERY_S)
+        now_s = self.monotonic_s()
+        seen = SeenNotes(self._seen_s, now_s=now_s, every_s=SEEN_EVERY_S)
         with self.pool.connection() as conn:
             arrivals = store.take_released(conn, count)
             if not arrivals:
                 return 0
             items = [read(arrival) for arrival in arrivals]
-            settled = Transaction(conn, self._registry, now=self.clock(), rules=self.rules, seen=seen).settle(items)
+            settled = self._transaction(conn, seen, now_s).settle(items)
         self._committed(settled, seen)
         return len(arrivals)
 
@@ -170,9 +196,19 @@ class Writer:
             if classify(error) is not Failure.DATA:
                 raise
             with self.pool.connection() as conn:
+                refused = Refused(self.letters, self.monotonic_s())
                 for arrival in store.take_released(conn, 1):
-                    store.add_dead_letter(conn, _refused(read(arrival), error))
+                    item = read(arrival)
+                    enrolled = self._registry.resolve(conn, [_node(item)])
+                    refused.add(_refused(item, error), enrolled=bool(enrolled))
+                refused.write(conn, self.clock())
+            self._count_refused(refused.reasons, refused.left_out)
             return 1
+
+    def _count_refused(self, reasons: Counter[str], left_out: int) -> None:
+        for reason, count in reasons.items():
+            metrics.REFUSED.labels(reason).inc(count)
+        metrics.LETTERS_LEFT_OUT.inc(left_out)
 
 
 class _Unsettled(Exception):
@@ -190,6 +226,10 @@ def _refused(item: Item, error: Exception) -> Refusal:
         message_id = item.message_id
     topic = item.topic
     return Refusal(item.arrival, topic, message_id, reason, _short(error))
+
+
+def _node(item: Item) -> str:
+    return item.topic.node if item.topic is not None else ""
 
 
 def _is_expected(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from cloud.ingest import quarantine, store, transaction
 from cloud.ingest.model import Arrival, Item, Reason, Refusal, Verdict
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
+from cloud.refusals import store as refusals
 from edge.contract.birth import Degradation, Device, PresenceState
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
@@ -229,9 +230,12 @@ def test_a_node_speaks_only_in_its_own_district(pool: Pool, node: FakeNode, writ
     assert rows(pool, "select reason, node from dead_letter") == [("district_mismatch", "station-01")]
 
 
-def test_a_poisonous_message_harms_only_itself(pool: Pool, node: FakeNode, writer: Writer) -> None:
+def test_a_poisonous_message_harms_only_itself(
+    pool: Pool, node: FakeNode, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer.settle([node.item(birth())])
-    poison = node.item(birth(sensor(), name="NUL \x00 in a text"))
+    monkeypatch.setattr(transaction, "MAXIMUM_POINTS", 1)
+    poison = node.item(birth(sensor("sensor-01", "temperature", "one-too-many")))
     good = [node.item(batch(column([float(n)], begin=AT + timedelta(seconds=n)))) for n in range(3)]
     verdicts = {verdict.message_id: verdict for verdict in writer.settle([good[0], poison, *good[1:]])}
     assert sorted(outcomes(list(verdicts.values()))) == [ACCEPTED] * 3 + [REJECTED]
@@ -252,11 +256,11 @@ def test_what_cannot_be_read_goes_to_the_dead_letters_and_the_node_hears_of_it(
     assert (verdict.message_id, verdict.outcome) == (message_id, REJECTED)
     found = rows(pool, "select reason, bytes, length(payload) from dead_letter order by id")
     assert [row[0] for row in found] == ["malformed", "malformed", "unknown_topic"]
-    assert found[1][1:] == (18_000, store.DEAD_LETTER_BYTES)
+    assert found[1][1:] == (18_000, refusals.HEAD_BYTES)
 
 
 def test_dead_letters_are_bounded(pool: Pool, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MAXIMUM_DEAD_LETTERS", 3)
+    monkeypatch.setattr(refusals, "MAXIMUM_LETTERS", 3)
     refusal = Refusal(Arrival("gw/1/x", b"{}", AT), None, None, Reason.UNKNOWN_TOPIC, "")
     for _ in range(3):
         writer.settle([refusal, refusal])
