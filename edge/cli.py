@@ -17,6 +17,7 @@ from edge.logs import log_to_stderr
 from edge.node.declaration import software
 from edge.node.process import run_node
 from edge.node.status import read_status
+from edge.node.wording import status_lines
 from edge.perception.detector import open_detector
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.supervisor import STATUS_NOT_STARTABLE
@@ -94,30 +95,8 @@ def version() -> None:
 def status(config: ConfigFile, *, as_json: Json = False) -> None:
     """How a running node stands; exit status 1 when it does not run."""
     found = read_status(load(config).node.data_directory)
-    print(json.dumps(found, ensure_ascii=False, indent=2) if as_json else _status_lines(found))
+    print(json.dumps(found, ensure_ascii=False, indent=2) if as_json else "\n".join(status_lines(found)))
     raise typer.Exit(0 if found["running"] else 1)
-
-
-def _status_lines(found: dict[str, Any]) -> str:
-    if "node" not in found:
-        return str(found["reason"])
-    outbox, uplink = found["outbox"], found["uplink"]
-    state = "running" if found["running"] else "not running"
-    link = "connected" if uplink["connected"] else "not connected"
-    messages = sum(outbox["messages_waiting"].values())
-    lines = [
-        f"{found['node']}: {state} (written {found['age_s']} s ago)",
-        f"uplink: {link}, {uplink['in_flight']} in flight",
-        f"outbox: {outbox['readings_waiting']} readings and {messages} messages wait",
-        f"outbox: {outbox['readings_dropped']} readings dropped and declared",
-    ]
-    lines += [f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()]
-    lines += [f"degraded: {each['subject']}: {each['reason']}: {each['detail']}" for each in found["degraded"]]
-    return "\n".join(lines)
-
-
-def _figures(figures: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in figures.items())
 
 
 @app.command("replay")

@@ -43,6 +43,9 @@ def _items(tree: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _device_ids(tree: dict[str, Any]) -> Found:
     taken: dict[str, str] = {}
+    node = tree.get("node")
+    if isinstance(node, dict) and isinstance(node.get("id"), str):
+        taken[node["id"]] = "device, the node itself,"
     for key, kind in (("cameras", "camera"), ("sensors", "sensor")):
         for index, device in _items(tree, key):
             name = device.get("id")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from edge.contract.birth import Point
 from edge.contract.envelope import VERSION
 from edge.contract.fields import Fraction, Instant, Name, Ordinal, Text, require_possible
 from edge.contract.telemetry import GapReason
@@ -123,3 +124,26 @@ class NodeHealth(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a time that can't be."""
         require_possible(self.at)
+
+
+NODE_POINTS = (
+    Point(name="outbox_percent", unit="%", minimum=0, maximum=100, period_s=60),
+    Point(name="readings_waiting", minimum=0, period_s=60),
+    Point(name="oldest_waiting_s", unit="s", minimum=0, period_s=60),
+    Point(name="evidence_percent", unit="%", minimum=0, maximum=100, period_s=60),
+)
+"""What a node declares of itself as a device; `readings_of` has the values."""
+
+
+def readings_of(health: NodeHealth) -> dict[str, float]:
+    """The values of `NODE_POINTS` at the time of a report. An age needs no clock but the node's own."""
+    oldest_at, evidence = health.backlog.oldest_at, health.evidence
+    age_s = 0.0 if oldest_at is None else max(0.0, (health.at - oldest_at).total_seconds())
+    return {
+        "outbox_percent": round(100 * health.backlog.share, 2),
+        "readings_waiting": float(health.backlog.readings),
+        "oldest_waiting_s": round(age_s, 1),
+        "evidence_percent": round(100 * min(1.0, evidence.bytes / evidence.quota_bytes), 2)
+        if evidence.quota_bytes
+        else 0.0,
+    }

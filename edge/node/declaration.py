@@ -6,8 +6,9 @@ import msgspec
 
 from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVersion, Point, PointKind
 from edge.contract.envelope import MAXIMUM_BYTES
+from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
-from edge.settings import CameraSettings, NodeConfiguration, SensorSettings
+from edge.settings import CameraSettings, NodeConfiguration, NodeSettings, SensorSettings
 
 MOST_DEGRADATIONS = 50
 LARGEST_DECLARATION_BYTES = MAXIMUM_BYTES - 64 * 1024
@@ -45,8 +46,20 @@ def check_size(configuration: NodeConfiguration, models: tuple[ModelVersion, ...
 
 
 def devices(configuration: NodeConfiguration) -> tuple[Device, ...]:
-    """All configured cameras and sensors with their points."""
+    """The node itself, and all configured cameras and sensors with their points."""
+    return (_node(configuration.node), *sources(configuration))
+
+
+def sources(configuration: NodeConfiguration) -> tuple[Device, ...]:
+    """The devices whose readings go through the outbox."""
     return (*map(_camera, configuration.cameras), *map(_sensor, configuration.sensors))
+
+
+def _node(node: NodeSettings) -> Device:
+    """The node as a device: what its own incidents name, and what its health is charted under (the cloud makes the readings
+    of the health that it is told: a chart of the queue must not go through the queue).
+    """
+    return Device(id=node.id, kind=DeviceKind.NODE.value, name=node.name or None, points=NODE_POINTS)
 
 
 def _camera(camera: CameraSettings) -> Device:

@@ -1,14 +1,33 @@
-"""What the status file and the metrics tell of a running node."""
+"""What the status file, the metrics and the health report tell of a running node."""
 
 import os
-from datetime import datetime
+from collections import Counter as Tally
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from edge.contract.health import (
+    Backlog,
+    DeadLetters,
+    DroppedReadings,
+    EvidenceBacklog,
+    LinkQuality,
+    NodeHealth,
+)
+from edge.contract.topics import Channel
+from edge.node.alarms import EVIDENCE_RULE, OUTBOX_RULE
 from edge.node.declaration import software
+from edge.outbox.outbox import Figures
+from edge.outbox.store import Counter, DeadLetterTally, DropTally
 
 if TYPE_CHECKING:
     from edge.node.assembly import Node
     from edge.node.watch import CameraWatch
+    from edge.uplink.publisher import UplinkFigures
+
+DROPS_TOLD = 50
+DEAD_LETTERS_TOLD = 20
+"""What a report and the metrics name one by one; the sums hold all of it."""
 
 
 def status_of(node: "Node") -> dict[str, Any]:
@@ -22,7 +41,8 @@ def status_of(node: "Node") -> dict[str, Any]:
         "session": str(node.identity.session),
         "pid": os.getpid(),
         "started_at": _text(node.started_at),
-        "written_at": _text(node.clock()),
+        "written_at": datetime.now(UTC).isoformat(),
+        "clock": asdict(node.clock.figures),
         "degraded": [
             {"subject": one.subject, "reason": one.reason, "detail": one.detail, "since": _text(one.since)}
             for one in node.standing.degradations()
@@ -38,16 +58,113 @@ def status_of(node: "Node") -> dict[str, Any]:
         },
         "outbox": {
             **{counter.value: count for counter, count in outbox.counters.items()},
+            "level": node.alarms.level(OUTBOX_RULE).value,
             "readings_waiting": outbox.readings_waiting,
             "messages_waiting": {channel.value: count for channel, count in outbox.messages_waiting.items()},
+            "incidents_unsaved": node.book.unsaved,
             "oldest_waiting": _text(outbox.oldest_waiting),
             "used_bytes": outbox.used_bytes,
+            "room_bytes": outbox.room_bytes,
             "quota_bytes": outbox.quota_bytes,
             "evidence_bytes": outbox.evidence_bytes,
+            "share": round(outbox.share, 4),
+            "dropped": [_drop(tally) for tally in outbox.dropped],
+            "dead_letters": [_dead_letters(tally) for tally in outbox.dead_letters],
+        },
+        "evidence": {
+            "level": node.alarms.level(EVIDENCE_RULE).value,
+            "files_waiting": outbox.evidence_waiting,
+            "oldest_waiting": _text(outbox.oldest_evidence),
+            "used_bytes": outbox.evidence_bytes,
+            "quota_bytes": outbox.evidence_quota_bytes,
+            "left_out": node.book.evidence_left_out,
         },
         "cameras": {watch.camera.id: _camera(watch) for watch in node.watches},
         "readings": [dict(source.tally()) for source in node.reading_sources],
         "faults": {"rules": dict(node.desk.faults), "incidents": node.book.faults},
+    }
+
+
+def health_of(node: "Node", figures: Figures, uplink: "UplinkFigures", *, seq: int) -> NodeHealth:
+    """The report for the cloud. The node has its link: `uplink.connected_since` is known."""
+    now = node.clock.told()
+    waiting = Tally(dict(figures.messages_waiting))
+    counters = figures.counters
+    return NodeHealth(
+        node=node.identity.node,
+        session=node.identity.session,
+        seq=seq,
+        at=now,
+        backlog=Backlog(
+            level=node.alarms.level(OUTBOX_RULE),
+            share=round(figures.share, 4),
+            used_bytes=figures.used_bytes,
+            quota_bytes=figures.quota_bytes,
+            readings=max(0, figures.readings_waiting),
+            incidents=waiting[Channel.INCIDENT],
+            messages=waiting.total() - waiting[Channel.INCIDENT],
+            unsaved=node.book.unsaved,
+            oldest_at=figures.oldest_waiting,
+        ),
+        evidence=EvidenceBacklog(
+            level=node.alarms.level(EVIDENCE_RULE),
+            files=figures.evidence_waiting,
+            bytes=max(0, figures.evidence_bytes),
+            quota_bytes=figures.evidence_quota_bytes,
+            refused=counters[Counter.EVIDENCE_REFUSED],
+            left_out=node.book.evidence_left_out,
+            oldest_at=figures.oldest_evidence,
+        ),
+        link=LinkQuality(
+            connected_since=uplink.connected_since or now,
+            connections=uplink.connections,
+            sent=uplink.sent,
+            resent=uplink.resent,
+            acknowledged=uplink.acknowledged,
+        ),
+        dropped_total=sum(tally.count for tally in figures.dropped),
+        dropped=tuple(
+            DroppedReadings(
+                device=tally.device, reason=tally.reason, count=tally.count, from_at=tally.from_at, to_at=tally.to_at
+            )
+            for tally in figures.dropped[:DROPS_TOLD]
+        ),
+        rejected_incidents=counters[Counter.INCIDENTS_REJECTED],
+        dead_letters=tuple(
+            DeadLetters(
+                subject=subject_of(tally),
+                reason=tally.reason[:500],
+                count=tally.count,
+                first_at=tally.first_at,
+                last_at=tally.last_at,
+            )
+            for tally in figures.dead_letters[:DEAD_LETTERS_TOLD]
+        ),
+    )
+
+
+def subject_of(tally: DeadLetterTally) -> str:
+    """The last word of a channel, or `evidence`."""
+    return tally.channel.rpartition("/")[2]
+
+
+def _drop(tally: DropTally) -> dict[str, Any]:
+    return {
+        "device": tally.device,
+        "reason": tally.reason.value,
+        "count": tally.count,
+        "from_at": _text(tally.from_at),
+        "to_at": _text(tally.to_at),
+    }
+
+
+def _dead_letters(tally: DeadLetterTally) -> dict[str, Any]:
+    return {
+        "subject": subject_of(tally),
+        "reason": tally.reason,
+        "count": tally.count,
+        "first_at": _text(tally.first_at),
+        "last_at": _text(tally.last_at),
     }
 
 

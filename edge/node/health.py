@@ -2,7 +2,9 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -10,6 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from edge.contract.health import Level
+from edge.contract.telemetry import GapReason
 from edge.errors import ConfigurationError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,7 +24,18 @@ Status = Mapping[str, Any]
 
 _CAMERA_COUNTERS = ("connections", "losses", "decoded", "due", "skipped", "analysed", "moving", "inferences", "faults")
 _UPLINK_COUNTERS = ("connections", "sent", "resent", "acknowledged")
-_OUTBOX_GAUGES = ("readings_waiting", "used_bytes", "quota_bytes", "evidence_bytes")
+_OUTBOX_GAUGES = (
+    "readings_waiting",
+    "incidents_unsaved",
+    "used_bytes",
+    "room_bytes",
+    "quota_bytes",
+    "evidence_bytes",
+)
+_EVIDENCE_GAUGES = ("files_waiting", "used_bytes", "quota_bytes")
+_LEVELS = {level.value: rank for rank, level in enumerate(Level)}
+_REASONS_SHOWN = 20
+"""Reasons are the cloud's words: more kinds of them than this are summed up as `other`."""
 
 
 class NodeCollector(Collector):
@@ -42,9 +57,10 @@ class NodeCollector(Collector):
         yield GaugeMetricFamily("gridward_edge_uplink_in_flight", "Sent and not answered.", uplink["in_flight"])
         for name in _UPLINK_COUNTERS:
             yield CounterMetricFamily(f"gridward_edge_uplink_{name}", f"Uplink: {name} since the start.", uplink[name])
-        for name in _OUTBOX_GAUGES:
-            yield GaugeMetricFamily(f"gridward_edge_outbox_{name}", f"Outbox: {name}.", outbox[name])
         yield from _kept(outbox)
+        yield from _waiting(outbox, datetime.fromisoformat(status["written_at"]))
+        yield from _lost(outbox)
+        yield from _evidence(status["evidence"], datetime.fromisoformat(status["written_at"]))
         yield from _cameras(status["cameras"])
 
 
@@ -55,6 +71,68 @@ def _kept(outbox: Status) -> Iterator[Metric]:
             yield CounterMetricFamily(
                 f"gridward_edge_outbox_{name}", f"Outbox: {name} since the store was made.", value
             )
+
+
+def _waiting(outbox: Status, now: datetime) -> Iterator[Metric]:
+    """What is queued, and since when."""
+    for name in _OUTBOX_GAUGES:
+        yield GaugeMetricFamily(f"gridward_edge_outbox_{name}", f"Outbox: {name}.", outbox[name])
+    yield GaugeMetricFamily(
+        "gridward_edge_outbox_share", "Used part of the room for readings, 0 to 1.", outbox["share"]
+    )
+    yield GaugeMetricFamily(
+        "gridward_edge_outbox_level", "0 normal, 1 warning from 0.5, 2 critical from 0.9.", _LEVELS[outbox["level"]]
+    )
+    yield GaugeMetricFamily(
+        "gridward_edge_outbox_oldest_waiting_seconds",
+        "Age of the oldest thing that waits, 0 when nothing does.",
+        _age_s(outbox["oldest_waiting"], now),
+    )
+    messages = GaugeMetricFamily("gridward_edge_outbox_messages_waiting", "Messages formed.", labels=["channel"])
+    for channel, count in outbox["messages_waiting"].items():
+        messages.add_metric([channel], count)
+    yield messages
+
+
+def _lost(outbox: Status) -> Iterator[Metric]:
+    """What was dropped and what was rejected, and why."""
+    reasons = Counter({reason.value: 0 for reason in GapReason})
+    for drop in outbox["dropped"]:
+        reasons[drop["reason"]] += drop["count"]
+    dropped = CounterMetricFamily(
+        "gridward_edge_outbox_declared_readings",
+        "Readings declared as lost, since the store was made.",
+        labels=["reason"],
+    )
+    for reason, count in reasons.items():
+        dropped.add_metric([reason], count)
+    yield dropped
+    letters: Counter[tuple[str, str]] = Counter()
+    for place, tally in enumerate(outbox["dead_letters"]):
+        letters[tally["subject"], tally["reason"] if place < _REASONS_SHOWN else "other"] += tally["count"]
+    family = GaugeMetricFamily(
+        "gridward_edge_outbox_dead_letters", "Rejected by the cloud and kept.", labels=["subject", "reason"]
+    )
+    for labels, count in letters.items():
+        family.add_metric(labels, count)
+    yield family
+
+
+def _evidence(evidence: Status, now: datetime) -> Iterator[Metric]:
+    for name in _EVIDENCE_GAUGES:
+        yield GaugeMetricFamily(f"gridward_edge_evidence_{name}", f"Evidence: {name}.", evidence[name])
+    yield GaugeMetricFamily(
+        "gridward_edge_evidence_oldest_waiting_seconds",
+        "Age of the oldest file that waits, 0 when none does.",
+        _age_s(evidence["oldest_waiting"], now),
+    )
+    yield CounterMetricFamily(
+        "gridward_edge_evidence_left_out", "Files that found no room since the start.", evidence["left_out"]
+    )
+
+
+def _age_s(since: str | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - datetime.fromisoformat(since)).total_seconds())
 
 
 def _cameras(cameras: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:

@@ -33,6 +33,11 @@ class EvidenceFolder:
         """What the files take."""
         return self._used_bytes
 
+    @property
+    def quota_bytes(self) -> int:
+        """What they may take."""
+        return self._quota_bytes
+
     def has_room(self, size_bytes: int) -> bool:
         """Whether a file of this size fits into the quota."""
         return self._used_bytes + size_bytes <= self._quota_bytes

@@ -17,14 +17,35 @@ STATUS: dict[str, Any] = {
     "session": "s",
     "degraded": [{"subject": "cam-1", "reason": "picture_lost", "detail": "no route", "since": "now"}],
     "uplink": {"connected": True, "in_flight": 3, "connections": 1, "sent": 10, "resent": 2, "acknowledged": 8},
+    "written_at": "2026-03-01T08:10:00+00:00",
     "outbox": {
         "readings_accepted": 100,
+        "level": "warning",
         "readings_waiting": 4,
+        "messages_waiting": {"up/incident": 2},
+        "incidents_unsaved": 0,
+        "oldest_waiting": "2026-03-01T08:00:00+00:00",
         "used_bytes": 5,
-        "quota_bytes": 6,
+        "room_bytes": 8,
+        "quota_bytes": 9,
         "evidence_bytes": 7,
-        "messages_waiting": {},
+        "share": 0.625,
+        "dropped": [
+            {"device": "pile-1", "reason": "quota", "count": 7, "from_at": "", "to_at": ""},
+            {"device": "pile-2", "reason": "quota", "count": 5, "from_at": "", "to_at": ""},
+        ],
+        "dead_letters": [
+            {"subject": "incident", "reason": f"reason-{number}", "count": 1, "first_at": "", "last_at": ""}
+            for number in range(30)
+        ],
+    },
+    "evidence": {
+        "level": "normal",
+        "files_waiting": 3,
         "oldest_waiting": None,
+        "used_bytes": 7,
+        "quota_bytes": 70,
+        "left_out": 1,
     },
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
 }
@@ -51,6 +72,16 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         "gridward_edge_outbox_readings_waiting 4.0",
         "gridward_edge_outbox_readings_accepted_total 100.0",
         'gridward_edge_camera_skipped_total{camera="cam-2"} 7.0',
+        "gridward_edge_outbox_share 0.625",
+        "gridward_edge_outbox_level 1.0",
+        "gridward_edge_outbox_oldest_waiting_seconds 600.0",
+        'gridward_edge_outbox_messages_waiting{channel="up/incident"} 2.0',
+        'gridward_edge_outbox_declared_readings_total{reason="quota"} 12.0',
+        'gridward_edge_outbox_declared_readings_total{reason="power_loss"} 0.0',
+        'gridward_edge_outbox_dead_letters{reason="reason-0",subject="incident"} 1.0',
+        'gridward_edge_outbox_dead_letters{reason="other",subject="incident"} 10.0',
+        "gridward_edge_evidence_files_waiting 3.0",
+        "gridward_edge_evidence_left_out_total 1.0",
     ):
         assert line in lines
 

@@ -19,6 +19,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.embedded.broker import EmbeddedBroker
+from edge.contract.health import Level
 from edge.contract.incident import Incident, IncidentState
 from edge.node.status import read_status
 from models import catalogue
@@ -129,7 +130,15 @@ def test_sensors_and_a_camera_become_readings_and_chained_incidents(
     node.start()
     node.ready()
     birth = node.cloud.births[0].body
-    assert [device.id for device in birth.devices] == ["cam-1", "pile-1"]
+    assert [(device.id, device.kind) for device in birth.devices] == [
+        ("station-01", "node"),
+        ("cam-1", "camera"),
+        ("pile-1", "sensor"),
+    ]
+    wait_until(lambda: node.cloud.healths, "how the node is")
+    health = node.cloud.healths[0]
+    assert (health.node, health.session, health.seq) == ("station-01", node.cloud.births[0].session, 1)
+    assert (health.backlog.level, health.dropped_total, health.dead_letters) == (Level.NORMAL, 0, ())
     node.say(21, connector="free")
     node.say(2_000_000, connector="free")
     wait_until(lambda: {21, 2_000_000} <= values(node), "both readings")

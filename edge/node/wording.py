@@ -1,0 +1,104 @@
+"""The status in words, for `gridward-edge status`: what waits, since when, what was dropped and why. Pure."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_MIB = 1 << 20
+_DROPS_SHOWN = 20
+
+Status = Mapping[str, Any]
+"""What `read_status` tells."""
+
+
+def status_lines(found: Status) -> list[str]:
+    """One line for each thing worth knowing; times in UTC, with how long ago they were when the status was written."""
+    if "node" not in found:
+        return [str(found["reason"])]
+    if "evidence" not in found:
+        return [f"{found['node']}: the status was written by another version of this software; --json shows it"]
+    now = datetime.fromisoformat(found["written_at"])
+    state = "running" if found["running"] else "not running"
+    return [
+        f"{found['node']}: {state} (written {found['age_s']} s ago)",
+        _uplink(found["uplink"], now),
+        *_outbox(found["outbox"], now),
+        *_lost(found["outbox"]),
+        *_evidence(found["evidence"], now),
+        *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
+        *(
+            f"degraded: {each['subject']}: {each['reason']}: {each['detail']} (since {_moment(each['since'], now)})"
+            for each in found["degraded"]
+        ),
+    ]
+
+
+def _uplink(uplink: Status, now: datetime) -> str:
+    link = f"connected since {_moment(uplink['connected_since'], now)}" if uplink["connected"] else "not connected"
+    return (
+        f"uplink: {link}, {uplink['in_flight']} in flight, {uplink['connections']} connections, "
+        f"{uplink['resent']} of {uplink['sent']} sent again"
+    )
+
+
+def _outbox(outbox: Status, now: datetime) -> Iterator[str]:
+    messages = dict(outbox["messages_waiting"])
+    incidents = messages.pop("up/incident", 0)
+    since = f", the oldest since {_moment(outbox['oldest_waiting'], now)}" if outbox["oldest_waiting"] else ""
+    yield (
+        f"outbox: {outbox['readings_waiting']} readings, {incidents} incidents and {sum(messages.values())} other messages "
+        f"wait{since}"
+    )
+    yield (
+        f"outbox: {100 * outbox['share']:.0f} % used ({outbox['level']}): {_mib(outbox['used_bytes'])} of "
+        f"{_mib(outbox['room_bytes'])} MiB for readings, quota {_mib(outbox['quota_bytes'])} MiB"
+    )
+    if outbox["incidents_unsaved"]:
+        yield f"outbox: {outbox['incidents_unsaved']} incidents wait in memory: the disk takes nothing"
+
+
+def _lost(outbox: Status) -> Iterator[str]:
+    if not outbox["dropped"]:
+        yield "dropped: nothing"
+    for drop in outbox["dropped"][:_DROPS_SHOWN]:
+        span = f"from {_short(drop['from_at'])} to {_short(drop['to_at'])}"
+        yield f"dropped: {drop['count']} readings of {drop['device']}, {span}: {drop['reason']}, declared"
+    more = len(outbox["dropped"]) - _DROPS_SHOWN
+    if more > 0:
+        yield f"dropped: and readings of {more} more devices and reasons (--json names them)"
+    for tally in outbox["dead_letters"]:
+        yield (
+            f"rejected by the cloud: {tally['count']} × {tally['subject']}: {tally['reason']}, "
+            f"last at {_short(tally['last_at'])}"
+        )
+
+
+def _evidence(evidence: Status, now: datetime) -> Iterator[str]:
+    since = f", the oldest since {_moment(evidence['oldest_waiting'], now)}" if evidence["oldest_waiting"] else ""
+    yield (
+        f"evidence: {evidence['files_waiting']} files wait, {_mib(evidence['used_bytes'])} of "
+        f"{_mib(evidence['quota_bytes'])} MiB{since}"
+    )
+    if evidence["left_out"]:
+        yield f"evidence: {evidence['left_out']} files found no room since the start"
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / _MIB:.1f}"
+
+
+def _short(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _moment(text: str, now: datetime) -> str:
+    seconds = max(0, round((now - datetime.fromisoformat(text)).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    ago = (
+        f"{days} d" if days > 1 else f"{hours} h" if hours > 1 else f"{minutes} min" if minutes > 1 else f"{seconds} s"
+    )
+    return f"{_short(text)} ({ago})"
+
+
+def _figures(figures: Status) -> str:
+    return ", ".join(f"{name} {value}" for name, value in figures.items())

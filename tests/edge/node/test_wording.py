@@ -1,0 +1,103 @@
+from typing import Any
+
+from edge.node.wording import status_lines
+
+STATUS: dict[str, Any] = {
+    "node": "station-01",
+    "running": True,
+    "age_s": 0.6,
+    "written_at": "2026-03-01T08:10:00+00:00",
+    "uplink": {
+        "connected": True,
+        "connected_since": "2026-03-01T08:00:00+00:00",
+        "connections": 3,
+        "in_flight": 2,
+        "sent": 100,
+        "resent": 4,
+    },
+    "outbox": {
+        "level": "warning",
+        "share": 0.625,
+        "readings_waiting": 1_000,
+        "messages_waiting": {"up/incident": 2, "up/telemetry": 3, "up/gap": 1},
+        "incidents_unsaved": 1,
+        "oldest_waiting": "2026-03-01T05:00:00+00:00",
+        "used_bytes": 280 << 20,
+        "room_bytes": 448 << 20,
+        "quota_bytes": 512 << 20,
+        "dropped": [
+            {
+                "device": "pile-1",
+                "reason": "quota",
+                "count": 12,
+                "from_at": "2026-03-01T01:00:00+00:00",
+                "to_at": "2026-03-01T02:00:00+00:00",
+            }
+        ],
+        "dead_letters": [
+            {
+                "subject": "incident",
+                "reason": "data",
+                "count": 2,
+                "first_at": "2026-03-01T01:00:00+00:00",
+                "last_at": "2026-03-01T02:00:00+00:00",
+            }
+        ],
+    },
+    "evidence": {
+        "files_waiting": 4,
+        "oldest_waiting": "2026-02-27T08:00:00+00:00",
+        "used_bytes": 1 << 20,
+        "quota_bytes": 1024 << 20,
+        "left_out": 2,
+    },
+    "cameras": {"cam-1": {"decoded": 7}},
+    "degraded": [
+        {"subject": "cam-1", "reason": "picture_lost", "detail": "no route", "since": "2026-03-01T08:09:00+00:00"}
+    ],
+}
+
+
+def test_the_status_says_what_waits_since_when_and_what_was_lost_and_why() -> None:
+    assert status_lines(STATUS) == [
+        "station-01: running (written 0.6 s ago)",
+        "uplink: connected since 2026-03-01 08:00:00Z (10 min), 2 in flight, 3 connections, 4 of 100 sent again",
+        "outbox: 1000 readings, 2 incidents and 4 other messages wait, the oldest since 2026-03-01 05:00:00Z (3 h)",
+        "outbox: 62 % used (warning): 280.0 of 448.0 MiB for readings, quota 512.0 MiB",
+        "outbox: 1 incidents wait in memory: the disk takes nothing",
+        "dropped: 12 readings of pile-1, from 2026-03-01 01:00:00Z to 2026-03-01 02:00:00Z: quota, declared",
+        "rejected by the cloud: 2 × incident: data, last at 2026-03-01 02:00:00Z",
+        "evidence: 4 files wait, 1.0 of 1024.0 MiB, the oldest since 2026-02-27 08:00:00Z (2 d)",
+        "evidence: 2 files found no room since the start",
+        "camera cam-1: decoded 7",
+        "degraded: cam-1: picture_lost: no route (since 2026-03-01 08:09:00Z (60 s))",
+    ]
+
+
+def test_nothing_waits_and_nothing_was_lost() -> None:
+    outbox = STATUS["outbox"] | {
+        "readings_waiting": 0,
+        "messages_waiting": {},
+        "incidents_unsaved": 0,
+        "oldest_waiting": None,
+        "dropped": [],
+        "dead_letters": [],
+    }
+    evidence = STATUS["evidence"] | {"files_waiting": 0, "oldest_waiting": None, "left_out": 0}
+    lines = status_lines(STATUS | {"outbox": outbox, "evidence": evidence})
+    assert "outbox: 0 readings, 0 incidents and 0 other messages wait" in lines
+    assert "dropped: nothing" in lines
+
+
+def test_of_many_drops_the_first_are_named() -> None:
+    drop = STATUS["outbox"]["dropped"][0]
+    outbox = STATUS["outbox"] | {"dropped": [drop | {"device": f"pile-{number}"} for number in range(25)]}
+    lines = [line for line in status_lines(STATUS | {"outbox": outbox}) if line.startswith("dropped")]
+    assert len(lines) == 21
+    assert "5 more" in lines[-1]
+
+
+def test_a_node_that_never_ran_and_a_status_of_another_version() -> None:
+    assert status_lines({"running": False, "reason": "no status"}) == ["no status"]
+    old = {key: value for key, value in STATUS.items() if key != "evidence"}
+    assert "--json" in status_lines(old)[0]
