@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from edge.contract.errors import Malformed, Oversized, WrongVersion
 from edge.contract.fields import Instant, Name, Ordinal, require_possible
@@ -15,6 +15,9 @@ VERSION = 1
 MAXIMUM_BYTES = 256 * 1024
 
 Body = TypeVar("Body")
+
+Seconds = Annotated[float, Meta(ge=-3.2e11, le=3.2e11)]
+"""A difference of times: up to ten thousand years."""
 
 
 class Lane(StrEnum):
@@ -30,7 +33,9 @@ class Envelope(Struct, Generic[Body], frozen=True, kw_only=True):
 
     `id` is a UUIDv7 made when the record was accepted; it stays the same over every resend, so the cloud counts it once.
     `session` names one start of the node; `seq` grows by one within (session, lane), from 1.
-    `historical` is decided when sending: queued for long, or replayed by the device itself.
+    `historical` is decided when sending: queued for long, or replayed by the device itself. `clock_correction_s` is set
+    where the clock that told the times of an incident has turned out to be wrong since: the reader adds it to all of them
+    (the bytes of the body stay as they were chained). Readings are corrected by the node itself.
     """
 
     v: int = VERSION
@@ -41,6 +46,7 @@ class Envelope(Struct, Generic[Body], frozen=True, kw_only=True):
     seq: Ordinal
     sent_at: Instant
     historical: bool = False
+    clock_correction_s: Seconds | UnsetType = UNSET
     body: Body
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -48,6 +48,14 @@ def require_possible(*instants: datetime | None) -> None:
     for instant in instants:
         if instant is not None and not _EARLIEST <= instant < _FINAL:
             raise ValueError("a time must lie in the years from 1970 to 9999")
+
+
+def shifted(instant: datetime, by: timedelta) -> datetime:
+    """`instant + by`, held within the possible times."""
+    try:
+        return min(max(instant + by, _EARLIEST), _FINAL - timedelta(microseconds=1))
+    except OverflowError:
+        return _EARLIEST if by < timedelta(0) else _FINAL - timedelta(microseconds=1)
 
 
 def uuid7(unix_ms: int, *, random_bytes: Callable[[int], bytes] = os.urandom) -> UUID:

@@ -1,12 +1,15 @@
 """An incident (事件): what an edge node found, told in revisions of which the highest wins."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct
 
-from edge.contract.fields import Fraction, Instant, Microseconds, Name, Ordinal, Sha256, Text, require_possible
+from edge.contract.fields import Fraction, Instant, Microseconds, Name, Ordinal, Sha256, Text, require_possible, shifted
+from edge.contract.telemetry import from_microseconds, to_microseconds
 
 
 class IncidentState(StrEnum):
@@ -144,3 +147,22 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("ended_at belongs to the state `ended`, and only to it")
         if self.ended_at is not None and self.ended_at < self.started_at:
             raise ValueError("an incident can't end before it started")
+
+
+def moved(incident: Incident, by: timedelta) -> Incident:
+    """The incident with all of its times moved: the clock that told them was wrong by so much."""
+    if not by:
+        return incident
+    return msgspec.structs.replace(
+        incident,
+        started_at=shifted(incident.started_at, by),
+        updated_at=shifted(incident.updated_at, by),
+        ended_at=None if incident.ended_at is None else shifted(incident.ended_at, by),
+        evidence=tuple(
+            msgspec.structs.replace(file, captured_at=shifted(file.captured_at, by)) for file in incident.evidence
+        ),
+        track=tuple(
+            msgspec.structs.replace(point, at_us=to_microseconds(shifted(from_microseconds(point.at_us), by)))
+            for point in incident.track
+        ),
+    )

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +126,12 @@ def test_uuid7_has_its_version_and_variant_and_sorts_by_time(unix_ms: int, noise
     assert made.int >> 80 == unix_ms
     assert isinstance(UUID(str(made)), UUID)
     assert AT.tzinfo is UTC
+
+
+def test_a_correction_of_the_clock_is_told_only_where_there_is_one() -> None:
+    plain = SAMPLES["up-incident"]
+    assert b"clock_correction_s" not in encode(plain)
+    corrected = msgspec.structs.replace(plain, clock_correction_s=-86_400.25)
+    assert decode(encode(corrected), Envelope[Incident]).clock_correction_s == -86_400.25
+    with pytest.raises(Malformed):
+        decode(encode(plain).replace(b'"historical"', b'"clock_correction_s":1e300,"historical"'), Envelope[Incident])
