@@ -1,7 +1,6 @@
 """`gridward-cloud`: serve, migrate, and what an administrator does at a terminal. `--json` makes every answer one for programs."""
 
 import json
-import logging
 import secrets
 import ssl
 import sys
@@ -14,16 +13,20 @@ from typing import Annotated, Any
 
 import httpx
 import psycopg
-import structlog
 import typer
 from psycopg import Connection
 from pydantic import ValidationError
 
 from cloud.access import accounts, areas
 from cloud.access.model import Role
+from cloud.backup import service as backups
+from cloud.backup.model import Manifest
 from cloud.db.migrate import migrate as migrate_database
 from cloud.errors import CloudError, ConfigurationError, Invalid
+from cloud.evidence.files import EvidenceFiles
+from cloud.evidence.inventory import Findings, take_stock
 from cloud.fleet import service as fleet
+from cloud.logs import log_to_stderr
 from cloud.main import Part, running, wait_for_signal
 from cloud.settings import CloudSettings
 
@@ -33,9 +36,11 @@ app = typer.Typer(
 user_app = typer.Typer(no_args_is_help=True, help="People and their roles.")
 area_app = typer.Typer(no_args_is_help=True, help="Districts, streets, communities, grids.")
 node_app = typer.Typer(no_args_is_help=True, help="Edge nodes.")
+evidence_app = typer.Typer(no_args_is_help=True, help="Pictures and films of incidents.")
 app.add_typer(user_app, name="user")
 app.add_typer(area_app, name="area")
 app.add_typer(node_app, name="node")
+app.add_typer(evidence_app, name="evidence")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
 
@@ -67,7 +72,7 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run until SIGINT or SIGTERM."""
-    _log_to_stderr(as_json=as_json)
+    log_to_stderr(as_json=as_json)
     try:
         with running(_settings(), role, tls=tls) as cloud:
             told = {
@@ -88,6 +93,104 @@ def migrate(as_json: AsJson = False) -> None:
     """Bring the database up to date."""
     applied = migrate_database(_settings().database_url.get_secret_value())
     _tell({"applied": applied}, as_json=as_json, text="\n".join(applied) or "nothing to do")
+
+
+@app.command()
+def backup(
+    place: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where it goes; must not be there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take a backup: database and evidence. Everything may go on running.
+
+    It holds password hashes and case work: keep it as you keep the database. Keep the hash that is told in another place:
+    with it a restore notices also what was changed on purpose. Exit status 1 when evidence is missing from its store.
+    """
+    settings = _settings()
+    made = backups.back_up(
+        settings.database_url.get_secret_value(), EvidenceFiles(settings.evidence_store_url), place, say=_progress
+    )
+    told = {"directory": str(place), "manifest_sha256": made.sha256} | _summary(made.manifest)
+    text = f"{place}: {_summary_text(made.manifest)}\nmanifest sha256 {made.sha256}"
+    _tell(told, as_json=as_json, text=text)
+    if not made.manifest.complete:
+        raise typer.Exit(1)
+
+
+@app.command()
+def restore(
+    place: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where the backup is.")],
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the backup; nothing is changed, no database is needed.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is in the database, for good.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether --replace is meant.")] = False,
+    sha256: Annotated[str | None, typer.Option(help="The hash that was told when the backup was taken.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup back, also one of an older version. Stop the services first.
+
+    A restore that fails or is killed leaves the database as it was. Everybody has to sign in anew.
+    """
+    if verify:
+        manifest = backups.verify(place, sha256=sha256, say=_progress)
+        told = {"directory": str(place)} | _summary(manifest)
+        _tell(told, as_json=as_json, text=f"{place}: in order, {_summary_text(manifest)}")
+        return
+    settings = _settings()
+    if replace and not yes:
+        _confirm("Everything that is in the database now will be gone. Go on?", as_json=as_json)
+    done = backups.restore(
+        settings.database_url.get_secret_value(),
+        EvidenceFiles(settings.evidence_store_url),
+        place,
+        replace=replace,
+        sha256=sha256,
+        say=_progress,
+    )
+    told = {"directory": str(place), "evidence_put": done.evidence_put, "left_out": done.left_out}
+    text = f"restored {place}: {_summary_text(done.manifest)}"
+    if done.left_out:
+        text += f"\nleft out, for they are not of this program: {', '.join(done.left_out)}"
+    _tell(told | _summary(done.manifest), as_json=as_json, text=text)
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "created_at": manifest.created_at.isoformat(),
+        "software": manifest.software,
+        "schema": manifest.schema[-1],
+        "rows": manifest.rows,
+        "evidence_files": manifest.evidence.files,
+        "evidence_bytes": manifest.evidence.size_bytes,
+        "evidence_missing": manifest.evidence.missing,
+        "evidence_damaged": manifest.evidence.damaged,
+        "complete": manifest.complete,
+    }
+
+
+def _summary_text(manifest: Manifest) -> str:
+    evidence = manifest.evidence
+    text = (
+        f"{manifest.rows} rows of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC (schema {manifest.schema[-1]}), "
+        f"{evidence.files} files of evidence with {evidence.size_bytes} bytes"
+    )
+    if not manifest.complete:
+        text += (
+            f"\nNOT COMPLETE: of the evidence {evidence.missing} files were missing from the store and "
+            f"{evidence.damaged} damaged; see `gridward-cloud evidence check --read`"
+        )
+    return text
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _confirm(question: str, *, as_json: bool) -> None:
+    if as_json or not sys.stdin.isatty():
+        raise Invalid("--replace overwrites what is there: say --yes when that is meant")
+    typer.confirm(question, abort=True)
 
 
 @app.command()
@@ -230,6 +333,35 @@ def node_add(
     _tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items()))
 
 
+@evidence_app.command("check")
+def evidence_check(
+    read: Annotated[
+        bool, typer.Option("--read", help="Compare every byte with its hash, not the lengths alone.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the store of evidence with the database; exit status 1 when a file is missing or damaged."""
+    with _transaction() as conn:
+        found = take_stock(conn, EvidenceFiles(_settings().evidence_store_url), read=read)
+    kinds = {"missing": found.missing, "damaged": found.damaged, "orphaned": found.orphaned}
+    lines = [f"{found.files} files are said to be stored"]
+    lines += [line for name, findings in kinds.items() for line in _findings_text(name, findings)]
+    _tell(asdict(found) | {"in_order": found.in_order}, as_json=as_json, text="\n".join(lines))
+    if not found.in_order:
+        raise typer.Exit(1)
+
+
+def _findings_text(name: str, findings: Findings) -> list[str]:
+    if not findings.count:
+        return []
+    more = findings.count - len(findings.shown)
+    return [
+        f"{findings.count} {name}:",
+        *(f"  {one}" for one in findings.shown),
+        *([f"  and {more} more"] * (more > 0)),
+    ]
+
+
 def _password(*, password_stdin: bool, generate: bool) -> str:
     if password_stdin and generate:
         raise Invalid("either --password-stdin or --generate")
@@ -265,34 +397,6 @@ def _now() -> datetime:
 
 def _tell(value: object, *, as_json: bool, text: str) -> None:
     print(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
-
-
-def _log_to_stderr(*, as_json: bool) -> None:
-    """One format for all: what libraries log through `logging` goes the same way."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if as_json:
-        last.append(structlog.processors.format_exc_info)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer]))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("cloud").setLevel(logging.INFO)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from cloud.errors import ConfigurationError, Conflict, EvidenceStoreAway, Invali
 _NODE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+_LISTED = 1_000
 _NODE_SHARE = 4  # a node has at most a quarter of the room, or one file
 _SUFFIX_LENGTH = len(f".{'0' * 64}.part")
 
@@ -66,6 +67,37 @@ class EvidenceFiles:
         except (BaseError, OSError) as error:
             raise EvidenceStoreAway("the store of evidence does not answer") from error
         return (bytes(chunk) for chunk in result.stream(min_chunk_size=_CHUNK_BYTES))
+
+    def read_all(self, sha256: str) -> Iterator[bytes]:
+        """All bytes of a file, however many there are. Raises NotFound before the first, EvidenceStoreAway at any."""
+        try:
+            result = obstore.get(self._store, _key(sha256))
+        except FileNotFoundError as error:
+            raise NotFound("the file is not kept any more") from error
+        except (BaseError, OSError) as error:
+            raise EvidenceStoreAway("the store of evidence does not answer") from error
+        try:
+            for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(chunk)
+        except (BaseError, OSError) as error:
+            raise EvidenceStoreAway("the store of evidence does not answer") from error
+
+    def size(self, sha256: str) -> int | None:
+        """How long a file is, None where it is not kept. Raises EvidenceStoreAway."""
+        try:
+            return int(obstore.head(self._store, _key(sha256))["size"])
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise EvidenceStoreAway("the store of evidence does not answer") from error
+
+    def names(self) -> Iterator[list[str]]:
+        """Whatever lies in the store, by name, some at a time: hashes, and what somebody else put there."""
+        try:
+            for batch in obstore.list(self._store, chunk_size=_LISTED):
+                yield [_hash_of(item["path"]) for item in batch]
+        except (BaseError, OSError) as error:
+            raise EvidenceStoreAway("the store of evidence does not answer") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +213,11 @@ def _key(sha256: str) -> str:
     if _HASH.fullmatch(sha256) is None:
         raise Invalid("no such hash")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def _hash_of(key: str) -> str:
+    sha256 = key.rpartition("/")[2]
+    return sha256 if _HASH.fullmatch(sha256) and _key(sha256) == key else key
 
 
 def _sync(path: Path) -> None:

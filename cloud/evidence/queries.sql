@@ -27,3 +27,14 @@ join grid_case c on c.id = ci.case_id
 where e.sha256 = :sha256 and e.stored_at is not null and c.area_path ^@ :scope
 order by c.id desc
 limit 1;
+
+-- name: stored_files()
+-- Each file once, however many nodes showed it.
+select sha256, max(bytes) as bytes
+from evidence
+where stored_at is not null
+group by sha256
+order by sha256;
+
+-- name: stored_among(names)
+select distinct sha256 from evidence where sha256 = any(:names::text[]) and stored_at is not null;

@@ -1,6 +1,6 @@
 """Which files incidents named, and which of them are here. Takes a connection, never commits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,8 @@ from psycopg import Connection
 
 from cloud.db.queries import load
 from edge.contract.incident import EvidenceReference
+
+FILES_AT_ONCE = 2_000
 
 _queries = load("cloud.evidence")
 
@@ -70,3 +72,16 @@ def visible(conn: Connection[Any], sha256: str, scope: str) -> VisibleFile | Non
     if row is None:
         return None
     return VisibleFile(row.sha256, row.kind, row.mime, row.bytes, row.case_id, row.area_path)
+
+
+def stored_files(conn: Connection[Any]) -> Iterator[tuple[str, int]]:
+    """Hash and size of every file that is said to be stored, each once, by hash; read piece by piece."""
+    with conn.cursor(name="stored_files") as cursor:
+        cursor.itersize = FILES_AT_ONCE
+        cursor.execute(_queries.stored_files.sql)
+        yield from cursor
+
+
+def stored_among(conn: Connection[Any], names: Sequence[str]) -> set[str]:
+    """Those of these hashes that are said to be stored."""
+    return {row.sha256 for row in _queries.stored_among(conn, names=list(names))}
