@@ -6,8 +6,8 @@ packets → `Frame` → `Detections` → `Scene` of `Track`s ┐
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -115,7 +115,9 @@ class PrivateParts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value of a declared point. `observed_at` is event time after clamping; `device_at` is what the device said."""
+    """One value of a declared point. `observed_at` is event time by the node's clock after clamping; `device_at` is what the
+    device said, and `own_time` that it was believed: such a time is not corrected when the node's clock turns out to be wrong.
+    """
 
     device: str
     point: str
@@ -124,6 +126,12 @@ class Reading:
     received_at: datetime
     device_at: datetime | None = None
     flag: ReadingFlag = ReadingFlag.NONE
+    own_time: bool = False
+
+    @property
+    def told_at(self) -> datetime:
+        """The event time as it is told to others: what the device said where that counts."""
+        return self.device_at if self.own_time and self.device_at is not None else self.observed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +182,25 @@ class Health(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     LOST = "lost"
+
+
+class NativeStep(IntEnum):
+    """What a camera's thread does inside of a foreign library, where a bad stream can end the whole process."""
+
+    NONE = 0
+    WAITING = 1
+    """For the next packet: most of a live camera's time."""
+    OPENING = 2
+    DECODING = 3
+    ANALYSING = 4
+
+
+class NativeMark(Protocol):
+    """Where one thread of one camera tells what it does; who looks after a crash finds it there."""
+
+    def tell(self, step: NativeStep) -> None:
+        """From now on it does this. Costs a microsecond: it is told twice per packet."""
+        ...
 
 
 class Detector(Protocol):
@@ -241,7 +268,8 @@ class Recorder(Protocol):
 class OutboxRecord:
     """A committed message that waits for the cloud's acknowledgement. `body` is the JSON of the body alone.
 
-    `replayed` says that the device itself sent it late; `channel` is the last part of its topic.
+    `replayed` says that the device itself sent it late; `channel` is the last part of its topic. The reader has to add
+    `correction` to the times in the body.
     """
 
     row: int
@@ -251,6 +279,7 @@ class OutboxRecord:
     accepted_at: datetime
     replayed: bool
     body: bytes = field(repr=False)
+    correction: timedelta = timedelta(0)
 
 
 class OutboxDrain(Protocol):

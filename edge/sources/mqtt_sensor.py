@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -67,6 +67,7 @@ class MqttSensorSource:
         client_id: str,
         receipts: Sequence[str] = (),
         clock: Callable[[], datetime] = _utc_now,
+        correction: Callable[[], timedelta] = timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.figures = SensorFigures()
@@ -76,6 +77,7 @@ class MqttSensorSource:
         self._keep = keep
         self._on_status = on_status
         self._monotonic = monotonic
+        self._correction = correction
         self._states = StateMemory()
         self._presence = _Presence(sensors, started_s=monotonic())
         self._kept_before = Counter(receipts)
@@ -177,7 +179,7 @@ class MqttSensorSource:
             self.figures.unknown_topic += 1
         readings: list[Reading] = []
         for sensor in sensors:
-            parsed = parse(delivery.payload, sensor, delivery.received_at)
+            parsed = parse(delivery.payload, sensor, delivery.received_at, correction=self._correction())
             self._note(sensor, parsed)
             readings += parsed.readings
         return readings

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edge.contract.fields import LARGEST_VALUE
+from edge.contract.fields import LARGEST_VALUE, shifted
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Reading
 from edge.settings import PointSettings, SensorSettings
@@ -56,18 +56,23 @@ class _Moment:
     observed_at: datetime
     device_at: datetime | None = None
     flag: ReadingFlag = ReadingFlag.NONE
+    own_time: bool = False
     refusals: tuple[Refusal, ...] = ()
 
 
-def parse(payload: bytes, sensor: SensorSettings, received_at: datetime) -> Parsed:
-    """Read one message. Whatever it holds, this raises nothing: what can't be taken is named in `refusals`."""
+def parse(
+    payload: bytes, sensor: SensorSettings, received_at: datetime, *, correction: timedelta = timedelta(0)
+) -> Parsed:
+    """Read one message, received at `received_at` (node time; the true time is `correction` later). Whatever it holds, this
+    raises nothing: what can't be taken is named in `refusals`.
+    """
     if len(payload) > LARGEST_PAYLOAD_BYTES:
         return Parsed(refusals=(Refusal.OVERSIZED,))
     try:
         message = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return Parsed(refusals=(Refusal.MALFORMED,))
-    moment = _moment(message, sensor, received_at)
+    moment = _moment(message, sensor, received_at, correction)
     readings: list[Reading] = []
     refusals = list(moment.refusals)
     for point in sensor.points:
@@ -84,11 +89,12 @@ def parse(payload: bytes, sensor: SensorSettings, received_at: datetime) -> Pars
                 received_at=received_at,
                 device_at=moment.device_at,
                 flag=moment.flag | (ReadingFlag.SIMULATED if sensor.simulated else ReadingFlag.NONE),
+                own_time=moment.own_time,
             )
         )
     if len(readings) > 0:
         refusals = [refusal for refusal in refusals if refusal is not Refusal.MISSING]
-    skew_s = None if moment.device_at is None else (moment.device_at - received_at).total_seconds()
+    skew_s = None if moment.device_at is None else (moment.device_at - received_at - correction).total_seconds()
     return Parsed(tuple(readings), tuple(refusals), skew_s)
 
 
@@ -134,20 +140,21 @@ def _state(value: Any) -> str | Refusal:
     return value if len(value) <= LONGEST_STATE and "\0" not in value else Refusal.OUT_OF_RANGE
 
 
-def _moment(message: Any, sensor: SensorSettings, received_at: datetime) -> _Moment:
+def _moment(message: Any, sensor: SensorSettings, received_at: datetime, correction: timedelta) -> _Moment:
     """The device's time where it is plausible; a future one is clamped and flagged, one that can't be is refused."""
     if sensor.time is None:
         return _Moment(received_at)
     device_at = _instant(at_path(message, sensor.time))
-    if device_at is None or device_at < received_at - OLDEST:
+    now = shifted(received_at, correction)
+    if device_at is None or now - device_at > OLDEST:
         return _Moment(received_at, refusals=(Refusal.BAD_TIME,))
-    ahead_s = (device_at - received_at).total_seconds()
+    ahead_s = (device_at - now).total_seconds()
     if ahead_s > FUTURE_TOLERANCE_S:
         return _Moment(received_at, device_at, ReadingFlag.CLAMPED)
     if ahead_s > 0:
         return _Moment(received_at, device_at)
-    replayed = -ahead_s > REPLAYED_AFTER_S
-    return _Moment(device_at, device_at, ReadingFlag.REPLAYED if replayed else ReadingFlag.NONE)
+    flag = ReadingFlag.REPLAYED if -ahead_s > REPLAYED_AFTER_S else ReadingFlag.NONE
+    return _Moment(shifted(device_at, -correction), device_at, flag, own_time=True)
 
 
 def _instant(value: Any) -> datetime | None:

@@ -11,11 +11,13 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from edge.clock import NodeClock
 from edge.contract.birth import Birth, NodeStatus, PresenceState
 from edge.contract.downlink import Ack, Outcome
 from edge.contract.envelope import Envelope, Lane, decode, encode
 from edge.contract.errors import UnknownTopic, WireError
 from edge.contract.fields import uuid7
+from edge.contract.health import NodeHealth
 from edge.contract.topics import DOWNLINK, Channel, Topic, parse
 from edge.errors import EdgeError
 from edge.flow import OutboxDrain, OutboxRecord
@@ -79,6 +81,8 @@ class _BirthState:
     ids: list[UUID] = field(default_factory=list)
     first_sent_s: float = float("inf")
     sent_s: float = float("-inf")
+    sent_at: dict[UUID, datetime] = field(default_factory=dict)
+    """Node time of the last of `ids`."""
     answered: bool = False
     """Whether the newest one was; the first answer of a connection also lets the data go."""
     data_may_go: bool = False
@@ -109,7 +113,7 @@ class Publisher:
         *,
         historical_after_s: float,
         commands: CommandDesk | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | NodeClock = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         window: SendWindow | None = None,
     ) -> None:
@@ -117,8 +121,8 @@ class Publisher:
         self._outbox = outbox
         self._birth_body = birth
         self._historical_after = timedelta(seconds=historical_after_s)
-        self._commands = CommandDesk(identity.node, identity.session, clock=clock) if commands is None else commands
-        self._clock = clock
+        self._clock = clock if isinstance(clock, NodeClock) else NodeClock.of(clock)
+        self._commands = commands or CommandDesk(identity.node, identity.session, clock=self._clock.told)
         self._monotonic = monotonic
         self._window = SendWindow() if window is None else window
         self._sequences = Sequences()
@@ -168,6 +172,14 @@ class Publisher:
         """Something that a birth tells has changed."""
         self._birth.wanted = True
         self._link.nudge()
+
+    def tell(self, health: NodeHealth) -> bool:
+        """Send how the node is, from any thread; False while the cloud does not know yet who speaks. Nothing keeps it, neither
+        the outbox nor (at QoS 0) the broker: a report that is late is worth nothing.
+        """
+        if not (self._figures.connected and self._birth.data_may_go):
+            return False
+        return self._link.publish(self._identity.topic(Channel.HEALTH), encode(health), qos=0)
 
     @property
     def figures(self) -> UplinkFigures:
@@ -219,7 +231,7 @@ class Publisher:
         self._figures = replace(
             self._figures,
             connected=True,
-            connected_since=self._clock(),
+            connected_since=self._clock.told(),
             connections=self._figures.connections + 1,
         )
         status = self._status(PresenceState.ONLINE)
@@ -248,6 +260,7 @@ class Publisher:
         """The outbox first: only what it has let go leaves the window."""
         outcomes = {result.id: (result.outcome, result.reason) for ack in acks for result in ack.results}
         births = self._birth.ids
+        self._hear_the_time(acks)
         if any(birth in outcomes for birth in births):
             self._birth.data_may_go = True
             self._birth.answered = self._birth.answered or births[-1] in outcomes
@@ -257,6 +270,12 @@ class Publisher:
         self._window.settle(known)
         self._figures = replace(self._figures, acknowledged=self._figures.acknowledged + len(known))
         self._more.set()
+
+    def _hear_the_time(self, acks: list[Ack]) -> None:
+        """A birth is answered at once or not at all: its answer says what time it is in the cloud."""
+        for ack in acks:
+            for sent_at in [self._birth.sent_at[each.id] for each in ack.results if each.id in self._birth.sent_at]:
+                self._clock.hear(sent_at, ack.sent_at, self._clock())
 
     # --- sending ------------------------------------------------------------------------------------------------
 
@@ -298,6 +317,7 @@ class Publisher:
         """A birth is not kept: the next one says more."""
         message_id = uuid7(int(self._clock().timestamp() * 1000))
         self._birth.ids = [*self._birth.ids[-9:], message_id]
+        self._birth.sent_at = {message_id: self._clock()}
         self._birth.wanted = False
         self._birth.first_sent_s = min(self._birth.first_sent_s, now_s)
         self._birth.sent_s = now_s
@@ -308,7 +328,7 @@ class Publisher:
             session=self._identity.session,
             lane=Lane.LIVE,
             seq=self._sequences.next(Lane.LIVE),
-            sent_at=self._clock(),
+            sent_at=self._clock.told(),
             body=self._birth_body(),
         )
         self._link.publish(self._identity.topic(Channel.BIRTH), encode(envelope))
@@ -348,8 +368,9 @@ class Publisher:
             session=self._identity.session,
             lane=entry.lane,
             seq=entry.seq,
-            sent_at=self._clock(),
+            sent_at=self._clock.told(),
             historical=self._is_historical(record),
+            clock_correction_s=record.correction.total_seconds() if record.correction else msgspec.UNSET,
             body=msgspec.Raw(record.body),
         )
         try:
@@ -365,5 +386,7 @@ class Publisher:
         return record.replayed or self._clock() - record.accepted_at > self._historical_after
 
     def _status(self, state: PresenceState) -> Will:
-        status = NodeStatus(node=self._identity.node, session=self._identity.session, state=state, at=self._clock())
+        status = NodeStatus(
+            node=self._identity.node, session=self._identity.session, state=state, at=self._clock.told()
+        )
         return Will(self._identity.topic(Channel.STATUS), encode(status))
