@@ -1,0 +1,142 @@
+"""Reading what grows: processes, files of the node, the database. One reading is a dict of numbers by series name."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import psutil
+import psycopg
+
+from tests.system.endurance.series import Judgement, Kind
+
+KEPT_TABLES: Final = frozenset(
+    {
+        *("reading", "rollup_minute", "rollup_hour", "state_change", "gap", "receipt", "case_counter", "grid_case"),
+        *("incident", "case_incident", "incident_revision", "case_event", "evidence", "incident_evidence", "audit"),
+    }
+)
+"""What people have to keep, for months or for ever: it grows with the load by nature."""
+
+PRUNED_TABLES: Final = frozenset({"event"})
+"""Pruned every ten minutes of what is older than the retention."""
+
+_PRUNE_S: Final = 600.0
+_VACUUM_S: Final = 300.0
+
+PROCESS_SERIES: Final = {
+    "rss": Kind("bytes", "caches and windows have fixed sizes"),
+    "threads": Kind("threads", "a fixed set of named threads", step=1.0),
+    "files": Kind("descriptors", "connections and files are closed by who opened them", step=1.0),
+}
+
+
+def database_kinds(*, backends: int, wal_bytes: int, retention_s: float) -> dict[str, Kind]:
+    """`backends`: all pools and single connections together."""
+    return {
+        "backend_private": Kind("bytes", "plans and catalogues of one backend, mean of all"),
+        "backends": Kind("processes", "the sizes of the pools", Judgement.CAPPED, limit=backends),
+        "wal": Kind("bytes", "max_wal_size", Judgement.CAPPED, limit=wal_bytes),
+        "pruned_tables": Kind("bytes", "live_retention_s and the vacuum", settled_s=retention_s + _PRUNE_S + _VACUUM_S),
+        "bounded_tables": Kind("bytes", "one row per thing that exists, swept after each use"),
+        "kept_tables": Kind("bytes", "readings, incidents, the audit: what has to be kept", Judgement.GROWS),
+    }
+
+
+class ProcessProbe:
+    """One process of ours, or the broker's."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def read(self) -> dict[str, float]:
+        """Resident bytes, threads and open descriptors. Raises psutil.NoSuchProcess when it has ended."""
+        with self._process.oneshot():
+            return {
+                "rss": float(self._process.memory_info().rss),
+                "threads": float(self._process.num_threads()),
+                "files": float(self._process.num_fds()),
+            }
+
+
+class DatabaseProbe:
+    """The server's backends, its write-ahead log and its tables. Shared buffers are configured, so memory counts as private."""
+
+    def __init__(self, superuser_url: str, database: str) -> None:
+        self._connection = psycopg.connect(superuser_url, dbname=database, autocommit=True)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def read(self) -> dict[str, float]:
+        """The series of `database_kinds`."""
+        private = list(self._private_bytes())
+        tables = dict.fromkeys(("pruned_tables", "bounded_tables", "kept_tables"), 0.0)
+        for name, size in self.sizes().items():
+            group = "kept" if name in KEPT_TABLES else "pruned" if name in PRUNED_TABLES else "bounded"
+            tables[f"{group}_tables"] += size
+        (wal_bytes,) = self._rows("SELECT sum(size) FROM pg_ls_waldir()")[0]
+        return {
+            "backend_private": sum(private) / len(private) if private else 0.0,
+            "backends": float(len(private)),
+            "wal": float(wal_bytes),
+            **tables,
+        }
+
+    def sizes(self) -> dict[str, int]:
+        """Every table with its indexes, in bytes; partitions count for their table."""
+        rows = self._rows(
+            "SELECT coalesce(parent.relname, child.relname), sum(pg_total_relation_size(child.oid)) "
+            "FROM pg_class AS child LEFT JOIN pg_inherits ON pg_inherits.inhrelid = child.oid "
+            "LEFT JOIN pg_class AS parent ON parent.oid = pg_inherits.inhparent "
+            "WHERE child.relkind IN ('r', 'p') AND child.relnamespace = 'public'::regnamespace GROUP BY 1"
+        )
+        return {str(name): int(size) for name, size in rows}
+
+    def _private_bytes(self) -> Iterator[int]:
+        """Of every backend that serves a client other than this one."""
+        rows = self._rows(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        for (pid,) in rows:
+            try:
+                yield int(psutil.Process(pid).memory_full_info().uss)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue  # it ended meanwhile
+
+    def _rows(self, statement: LiteralString) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement).fetchall()
+
+
+def node_kinds(*, outbox_quota_bytes: int, evidence_quota_bytes: int) -> dict[str, Kind]:
+    """The files of a node. The store's own file keeps its highest size, its pages are used again."""
+    return {
+        "outbox_used": Kind("bytes", "outbox.quota_mib", Judgement.CAPPED, limit=outbox_quota_bytes),
+        "evidence": Kind("bytes", "outbox.evidence_quota_mib", Judgement.CAPPED, limit=evidence_quota_bytes),
+        "sqlite": Kind("bytes", "outbox.quota_mib and what a transaction needs"),
+        "sqlite_wal": Kind("bytes", "journal_size_limit; checkpoints start it anew"),
+        "sqlite_shm": Kind("bytes", "the index of the log"),
+        "other_files": Kind("files", "one status, one lock, one mark per camera being opened", step=1.0),
+    }
+
+
+def node_files(directory: Path, status: Mapping[str, Any]) -> dict[str, float]:
+    """What a node's data directory takes; `status` is its status file."""
+    outbox = status["outbox"]
+    evidence = [path for path in (directory / "evidence").glob("??/*") if path.is_file()]
+    others = [path for path in directory.rglob("*") if path.is_file() and "evidence" not in path.parts]
+    return {
+        "outbox_used": float(outbox["used_bytes"]),
+        "evidence": float(sum(_size(path) for path in evidence)),
+        "sqlite": _size(directory / "outbox.db"),
+        "sqlite_wal": _size(directory / "outbox.db-wal"),
+        "sqlite_shm": _size(directory / "outbox.db-shm"),
+        "other_files": float(len(others)),
+    }
+
+
+def _size(path: Path) -> float:
+    try:
+        return float(path.stat().st_size)
+    except FileNotFoundError:
+        return 0.0
