@@ -4,7 +4,8 @@ EdgeError
 ├── Retryable
 │   ├── SourceLost          a camera, broker or device went away
 │   ├── UplinkLost          the cloud can't be reached
-│   └── OutboxFull          no room now; the source is not acknowledged
+│   ├── OutboxFull          no room now; the source is not acknowledged
+│   └── EvidenceNotKept     the disk takes an incident's files no more; the incident goes without them
 └── Permanent
     ├── ConfigurationError  the configuration has mistakes; all of them are listed
     ├── ModelUnusable       weights missing, of another hash, or of another shape than their manifest says
@@ -35,6 +36,10 @@ class UplinkLost(Retryable):
 
 class OutboxFull(Retryable):
     """There is no room now; what was offered is not acknowledged."""
+
+
+class EvidenceNotKept(Retryable):
+    """The disk does not take an incident's files; nothing was kept, and the incident goes without them."""
 
 
 class ConfigurationError(Permanent):

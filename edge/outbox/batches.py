@@ -23,6 +23,7 @@ class StoredReading(NamedTuple):
     flag: int
     replayed: int
     accepted_at_us: int
+    timebase: int | None = None
 
 
 def batch_of(readings: Sequence[StoredReading], names: Mapping[int, tuple[str, str]]) -> TelemetryBatch:

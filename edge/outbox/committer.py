@@ -37,7 +37,8 @@ class _Ticket:
 class Committer:
     """The thread `outbox` with the only connection.
 
-    `on_commit` is called after each commit, from that thread; `on_damage` once, when the file turns out to be broken: the
+    `mark` and then `on_commit` are called after each commit, from that thread, the former before anybody hears of the
+    commit; `on_damage` once, when the file turns out to be broken: the
     process has to end then, the next start sets the file aside.
     """
 
@@ -46,12 +47,14 @@ class Committer:
         connection: sqlite3.Connection,
         *,
         on_commit: Callable[[], None] = lambda: None,
+        mark: Callable[[Store], None] = lambda _store: None,
         on_damage: Callable[[str], None] = lambda _reason: None,
         window_s: float = GROUP_WINDOW_S,
     ) -> None:
         self.store = Store(connection)
         self._connection = connection
         self._on_commit = on_commit
+        self._mark = mark
         self._on_damage = on_damage
         self._window_s = window_s
         self._tickets: deque[_Ticket] = deque()
@@ -136,6 +139,7 @@ class Committer:
                 else:
                     self._commit([ticket])
             return
+        self._note()
         for ticket, result in done:
             ticket.future.set_result(result)
         self._tell(self._on_commit)
@@ -161,9 +165,20 @@ class Committer:
                 refused.append((ticket, error))
             self._connection.execute("RELEASE ticket")
         self._connection.execute("COMMIT")
-        for ticket, error in refused:
-            ticket.future.set_exception(_told(error))
+        for ticket, reason in refused:
+            ticket.future.set_exception(_told(reason))
         return done
+
+    def _note(self) -> None:
+        try:
+            self._mark(self.store)
+        except (sqlite3.Error, OSError) as error:
+            _log.error("the outbox could not be marked", reason=str(error))
+            self._look_into(error)
+
+    def _look_into(self, error: Exception) -> None:
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            self._tell(self._on_damage, str(error))
 
     @property
     def _stands(self) -> bool:
@@ -176,8 +191,7 @@ class Committer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self.store.forget()
-        if isinstance(error, sqlite3.Error) and is_damage(error):
-            self._tell(self._on_damage, str(error))
+        self._look_into(error)
 
     def _tell(self, whom: Callable[..., None], *what: str) -> None:
         """Call back; what goes wrong there must not end the one thread that everybody waits for."""
@@ -190,8 +204,7 @@ class Committer:
         try:
             result = ticket.work(self.store)
         except Exception as error:  # noqa: BLE001 (the top of the thread: the asker gets it)
-            if isinstance(error, sqlite3.Error) and is_damage(error):
-                self._tell(self._on_damage, str(error))
+            self._look_into(error)
             ticket.future.set_exception(_told(error))
         else:
             ticket.future.set_result(result)

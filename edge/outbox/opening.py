@@ -1,4 +1,4 @@
-"""Opening the store: made where there is none, set aside and saved from where it is damaged."""
+"""Opening the store: made where there is none, replaced by what can be saved of it where it is damaged."""
 
 import sqlite3
 from collections.abc import Callable
@@ -9,16 +9,33 @@ from pathlib import Path
 import structlog
 
 from edge.errors import OutboxDamaged, Permanent
+from edge.outbox.disk import make_folder
+from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_UPGRADES = {
+    1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
+    " ALTER TABLE record ADD COLUMN timebase INTEGER;"
+    " ALTER TABLE ongoing ADD COLUMN timebase INTEGER;",
+}
+"""What makes the next version out of one: columns that may be empty, which costs nothing however much waits."""
+
 CHECKED = "outbox.checked"
 """Beside the store: the start of the machine in which the whole store was last found in order. A killed process can't damage
 it, a power cut might; reading hundreds of megabytes at every start would keep a crashed node away for seconds.
 """
+SUSPECT = "suspect"
+"""Stands there instead when something in the store could not be read: then its indexes are compared with their tables too."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_SAVED_TABLES = ("series", "reading", "gap", "record", "evidence", "ongoing", "dead_letter", "counter", "fact")
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "cache_size = -8000",
+    "journal_size_limit = 16777216",
+    "temp_store = MEMORY",
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -34,17 +51,20 @@ class Opened:
 
 def open_store(path: Path, *, now: Callable[[], datetime]) -> Opened:
     """Open or make the store at `path`. Raises OutboxDamaged when it can't be used and can't be set aside either."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        make_folder(path.parent)
+        aside = finish_replacing(path, now())
+        if aside is not None:
+            return Opened(_open(path), set_aside=aside)
         try:
+            _refuse_hollow(path)
             return Opened(_open(path))
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
             _log.error("the outbox is damaged", path=str(path), reason=str(error))
-        aside = _set_aside(path, now())
+        aside, saved = replace(path, now(), make=lambda empty: _prepare_schema(empty, path))
         connection = _open(path)
-        saved = _save(connection, aside)
     except (sqlite3.Error, OSError) as error:
         raise OutboxDamaged(
             f"the outbox {path} can't be opened ({error}); check the disk and the rights of its folder"
@@ -59,47 +79,91 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in _DAMAGE
 
 
+def _refuse_hollow(path: Path) -> None:
+    """SQLite takes an empty file for a new database and throws the log beside it away, with all that was committed there."""
+    log = path.with_name(path.name + "-wal")
+    size_bytes = path.stat().st_size if path.exists() else 0
+    if size_bytes == 0 and log.exists() and log.stat().st_size > 0:
+        raise _damaged("the file is empty, and its log is not")
+
+
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
     try:
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "cache_size = -8000",
-            "journal_size_limit = 16777216",
-            "temp_store = MEMORY",
-        ):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        _prepare(connection, path)
+        _prepare_schema(connection, path)
+        _check(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    checked = path.with_name(CHECKED)
+def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring those of an earlier version up to this one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise Permanent(
             f"the outbox {path} was written by a newer version of this software: update it, or move it away"
         )
     if version == 0:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise _damaged("there are tables of no version")
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    boot = _boot()
-    if boot and checked.exists() and checked.read_text(encoding="ascii", errors="replace") == boot:
+    while 0 < version < SCHEMA_VERSION:
+        upgrade, version = _UPGRADES[version], version + 1
+        connection.executescript(f"BEGIN IMMEDIATE; {upgrade} PRAGMA user_version = {version}; COMMIT;")
+    if _tables(connection) != _wanted_tables():
+        raise _damaged("tables or columns are missing")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Read the store through, unless that was done since the machine started and nothing speaks against it."""
+    checked, boot = path.with_name(CHECKED), _boot()
+    noted = checked.read_text(encoding="ascii", errors="replace") if checked.exists() else ""
+    if boot and noted == boot:
         return
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    look = "integrity_check" if noted == SUSPECT else "quick_check"
+    verdict = connection.execute(f"PRAGMA {look}(1)").fetchone()[0]
     if verdict != "ok":
-        broken = sqlite3.DatabaseError(verdict)
-        broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise broken
-    checked.write_text(boot, encoding="ascii")
+        raise _damaged(verdict)
+    try:
+        checked.write_text(boot, encoding="ascii")
+    except OSError as error:
+        _log.warning("the outbox will be read through at the next start again", reason=str(error))
 
 
 def suspect(path: Path) -> None:
-    """Something in the store at `path` could not be read: the next opening looks at all of it."""
-    path.with_name(CHECKED).unlink(missing_ok=True)
+    """Something in the store at `path` could not be read: the next opening looks at all of it, closely."""
+    checked = path.with_name(CHECKED)
+    try:
+        checked.write_text(SUSPECT, encoding="ascii")
+    except OSError:
+        checked.unlink(missing_ok=True)
+
+
+def _tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {
+        name: {column[1] for column in connection.execute(f"PRAGMA table_info({name})")}
+        for name in names
+        if not name.startswith("sqlite_")
+    }
+
+
+def _wanted_tables() -> dict[str, set[str]]:
+    with sqlite3.connect(":memory:") as pattern:
+        pattern.executescript(SCHEMA)
+        tables = _tables(pattern)
+    pattern.close()
+    return tables
+
+
+def _damaged(reason: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(reason)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _boot() -> str:
@@ -108,41 +172,3 @@ def _boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
-
-
-def _set_aside(path: Path, at: datetime) -> Path:
-    aside = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%S%f}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _save(connection: sqlite3.Connection, damaged: Path) -> int:
-    """Copy whatever rows can still be read; each table up to the first page that can't."""
-    saved = 0
-    try:
-        source = sqlite3.connect(f"file:{damaged}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return 0
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for table in _SAVED_TABLES:
-            saved += _save_table(source, connection, table)
-        connection.execute("COMMIT")
-    finally:
-        source.close()
-    return saved
-
-
-def _save_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:
-    saved = 0
-    try:
-        rows = source.execute(f"SELECT * FROM {table} NOT INDEXED")  # noqa: S608 (a name of the list above)
-        places = ", ".join("?" for _ in rows.description)
-        for row in rows:
-            saved += target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount  # noqa: S608
-    except sqlite3.Error as error:
-        _log.warning("a table of the damaged outbox can't be read to its end", table=table, reason=str(error))
-    return saved

@@ -9,16 +9,21 @@ from uuid import UUID
 
 import structlog
 
+from edge.clock import NodeClock
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
-from edge.contract.incident import Incident
+from edge.contract.incident import Incident, moved
 from edge.contract.telemetry import GapReason, to_microseconds
 from edge.contract.topics import Channel
+from edge.errors import EvidenceNotKept, OutboxDamaged
 from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts
 from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
+from edge.outbox.losses import READINGS_GONE, Missing, balance, is_behind, mark_of, repair
+from edge.outbox.mark import MARK, Mark, MarkFile
 from edge.outbox.opening import open_store, suspect
 from edge.outbox.retention import Quota
+from edge.outbox.salvage import LOSS
 from edge.outbox.store import Counter, DeadLetter, DeadLetterTally, DropTally, Store
 from edge.settings import OutboxSettings
 
@@ -64,8 +69,7 @@ class Figures:
     def readings_waiting(self) -> int:
         """Readings that were accepted and are neither delivered nor declared as lost."""
         count = self.counters
-        gone = count[Counter.READINGS_DELIVERED] + count[Counter.READINGS_DROPPED] + count[Counter.READINGS_REJECTED]
-        return count[Counter.READINGS_ACCEPTED] - gone
+        return count[Counter.READINGS_ACCEPTED] - sum(count[each] for each in READINGS_GONE)
 
 
 def _utc_now() -> datetime:
@@ -85,32 +89,58 @@ class Outbox:
         settings: OutboxSettings,
         *,
         devices: Sequence[str] = (),
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | NodeClock = _utc_now,
         on_commit: Callable[[], None] = lambda: None,
         on_damage: Callable[[str], None] = lambda _reason: None,
         window_s: float = GROUP_WINDOW_S,
     ) -> None:
-        self._clock = clock
+        self._clock = clock if isinstance(clock, NodeClock) else NodeClock.of(clock)
         self._quota = Quota.of(settings)
         self._untold, self._told_s = 0, float("-inf")
-        path = directory / "outbox.db"
-        opened = open_store(path, now=clock)
-        self.set_aside = opened.set_aside
+        self._path = directory / "outbox.db"
+        self._on_commit, self._on_damage, self._window_s = on_commit, on_damage, window_s
+        self.set_aside: Path | None = None
         self._folder = EvidenceFolder(directory / "evidence", quota_bytes=settings.evidence_quota_mib * _MIB)
+        self._mark = MarkFile(self._path.with_name(MARK))
+        self._open()
+        try:
+            self._settle_in(settings, devices)
+        except OutboxDamaged as error:  # what no quick look has found shows at the first use
+            _log.error("the outbox is damaged", reason=str(error))
+            self._committer.stop()
+            suspect(self._path)
+            self._open()
+            self._settle_in(settings, devices)
 
-        def suspicious(reason: str) -> None:
-            suspect(path)
-            on_damage(reason)
-
-        self._committer = Committer(opened.connection, on_commit=on_commit, on_damage=suspicious, window_s=window_s)
+    def _open(self) -> None:
+        opened = open_store(self._path, now=self._clock.told)
+        self.set_aside = opened.set_aside or self.set_aside
+        self._committer = Committer(
+            opened.connection,
+            on_commit=self._on_commit,
+            mark=self._note,
+            on_damage=self._suspect,
+            window_s=self._window_s,
+        )
+        self._committer.store.correction_us = self._clock.correction_us
         self._committer.start()
-        if opened.set_aside is not None:
-            self._declare_damage(opened.set_aside, devices)
+
+    def _settle_in(self, settings: OutboxSettings, devices: Sequence[str]) -> None:
+        self._declare_losses(self._mark.read(), devices)
+        self._age(timedelta(seconds=settings.historical_after_s))
         self._sweep_evidence()
+
+    def _suspect(self, reason: str) -> None:
+        suspect(self._path)
+        self._on_damage(reason)
 
     def close(self) -> None:
         """Commit what waits and close."""
         self._committer.stop()
+        self._mark.close()
+
+    def _note(self, store: Store) -> None:
+        self._mark.write(mark_of(store, self._clock.told()))
 
     # --- Recorder -----------------------------------------------------------------------------------------------
 
@@ -121,7 +151,7 @@ class Outbox:
 
         def work(store: Store) -> int:
             dropped = self._quota.room_for_readings(store, len(readings))
-            store.add_readings(readings, now=self._clock(), receipts=receipts)
+            store.add_readings(readings, now=self._clock(), receipts=receipts, timebase=self._clock.timebase)
             return dropped
 
         dropped = self._committer.write(work, urgent=False)
@@ -136,16 +166,25 @@ class Outbox:
             self._untold, self._told_s = 0, time.monotonic()
 
     def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
-        """Keep one revision with its new files; returns when both are on the disk."""
-        for file in evidence:
-            self._folder.keep(file)
+        """Keep one revision with its new files; returns when both are on the disk. Raises OutboxFull, or EvidenceNotKept
+        where only the files are too much: nothing is kept then.
+        """
         references = [file.reference for file in evidence]
 
         def work(store: Store) -> None:
             self._quota.room_for_incident(store)
-            store.add_incident(incident, references, now=self._clock())
+            store.add_incident(incident, references, now=self._clock(), timebase=self._clock.timebase)
 
-        self._committer.write(work)
+        if not evidence:
+            self._committer.write(work)
+            return
+        with self._folder.lock:
+            try:
+                for file in evidence:
+                    self._folder.keep(file)
+            except OSError as error:
+                raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error
+            self._committer.write(work)
 
     def room_for_evidence(self, size_bytes: int) -> bool:
         """Whether a file of this size may still be kept. Where not, the incident goes without it."""
@@ -154,8 +193,12 @@ class Outbox:
     # --- what a restart has to know -----------------------------------------------------------------------------
 
     def ongoing(self) -> list[Incident]:
-        """The newest revision of every incident that has not ended."""
-        return self._committer.read(lambda store: store.ongoing())
+        """The newest revision of every incident that has not ended, its times in present node time."""
+        present_us = self._clock.correction_us(self._clock.timebase)
+        return [
+            moved(incident, timedelta(microseconds=self._clock.correction_us(timebase) - present_us))
+            for incident, timebase in self._committer.read(lambda store: store.ongoing())
+        ]
 
     def receipts(self, source: str) -> list[str]:
         """The marks that a source left with its last readings."""
@@ -224,11 +267,12 @@ class Outbox:
             return [
                 sha256
                 for message_id, (outcome, reason) in outcomes.items()
-                for sha256 in store.settle(message_id, outcome, reason, now=self._clock())
+                for sha256 in store.settle(message_id, outcome, reason, now=self._clock.told())
             ]
 
-        for sha256 in self._committer.write(work):
-            self._folder.remove(sha256)
+        with self._folder.lock:
+            for sha256 in self._committer.write(work):
+                self._folder.remove(sha256)
 
     # --- EvidenceQueue ------------------------------------------------------------------------------------------
 
@@ -242,8 +286,9 @@ class Outbox:
 
     def uploaded(self, sha256: str) -> None:
         """The cloud has it."""
-        self._committer.write(lambda store: store.evidence_done(sha256))
-        self._folder.remove(sha256)
+        with self._folder.lock:
+            self._committer.write(lambda store: store.evidence_done(sha256))
+            self._folder.remove(sha256)
 
     def delay_upload(self, sha256: str, wait_s: float) -> None:
         """Try again later."""
@@ -252,20 +297,44 @@ class Outbox:
 
     def refuse_upload(self, sha256: str, reason: str) -> None:
         """The cloud will never take it."""
-        self._committer.write(lambda store: store.evidence_refused(sha256, reason, now=self._clock()))
-        self._folder.remove(sha256)
+        with self._folder.lock:
+            self._committer.write(lambda store: store.evidence_refused(sha256, reason, now=self._clock.told()))
+            self._folder.remove(sha256)
 
     # --- opening ------------------------------------------------------------------------------------------------
 
-    def _declare_damage(self, damaged: Path, devices: Sequence[str]) -> None:
-        """What could not be read is unknown: every device gets a gap from the last write to now, of at least one reading."""
-        try:
-            last_write = datetime.fromtimestamp(damaged.stat().st_mtime, UTC)
-        except OSError:
-            last_write = self._clock()
-        now_us = to_microseconds(self._clock())
-        span = (min(to_microseconds(last_write), now_us), now_us, 1)
-        self._committer.write(lambda store: store.declare(dict.fromkeys(devices, span), GapReason.CORRUPT))
+    def _declare_losses(self, mark: Mark | None, devices: Sequence[str]) -> None:
+        """Where the disk has lost something: count it, and give every device a gap of at least one reading, since nobody can
+        tell whose it was, from the time of the oldest that waited to now.
+        """
+
+        def work(store: Store) -> Missing | None:
+            damaged_at = store.fact(LOSS)
+            if damaged_at is None and not is_behind(store, mark):
+                return None
+            now_us = to_microseconds(self._clock.told())
+            since_us = [] if mark is None else [mark.oldest_us or mark.at_us]
+            if damaged_at is not None:
+                since_us.append(to_microseconds(datetime.fromisoformat(damaged_at)))
+                repair(store, self._folder.present, now=self._clock())
+                store.remove_fact(LOSS)
+            missing = balance(store, mark)
+            if damaged_at is not None or missing.readings:
+                span = (min(*since_us, now_us), now_us, 1)
+                store.declare(dict.fromkeys(devices, span), GapReason.CORRUPT)
+            return missing
+
+        missing = self._committer.write(work)
+        if missing is not None:
+            _log.error(
+                "the outbox has lost what it had accepted", readings=missing.readings, incidents=missing.incidents
+            )
+
+    def _age(self, at_least: timedelta) -> None:
+        """After a start of the machine with an earlier clock, what waits must not count as fresh until that clock has caught up."""
+        margin = at_least + timedelta(seconds=1)
+        if self._committer.write(lambda store: store.age_from(self._clock(), at_least=margin)):
+            _log.warning("the clock went back since the last start: what waits in the outbox counts as old")
 
     def _sweep_evidence(self) -> None:
         known = self._committer.read(lambda store: store.evidence_files())

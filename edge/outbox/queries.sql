@@ -5,21 +5,21 @@ SELECT id, device, point FROM series
 INSERT INTO series (device, point) VALUES (:device, :point)
 
 -- name: reading_add
-INSERT INTO reading (series, observed_at_us, value, flag, replayed, accepted_at_us)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO reading (series, observed_at_us, value, flag, replayed, accepted_at_us, timebase)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: reading_fresh
-SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us FROM reading
+SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us, timebase FROM reading
 WHERE replayed = 0 AND accepted_at_us >= :fresh_us
 ORDER BY accepted_at_us, row LIMIT :limit
 
 -- name: reading_old
-SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us FROM reading
+SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us, timebase FROM reading
 WHERE replayed = 0 AND accepted_at_us < :fresh_us
 ORDER BY accepted_at_us, row LIMIT :limit
 
 -- name: reading_replayed
-SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us FROM reading
+SELECT row, series, observed_at_us, value, flag, replayed, accepted_at_us, timebase FROM reading
 WHERE replayed = 1
 ORDER BY accepted_at_us, row LIMIT :limit
 
@@ -33,9 +33,9 @@ SELECT row FROM reading ORDER BY row LIMIT 1 OFFSET :skip
 SELECT max(row) FROM reading
 
 -- name: reading_ranges_through
-SELECT series.device, min(observed_at_us), max(observed_at_us), count(*)
+SELECT series.device, timebase, min(observed_at_us), max(observed_at_us), count(*)
 FROM reading JOIN series ON series.id = reading.series
-WHERE reading.row <= :row GROUP BY series.device
+WHERE reading.row <= :row GROUP BY series.device, timebase
 
 -- name: reading_remove_through
 DELETE FROM reading WHERE row <= :row
@@ -55,16 +55,16 @@ SELECT device, reason, from_us, to_us, count FROM gap ORDER BY device, reason LI
 DELETE FROM gap WHERE device = :device AND reason = :reason
 
 -- name: record_add
-INSERT INTO record (message_id, channel, lane, accepted_at_us, replayed, readings, body)
-VALUES (:message_id, :channel, :lane, :accepted_at_us, :replayed, :readings, :body)
+INSERT INTO record (message_id, channel, lane, accepted_at_us, replayed, readings, body, timebase)
+VALUES (:message_id, :channel, :lane, :accepted_at_us, :replayed, :readings, :body, :timebase)
 
 -- name: record_fresh
-SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
+SELECT row, message_id, channel, lane, accepted_at_us, replayed, body, timebase FROM record
 WHERE lane = :lane AND accepted_at_us >= :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
 ORDER BY accepted_at_us, row LIMIT :limit
 
 -- name: record_old
-SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
+SELECT row, message_id, channel, lane, accepted_at_us, replayed, body, timebase FROM record
 WHERE lane = :lane AND accepted_at_us < :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
 ORDER BY accepted_at_us, row LIMIT :limit
 
@@ -85,8 +85,20 @@ ON CONFLICT (sha256) DO NOTHING
 -- name: evidence_release
 UPDATE evidence SET ready = 1 WHERE message_id = :message_id
 
+-- name: evidence_name
+UPDATE evidence SET ready = 1 WHERE sha256 = :sha256
+
 -- name: evidence_of
-SELECT sha256 FROM evidence WHERE message_id = :message_id
+-- Those that wait for this message alone: what another revision has named and the cloud has accepted is on its way.
+SELECT sha256 FROM evidence WHERE message_id = :message_id AND ready = 0
+
+-- name: evidence_hand_on
+UPDATE evidence SET message_id = :message_id WHERE sha256 = :sha256
+
+-- name: record_naming
+-- Another incident, or another revision of the same, that waits and names this file.
+SELECT message_id FROM record
+WHERE channel = 'up/incident' AND message_id <> :message_id AND instr(body, CAST(:sha256 AS BLOB)) > 0 LIMIT 1
 
 -- name: evidence_all
 SELECT sha256, bytes FROM evidence
@@ -102,23 +114,25 @@ UPDATE evidence SET attempts = attempts + 1, next_at_us = :next_at_us WHERE sha2
 DELETE FROM evidence WHERE sha256 = :sha256
 
 -- name: ongoing_set
-INSERT INTO ongoing (incident_id, body) VALUES (:incident_id, :body)
-ON CONFLICT (incident_id) DO UPDATE SET body = excluded.body
+INSERT INTO ongoing (incident_id, body, timebase) VALUES (:incident_id, :body, :timebase)
+ON CONFLICT (incident_id) DO UPDATE SET body = excluded.body, timebase = excluded.timebase
 
 -- name: ongoing_remove
 DELETE FROM ongoing WHERE incident_id = :incident_id
 
 -- name: ongoing_all
-SELECT body FROM ongoing ORDER BY incident_id
+SELECT body, timebase FROM ongoing ORDER BY incident_id
 
 -- name: dead_letter_add
 INSERT INTO dead_letter (subject, channel, reason, at_us, body) VALUES (:subject, :channel, :reason, :at_us, :body)
 
 -- name: dead_letter_trim
-DELETE FROM dead_letter WHERE row <= (SELECT max(row) FROM dead_letter) - :keep
+-- Rejected incidents stay until somebody has seen to them.
+DELETE FROM dead_letter WHERE channel <> 'up/incident' AND row <= (
+    SELECT row FROM dead_letter WHERE channel <> 'up/incident' ORDER BY row DESC LIMIT 1 OFFSET :keep)
 
--- name: dead_letter_all
-SELECT subject, channel, reason, at_us, body FROM dead_letter ORDER BY row
+-- name: dead_letter_newest
+SELECT subject, channel, reason, at_us, body FROM dead_letter ORDER BY row DESC LIMIT :limit
 
 -- name: counter_add
 INSERT INTO counter (name, value) VALUES (:name, :value)
@@ -146,7 +160,7 @@ SELECT EXISTS (SELECT 1 FROM gap) OR EXISTS (
 SELECT EXISTS (SELECT 1 FROM reading WHERE replayed = 1)
 
 -- name: record_old_newest_first
-SELECT row, message_id, channel, lane, accepted_at_us, replayed, body FROM record
+SELECT row, message_id, channel, lane, accepted_at_us, replayed, body, timebase FROM record
 WHERE lane = :lane AND accepted_at_us < :fresh_us AND row NOT IN (SELECT value FROM json_each(:skip))
 ORDER BY accepted_at_us DESC, row DESC LIMIT :limit
 
@@ -162,3 +176,40 @@ FROM dead_letter GROUP BY channel, short ORDER BY max(at_us) DESC
 
 -- name: evidence_waiting
 SELECT count(*), coalesce(sum(bytes), 0), min(captured_at_us) FROM evidence
+
+-- name: record_oldest
+SELECT min(accepted_at_us) FROM record
+
+-- name: counter_of
+SELECT value FROM counter WHERE name = :name
+
+-- name: fact_remove
+DELETE FROM fact WHERE name = :name
+
+-- name: readings_kept
+SELECT (SELECT count(*) FROM reading) + (SELECT coalesce(sum(readings), 0) FROM record)
+
+-- name: incidents_kept
+SELECT count(*) FROM record WHERE channel = 'up/incident'
+
+-- name: incident_bodies
+SELECT message_id, body FROM record WHERE channel = 'up/incident' ORDER BY row
+
+-- name: reading_nameless_remove
+DELETE FROM reading WHERE series NOT IN (SELECT id FROM series)
+
+-- name: accepted_last
+SELECT accepted_at_us FROM (
+    SELECT * FROM (SELECT accepted_at_us FROM reading ORDER BY row DESC LIMIT 1)
+    UNION ALL
+    SELECT * FROM (SELECT accepted_at_us FROM record ORDER BY row DESC LIMIT 1)
+) ORDER BY accepted_at_us DESC LIMIT 1
+
+-- name: reading_age
+UPDATE reading SET accepted_at_us = accepted_at_us - :by_us
+
+-- name: record_age
+UPDATE record SET accepted_at_us = accepted_at_us - :by_us
+
+-- name: evidence_wake
+UPDATE evidence SET next_at_us = 0 WHERE next_at_us > :final_us

@@ -1,4 +1,5 @@
--- The store of a node. Times are microseconds since 1970; `row` grows in the order of acceptance.
+-- The store of a node. Times are microseconds since 1970; `row` grows in the order of acceptance. Event times are told by the
+-- clock of `timebase` and corrected when they leave (edge/clock.py); null: by a clock that is not the node's, never corrected.
 
 CREATE TABLE series (
     id     INTEGER PRIMARY KEY,
@@ -15,7 +16,8 @@ CREATE TABLE reading (
     value          NOT NULL,
     flag           INTEGER NOT NULL,
     replayed       INTEGER NOT NULL,
-    accepted_at_us INTEGER NOT NULL
+    accepted_at_us INTEGER NOT NULL,
+    timebase       INTEGER
 );
 CREATE INDEX reading_in_order ON reading (replayed, accepted_at_us, row);
 
@@ -38,7 +40,8 @@ CREATE TABLE record (
     accepted_at_us INTEGER NOT NULL,
     replayed       INTEGER NOT NULL,
     readings       INTEGER NOT NULL,
-    body           BLOB NOT NULL
+    body           BLOB NOT NULL,
+    timebase       INTEGER
 );
 CREATE INDEX record_in_order ON record (lane, accepted_at_us, row);
 
@@ -57,7 +60,8 @@ CREATE INDEX evidence_by_message ON evidence (message_id);
 -- The newest revision of every incident that has not ended, so that a restart can go on with it or end it.
 CREATE TABLE ongoing (
     incident_id BLOB PRIMARY KEY,
-    body        BLOB NOT NULL
+    body        BLOB NOT NULL,
+    timebase    INTEGER
 );
 
 CREATE TABLE dead_letter (

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
@@ -21,8 +22,15 @@ from edge.flow import OutboxRecord, Reading, Receipts
 from edge.outbox.batches import BATCH_READINGS, StoredReading, bodies, ranges_of
 from edge.outbox.statements import QUERIES
 
+_log = structlog.get_logger(__name__)
+
 DEAD_LETTERS = 1_000
-"""How many rejected messages are kept to be looked at."""
+"""How many rejected messages are kept to be looked at, beside those of incidents: these stay, nothing found is ever lost."""
+
+LETTER_BYTES = 8 * 1024
+"""What is kept of a rejected message that is no incident: its readings are declared as lost, and dead letters must not use
+up the room of those that wait.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +69,19 @@ class DropTally:
 class Counter(StrEnum):
     """What the store counts, in the same transaction as the thing itself.
 
-    Readings: accepted = delivered + dropped + rejected + waiting. Messages of incidents: accepted = delivered + rejected + waiting.
+    Readings: accepted = delivered + dropped + rejected + lost + waiting. Messages of incidents: accepted = delivered +
+    rejected + lost + waiting. Lost is what a damaged disk has taken; it is declared as a gap.
     """
 
     READINGS_ACCEPTED = "readings_accepted"
     READINGS_DELIVERED = "readings_delivered"
     READINGS_DROPPED = "readings_dropped"
     READINGS_REJECTED = "readings_rejected"
+    READINGS_LOST = "readings_lost"
     INCIDENTS_ACCEPTED = "incidents_accepted"
     INCIDENTS_DELIVERED = "incidents_delivered"
     INCIDENTS_REJECTED = "incidents_rejected"
+    INCIDENTS_LOST = "incidents_lost"
     GAPS_DELIVERED = "gaps_delivered"
     QUARANTINED = "quarantined"
     EVIDENCE_DELIVERED = "evidence_delivered"
@@ -96,6 +107,8 @@ class Store:
         self._connection = connection
         self._series: dict[tuple[str, str], int] = {}
         self._names: dict[int, tuple[str, str]] = {}
+        self.correction_us: Callable[[int | None], int] = lambda _timebase: 0
+        """What has to be added to times of a timebase; whoever knows the clock puts it here."""
         self.forget()
 
     def forget(self) -> None:
@@ -105,46 +118,85 @@ class Store:
 
     # --- accepting ----------------------------------------------------------------------------------------------
 
-    def add_readings(self, readings: Sequence[Reading], *, now: datetime, receipts: Receipts | None = None) -> None:
-        """Keep readings, and what their source wants to know after a crash."""
+    def add_readings(
+        self,
+        readings: Sequence[Reading],
+        *,
+        now: datetime,
+        receipts: Receipts | None = None,
+        timebase: int | None = None,
+    ) -> None:
+        """Keep readings, and what their source wants to know after a crash. Those with a time of their device's own keep
+        that one, whatever becomes known of the node's clock.
+        """
         now_us = to_microseconds(now)
         self._connection.executemany(
             QUERIES["reading_add"],
             [
                 (
                     self._series_number(reading.device, reading.point),
-                    to_microseconds(reading.observed_at),
+                    to_microseconds(reading.told_at),
                     reading.value,
                     int(reading.flag),
                     int(ReadingFlag.REPLAYED in reading.flag),
                     now_us,
+                    None if reading.own_time else timebase,
                 )
                 for reading in readings
             ],
         )
         if receipts is not None:
             self.set_fact(f"receipts of {receipts.source}", json.dumps(receipts.marks))
-        self._count(Counter.READINGS_ACCEPTED, len(readings))
+        self.count(Counter.READINGS_ACCEPTED, len(readings))
 
-    def add_incident(self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime) -> None:
+    def add_incident(
+        self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime, timebase: int | None = None
+    ) -> None:
         """Keep one revision, the names of its new files, and what a restart has to know of it."""
         body = msgspec.json.encode(incident)
-        message_id = self._add_record(Channel.INCIDENT, Lane.INCIDENT, body, now=now)
+        message_id = self._add_record(Channel.INCIDENT, Lane.INCIDENT, body, now=now, timebase=timebase)
+        self.add_evidence(evidence, message_id.bytes)
+        if incident.state is IncidentState.ENDED:
+            self._do("ongoing_remove", incident_id=incident.incident_id.bytes)
+        else:
+            self._do("ongoing_set", incident_id=incident.incident_id.bytes, body=body, timebase=timebase)
+        self.set_fact("chain_head", hashlib.sha256(body).hexdigest())
+        self.count(Counter.INCIDENTS_ACCEPTED, 1)
+
+    def send_again(
+        self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime, timebase: int | None
+    ) -> None:
+        """Let a revision wait that may have been sent before: the cloud tells by its number whether it is new there."""
+        body = msgspec.json.encode(incident)
+        message_id = self._add_record(Channel.INCIDENT, Lane.INCIDENT, body, now=now, timebase=timebase)
+        self.add_evidence(evidence, message_id.bytes)
+        self.count(Counter.INCIDENTS_ACCEPTED, 1)
+
+    def ongoing_as_told(self) -> list[tuple[Incident, int | None]]:
+        """The newest revision of every incident that has not ended, as it was kept, and the timebase of its times."""
+        return [(msgspec.json.decode(body, type=Incident), timebase) for body, timebase in self._all("ongoing_all")]
+
+    def incidents_waiting(self) -> list[tuple[bytes, Incident]]:
+        """Message id and revision of every incident that waits, oldest first."""
+        return [
+            (message_id, msgspec.json.decode(body, type=Incident)) for message_id, body in self._all("incident_bodies")
+        ]
+
+    def remove_nameless_readings(self) -> None:
+        """Forget readings whose device is not known any more."""
+        self._do("reading_nameless_remove")
+
+    def add_evidence(self, evidence: Sequence[EvidenceReference], message_id: bytes) -> None:
+        """Let files wait for the message that names them."""
         for reference in evidence:
             self._do(
                 "evidence_add",
                 sha256=reference.sha256,
-                message_id=message_id.bytes,
+                message_id=message_id,
                 mime=reference.mime,
                 bytes=reference.bytes,
                 captured_at_us=to_microseconds(reference.captured_at),
             )
-        if incident.state is IncidentState.ENDED:
-            self._do("ongoing_remove", incident_id=incident.incident_id.bytes)
-        else:
-            self._do("ongoing_set", incident_id=incident.incident_id.bytes, body=body)
-        self.set_fact("chain_head", hashlib.sha256(body).hexdigest())
-        self._count(Counter.INCIDENTS_ACCEPTED, 1)
 
     def declare(self, ranges: Mapping[str, tuple[int, int, int]], reason: GapReason) -> None:
         """Declare by device that so many readings between two event times (µs) will never come."""
@@ -166,14 +218,29 @@ class Store:
         last = self._one("reading_oldest_row", skip=count - 1) or self._one("reading_last_row")
         if last is None or last[0] is None:
             return 0
-        ranges = {
-            device: (from_us, to_us, number)
-            for device, from_us, to_us, number in self._all("reading_ranges_through", row=last[0])
-        }
+        ranges: dict[str, tuple[int, int, int]] = {}
+        for device, timebase, from_us, to_us, number in self._all("reading_ranges_through", row=last[0]):
+            by_us = self.correction_us(timebase)
+            first_us, last_us, count = ranges.get(device, (from_us + by_us, to_us + by_us, 0))
+            ranges[device] = min(first_us, from_us + by_us), max(last_us, to_us + by_us), count + number
         dropped = self._do("reading_remove_through", row=last[0])
         self.declare(ranges, GapReason.QUOTA)
-        self._count(Counter.READINGS_DROPPED, dropped)
+        self.count(Counter.READINGS_DROPPED, dropped)
         return dropped
+
+    def age_from(self, now: datetime, *, at_least: timedelta) -> bool:
+        """What waits and claims to have been accepted after `now` was so under another clock: its true age is not known, so it
+        counts as old, in its order. To be called at the start; whether there was any comes back.
+        """
+        now_us = to_microseconds(now)
+        self._do("evidence_wake", final_us=now_us)
+        last = self._one("accepted_last")
+        if last is None or last[0] <= now_us:
+            return False
+        by_us = last[0] - now_us + at_least // timedelta(microseconds=1)
+        self._do("reading_age", by_us=by_us)
+        self._do("record_age", by_us=by_us)
+        return True
 
     # --- sending ------------------------------------------------------------------------------------------------
 
@@ -198,8 +265,9 @@ class Store:
                 accepted_at=from_microseconds(accepted_at_us),
                 replayed=bool(replayed),
                 body=body,
+                correction=timedelta(microseconds=self.correction_us(timebase)),
             )
-            for row, message_id, channel, kept_lane, accepted_at_us, replayed, body in rows
+            for row, message_id, channel, kept_lane, accepted_at_us, replayed, body, timebase in rows
         ]
 
     def formable(self, lane: Lane, *, fresh_since: datetime, old: bool) -> bool:
@@ -220,7 +288,7 @@ class Store:
         query = "reading_replayed" if lane is Lane.HISTORY else "reading_old" if old else "reading_fresh"
         while formed < messages:
             rows = self._all(query, fresh_us=to_microseconds(fresh_since), limit=BATCH_READINGS)
-            for part, body in bodies([StoredReading(*row) for row in rows], self._names):
+            for part, body in bodies(self._corrected(rows), self._names):
                 self._add_record(
                     Channel.TELEMETRY,
                     lane,
@@ -235,6 +303,17 @@ class Store:
             if len(rows) < BATCH_READINGS:
                 break
         return formed
+
+    def _corrected(self, rows: Sequence[tuple]) -> list[StoredReading]:  # type: ignore[type-arg]
+        """Readings as they leave: the times of a clock that was wrong are put right."""
+        readings = [StoredReading(*row) for row in rows]
+        by_us = {timebase: self.correction_us(timebase) for timebase in {reading.timebase for reading in readings}}
+        if not any(by_us.values()):
+            return readings
+        return [
+            reading._replace(observed_at_us=max(0, reading.observed_at_us + by_us[reading.timebase]))
+            for reading in readings
+        ]
 
     def _form_gaps(self, *, now: datetime) -> None:
         for device, reason, from_us, to_us, count in self._all("gap_all", limit=100):
@@ -262,16 +341,18 @@ class Store:
         amount = readings if channel is Channel.TELEMETRY else 1
         if outcome is Outcome.REJECTED:
             self._bury(str(message_id), channel.value, reason or "no reason given", body, now=now)
-            lost = self._lose_evidence_of(message_id)
+            lost = self._lose_evidence_of(message_id, now=now)
             if channel is Channel.TELEMETRY:
-                self.declare(ranges_of(msgspec.json.decode(body, type=TelemetryBatch)), GapReason.REJECTED)
+                self.declare(_ranges_in(body), GapReason.REJECTED)
             if channel in _REJECTED:
-                self._count(_REJECTED[channel], amount)
+                self.count(_REJECTED[channel], amount)
         else:
-            self._count(_DELIVERED[channel], amount)
+            self.count(_DELIVERED[channel], amount)
             if outcome is Outcome.QUARANTINED:
-                self._count(Counter.QUARANTINED, amount)
+                self.count(Counter.QUARANTINED, amount)
             self._do("evidence_release", message_id=message_id.bytes)
+            for sha256 in evidence_in(body) if channel is Channel.INCIDENT else ():
+                self._do("evidence_name", sha256=sha256)
         self._do("record_remove", message_id=message_id.bytes)
         return lost
 
@@ -293,26 +374,31 @@ class Store:
     def evidence_done(self, sha256: str) -> None:
         """The cloud has it."""
         if self._do("evidence_remove", sha256=sha256):
-            self._count(Counter.EVIDENCE_DELIVERED, 1)
+            self.count(Counter.EVIDENCE_DELIVERED, 1)
 
     def evidence_refused(self, sha256: str, reason: str, *, now: datetime) -> None:
         """The cloud will never take it."""
         if self._do("evidence_remove", sha256=sha256):
             self._bury(sha256, "evidence", reason, b"", now=now)
-            self._count(Counter.EVIDENCE_REFUSED, 1)
+            self.count(Counter.EVIDENCE_REFUSED, 1)
 
-    def _lose_evidence_of(self, message_id: UUID) -> list[str]:
-        lost = [sha256 for (sha256,) in self._all("evidence_of", message_id=message_id.bytes)]
-        for sha256 in lost:
-            self._do("evidence_remove", sha256=sha256)
-            self._count(Counter.EVIDENCE_REFUSED, 1)
+    def _lose_evidence_of(self, message_id: UUID, *, now: datetime) -> list[str]:
+        """Files that only a rejected message has named; what another one waits to name goes on with that."""
+        lost = []
+        for (sha256,) in self._all("evidence_of", message_id=message_id.bytes):
+            other = self._one("record_naming", sha256=sha256, message_id=message_id.bytes)
+            if other is None:
+                self.evidence_refused(sha256, "the incident that names it was rejected", now=now)
+                lost.append(sha256)
+            else:
+                self._do("evidence_hand_on", sha256=sha256, message_id=other[0])
         return lost
 
     # --- looking ------------------------------------------------------------------------------------------------
 
-    def ongoing(self) -> list[Incident]:
-        """The newest revision of every incident that has not ended."""
-        return [msgspec.json.decode(body, type=Incident) for (body,) in self._all("ongoing_all")]
+    def ongoing(self) -> list[tuple[Incident, int | None]]:
+        """The newest revision of every incident that has not ended, and the timebase of its times."""
+        return [(msgspec.json.decode(body, type=Incident), timebase) for body, timebase in self._all("ongoing_all")]
 
     def fact(self, name: str) -> str | None:
         """A kept word, or nothing."""
@@ -327,6 +413,10 @@ class Store:
     def set_fact(self, name: str, value: str) -> None:
         """Keep a word."""
         self._do("fact_set", name=name, value=value)
+
+    def remove_fact(self, name: str) -> None:
+        """Forget a word."""
+        self._do("fact_remove", name=name)
 
     def counters(self) -> dict[Counter, int]:
         """All counters."""
@@ -345,11 +435,11 @@ class Store:
             times.append(reading[0])
         return from_microseconds(min(times)) if times else None
 
-    def dead_letters(self) -> list[DeadLetter]:
-        """What was rejected, oldest first."""
+    def dead_letters(self, limit: int = DEAD_LETTERS) -> list[DeadLetter]:
+        """The newest of what was rejected, oldest first."""
         return [
             DeadLetter(subject, channel, reason, from_microseconds(at_us), body)
-            for subject, channel, reason, at_us, body in self._all("dead_letter_all")
+            for subject, channel, reason, at_us, body in reversed(self._all("dead_letter_newest", limit=limit))
         ]
 
     def dropped(self) -> list[DropTally]:
@@ -406,6 +496,7 @@ class Store:
         id_at: datetime | None = None,
         replayed: bool = False,
         readings: int = 0,
+        timebase: int | None = None,
     ) -> UUID:
         message_id = uuid7(to_microseconds(id_at or now) // 1000)
         self._do(
@@ -417,16 +508,30 @@ class Store:
             replayed=int(replayed),
             readings=readings,
             body=body,
+            timebase=timebase,
         )
         return message_id
 
     def _bury(self, subject: str, channel: str, reason: str, body: bytes, *, now: datetime) -> None:
+        found = channel == Channel.INCIDENT.value
         self._do(
-            "dead_letter_add", subject=subject, channel=channel, reason=reason, at_us=to_microseconds(now), body=body
+            "dead_letter_add",
+            subject=subject,
+            channel=channel,
+            reason=reason,
+            at_us=to_microseconds(now),
+            body=body if found else body[:LETTER_BYTES],
         )
-        self._do("dead_letter_trim", keep=DEAD_LETTERS)
+        if not found:
+            self._do("dead_letter_trim", keep=DEAD_LETTERS)
 
-    def _count(self, counter: Counter, value: int) -> None:
+    def number(self, query: str) -> int:
+        """What a query for one figure gives; 0 where there is none."""
+        row = self._one(query)
+        return 0 if row is None or row[0] is None else int(row[0])
+
+    def count(self, counter: Counter, value: int) -> None:
+        """Add to a counter."""
         if value:
             self._do("counter_add", name=counter.value, value=value)
 
@@ -438,3 +543,20 @@ class Store:
 
     def _all(self, query: str, **values: object) -> list[tuple]:  # type: ignore[type-arg]
         return self._connection.execute(QUERIES[query], values).fetchall()
+
+
+def evidence_in(body: bytes) -> list[str]:
+    """The hashes that an incident names; none where it can't be read any more."""
+    try:
+        return [reference.sha256 for reference in msgspec.json.decode(body, type=Incident).evidence]
+    except msgspec.DecodeError:
+        return []
+
+
+def _ranges_in(body: bytes) -> dict[str, tuple[int, int, int]]:
+    """As `ranges_of`; nothing where the batch can't be read any more, which must not hold up what else is settled."""
+    try:
+        return ranges_of(msgspec.json.decode(body, type=TelemetryBatch))
+    except msgspec.DecodeError:
+        _log.error("a rejected batch can't be read: its readings are counted as rejected, and no gap tells of them")
+        return {}

@@ -274,12 +274,12 @@ def test_damage_that_shows_while_running_is_looked_for_at_the_next_start(tmp_pat
         first.readings([reading(number) for number in range(start, start + 5_000)])
     first.close()
     path = tmp_path / "outbox.db"
-    with path.open("r+b") as file:
-        file.seek(20 * 4096)
-        file.write(b"\xff" * (path.stat().st_size - 25 * 4096))
     damage: list[str] = []
     second = Outbox(tmp_path, SETTINGS, clock=clock, on_damage=damage.append, window_s=0.0)
     assert second.set_aside is None
+    with path.open("r+b") as file:
+        file.seek(20 * 4096)
+        file.write(b"\xff" * (path.stat().st_size - 25 * 4096))
 
     def deliver_everything() -> None:
         for _ in range(20):

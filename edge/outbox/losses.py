@@ -1,0 +1,90 @@
+"""What a disk has lost: found by the books and the mark, counted, and made good as far as the rows allow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from edge.contract.telemetry import to_microseconds
+from edge.outbox.mark import Mark
+from edge.outbox.store import Counter, Store
+
+READINGS_GONE = (
+    Counter.READINGS_DELIVERED,
+    Counter.READINGS_DROPPED,
+    Counter.READINGS_REJECTED,
+    Counter.READINGS_LOST,
+)
+_INCIDENTS_GONE = (Counter.INCIDENTS_DELIVERED, Counter.INCIDENTS_REJECTED, Counter.INCIDENTS_LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Readings and revisions of incidents that were accepted and are neither settled nor here."""
+
+    readings: int
+    incidents: int
+
+
+def mark_of(store: Store, now: datetime) -> Mark:
+    """How much was accepted until now."""
+    oldest = [at_us for at_us in (store.number("reading_oldest"), store.number("record_oldest")) if at_us]
+    counters = store.counters()
+    return Mark(
+        readings=counters[Counter.READINGS_ACCEPTED],
+        incidents=counters[Counter.INCIDENTS_ACCEPTED],
+        oldest_us=min(oldest, default=None),
+        at_us=to_microseconds(now),
+    )
+
+
+def is_behind(store: Store, mark: Mark | None) -> bool:
+    """Whether the store knows of less than its mark."""
+    if mark is None:
+        return False
+    counters = store.counters()
+    return mark.readings > counters[Counter.READINGS_ACCEPTED] or mark.incidents > counters[Counter.INCIDENTS_ACCEPTED]
+
+
+def balance(store: Store, mark: Mark | None) -> Missing:
+    """Count as lost what was accepted, by the books or the mark, and is neither here nor settled; what is missing now."""
+    counters = store.counters()
+
+    def missing(marked: int, kept: int, settled: tuple[Counter, ...], accepted: Counter, lost: Counter) -> int:
+        gone = sum(counters[each] for each in settled)
+        total = max(counters[accepted], marked, gone + kept)
+        store.count(accepted, total - counters[accepted])
+        store.count(lost, total - gone - kept)
+        return total - gone - kept
+
+    return Missing(
+        missing(
+            mark.readings if mark else 0,
+            store.number("readings_kept"),
+            READINGS_GONE,
+            Counter.READINGS_ACCEPTED,
+            Counter.READINGS_LOST,
+        ),
+        missing(
+            mark.incidents if mark else 0,
+            store.number("incidents_kept"),
+            _INCIDENTS_GONE,
+            Counter.INCIDENTS_ACCEPTED,
+            Counter.INCIDENTS_LOST,
+        ),
+    )
+
+
+def repair(store: Store, present: Callable[[str], bool], *, now: datetime) -> None:
+    """After rows were saved from a damaged store: what they say of each other is made true again. `present` tells whether
+    the file of an evidence hash is on the disk.
+    """
+    store.remove_nameless_readings()
+    waiting: set[tuple[UUID, int]] = set()
+    for message_id, incident in store.incidents_waiting():
+        waiting.add((incident.incident_id, incident.revision))
+        store.add_evidence([each for each in incident.evidence if present(each.sha256)], message_id)
+    for incident, timebase in store.ongoing_as_told():
+        if (incident.incident_id, incident.revision) not in waiting:  # lost, or delivered: the cloud tells them apart
+            files = [each for each in incident.evidence if present(each.sha256)]
+            store.send_again(incident, files, now=now, timebase=timebase)
