@@ -5,8 +5,8 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -21,7 +21,7 @@ from edge.contract.incident import (
     RuleReference,
     TrackPoint,
 )
-from edge.errors import EdgeError
+from edge.errors import EdgeError, EvidenceNotKept
 from edge.flow import EvidenceFile, Finding
 from edge.rules.identity import rule_id
 from edge.settings import IntrusionSettings, LoiteringSettings, NodeConfiguration, ThresholdSettings
@@ -32,11 +32,12 @@ EVIDENCE_FILES = 16
 UPDATE_SPACING_S = 10.0
 """An update that tells nothing worse is sent at most this often."""
 
-RESUME_GRACE_S = 120.0
-"""How long an incident of before a restart waits for its rule to find the condition again."""
-
 UNSAVED = 200
-"""Findings that wait in memory while the disk takes nothing."""
+"""Findings that wait in memory as they are while the disk takes nothing; more of them wait without their pictures, and what
+tells nothing worse is left to the next one."""
+
+UNSAVED_MOST = 5_000
+"""Where a disk takes nothing for days, memory ends here: what finds no room is counted as lost."""
 
 _RuleSettings = IntrusionSettings | LoiteringSettings | ThresholdSettings
 _log = structlog.get_logger(__name__)
@@ -64,12 +65,14 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RuleCard:
-    """What an incident says of the rule that found it and of the place where."""
+    """What an incident says of the rule that found it and of the place where. `resumes`: the rule goes on with what was open
+    before a restart (a value is beyond its limit or it is not); a track of a camera can't come back.
+    """
 
     reference: RuleReference
     spot: str | None
     simulated: bool
-    grace_s: float
+    resumes: bool
 
 
 RuleCards = Mapping[tuple[str, str], RuleCard]
@@ -82,7 +85,7 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
     for camera in configuration.cameras:
         for rule in camera.rules:
             cards[camera.id, rule_id(rule)] = RuleCard(
-                _reference(rule, {"zone": camera.zones.get(rule.zone)}), camera.spot, camera.simulated, grace_s=0.0
+                _reference(rule, {"zone": camera.zones.get(rule.zone)}), camera.spot, camera.simulated, resumes=False
             )
     for sensor in configuration.sensors:
         points = {point.name: point.model_dump(mode="json") for point in sensor.points}
@@ -91,7 +94,7 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
                 _reference(threshold, {"point": points.get(threshold.point)}),
                 sensor.spot,
                 sensor.simulated,
-                grace_s=RESUME_GRACE_S + threshold.for_s,
+                resumes=True,
             )
     return cards
 
@@ -103,6 +106,11 @@ def _reference(rule: _RuleSettings, setting: Mapping[str, object]) -> RuleRefere
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     return RuleReference(id=rule_id(rule), version=RULE_VERSION, sha256=digest)
+
+
+def _resumed_key(incident: Incident) -> str:
+    """The key of the findings of a rule that can go on: it names the device and the rule alone."""
+    return f"{incident.device}/{incident.rule.id if incident.rule else incident.kind}"
 
 
 def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[TrackPoint, ...]:
@@ -131,26 +139,38 @@ class IncidentBook:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, Incident] = {}
-        self._resumed: dict[str, datetime] = {}
-        self._unsaved: deque[_Waiting] = deque(maxlen=UNSAVED)
+        self._unsaved: deque[_Waiting] = deque()
         self._head = keeper.chain_head()
         self.faults = 0
         self.evidence_left_out = 0
+        self.lost = 0
 
     def resume(self) -> None:
-        """Take up what was open when the node stopped: a sensor's condition waits for its rule to find it again, a
-        camera's track can't come back and ends where it was last seen.
+        """Take up what was open when the node stopped: what a rule can go on with stays open until that rule tells of it
+        again, however long that takes; the rest ends where it was last seen.
         """
-        now = self._clock()
         with self._lock:
             for incident in self._keeper.ongoing():
                 card = self._cards.get((incident.device, incident.rule.id)) if incident.rule else None
-                if card is not None and card.grace_s > 0:
-                    key = f"{incident.device}/{card.reference.id}"
-                    self._open[key] = incident
-                    self._resumed[key] = now + timedelta(seconds=card.grace_s)
+                key = _resumed_key(incident)
+                if card is None:
+                    self._end_unseen(incident, "its rule is not configured any more; what followed was not seen")
+                elif not card.resumes:
+                    self._end_unseen(incident, "the node restarted; what followed was not seen")
+                elif key in self._open:
+                    self._end_unseen(incident, "another incident of the same rule is open")
                 else:
-                    self._end_unseen(incident)
+                    self._open[key] = incident
+
+    def ongoing(self) -> list[Incident]:
+        """What is open at present: after `resume`, what the rules have to go on with."""
+        with self._lock:
+            return list(self._open.values())
+
+    def end(self, incident: Incident, reason: str) -> None:
+        """End what its rule can't go on with, where it was last seen."""
+        with self._lock:
+            self._end_unseen(incident, reason, _resumed_key(incident))
 
     def report(
         self, finding: Finding, evidence: Sequence[EvidenceFile] = (), *, model: ModelReference | None = None
@@ -159,21 +179,38 @@ class IncidentBook:
         `tick`, in order.
         """
         with self._lock:
-            self._unsaved.append(_Waiting(finding, tuple(evidence), model))
+            self._enqueue(_Waiting(finding, tuple(evidence), model))
             self._save()
 
     def tick(self) -> None:
-        """Now and then: save what could not be saved, end what nobody found again after a restart."""
+        """Now and then: save what could not be saved."""
         with self._lock:
             self._save()
-            now = self._clock()
-            for key in [key for key, until in self._resumed.items() if now >= until]:
-                self._end_unseen(self._open[key], key)
 
     @property
     def unsaved(self) -> int:
         """Findings that the disk has not taken."""
         return len(self._unsaved)
+
+    def _enqueue(self, waiting: _Waiting) -> None:
+        """Behind the others. Where many wait already, beginnings and ends come before pictures and progress."""
+        if len(self._unsaved) >= UNSAVED:
+            self.evidence_left_out += len(waiting.evidence)
+            waiting = replace(waiting, evidence=())
+            if waiting.finding.state is IncidentState.UPDATE and not self._is_news(waiting.finding):
+                return
+        if len(self._unsaved) >= UNSAVED_MOST:
+            self.lost += 1
+            _log.critical("no room in memory for an incident: it is lost", device=waiting.finding.device, lost=self.lost)
+            return
+        self._unsaved.append(waiting)
+
+    def _is_news(self, finding: Finding) -> bool:
+        """Whether a finding tells another severity than what waits or is kept of it."""
+        told = [each.finding.severity for each in self._unsaved if each.finding.key == finding.key]
+        known = self._open.get(finding.key)
+        last = told[-1] if told else None if known is None else known.severity
+        return last is not finding.severity
 
     def _save(self) -> None:
         while self._unsaved:
@@ -191,18 +228,24 @@ class IncidentBook:
     def _apply(self, waiting: _Waiting) -> None:
         finding = waiting.finding
         known = self._open.get(finding.key)
-        files = [file for file in waiting.evidence if self._keeper.room_for_evidence(file.reference.bytes)]
+        places = EVIDENCE_FILES - (0 if known is None else len(known.evidence))
+        files = [file for file in waiting.evidence if self._keeper.room_for_evidence(file.reference.bytes)][:places]
+        if files:
+            try:
+                self._keep(self._revision(finding, known, files, waiting.model), files, finding.key)
+            except EvidenceNotKept as error:
+                _log.error("the disk takes no evidence", reason=str(error))
+                files = []
         if len(files) < len(waiting.evidence):
             self.evidence_left_out += len(waiting.evidence) - len(files)
             _log.error("no room for evidence: the incident goes without", device=finding.device, rule=finding.rule)
-        if known is not None and not files and not self._tells_more(known, finding):
-            return
-        self._keep(self._revision(finding, known, files, waiting.model), files, finding.key)
+        if not files and (known is None or self._tells_more(known, finding)):
+            self._keep(self._revision(finding, known, (), waiting.model), (), finding.key)
 
     def _tells_more(self, known: Incident, finding: Finding) -> bool:
         if finding.state is IncidentState.ENDED or finding.severity is not known.severity:
             return True
-        return (finding.at - known.updated_at).total_seconds() >= UPDATE_SPACING_S
+        return abs((finding.at - known.updated_at).total_seconds()) >= UPDATE_SPACING_S
 
     def _revision(
         self, finding: Finding, known: Incident | None, files: Sequence[EvidenceFile], model: ModelReference | None
@@ -238,13 +281,13 @@ class IncidentBook:
             prev_hash=self._head,
         )
 
-    def _end_unseen(self, incident: Incident, key: str | None = None) -> None:
+    def _end_unseen(self, incident: Incident, reason: str, key: str | None = None) -> None:
         ended = msgspec.structs.replace(
             incident,
             revision=incident.revision + 1,
             state=IncidentState.ENDED,
-            ended_at=incident.updated_at,
-            note="the node restarted; what followed was not seen",
+            ended_at=max(incident.updated_at, incident.started_at),
+            note=reason,
             prev_hash=self._head,
         )
         try:
@@ -258,7 +301,6 @@ class IncidentBook:
         self._head = hashlib.sha256(msgspec.json.encode(incident)).hexdigest()
         if key is None:
             return
-        self._resumed.pop(key, None)
         if incident.state is IncidentState.ENDED:
             self._open.pop(key, None)
         else:

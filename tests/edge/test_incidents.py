@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contract.incident import Incident, IncidentState, ModelReference, Severity, TrackPoint
-from edge.errors import OutboxFull
+from edge.errors import EvidenceNotKept, OutboxFull
 from edge.flow import EvidenceFile, Finding
-from edge.incidents import IncidentBook, RuleCards, rule_cards, thinned
+from edge.incidents import EVIDENCE_FILES, IncidentBook, RuleCards, rule_cards, thinned
 from edge.settings import (
     BrokerSettings,
     CameraSettings,
@@ -35,10 +35,13 @@ class FakeKeeper:
         self.files: list[EvidenceFile] = []
         self.full = False
         self.room = True
+        self.takes_files = True
 
     def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
         if self.full:
             raise OutboxFull("no room in this test")
+        if evidence and not self.takes_files:
+            raise EvidenceNotKept("no room for files in this test")
         self.kept.append(incident)
         self.files += evidence
 
@@ -319,3 +322,23 @@ def test_a_first_word_always_opens(state: IncidentState) -> None:
     keeper = FakeKeeper()
     book(keeper, SteppedClock()).report(after(SEEN, 5, state))
     assert summary(keeper) == [(1, "open")]
+
+
+def test_an_incident_whose_files_the_disk_does_not_take_goes_without_them() -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, CARDS, clock=SteppedClock())
+    keeper.takes_files = False
+    book.report(SEEN, [snapshot(b"one")])
+    assert [(kept.revision, kept.evidence) for kept in keeper.kept] == [(1, ())]
+    assert (book.evidence_left_out, book.unsaved, book.faults) == (1, 0, 0)
+    book.report(replace(SEEN, at=SEEN.at + timedelta(seconds=1)), [snapshot(b"two")])
+    assert len(keeper.kept) == 1
+
+
+def test_only_files_that_an_incident_names_are_kept() -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, CARDS, clock=SteppedClock())
+    for number in range(EVIDENCE_FILES + 3):
+        book.report(replace(SEEN, at=SEEN.at + timedelta(seconds=number)), [snapshot(b"%d" % number)])
+    assert [file.reference for file in keeper.files] == list(keeper.kept[-1].evidence)
+    assert book.evidence_left_out == 3
