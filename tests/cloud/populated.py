@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 
 from cloud.access import accounts
 from cloud.access.accounts import SignIn
-from cloud.access.model import Role
+from cloud.access.model import Principal, Role
 from cloud.cases import service as cases
 from cloud.cases.model import CaseAction, DismissalReason
 from cloud.db.pool import Pool, open_pool
@@ -131,13 +131,17 @@ def _work(pool: Pool) -> None:
     with contextlib.suppress(NotSignedIn):
         accounts.sign_in(pool, attempt, clock=lambda: AT, lasts_s=60)
     with pool.connection() as conn:
-        for case_id, order in (
-            (1, {"action": CaseAction.CONFIRM, "note": "seen"}),
-            (2, {"action": CaseAction.DISMISS, "reason": DismissalReason.WEATHER, "note": "steam"}),
-        ):
-            version = cases.detail(conn, chief, case_id).version
-            cases.act(conn, chief, case_id, cases.Order(version=version, **order), now=AT, address="192.0.2.1")
+        confirmed = cases.Order(action=CaseAction.CONFIRM, version=_version(conn, chief, 1), note="seen")
+        cases.act(conn, chief, 1, confirmed, now=AT, address="192.0.2.1")
+        dismissed = cases.Order(
+            action=CaseAction.DISMISS, version=_version(conn, chief, 2), reason=DismissalReason.WEATHER, note="steam"
+        )
+        cases.act(conn, chief, 2, dismissed, now=AT, address="192.0.2.1")
         accounts.disable(conn, worker.name, now=AT)
+
+
+def _version(conn: Connection[Any], user: Principal, case_id: int) -> int:
+    return cases.detail(conn, user, case_id).version
 
 
 def _store_pictures(pool: Pool, files: EvidenceFiles, scratch: Path) -> None:
