@@ -1,8 +1,10 @@
 """Devices with their points and their presence."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 from psycopg import Connection
@@ -10,14 +12,16 @@ from pydantic import AwareDatetime, BaseModel
 
 from cloud.access import areas
 from cloud.api.dependencies import Conn, User
-from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
+from cloud.api.paging import LARGEST_ID, After, Limit, decode_cursor, decode_id, encode_cursor
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
-from cloud.errors import NotFound
+from cloud.errors import Invalid, NotFound
 from cloud.fleet import store as fleet
 from cloud.fleet.model import Presence
 from cloud.telemetry import store as telemetry
 from cloud.telemetry.store import PointState
+from edge.contract.health import Level
+from edge.contract.telemetry import GapReason
 
 router = APIRouter(prefix="/api/v1", tags=["devices"], responses=RESPONSES)
 
@@ -57,6 +61,20 @@ class DevicePoint(BaseModel):
     latest: LatestValue | None
 
 
+class NodeBacklog(BaseModel):
+    """What its node said at `told_at` of what waits there, for all of its devices together. At a `share` of 1 the oldest
+    readings are dropped and declared.
+    """
+
+    told_at: AwareDatetime
+    level: Level
+    share: float
+    readings_waiting: int
+    incidents_waiting: int
+    files_waiting: int
+    oldest_at: AwareDatetime | None
+
+
 class Device(BaseModel):
     """A device; `presence` of one behind a lost node is unknown."""
 
@@ -74,6 +92,35 @@ class Device(BaseModel):
     last_seen_at: AwareDatetime | None
     simulated: bool
     points: list[DevicePoint]
+    backlog: NodeBacklog | None
+
+
+class DroppedSum(BaseModel):
+    """All declared drops of a device for one reason."""
+
+    reason: GapReason
+    gaps: int
+    count: int
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+
+
+class DeclaredGap(BaseModel):
+    """Readings of the device that its node declared as dropped, and when the cloud heard of it."""
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+    count: int
+    reason: GapReason
+    received_at: AwareDatetime
+
+
+class GapPage(BaseModel):
+    """A page of declared gaps, the latest first; `sums` are over all of them."""
+
+    sums: list[DroppedSum]
+    items: list[DeclaredGap]
+    next: str | None
 
 
 class DevicePage(BaseModel):
@@ -114,6 +161,33 @@ def read_device(conn: Conn, user: User, device_id: DeviceId) -> Device:
     return _devices(conn, [find_device(conn, user.area_path, device_id)])[0]
 
 
+@router.get("/devices/{device_id}/gaps")
+def list_gaps(conn: Conn, user: User, device_id: DeviceId, *, limit: Limit = 50, after: After = None) -> GapPage:
+    """What the device's node declared as dropped, and why."""
+    find_device(conn, user.area_path, device_id)
+    rows = telemetry.newest_gaps(conn, device_id, after=_gap_cursor(after), count=limit + 1)
+    page = rows[:limit]
+    following = None
+    if len(rows) > limit:
+        following = encode_cursor(page[-1].from_at.isoformat(), str(page[-1].gap_id))
+    return GapPage(
+        sums=[DroppedSum.model_validate(row._asdict()) for row in telemetry.gap_sums(conn, device_id)],
+        items=[DeclaredGap.model_validate(row._asdict()) for row in page],
+        next=following,
+    )
+
+
+def _gap_cursor(after: str | None) -> tuple[datetime, UUID] | None:
+    if after is None:
+        return None
+    from_at, gap_id = decode_cursor(after, str, str)
+    try:
+        moment = datetime.fromisoformat(str(from_at)).astimezone(UTC)
+        return moment, UUID(str(gap_id))
+    except (ValueError, OverflowError) as error:
+        raise Invalid("`after` is not a cursor of this list") from error
+
+
 def find_device(conn: Connection[Any], scope: str, device_id: int) -> Any:
     """The row of a device in scope. Raises NotFound also for one outside of it."""
     rows = fleet.list_devices(conn, scope=scope, device_id=device_id, count=1)
@@ -142,9 +216,24 @@ def _devices(conn: Connection[Any], rows: Sequence[Any]) -> list[Device]:
             last_seen_at=row.last_seen_at,
             simulated=row.simulated,
             points=points[row.id],
+            backlog=_backlog(row),
         )
         for row in rows
     ]
+
+
+def _backlog(row: Any) -> NodeBacklog | None:
+    if row.told_at is None:
+        return None
+    return NodeBacklog(
+        told_at=row.told_at,
+        level=row.level,
+        share=row.share,
+        readings_waiting=row.readings_waiting,
+        incidents_waiting=row.incidents_waiting,
+        files_waiting=row.files_waiting,
+        oldest_at=row.oldest_at,
+    )
 
 
 def _point(state: PointState) -> DevicePoint:

@@ -13,9 +13,12 @@ from cloud.api.dependencies import Conn, Parts, User, client_address, require
 from cloud.api.paging import After, Limit, decode_cursor, encode_cursor
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
+from cloud.errors import NotFound
 from cloud.fleet import service
 from cloud.fleet import store as fleet
 from cloud.fleet.model import Presence
+from edge.contract.health import Level
+from edge.contract.telemetry import GapReason
 
 router = APIRouter(prefix="/api/v1", tags=["nodes"], responses=RESPONSES)
 
@@ -48,8 +51,81 @@ class NodeDegradation(BaseModel):
     since: AwareDatetime
 
 
+class Backlog(BaseModel):
+    """What waits in the outbox of a node. At a `share` of 1 the oldest readings are dropped; `unsaved` incidents wait in
+    memory because its disk takes nothing.
+    """
+
+    level: Level
+    share: float
+    used_bytes: int
+    quota_bytes: int
+    readings: int
+    incidents: int
+    messages: int
+    unsaved: int = 0
+    oldest_at: AwareDatetime | None = None
+
+
+class EvidenceBacklog(BaseModel):
+    """Files that wait to be uploaded; `refused` are lost for good, `left_out` found no room on the node."""
+
+    level: Level
+    files: int
+    bytes: int
+    quota_bytes: int
+    refused: int = 0
+    left_out: int = 0
+    oldest_at: AwareDatetime | None = None
+
+
+class LinkQuality(BaseModel):
+    """What the node's link to the broker did since its start."""
+
+    connected_since: AwareDatetime
+    connections: int
+    sent: int
+    resent: int
+    acknowledged: int
+
+
+class DroppedReadings(BaseModel):
+    """Readings of a device between two event times that will never come, all of one reason together."""
+
+    device: str
+    reason: GapReason
+    count: int
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+
+
+class DeadLetters(BaseModel):
+    """What the cloud rejected for good and the node keeps to be looked at."""
+
+    subject: str
+    reason: str
+    count: int
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+
+
+class NodeHealth(BaseModel):
+    """What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why."""
+
+    told_at: AwareDatetime
+    backlog: Backlog
+    evidence: EvidenceBacklog
+    link: LinkQuality
+    dropped_total: int
+    dropped: list[DroppedReadings]
+    rejected_incidents: int
+    dead_letters: list[DeadLetters]
+
+
 class Node(BaseModel):
-    """A node; one that waits shows what it says of itself."""
+    """A node; one that waits shows what it says of itself. `device_id` is the node as a device, `health` its last word on
+    what waits in it.
+    """
 
     node: str
     name: str
@@ -64,6 +140,8 @@ class Node(BaseModel):
     models: list[NodeModel]
     degraded: list[NodeDegradation]
     devices: int
+    device_id: int | None
+    health: NodeHealth | None
 
 
 class NodePage(BaseModel):
@@ -92,11 +170,27 @@ def list_nodes(conn: Conn, user: User, *, limit: Limit = 50, after: After = None
     if len(rows) <= limit:
         begin = str(name) if accepted else ""
         rows += fleet.list_nodes(conn, scope=scope, after=begin, count=limit + 1 - len(rows))
-    page = [Node.model_validate(row._asdict()) for row in rows[:limit]]
+    page = [_node(row) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         following = encode_cursor(int(page[-1].state is NodeState.ACCEPTED), page[-1].node)
     return NodePage(items=page, next=following)
+
+
+@router.get("/nodes/{node}")
+def read_node(conn: Conn, user: User, node: NodeName) -> Node:
+    """One accepted node."""
+    rows = fleet.list_nodes(conn, scope=user.area_path, name=node)
+    if not rows:
+        raise NotFound("there is no such node in your scope")
+    return _node(rows[0])
+
+
+def _node(row: Any) -> Node:
+    fields = row._asdict()
+    report = fields.pop("health")
+    health = None if report is None else NodeHealth.model_validate({**report, "told_at": report["at"]})
+    return Node.model_validate({**fields, "health": health})
 
 
 @router.post("/nodes/{node}/accept", status_code=204)

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from edge.contract.health import Level, NodeHealth
+
 
 class Presence(StrEnum):
     """Whether something is there. `degraded` works in part; behind a lost node everything is `unknown`."""
@@ -54,3 +56,37 @@ class DevicePresence:
     since: datetime
     last_seen_at: datetime | None
     area_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthTold:
+    """What a node said of what waits in it, and when that came."""
+
+    node_id: int
+    health: NodeHealth
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """A node whose outbox got fuller or emptier, for those who watch. `area_code` is its own area."""
+
+    node: str
+    area_code: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class FleetBacklog:
+    """What waits in all nodes together. `silent` nodes are accepted and have never told."""
+
+    nodes: int
+    silent: int
+    warning: int
+    critical: int
+    readings_waiting: int
+    incidents_waiting: int
+    files_waiting: int
+    oldest_at: datetime | None
+    dropped: int
+    rejected_incidents: int

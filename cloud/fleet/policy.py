@@ -1,9 +1,16 @@
 """Which word counts when several were said: births and presence, in any order of arrival. Pure."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from uuid import UUID
 
-from cloud.fleet.model import BirthStanding, Presence
+import msgspec
+
+from cloud.fleet.model import BirthStanding, HealthTold, Presence
 from edge.contract.birth import NodeStatus, PresenceState
+from edge.contract.health import NodeHealth
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def birth_wins(standing: BirthStanding, *, session: UUID, birth_id: UUID, seq: int) -> bool:
@@ -33,3 +40,39 @@ def presence_after(standing: BirthStanding, status: NodeStatus) -> Presence | No
     if standing.presence_session is not None and standing.presence_session != status.session:
         return None
     return None if standing.presence is Presence.LOST else Presence.LOST
+
+
+def newest_reports(told: Iterable[HealthTold]) -> list[HealthTold]:
+    """Of each node the report that came last, by node: of one session that is the one with the highest number."""
+    newest: dict[int, HealthTold] = {}
+    for one in told:
+        known = newest.get(one.node_id)
+        if known is None or known.health.session != one.health.session or known.health.seq < one.health.seq:
+            newest[one.node_id] = one
+    return [newest[node_id] for node_id in sorted(newest)]
+
+
+def on_our_clock(health: NodeHealth, received_at: datetime) -> NodeHealth:
+    """The report with the node's own times moved by what its clock is off: an age is right whatever the clock says.
+
+    A report is never kept, so it is received when it is told. Event times of readings stay: they are what charts use.
+    """
+    offset = received_at - health.at
+
+    def moved(instant: datetime) -> datetime:
+        return min(received_at, max(_EPOCH, instant + offset))
+
+    def optional(instant: datetime | None) -> datetime | None:
+        return None if instant is None else moved(instant)
+
+    replace = msgspec.structs.replace
+    return replace(
+        health,
+        at=received_at,
+        backlog=replace(health.backlog, oldest_at=optional(health.backlog.oldest_at)),
+        evidence=replace(health.evidence, oldest_at=optional(health.evidence.oldest_at)),
+        link=replace(health.link, connected_since=moved(health.link.connected_since)),
+        dead_letters=tuple(
+            replace(each, first_at=moved(each.first_at), last_at=moved(each.last_at)) for each in health.dead_letters
+        ),
+    )

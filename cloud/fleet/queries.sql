@@ -163,41 +163,62 @@ where node.id = placed.node_id
 returning placed.id;
 
 -- name: count_devices(area_path)^
+-- Nodes are no devices here: a figure of what watches, not of what carries it.
 select
     count(*) filter (where device.presence_shown in ('online', 'degraded') and node.presence <> 'lost') as online,
     count(*) as total
 from device
 join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
-where device.declared and coalesce(area.path, '') ^@ :area_path;
+where device.declared and not (device.kind = 'node' and device.name = node.name) and coalesce(area.path, '') ^@ :area_path;
 
 -- name: list_devices(scope, kind, presence, after, count, device_id)
 select
     device.id, node.name as node, device.name as device, coalesce(device.title, device.name) as name, device.kind, device.spot,
     area.code as grid_code, area.name as grid_name, device.longitude, device.latitude,
-    case when node.presence = 'lost' and device.presence = 'online' then 'unknown' else device.presence_shown end as presence,
-    device.presence_since, device.last_seen_at, device.simulated
+    case
+        when device.kind = 'node' and device.name = node.name then node.presence
+        when node.presence = 'lost' and device.presence = 'online' then 'unknown'
+        else device.presence_shown
+    end as presence,
+    case
+        when device.kind = 'node' and device.name = node.name then node.presence_since
+        else device.presence_since
+    end as presence_since,
+    device.last_seen_at, device.simulated, node_health.told_at, node_health.level, node_health.share,
+    node_health.readings_waiting, node_health.incidents_waiting, node_health.files_waiting, node_health.oldest_at
 from device
 join node on node.id = device.node_id
+left join node_health on node_health.node_id = node.id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where device.declared
     and coalesce(area.path, '') ^@ :scope
     and (:kind::text is null or device.kind = :kind)
-    and (:presence::text is null or :presence =
-        case when node.presence = 'lost' and device.presence = 'online' then 'unknown' else device.presence_shown end)
+    and (:presence::text is null or :presence = case
+        when device.kind = 'node' and device.name = node.name then node.presence
+        when node.presence = 'lost' and device.presence = 'online' then 'unknown'
+        else device.presence_shown
+    end)
     and (:device_id::bigint is null or device.id = :device_id)
     and device.id > :after
 order by device.id
 limit :count;
 
--- name: list_nodes(scope, after, count)
+-- name: list_nodes(scope, after, count, name)
 select
     node.name as node, coalesce(node.title, node.name) as name, node.district, 'accepted' as state, node.presence,
     node.presence_since, node.session, node.software, node.last_seen_at, node.skew_s, node.models, node.degraded,
-    (select count(*) from device where device.node_id = node.id and device.declared) as devices
+    (select count(*) from device where device.node_id = node.id and device.declared and device.kind <> 'node') as devices,
+    (
+        select device.id
+        from device
+        where device.node_id = node.id and device.declared and device.kind = 'node' and device.name = node.name
+    ) as device_id,
+    node_health.report as health
 from node
 left join area on area.code = node.area_code and area.valid_to is null
-where coalesce(area.path, '') ^@ :scope and node.name > :after
+left join node_health on node_health.node_id = node.id
+where coalesce(area.path, '') ^@ :scope and node.name > :after and (:name::text is null or node.name = :name)
 order by node.name
 limit :count;
 
@@ -207,8 +228,71 @@ select
     name as node, name, district, 'quarantined' as state, 'unknown' as presence, null::timestamptz as presence_since,
     null::uuid as session, birth ->> 'software' as software, last_seen_at, null::double precision as skew_s,
     coalesce(birth -> 'models', '[]') as models, coalesce(birth -> 'degraded', '[]') as degraded,
-    coalesce(jsonb_array_length(birth -> 'devices'), 0)::bigint as devices
+    coalesce(jsonb_array_length(birth -> 'devices'), 0)::bigint as devices, null::bigint as device_id, null::jsonb as health
 from quarantined_node
 where (:scope = '' or (district || '/') ^@ :scope) and name > :after
 order by name
 limit :count;
+
+-- name: keep_health(node_id, session, seq, told_at, level, share, readings_waiting, incidents_waiting, files_waiting, oldest_at, dropped, rejected_incidents, report)
+-- Within a session the higher number is newer; another session counts only if it is the one that the registry describes.
+-- Those whose level changed come back.
+with told as (
+    select *
+    from unnest(
+        :node_id::bigint[], :session::uuid[], :seq::bigint[], :told_at::timestamptz[], :level::text[],
+        :share::double precision[], :readings_waiting::bigint[], :incidents_waiting::bigint[], :files_waiting::bigint[],
+        :oldest_at::timestamptz[], :dropped::bigint[], :rejected_incidents::bigint[], :report::jsonb[]
+    ) as told (
+        node_id, session, seq, told_at, level, share, readings_waiting, incidents_waiting, files_waiting, oldest_at,
+        dropped, rejected_incidents, report
+    )
+), before as (
+    select node_health.node_id, node_health.level
+    from node_health
+    join told on told.node_id = node_health.node_id
+    order by node_health.node_id
+    for update of node_health
+), written as (
+    insert into node_health
+    select told.*
+    from told
+    left join before on before.node_id = told.node_id
+    order by told.node_id
+    on conflict (node_id) do update
+    set session = excluded.session, seq = excluded.seq, told_at = excluded.told_at, level = excluded.level,
+        share = excluded.share, readings_waiting = excluded.readings_waiting,
+        incidents_waiting = excluded.incidents_waiting, files_waiting = excluded.files_waiting,
+        oldest_at = excluded.oldest_at, dropped = excluded.dropped, rejected_incidents = excluded.rejected_incidents,
+        report = excluded.report
+    where case
+        when node_health.session = excluded.session then node_health.seq < excluded.seq
+        else excluded.session = (select node.session from node where node.id = excluded.node_id)
+    end
+    returning node_id, level
+)
+select node.name as node, node.area_code, written.level
+from written
+join node on node.id = written.node_id
+left join before on before.node_id = written.node_id
+where written.level <> coalesce(before.level, 'normal')
+order by node.name;
+
+-- name: fleet_backlog(fresh_since)^
+-- Of nodes that told lately; what an older word says may long be over.
+select
+    count(*) as nodes,
+    count(*) filter (where node_health.node_id is null or node_health.told_at < :fresh_since) as silent,
+    count(*) filter (where node_health.told_at >= :fresh_since and node_health.level = 'warning') as warning,
+    count(*) filter (where node_health.told_at >= :fresh_since and node_health.level = 'critical') as critical,
+    coalesce(sum(node_health.readings_waiting) filter (where node_health.told_at >= :fresh_since), 0)::bigint
+        as readings_waiting,
+    coalesce(sum(node_health.incidents_waiting) filter (where node_health.told_at >= :fresh_since), 0)::bigint
+        as incidents_waiting,
+    coalesce(sum(node_health.files_waiting) filter (where node_health.told_at >= :fresh_since), 0)::bigint
+        as files_waiting,
+    min(node_health.oldest_at) filter (where node_health.told_at >= :fresh_since) as oldest_at,
+    coalesce(sum(node_health.dropped), 0)::bigint as dropped,
+    coalesce(sum(node_health.rejected_incidents), 0)::bigint as rejected_incidents
+from node
+left join node_health on node_health.node_id = node.id;

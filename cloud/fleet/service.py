@@ -13,14 +13,18 @@ from cloud.access import areas
 from cloud.db import live
 from cloud.errors import Conflict, Invalid, NotFound
 from cloud.fleet import secrets, store
-from cloud.fleet.model import DevicePresence, NodeCredentials, NodeSeen, Presence
-from cloud.fleet.policy import birth_wins, presence_after
+from cloud.fleet.model import DevicePresence, FleetBacklog, HealthTold, NodeCredentials, NodeSeen, Presence
+from cloud.fleet.policy import birth_wins, newest_reports, on_our_clock, presence_after
 from edge.contract.birth import Birth, NodeStatus
 from edge.contract.envelope import Envelope
 from edge.contract.fields import District, Name
 
 SILENCE = timedelta(minutes=15)
 """A node that counts as online and said nothing for this long is `unknown`: perhaps the broker itself is gone."""
+
+
+HEALTH_FRESH = timedelta(minutes=5)
+"""A node tells each minute; what it said longer ago may be over."""
 
 
 def add_node(
@@ -190,6 +194,23 @@ def set_device_presence(conn: Connection[Any], device_id: int, presence: Presenc
     changed = store.set_device_presence(conn, device_id, presence, since)
     if changed is not None:
         tell_device_presence(conn, [changed])
+
+
+def keep_health(conn: Connection[Any], told: Iterable[HealthTold]) -> None:
+    """Keep what nodes say of what waits in them, and tell those who watch when a level changed."""
+    reports = [
+        HealthTold(one.node_id, on_our_clock(one.health, one.received_at), one.received_at)
+        for one in newest_reports(told)
+    ]
+    if not reports:
+        return
+    for change in store.keep_health(conn, reports):
+        live.emit(conn, "node.health", change.area_code, {"node": change.node, "level": change.level.value})
+
+
+def backlog(conn: Connection[Any], *, now: datetime) -> FleetBacklog:
+    """What waits in all nodes together; a node that has not told for `HEALTH_FRESH` counts as silent."""
+    return store.fleet_backlog(conn, fresh_since=now - HEALTH_FRESH)
 
 
 def tell_node_presence(conn: Connection[Any], node: str, area_code: str, presence: Presence, since: datetime) -> None:

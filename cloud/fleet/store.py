@@ -11,9 +11,18 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from cloud.db.queries import load
-from cloud.fleet.model import BirthStanding, DevicePresence, NodeSeen, Presence
+from cloud.fleet.model import (
+    BirthStanding,
+    DevicePresence,
+    FleetBacklog,
+    HealthTold,
+    LevelChange,
+    NodeSeen,
+    Presence,
+)
 from edge.contract.birth import Birth
 from edge.contract.envelope import Envelope
+from edge.contract.health import Level
 
 _queries = load("cloud.fleet")
 
@@ -280,14 +289,42 @@ def list_devices(
     )
 
 
-def list_nodes(conn: Connection[Any], *, scope: str, after: str, count: int) -> list[Any]:
-    """Accepted nodes in scope, by name, as rows of the API's node."""
-    return list(_queries.list_nodes(conn, scope=scope, after=after, count=count))
+def list_nodes(
+    conn: Connection[Any], *, scope: str, after: str = "", count: int = 1, name: str | None = None
+) -> list[Any]:
+    """Accepted nodes in scope, by name, as rows of the API's node; with `name` that one alone."""
+    return list(_queries.list_nodes(conn, scope=scope, after=after, count=count, name=name))
 
 
 def list_quarantined_nodes(conn: Connection[Any], *, scope: str, after: str, count: int) -> list[Any]:
     """Nodes that nobody enrolled, by name, in the same shape."""
     return list(_queries.list_quarantined_nodes(conn, scope=scope, after=after, count=count))
+
+
+def keep_health(conn: Connection[Any], reports: Sequence[HealthTold]) -> list[LevelChange]:
+    """Write the newest reports, one per node, in the order of the nodes; those whose level changed come back."""
+    rows = _queries.keep_health(
+        conn,
+        node_id=[told.node_id for told in reports],
+        session=[told.health.session for told in reports],
+        seq=[told.health.seq for told in reports],
+        told_at=[told.received_at for told in reports],
+        level=[told.health.backlog.level.value for told in reports],
+        share=[told.health.backlog.share for told in reports],
+        readings_waiting=[told.health.backlog.readings for told in reports],
+        incidents_waiting=[told.health.backlog.incidents for told in reports],
+        files_waiting=[told.health.evidence.files for told in reports],
+        oldest_at=[told.health.backlog.oldest_at for told in reports],
+        dropped=[told.health.dropped_total for told in reports],
+        rejected_incidents=[told.health.rejected_incidents for told in reports],
+        report=[Jsonb(msgspec.to_builtins(told.health)) for told in reports],
+    )
+    return [LevelChange(row.node, row.area_code, Level(row.level)) for row in rows]
+
+
+def fleet_backlog(conn: Connection[Any], *, fresh_since: datetime) -> FleetBacklog:
+    """What waits in all nodes together, of those that told since `fresh_since`."""
+    return FleetBacklog(*_queries.fleet_backlog(conn, fresh_since=fresh_since))
 
 
 def _device_presence(row: Any) -> DevicePresence:

@@ -20,9 +20,9 @@ from cloud.correlate.service import CorrelationRules, receive_all
 from cloud.errors import Invalid
 from cloud.fleet import service as fleet
 from cloud.fleet import store as fleet_store
-from cloud.fleet.model import NodeSeen, Presence
+from cloud.fleet.model import HealthTold, NodeSeen, Presence
 from cloud.ingest import store
-from cloud.ingest.model import Item, Message, Reason, Refusal, StatusMessage, Verdict
+from cloud.ingest.model import HealthMessage, Item, Message, Reason, Refusal, StatusMessage, Verdict
 from cloud.ingest.quarantine import Quarantine
 from cloud.ingest.refused import Refused
 from cloud.ingest.registry import RegisteredDevice, RegisteredNode, Registry
@@ -30,12 +30,13 @@ from cloud.ingest.seen import SeenNotes
 from cloud.telemetry import store as telemetry
 from cloud.telemetry.model import Bounds, Readings, Sample
 from cloud.telemetry.store import Change
-from edge.contract.birth import Birth
+from edge.contract.birth import Birth, DeviceKind
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Envelope, encode
 from edge.contract.errors import Oversized
+from edge.contract.health import readings_of
 from edge.contract.incident import Incident
-from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch
+from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel
 
 PRESENCE_POINT = "presence"
@@ -103,11 +104,13 @@ class Transaction:
         fresh = self._first_time(self._of_known_nodes(messages))
         births = [message for message in fresh if message.topic.channel is Channel.BIRTH]
         statuses = [item for item in items if isinstance(item, StatusMessage) and self._is_enrolled(item)]
-        self._lock_nodes(fresh, [*births, *statuses])
+        healths = [item for item in items if isinstance(item, HealthMessage) and self._is_enrolled(item)]
+        self._lock_nodes([*fresh, *healths], [*births, *statuses])
         for message in births:
             self._take_birth(message)
         for item in statuses:
             fleet.apply_status(self._conn, self._node(item).id, item.status, now=self._now)
+        self._take_healths(healths)
         for message in fresh:
             self._take(message)
         self._write()
@@ -117,14 +120,16 @@ class Transaction:
         self._settled.mended = sum(message.mended for message in messages)
         return self._settled
 
-    def _node(self, item: Message | StatusMessage) -> RegisteredNode:
+    def _node(self, item: Message | StatusMessage | HealthMessage) -> RegisteredNode:
         return self._settled.nodes[item.topic.node]
 
-    def _is_enrolled(self, item: StatusMessage) -> bool:
+    def _is_enrolled(self, item: StatusMessage | HealthMessage) -> bool:
         node = self._settled.nodes.get(item.topic.node)
         return node is not None and node.district == item.topic.district
 
-    def _lock_nodes(self, fresh: Sequence[Message], changing: Sequence[Message | StatusMessage]) -> None:
+    def _lock_nodes(
+        self, fresh: Sequence[Message | HealthMessage], changing: Sequence[Message | StatusMessage]
+    ) -> None:
         speaking = {self._node(message).id for message in fresh}
         self._nodes_due = {node_id for node_id in speaking if self._seen.node(node_id)}
         locked = self._nodes_due | {self._node(item).id for item in changing}
@@ -234,6 +239,23 @@ class Transaction:
             self._tell(message, Outcome.ACCEPTED)
         else:
             self._tell(message, Outcome.ACCEPTED)
+
+    def _take_healths(self, healths: Sequence[HealthMessage]) -> None:
+        """What waits in the nodes; readings of the node itself are made of it, so that its queue has a chart."""
+        told = [HealthTold(self._node(item).id, item.health, item.arrival.received_at) for item in healths]
+        fleet.keep_health(self._conn, told)
+        for item in healths:
+            node = self._node(item)
+            self._nodes_seen.setdefault(node.id, NodeSeen(node.id))
+            itself = node.devices.get(node.name)
+            if itself is None or itself.kind != DeviceKind.NODE:
+                continue
+            self._devices_seen.add(itself.id)
+            at_us = to_microseconds(item.arrival.received_at)
+            for point, value in readings_of(item.health).items():
+                if (series_id := itself.series.get(point)) is not None:
+                    column = SeriesColumn(device=node.name, point=point, observed_at_us=[at_us], value=[value])
+                    self._columns.append((series_id, column))
 
     def _take_telemetry(self, message: Message, node: RegisteredNode, batch: TelemetryBatch) -> None:
         unknown: list[SeriesColumn] = []

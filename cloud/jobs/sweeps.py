@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from cloud.access import sessions
 from cloud.db import live
 from cloud.db.pool import Pool
+from cloud.fleet import metrics
 from cloud.fleet import service as fleet
 from cloud.settings import CloudSettings
 from cloud.telemetry import service as telemetry
@@ -59,10 +60,19 @@ def prune_sessions(sweeper: Sweeper, now: datetime) -> int:
         return int(sessions.prune(conn, now - SESSION_AGE) or 0)
 
 
+def count_backlog(sweeper: Sweeper, now: datetime) -> int:
+    """Show what waits in all nodes together; how many are nearly full."""
+    with sweeper.pool.connection() as conn:
+        backlog = fleet.backlog(conn, now=now)
+    metrics.show(backlog, now)
+    return backlog.critical
+
+
 SWEEPS = (
     Sweep("roll_up", 10, roll_up),
     Sweep("open_partitions", 6 * 3_600, open_partitions),
     Sweep("sweep_presence", 30, sweep_presence),
+    Sweep("count_backlog", 30, count_backlog),
     Sweep("prune_live", 600, prune_live),
     Sweep("prune_sessions", 3_600, prune_sessions),
 )

@@ -99,6 +99,21 @@ where device_id = :device_id and from_at < :to_at and to_at >= :from_at
 order by from_at
 limit :count;
 
+-- name: newest_gaps(device_id, before_at, before_id, count)
+select from_at, to_at, count, reason, received_at, gap_id
+from gap
+where device_id = :device_id
+    and (:before_at::timestamptz is null or (from_at, gap_id) < (:before_at::timestamptz, :before_id::uuid))
+order by from_at desc, gap_id desc
+limit :count;
+
+-- name: gap_sums(device_id)
+select reason, count(*) as gaps, sum(count)::bigint as count, min(from_at) as from_at, max(to_at) as to_at
+from gap
+where device_id = :device_id
+group by reason
+order by max(to_at) desc, reason;
+
 -- name: roll_minutes(count)^
 -- One snapshot takes the notes and reads the readings: a note that is seen has its readings seen; a later one stays.
 with taken as (

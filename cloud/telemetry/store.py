@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg import Connection, Cursor
 
@@ -232,6 +233,17 @@ def gaps_of_device(
     """At most `count` declared gaps that overlap [from_at, to_at)."""
     rows = _queries.gaps_of_device(conn, device_id=device_id, from_at=from_at, to_at=to_at, count=count)
     return [DeclaredGap(*row) for row in rows]
+
+
+def newest_gaps(conn: Connection[Any], device_id: int, *, after: tuple[datetime, UUID] | None, count: int) -> list[Any]:
+    """At most `count` declared gaps, the latest first, behind (begin, id) `after`; rows of the API's gap."""
+    before_at, before_id = (None, None) if after is None else after
+    return list(_queries.newest_gaps(conn, device_id=device_id, before_at=before_at, before_id=before_id, count=count))
+
+
+def gap_sums(conn: Connection[Any], device_id: int) -> list[Any]:
+    """The declared gaps of a device by reason."""
+    return list(_queries.gap_sums(conn, device_id=device_id))
 
 
 def roll_minutes(conn: Connection[Any], count: int) -> int:

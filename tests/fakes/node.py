@@ -13,6 +13,7 @@ from cloud.ingest.reading import read
 from edge.contract.birth import Birth, Device, NodeStatus, Point, PresenceState
 from edge.contract.envelope import Envelope, Lane, encode
 from edge.contract.fields import uuid7
+from edge.contract.health import NODE_POINTS, Backlog, EvidenceBacklog, Level, LinkQuality, NodeHealth
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.telemetry import Gap, GapReason, SeriesColumn, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel, Topic
@@ -70,6 +71,36 @@ class FakeNode:
     def status(self, state: PresenceState, *, session: UUID | None = None) -> Item:
         status = NodeStatus(node=self.name, session=session or self.session, state=state, at=AT)
         return read(Arrival(self.topic(Channel.STATUS), encode(status), AT))
+
+    def health(self, seq: int = 1, *, at: datetime = AT, received_at: datetime = AT, **changes: Any) -> Item:
+        """A report; `changes` are those of its backlog."""
+        backlog = Backlog(
+            **{
+                "level": Level.NORMAL,
+                "share": 0.1,
+                "used_bytes": 1_000,
+                "quota_bytes": 10_000,
+                "readings": 5,
+                "incidents": 0,
+                "messages": 1,
+                **changes,
+            }
+        )
+        report = NodeHealth(
+            node=self.name,
+            session=self.session,
+            seq=seq,
+            at=at,
+            backlog=backlog,
+            evidence=EvidenceBacklog(level=Level.NORMAL, files=0, bytes=0, quota_bytes=1_000),
+            link=LinkQuality(connected_since=at, connections=1, sent=10, resent=0, acknowledged=9),
+        )
+        return read(Arrival(self.topic(Channel.HEALTH), encode(report), received_at))
+
+
+def itself(name: str = "station-01") -> Device:
+    """The node as a device of its own birth."""
+    return Device(id=name, kind="node", points=NODE_POINTS)
 
 
 def birth(*devices: Device, **more: Any) -> Birth:

@@ -28,6 +28,8 @@ FOR_PEOPLE = {
     ("get", "/api/v1/devices/{device_id}"): EVERYONE,
     ("get", "/api/v1/devices/{device_id}/points/{point}/series"): EVERYONE,
     ("get", "/api/v1/nodes"): EVERYONE,
+    ("get", "/api/v1/nodes/{node}"): EVERYONE,
+    ("get", "/api/v1/devices/{device_id}/gaps"): EVERYONE,
     ("post", "/api/v1/nodes/{node}/accept"): STEWARDS,
     ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
     ("get", "/api/v1/live"): EVERYONE,

@@ -4,14 +4,17 @@ from typing import Any
 import httpx
 import pytest
 
+from cloud.api.paging import encode_cursor
 from cloud.db.pool import open_pool
 from cloud.fleet import service as fleet
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.birth import Degradation, Device, ModelVersion, PresenceState
+from edge.contract.health import Level
+from edge.contract.telemetry import Gap, GapReason
 from tests.cloud.api.conftest import NODE, Cloud
 from tests.cloud.samples import GRID, OTHER_GRID
-from tests.fakes.node import AT, FakeNode, batch, birth, column, gap, sensor
+from tests.fakes.node import AT, FakeNode, batch, birth, column, gap, itself, new_id, sensor
 
 OK, NOT_FOUND = httpx.codes.OK, httpx.codes.NOT_FOUND
 
@@ -200,3 +203,100 @@ def test_a_maintainer_sees_who_waits_and_accepts(cloud: Cloud) -> None:
     assert cloud.conn.execute("select action, subject from audit where action = 'node.accepted'").fetchall() == [
         ("node.accepted", "stranger")
     ]
+
+
+def tell(cloud: Cloud, *items: Any, now: datetime = AT) -> None:
+    pool = open_pool(cloud.database_url, size=2)
+    Writer(pool, lambda _: False, clock=lambda: now).settle(list(items))
+    pool.close()
+
+
+def test_a_node_shows_what_waits_since_when_and_what_was_lost(cloud: Cloud, node: FakeNode) -> None:
+    before = read(cloud, "chief", f"/api/v1/nodes/{NODE}")
+    assert before["health"] is None
+    tell(cloud, node.health(1, level=Level.CRITICAL, share=0.95, readings=1_000, oldest_at=AT - timedelta(hours=3)))
+    shown = read(cloud, "chief", f"/api/v1/nodes/{NODE}")
+    assert shown in read(cloud, "chief", "/api/v1/nodes")["items"]
+    health = shown["health"]
+    assert health["told_at"] == "2026-03-01T08:00:00Z"
+    assert (health["backlog"]["level"], health["backlog"]["share"], health["backlog"]["readings"]) == (
+        "critical",
+        0.95,
+        1_000,
+    )
+    assert health["backlog"]["oldest_at"] == "2026-03-01T05:00:00Z"
+    assert (health["dropped"], health["dead_letters"], health["evidence"]["files"]) == ([], [], 0)
+    with cloud.client("elsewhere") as client:
+        assert client.get(f"/api/v1/nodes/{NODE}").status_code == NOT_FOUND
+        assert client.get("/api/v1/nodes/stranger").status_code == NOT_FOUND
+
+
+def test_the_node_itself_is_a_device_that_is_there_as_long_as_the_node(cloud: Cloud, node: FakeNode) -> None:
+    online = read(cloud, "chief", "/api/v1/figures")
+    tell(cloud, node.item(birth(sensor(), itself(NODE))), node.health(1, share=0.25))
+    shown = read(cloud, "chief", f"/api/v1/nodes/{NODE}")
+    device = read(cloud, "chief", f"/api/v1/devices/{shown['device_id']}")
+    assert (device["device"], device["kind"], device["presence"]) == (NODE, "node", "online")
+    values = {point["name"]: point["latest"]["value"] for point in device["points"]}
+    assert values["outbox_percent"] == 25.0
+    assert shown["devices"] == 1  # it does not count itself
+    assert read(cloud, "chief", "/api/v1/figures")["devices_online"] == online["devices_online"]
+    tell(cloud, node.status(PresenceState.OFFLINE))
+    assert devices(cloud, "chief", kind="node", presence="lost") == [NODE]
+    assert devices(cloud, "chief", kind="node", presence="online") == []
+
+
+def test_a_device_shows_what_waits_in_its_node(cloud: Cloud, node: FakeNode) -> None:
+    device = read(cloud, "worker", "/api/v1/devices", kind="sensor")["items"][0]
+    assert device["backlog"] is None
+    tell(cloud, node.health(1, level=Level.WARNING, share=0.6, readings=7, incidents=1, oldest_at=AT))
+    assert read(cloud, "worker", f"/api/v1/devices/{device['id']}")["backlog"] == {
+        "told_at": "2026-03-01T08:00:00Z",
+        "level": "warning",
+        "share": 0.6,
+        "readings_waiting": 7,
+        "incidents_waiting": 1,
+        "files_waiting": 0,
+        "oldest_at": "2026-03-01T08:00:00Z",
+    }
+
+
+def test_what_a_device_lost_is_listed_with_reasons_page_by_page(cloud: Cloud, node: FakeNode) -> None:
+    device = read(cloud, "worker", "/api/v1/devices", kind="sensor")["items"][0]["id"]
+    path = f"/api/v1/devices/{device}/gaps"
+    tell(
+        cloud,
+        *(
+            node.item(
+                Gap(
+                    gap_id=new_id(),
+                    device="sensor-01",
+                    from_at=AT - timedelta(hours=hours),
+                    to_at=AT - timedelta(hours=hours - 1),
+                    count=10,
+                    reason=GapReason.REJECTED,
+                )
+            )
+            for hours in range(1, 6)
+        ),
+    )
+    seen: list[Any] = []
+    after: dict[str, str] = {}
+    while True:
+        page = read(cloud, "worker", path, limit=2, **after)
+        seen += page["items"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert len(seen) == 6
+    assert [one["from_at"] for one in seen] == sorted((one["from_at"] for one in seen), reverse=True)
+    assert [(one["reason"], one["gaps"], one["count"]) for one in page["sums"]] == [
+        ("quota", 1, 300),
+        ("rejected", 5, 50),
+    ]
+    with cloud.client("elsewhere") as client:
+        assert client.get(path).status_code == NOT_FOUND
+    with cloud.client("worker") as client:
+        for cursor in ("x", "e30", encode_cursor("yesterday", "x"), encode_cursor("0001-01-01", str(new_id()))):
+            answer = client.get(path, params={"after": cursor})
+            assert answer.status_code in {OK, httpx.codes.UNPROCESSABLE_ENTITY}, answer.text
