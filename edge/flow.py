@@ -226,10 +226,19 @@ class SceneRule(Protocol):
 
 
 class ReadingRule(Protocol):
-    """A rule on readings."""
+    """A rule on readings; `id` is what its findings call it."""
+
+    @property
+    def id(self) -> str:
+        """What the rule is called on its device."""
+        ...
 
     def observe(self, reading: Reading) -> Sequence[Finding]:
         """Take one reading; late ones are allowed and never end or start anything in the past of what was decided."""
+        ...
+
+    def resume(self, incident: Incident) -> bool:
+        """Go on with what this rule had opened before the node restarted; False when it is not this rule's any more."""
         ...
 
 

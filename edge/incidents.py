@@ -140,6 +140,7 @@ class IncidentBook:
         self._lock = threading.Lock()
         self._open: dict[str, Incident] = {}
         self._unsaved: deque[_Waiting] = deque()
+        self._unended: list[tuple[Incident, str, str | None]] = []
         self._head = keeper.chain_head()
         self.faults = 0
         self.evidence_left_out = 0
@@ -186,6 +187,9 @@ class IncidentBook:
         """Now and then: save what could not be saved."""
         with self._lock:
             self._save()
+            waiting, self._unended = self._unended, []
+            for incident, reason, key in waiting:
+                self._end_unseen(incident, reason, key)
 
     @property
     def unsaved(self) -> int:
@@ -201,7 +205,9 @@ class IncidentBook:
                 return
         if len(self._unsaved) >= UNSAVED_MOST:
             self.lost += 1
-            _log.critical("no room in memory for an incident: it is lost", device=waiting.finding.device, lost=self.lost)
+            _log.critical(
+                "no room in memory for an incident: it is lost", device=waiting.finding.device, lost=self.lost
+            )
             return
         self._unsaved.append(waiting)
 
@@ -293,6 +299,7 @@ class IncidentBook:
         try:
             self._keep(ended, (), key)
         except EdgeError as error:
+            self._unended.append((incident, reason, key))
             _log.error("the end of an incident waits for the disk", device=incident.device, reason=str(error))
 
     def _keep(self, incident: Incident, files: Sequence[EvidenceFile], key: str | None) -> None:

@@ -14,7 +14,7 @@ from edge.contract.health import Level
 from edge.contract.incident import Incident, IncidentKind, IncidentState, RuleReference, Severity
 from edge.contract.topics import Channel
 from edge.flow import Finding
-from edge.incidents import RESUME_GRACE_S, RULE_VERSION, IncidentBook, RuleCard
+from edge.incidents import RULE_VERSION, IncidentBook, RuleCard
 from edge.node.pressure import Limits, level_after
 from edge.node.standing import Standing
 from edge.outbox.outbox import Figures
@@ -74,7 +74,7 @@ ALARMS = (
 
 def alarm_cards(node: str) -> dict[tuple[str, str], RuleCard]:
     """The cards of the node's own alarms; the node is their device."""
-    return {(node, alarm.rule): RuleCard(_reference(alarm), None, False, RESUME_GRACE_S) for alarm in ALARMS}
+    return {(node, alarm.rule): RuleCard(_reference(alarm), None, simulated=False, resumes=True) for alarm in ALARMS}
 
 
 def _reference(alarm: Alarm) -> RuleReference:

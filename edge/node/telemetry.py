@@ -43,6 +43,17 @@ class SensorDesk:
         self._standing = standing
         self._clock = clock
 
+    def resume(self) -> None:
+        """Hand what was open before the restart to its rules; to be called once, before the first reading."""
+        for incident in self._book.ongoing():
+            rules = [
+                rule
+                for rule in self._rules.get(incident.device, ())
+                if incident.rule is not None and rule.id == incident.rule.id
+            ]
+            if rules and not any(rule.resume(incident) for rule in rules):
+                self._book.end(incident, "its rule looks at something else now; what followed was not seen")
+
     def keep(self, parcel: Parcel) -> None:
         """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
         self._recorder.readings(parcel.readings, receipts=parcel.receipts)

@@ -1,7 +1,8 @@
 """Threshold (越限): a value lies beyond a limit for some time; it ends once the value has been back for some time. Pure.
 
-All time is the readings' own. A long silence is no evidence: neither that the value stayed beyond the limit, nor that it
-came back. Readings may come late, doubled and out of order; what was decided stays decided.
+All time is the readings' own: the device's, where it tells one that the node believes, for it says when something was
+measured however late it arrives; else the node's, which is never stepped. A long silence is no evidence: neither that the value
+stayed beyond the limit, nor that it came back. Readings may come late, doubled and out of order; what was decided stays decided.
 """
 
 from bisect import bisect_left
@@ -13,7 +14,7 @@ from math import isfinite
 from statistics import median
 from typing import Final
 
-from edge.contract.incident import IncidentState
+from edge.contract.incident import Incident, IncidentState
 from edge.errors import ConfigurationError
 from edge.flow import Finding, Reading
 from edge.rules.identity import rule_id
@@ -22,6 +23,10 @@ from edge.settings import ThresholdSettings
 UPDATE_S: Final = 30.0
 """A value that gets worse is told again, but not more often than this."""
 
+SET_BACK_S: Final = 30.0
+"""So long a rule sees nothing but the past before it believes that the clock was set back."""
+
+_SET_BACK_READINGS: Final = 3
 _SILENCE_PERIODS: Final = 3.0
 _SILENCE_UNKNOWN_S: Final = 60.0
 _SILENCE_LEAST_S: Final = 5.0
@@ -61,6 +66,32 @@ class _Open:
     told_worst: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Readings that came one after another and are all older than the newest one. A few of them are late; where for half a
+    minute nothing else comes, at the pace of a clock and in its order, the clock that tells their times was set back.
+    """
+
+    first_at: datetime
+    first_received_at: datetime
+    received_at: datetime
+    marks: tuple[_Mark, ...]
+
+    @classmethod
+    def after(cls, run: "_Late | None", mark: _Mark, received_at: datetime) -> "_Late":
+        """The run with one more reading; one that is out of order begins another run."""
+        if run is None or mark.at <= run.marks[-1].at:
+            return cls(mark.at, received_at, received_at, (mark,))
+        return replace(run, received_at=received_at, marks=(*run.marks, mark)[-_MOST_KEPT:])
+
+    @property
+    def is_set_back(self) -> bool:
+        """Whether the run says so: a buffer that is played back comes much faster than it was filled."""
+        received_s = (self.received_at - self.first_received_at).total_seconds()
+        observed_s = (self.marks[-1].at - self.first_at).total_seconds()
+        return len(self.marks) >= _SET_BACK_READINGS and received_s >= SET_BACK_S and observed_s <= 2 * received_s
+
+
 class ThresholdRule:
     """One limit on one point of one device.
 
@@ -81,19 +112,61 @@ class ThresholdRule:
         self._decided_at: datetime | None = None
         self._newest_at: datetime | None = None
         self._open: _Open | None = None
+        self._late: _Late | None = None
+        self._newest_received_at: datetime | None = None
+        self.set_back = 0
+
+    @property
+    def id(self) -> str:
+        """What the rule is called on its device."""
+        return rule_id(self._settings)
+
+    def resume(self, incident: Incident) -> bool:
+        """Go on with what was open before a restart: a value between limit and `clear` keeps it open, one that is clear for
+        long enough ends it. False when the incident speaks of another point.
+        """
+        if incident.point != self._settings.point:
+            return False
+        limit = self._settings.above if self._settings.above is not None else self._settings.below
+        worst = limit or 0.0 if incident.value is None else incident.value
+        self._open = _Open(incident.started_at, worst, incident.updated_at, worst)
+        self._decided_at = incident.updated_at
+        return True
 
     def observe(self, reading: Reading) -> Sequence[Finding]:
-        """Take one reading. One that is older than the last decision changes nothing, nor does a second one of one time."""
+        """Take one reading. One that is older than the last decision changes nothing, nor does a second one of one time;
+        unless all that comes is older, for then the clock was set back.
+        """
         if reading.device != self._device or reading.point != self._settings.point:
             return ()
         if isinstance(reading.value, str) or not isfinite(reading.value):
             return ()
-        if self._settled(reading.observed_at):
-            return ()
         mark = _Mark(reading.observed_at, self._side(reading.value), reading.value)
-        if not self._insert(mark):
+        newest_at = self._newest_at or self._decided_at
+        if newest_at is None or mark.at > newest_at:
+            self._late = None
+            self._newest_received_at = reading.received_at
+        else:
+            self._late = _Late.after(self._late, mark, reading.received_at)
+            if self._late.is_set_back:
+                return self._begin_anew(self._late, newest_at)
+        return self._take(mark)
+
+    def _take(self, mark: _Mark) -> Sequence[Finding]:
+        if self._settled(mark.at) or not self._insert(mark):
             return ()
         return self._decide_end(mark) if self._open else self._decide_start()
+
+    def _begin_anew(self, late: _Late, newest_at: datetime) -> Sequence[Finding]:
+        """The clock was set back: what is open goes on in the time that holds now, and what came since is looked at again."""
+        waited = late.first_received_at - (self._newest_received_at or late.first_received_at)
+        back = newest_at + waited - late.first_at
+        if self._open is not None:
+            self._open = replace(self._open, since=self._open.since - back, told_at=self._open.told_at - back)
+        self._marks, self._folded = [], None
+        self._decided_at = self._newest_at = self._late = None
+        self.set_back += 1
+        return [finding for mark in late.marks for finding in self._take(mark)]
 
     def _side(self, value: float) -> _Side:
         above, below, clear = self._settings.above, self._settings.below, self._settings.clear
@@ -204,7 +277,7 @@ class ThresholdRule:
             started_at=stretch.since,
             at=at,
             ended_at=ended_at,
-            dwell_s=round(((ended_at or at) - stretch.since).total_seconds(), 3),
+            dwell_s=max(0.0, round(((ended_at or at) - stretch.since).total_seconds(), 3)),
             point=self._settings.point,
             value=stretch.worst,
             unit=self._unit,

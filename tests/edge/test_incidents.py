@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge.contract.incident import Incident, IncidentState, ModelReference, Severity, TrackPoint
 from edge.errors import EvidenceNotKept, OutboxFull
 from edge.flow import EvidenceFile, Finding
-from edge.incidents import EVIDENCE_FILES, IncidentBook, RuleCards, rule_cards, thinned
+from edge.incidents import EVIDENCE_FILES, UNSAVED, UNSAVED_MOST, IncidentBook, RuleCards, rule_cards, thinned
 from edge.settings import (
     BrokerSettings,
     CameraSettings,
@@ -239,27 +239,78 @@ def test_after_a_crash_a_condition_that_still_holds_goes_on() -> None:
     assert keeper.kept[1].started_at == START
 
 
-def test_after_a_crash_a_condition_that_nobody_finds_again_ends() -> None:
+def test_after_a_crash_a_condition_of_which_nothing_is_heard_stays_open() -> None:
     keeper, clock = FakeKeeper(), SteppedClock()
     book(keeper, clock).report(HOT)
     again = book(keeper, clock)
     again.resume()
-    clock.step(149)
+    clock.step(7 * 86_400)
     again.tick()
     assert summary(keeper) == [(1, "open")]
-    clock.step(2)
-    keeper.full = True
-    again.tick()
-    keeper.full = False
-    again.tick()
-    assert summary(keeper) == [(1, "open"), (2, "ended")]
+    assert [each.device for each in again.ongoing()] == ["pile-1"]
 
 
-def test_a_rule_that_is_no_longer_configured_lets_its_incident_end() -> None:
+def test_a_rule_that_is_no_longer_configured_lets_its_incident_end_and_says_so() -> None:
     keeper, clock = FakeKeeper(), SteppedClock()
     book(keeper, clock).report(HOT)
-    book(keeper, clock, cards={}).resume()
-    assert summary(keeper)[-1] == (2, "ended")
+    without = book(keeper, clock, cards={})
+    keeper.full = True
+    without.resume()
+    assert summary(keeper) == [(1, "open")]
+    keeper.full = False
+    without.tick()
+    without.tick()
+    assert summary(keeper) == [(1, "open"), (2, "ended")]
+    assert "not configured" in (keeper.kept[-1].note or "")
+
+
+def test_of_two_incidents_that_one_rule_left_open_one_goes_on() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    for _ in range(2):
+        book(keeper, clock).report(HOT)
+    again = book(keeper, clock)
+    again.resume()
+    assert len(again.ongoing()) == 1
+    assert len(keeper.ongoing()) == 1
+
+
+def test_a_clock_that_was_set_back_does_not_silence_an_incident() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    written = book(keeper, clock)
+    written.report(HOT)
+    written.report(after(HOT, -3600))
+    written.report(after(HOT, -3590, IncidentState.ENDED))
+    assert summary(keeper) == [(1, "open"), (2, "update"), (3, "ended")]
+
+
+def test_a_disk_that_takes_nothing_for_long_costs_pictures_and_progress_but_neither_beginning_nor_end() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    written = book(keeper, clock)
+    keeper.full = True
+    for number in range(3 * UNSAVED):
+        each = replace(SEEN, key=f"cam-1/intrusion-floor/{number}/0")
+        written.report(each, [snapshot(b"picture %d" % number)])
+        for second in range(20):
+            written.report(after(each, 10.0 * second))
+        written.report(after(each, 300, severity=Severity.CRITICAL))
+        written.report(after(each, 300, IncidentState.ENDED, severity=Severity.CRITICAL))
+    assert written.unsaved <= UNSAVED_MOST
+    keeper.full = False
+    written.tick()
+    ended = {each.incident_id for each in keeper.kept if each.state is IncidentState.ENDED}
+    assert len(ended) == 3 * UNSAVED
+    assert written.lost == 0
+    assert 0 < len(keeper.files) <= UNSAVED
+    assert written.evidence_left_out == 3 * UNSAVED - len(keeper.files)
+
+
+def test_memory_has_an_end_and_what_it_costs_is_counted() -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    written = book(keeper, clock)
+    keeper.full = True
+    for number in range(UNSAVED_MOST + 7):
+        written.report(replace(SEEN, key=f"cam-1/intrusion-floor/{number}/0"))
+    assert (written.unsaved, written.lost) == (UNSAVED_MOST, 7)
 
 
 def test_the_rules_hash_is_that_of_everything_it_stands_on() -> None:

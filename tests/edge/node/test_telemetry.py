@@ -10,7 +10,7 @@ import pytest
 
 from edge.contract.incident import Incident, IncidentState
 from edge.flow import EvidenceFile, Parcel, Reading
-from edge.incidents import RESUME_GRACE_S, IncidentBook, rule_cards
+from edge.incidents import IncidentBook, rule_cards
 from edge.node.standing import Standing
 from edge.node.telemetry import SensorDesk
 from edge.outbox.outbox import Outbox
@@ -21,15 +21,28 @@ FOR_S = 20.0
 CLEAR_FOR_S = 30.0
 
 
-def configuration() -> NodeConfiguration:
-    limit = {"kind": "threshold", "point": "t", "above": 60, "clear": 55, "for_s": FOR_S, "clear_for_s": CLEAR_FOR_S}
+def configuration(**changed: object) -> NodeConfiguration:
+    limit: dict[str, object] = {
+        "kind": "threshold",
+        "point": "t",
+        "above": 60,
+        "clear": 55,
+        "for_s": FOR_S,
+        "clear_for_s": CLEAR_FOR_S,
+    }
+    limit |= changed
     return NodeConfiguration.model_validate(
         {
             "node": {"id": "station-01", "district": "110105", "data_directory": "data"},
             "cloud": {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"},
             "local_mqtt": {"url": "mqtt://127.0.0.1"},
             "sensors": [
-                {"id": "pile-1", "topic": "piles/1", "points": [{"name": "t", "period_s": 10}], "rules": [limit]}
+                {
+                    "id": "pile-1",
+                    "topic": "piles/1",
+                    "points": [{"name": "t", "period_s": 10}, {"name": "humidity", "period_s": 10}],
+                    "rules": [limit],
+                }
             ],
         }
     )
@@ -55,7 +68,7 @@ class Life:
         return [each.state for each in self.kept]
 
 
-Start = Callable[[], Life]
+Start = Callable[..., Life]
 
 
 @pytest.fixture
@@ -71,25 +84,26 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 kept.append(incident)
 
         @contextmanager
-        def life() -> Iterator[Life]:
-            outbox = Recording(tmp_path, configuration().outbox, devices=["pile-1"], clock=clock, window_s=0.0)
-            book = IncidentBook(outbox, rule_cards(configuration()), clock=clock)
+        def life(settings: NodeConfiguration) -> Iterator[Life]:
+            outbox = Recording(tmp_path, settings.outbox, devices=["pile-1"], clock=clock, window_s=0.0)
+            book = IncidentBook(outbox, rule_cards(settings), clock=clock)
             standing = Standing(clock=clock, on_change=lambda: None)
-            desk = SensorDesk(configuration().sensors, recorder=outbox, book=book, standing=standing, clock=clock)
+            desk = SensorDesk(settings.sensors, recorder=outbox, book=book, standing=standing, clock=clock)
             book.resume()
+            desk.resume()
             yield Life(desk, book, clock, kept)
             outbox.close()
 
-        def restart() -> Life:
+        def restart(**changed: object) -> Life:
             stack.pop_all().close()
-            return stack.enter_context(life())
+            return stack.enter_context(life(configuration(**changed)))
 
         yield restart
 
 
-def opened(start: Start) -> Life:
+def opened(start: Start, **changed: object) -> Life:
     """A life in which a threshold incident is open."""
-    life = start()
+    life = start(**changed)
     for _ in range(4):
         life.hear(70)
     assert life.states() == [IncidentState.OPEN]
@@ -99,7 +113,7 @@ def opened(start: Start) -> Life:
 def test_what_is_clear_from_the_first_reading_after_a_restart_ends(start: Start) -> None:
     opened(start)
     life = start()
-    for _ in range(round((RESUME_GRACE_S + FOR_S) / 10)):
+    for _ in range(5):
         life.hear(20)
     first, last = life.kept
     assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
@@ -138,3 +152,44 @@ def test_two_restarts_end_it_once(start: Start) -> None:
     for _ in range(30):
         life.hear(20)
     assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+
+
+def test_a_value_in_the_band_goes_on_with_its_incident_however_long_it_stays_there(start: Start) -> None:
+    opened(start)
+    life = start()
+    for _ in range(100):
+        life.hear(57)
+    for _ in range(4):
+        life.hear(70)
+    assert IncidentState.ENDED not in life.states()
+    for _ in range(4):
+        life.hear(20)
+    assert life.states()[-1] is IncidentState.ENDED
+    assert len({each.incident_id for each in life.kept}) == 1
+
+
+def test_a_sensor_that_is_silent_after_the_restart_is_no_evidence_of_an_end(start: Start) -> None:
+    opened(start)
+    life = start()
+    life.clock.step(86_400)
+    life.book.tick()
+    assert life.states() == [IncidentState.OPEN]
+    for _ in range(4):
+        life.hear(20)
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+
+
+def test_a_rule_that_watches_another_point_now_ends_what_it_had_opened(start: Start) -> None:
+    opened(start, id="hot")
+    life = start(point="humidity", id="hot")
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+    assert "something else" in (life.kept[-1].note or "")
+
+
+def test_a_limit_that_was_raised_over_the_restart_ends_by_the_rule_itself(start: Start) -> None:
+    opened(start)
+    life = start(above=90, clear=80)
+    for _ in range(4):
+        life.hear(70)
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+    assert len({each.incident_id for each in life.kept}) == 1
