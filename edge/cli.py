@@ -15,6 +15,7 @@ from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, EdgeError
 from edge.logs import log_to_stderr
 from edge.node.declaration import software
+from edge.node.orders import Order, ordered, standings
 from edge.node.process import run_node
 from edge.node.status import read_status
 from edge.node.wording import status_lines
@@ -33,10 +34,13 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 models_app = typer.Typer(help="The model catalogue.", no_args_is_help=True)
+camera_app = typer.Typer(help="Cameras in quarantine.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
+app.add_typer(camera_app, name="camera")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration.", metavar="FILE")]
+CameraId = Annotated[str, typer.Argument(help="A camera of the configuration.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
@@ -160,6 +164,30 @@ def check(
 def example() -> None:
     """Print a configuration with every part of it."""
     print(files("edge.configuration").joinpath("example.yaml").read_text(encoding="utf-8"), end="")
+
+
+@camera_app.command("list")
+def list_cameras(config: ConfigFile, *, as_json: Json = False) -> None:
+    """All cameras with what is held against them."""
+    found = standings(load(config))
+    print(json.dumps([each.plain() for each in found], indent=2) if as_json else "\n".join(map(str, found)))
+
+
+@camera_app.command()
+def release(camera: CameraId, config: ConfigFile, *, as_json: Json = False) -> None:
+    """Open a camera that is in quarantine; `camera quarantine` takes it back."""
+    _give_order(camera, Order.RELEASE, config, as_json=as_json)
+
+
+@camera_app.command("quarantine")
+def quarantine_camera(camera: CameraId, config: ConfigFile, *, as_json: Json = False) -> None:
+    """Close a camera until it is released; `camera release` takes it back."""
+    _give_order(camera, Order.QUARANTINE, config, as_json=as_json)
+
+
+def _give_order(camera: str, order: Order, config: Path, *, as_json: bool) -> None:
+    result = ordered(load(config), camera, order)
+    print(json.dumps(result.plain(), indent=2) if as_json else str(result))
 
 
 @models_app.command()

@@ -5,44 +5,41 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 import structlog
 
+from edge.clock import NodeClock
 from edge.contract.birth import Birth
 from edge.contract.fields import uuid7
 from edge.errors import ConfigurationError
 from edge.incidents import IncidentBook, rule_cards
 from edge.mqtt import Endpoint
 from edge.node import declaration
-from edge.node.figures import status_of
+from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
+from edge.node.cameras import Cameras
+from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
+from edge.node.reporting import ReportPace, news_of
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
 from edge.node.telemetry import SensorDesk
-from edge.node.watch import CameraWatch
-from edge.outbox.outbox import Outbox
+from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
 from edge.settings import NodeConfiguration
 from edge.sources.registry import ReadingHandover, reading_sources
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
 
-CAMERA_PATIENCE_S = 3.0
-"""A camera that does not let go is left behind with the process."""
+CLOCK = "clock"
+SKEW_FROM_S = 10.0
+"""From here on somebody should set the machine's clock; what leaves the node is corrected, what others log on it is not."""
 
-PRESSURE_FROM = 0.9
-OUTBOX = "outbox"
-EVIDENCE = "evidence"
 
 _log = structlog.get_logger(__name__)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Node:
@@ -53,17 +50,18 @@ class Node:
         configuration: NodeConfiguration,
         *,
         on_fatal: Callable[[str], None],
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
+        """Without `clock` the node makes its own from those of the machine."""
         self.configuration = configuration
-        self.started_at = clock()
         self.directory = configuration.node.data_directory
-        self.clock = clock
         self._lock = _claim(self.directory)
+        self.clock = NodeClock.of_machine(self.directory) if clock is None else NodeClock.of(clock)
+        self.started_at = self.clock.told()
         self.identity = Identity(
             configuration.node.district, configuration.node.id, uuid7(int(self.started_at.timestamp() * 1000))
         )
-        self.standing = Standing(clock=clock, on_change=self._announce)
+        self.standing = Standing(clock=self.clock.told, on_change=self._announce)
         self.shelf = ModelShelf(
             (camera.model for camera in configuration.cameras if camera.model), self.standing, on_change=self._announce
         )
@@ -71,21 +69,41 @@ class Node:
         self.outbox = Outbox(
             self.directory,
             configuration.outbox,
-            devices=[device.id for device in declaration.devices(configuration)],
-            clock=clock,
+            devices=[device.id for device in declaration.sources(configuration)],
+            clock=self.clock,
             on_commit=self._nudge,
             on_damage=lambda reason: on_fatal(f"the outbox is damaged: {reason}"),
         )
-        self.book = IncidentBook(self.outbox, rule_cards(configuration), clock=clock)
+        cards = {**rule_cards(configuration), **alarm_cards(self.identity.node)}
+        self.book = IncidentBook(self.outbox, cards, clock=self.clock)
+        self.alarms = AlarmDesk(self.identity.node, book=self.book, standing=self.standing, clock=self.clock)
+        self._pace = ReportPace()
+        self._reports = 0
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
-        self.watches = [self._make_watch(index) for index in range(len(configuration.cameras))]
+        self.cameras = Cameras(
+            configuration.cameras,
+            self.directory,
+            shelf=self.shelf,
+            book=self.book,
+            recorder=self.outbox,
+            standing=self.standing,
+            clock=self.clock,
+            told=self.clock.told,
+        )
         self.desk = SensorDesk(
-            configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=clock
+            configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
         )
         self.reading_sources = reading_sources(
             configuration,
-            ReadingHandover(self.desk.keep, self.outbox.receipts, self.desk.on_status, read_secret, clock),
+            ReadingHandover(
+                self.desk.keep,
+                self.outbox.receipts,
+                self.desk.on_status,
+                read_secret,
+                self.clock,
+                lambda: self.clock.correction,
+            ),
         )
         port = configuration.node.http_port
         self.health = None if port is None else HealthServer(port, self.status)
@@ -96,12 +114,13 @@ class Node:
         """Start everything, sinks before sources."""
         if self.outbox.set_aside is not None:
             self.standing.degrade(OUTBOX, "set_aside", f"a damaged outbox is kept as {self.outbox.set_aside.name}")
+        self.alarms.resume(self.outbox.ongoing())
         self.book.resume()
+        self.desk.resume()
         self.publisher.start()
         self.uploader.start()
         self.shelf.start()
-        for watch in self.watches:
-            watch.start()
+        self.cameras.start()
         for source in self.reading_sources:
             source.start()
         if self.health is not None:
@@ -115,15 +134,12 @@ class Node:
         if self.health is not None:
             self.health.stop()
         self.shelf.stop()
-        stopping = [threading.Thread(target=watch.stop, name="stop-camera", daemon=True) for watch in self.watches]
-        for thread in stopping:
-            thread.start()
+        self._keeper.join(1.0)
+        stopping = threading.Thread(target=self.cameras.stop, name="stop-cameras", daemon=True)
+        stopping.start()
         for source in self.reading_sources:
             source.stop()
-        until_s = time.monotonic() + CAMERA_PATIENCE_S
-        for thread in stopping:
-            thread.join(max(0.0, until_s - time.monotonic()))
-        self._keeper.join(1.0)
+        stopping.join()
         self.uploader.stop()
         self.publisher.stop()
         write_status(self.directory, {**status_of(self), "stopped": True})
@@ -168,20 +184,6 @@ class Node:
             on_admission=self._on_admission,
         )
 
-    def _make_watch(self, index: int) -> CameraWatch:
-        camera = self.configuration.cameras[index]
-        marks = self.directory / "opening"
-        marks.mkdir(exist_ok=True)
-        return CameraWatch(
-            camera,
-            shelf=self.shelf,
-            book=self.book,
-            recorder=self.outbox,
-            standing=self.standing,
-            mark=marks / camera.id,
-            clock=self.clock,
-        )
-
     # --- while running ------------------------------------------------------------------------------------------
 
     def _announce(self) -> None:
@@ -205,26 +207,37 @@ class Node:
     def _keep_house(self) -> None:
         while not self._stop.is_set():
             try:
+                self._watch_clock()
                 self.book.tick()
-                self._watch_pressure()
+                self.cameras.turn()
+                figures = self.outbox.figures()
+                self.alarms.watch(figures)
+                self._tell_health(figures)
                 write_status(self.directory, status_of(self))
             except Exception:  # noqa: BLE001 (the top of the thread)
                 _log.exception("housekeeping failed and goes on")
             self._stop.wait(EVERY_S)
 
-    def _watch_pressure(self) -> None:
-        figures = self.outbox.figures()
-        share = figures.used_bytes / figures.quota_bytes
-        if share >= PRESSURE_FROM:
-            self.standing.degrade(
-                OUTBOX, "pressure", "the outbox is nearly full; old readings are dropped and declared"
-            )
-        elif share < PRESSURE_FROM - 0.05:
-            self.standing.recover(OUTBOX, "pressure")
-        if self.book.unsaved:
-            self.standing.degrade(OUTBOX, "unsaved", "the disk takes nothing: incidents wait in memory")
-        else:
-            self.standing.recover(OUTBOX, "unsaved")
+    def _watch_clock(self) -> None:
+        self.clock.check()
+        skew_s = self.clock.figures.skew_s
+        if skew_s is not None and abs(skew_s) >= SKEW_FROM_S:
+            detail = f"the machine's clock is {skew_s:+.0f} s from the cloud's: set it, or have the network time set it"
+            self.standing.degrade(CLOCK, "skew", detail)
+        elif skew_s is None or abs(skew_s) < SKEW_FROM_S / 2:
+            self.standing.recover(CLOCK, "skew")
+
+    def _tell_health(self, figures: Figures) -> None:
+        uplink = self.publisher.figures
+        if not uplink.connected:
+            return
+        health = health_of(self, figures, uplink, seq=self._reports + 1)
+        oldest, late = figures.oldest_waiting, timedelta(seconds=self.configuration.outbox.historical_after_s)
+        busy = oldest is not None and self.clock.told() - oldest > late
+        news = news_of(health)
+        if self._pace.is_due(time.monotonic(), news, busy=busy) and self.publisher.tell(health):
+            self._reports += 1
+            self._pace.told(time.monotonic(), news)
 
 
 def _claim(directory: Path) -> IO[str]:

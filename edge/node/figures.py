@@ -79,7 +79,11 @@ def status_of(node: "Node") -> dict[str, Any]:
             "quota_bytes": outbox.evidence_quota_bytes,
             "left_out": node.book.evidence_left_out,
         },
-        "cameras": {watch.camera.id: _camera(watch) for watch in node.watches},
+        "cameras": {watch.camera.id: _camera(node, watch) for watch in node.cameras.watches},
+        "crashes": {
+            "total": node.cameras.quarantine.ledger.crashes,
+            "without_suspect": node.cameras.quarantine.ledger.without_suspect,
+        },
         "readings": [dict(source.tally()) for source in node.reading_sources],
         "faults": {"rules": dict(node.desk.faults), "incidents": node.book.faults},
     }
@@ -168,18 +172,25 @@ def _dead_letters(tally: DeadLetterTally) -> dict[str, Any]:
     }
 
 
-def _camera(watch: "CameraWatch") -> dict[str, int]:
+def _camera(node: "Node", watch: "CameraWatch") -> dict[str, int]:
     source, pipeline = watch.source.counters, watch.pipeline.counters
+    known = node.cameras.quarantine.ledger.record(watch.camera.id)
     return {
         "connections": source.connections,
         "losses": source.losses,
         "decoded": source.decoded,
         "due": source.due,
+        "damaged": source.damaged,
+        "changes": source.changes,
+        "jumps": source.jumps,
         "skipped": watch.mailbox.skipped,
         "analysed": pipeline.frames,
         "moving": pipeline.moving,
         "inferences": pipeline.inferences,
+        "refused": watch.refused_pictures,
         "faults": source.faults + watch.faults,
+        "crashes": 0 if known is None else len(known.crashes),
+        "quarantined": int(known is not None and known.held is not None),
     }
 
 

@@ -22,7 +22,25 @@ REQUEST_TIMEOUT_S = 5.0
 Status = Mapping[str, Any]
 """What `status_of` tells."""
 
-_CAMERA_COUNTERS = ("connections", "losses", "decoded", "due", "skipped", "analysed", "moving", "inferences", "faults")
+_CAMERA_COUNTERS = (
+    "connections",
+    "losses",
+    "decoded",
+    "due",
+    "damaged",
+    "changes",
+    "jumps",
+    "skipped",
+    "analysed",
+    "moving",
+    "inferences",
+    "refused",
+    "faults",
+)
+_CAMERA_GAUGES = {
+    "crashes": "crashes inside native code that are held against it",
+    "quarantined": "1 while it is not opened, since its stream ended the process or an operator wants it",
+}
 _UPLINK_COUNTERS = ("connections", "sent", "resent", "acknowledged")
 _OUTBOX_GAUGES = (
     "readings_waiting",
@@ -62,6 +80,7 @@ class NodeCollector(Collector):
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], datetime.fromisoformat(status["written_at"]))
         yield from _cameras(status["cameras"])
+        yield from _crashes(status["crashes"])
 
 
 def _kept(outbox: Status) -> Iterator[Metric]:
@@ -143,6 +162,21 @@ def _cameras(cameras: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
         for camera, figures in cameras.items():
             family.add_metric([camera], figures[name])
         yield family
+    for name, words in _CAMERA_GAUGES.items():
+        gauge = GaugeMetricFamily(f"gridward_edge_camera_{name}", f"Cameras: {words}.", labels=["camera"])
+        for camera, figures in cameras.items():
+            gauge.add_metric([camera], figures[name])
+        yield gauge
+
+
+def _crashes(crashes: Mapping[str, int]) -> Iterator[Metric]:
+    """How often native code ended the process, since the data directory was made."""
+    family = CounterMetricFamily(
+        "gridward_edge_native_crashes", "Crashes inside native code, by whether a camera is suspected.", labels=["suspect"]
+    )
+    family.add_metric(["camera"], crashes["total"] - crashes["without_suspect"])
+    family.add_metric(["none"], crashes["without_suspect"])
+    yield family
 
 
 class HealthServer:

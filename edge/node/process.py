@@ -1,5 +1,6 @@
 """The node's process: from its configuration to its exit status."""
 
+import faulthandler
 import os
 import signal
 import threading
@@ -37,6 +38,9 @@ def run_node(configuration: NodeConfiguration, *, parent_pipe: bool = False) -> 
     if parent_pipe:
         threading.Thread(target=_await_parent, args=(ended,), name="parent", daemon=True).start()
     node = Node(configuration, on_fatal=on_fatal)
+    report = node.cameras.quarantine.open_report()
+    if report is not None:
+        faulthandler.enable(report, all_threads=True)
     node.start()
     ended.wait()
     if reasons:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
@@ -13,7 +12,18 @@ from edge.contract.incident import IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import OutboxFull
 from edge.evidence.snapshot import SnapshotMaker
-from edge.flow import EvidenceFile, Finding, Frame, Health, Reading, Recorder, Scene, SceneRule
+from edge.flow import (
+    EvidenceFile,
+    Finding,
+    Frame,
+    Health,
+    NativeMark,
+    NativeStep,
+    Reading,
+    Recorder,
+    Scene,
+    SceneRule,
+)
 from edge.incidents import IncidentBook
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
@@ -29,7 +39,13 @@ PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost
 """How the reserved point `presence` tells a health."""
 
 PICTURE_LOST = "picture_lost"
+PICTURE_DAMAGED = "picture_damaged"
+QUARANTINED = "quarantined"
 ANALYSIS_FAILED = "analysis_failed"
+ANALYSIS_STALLED = "analysis_stalled"
+
+STALLED_S = 15.0
+"""No picture takes so long, whatever else the machine does."""
 
 BLIND_S = TrackerSettings().blind_s
 """So long a lost camera may be away before its tracks end: one that is back at once ends and opens nothing."""
@@ -49,7 +65,8 @@ def presence_reading(device: str, health: Health, at: datetime, *, simulated: bo
 class CameraWatch:
     """The threads `camera-<id>` (the source's own) and `watch-<id>`: frames, pipeline, rules, evidence, incidents.
 
-    `mark` is a file that exists while the camera is being opened: after a crash it tells which one it was.
+    `mark` gives each of them, by its role, the place where it tells what it does: after a crash that says which camera it
+    was.
     """
 
     def __init__(
@@ -60,12 +77,12 @@ class CameraWatch:
         book: IncidentBook,
         recorder: Recorder,
         standing: Standing,
-        mark: Path,
+        mark: Callable[[str], NativeMark],
         clock: Callable[[], datetime],
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
-        self.source = frame_source(camera, self.mailbox, self._on_status)
+        self.source = frame_source(camera, self.mailbox, self._on_status, clock=clock, mark=mark("source"))
         self.faults = 0
         self._shelf = shelf
         self._book = book
@@ -73,12 +90,13 @@ class CameraWatch:
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks)
         self._second_looks: dict[str, Finding] = {}
-        self._mark = mark
+        self._mark = mark("analysis")
         self._clock = clock
         self._detector: OnnxDetector | None = None
         self._pipeline = CameraPipeline(camera, None)
         self._rules = self._make_rules()
         self._seen_s: float | None = None
+        self._busy_since_s: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{camera.id}", daemon=True)
 
@@ -87,11 +105,31 @@ class CameraWatch:
         """The present pipeline, for its counters."""
         return self._pipeline
 
+    @property
+    def refused_pictures(self) -> int:
+        """How many could not be masked and were not made."""
+        return self._snapshots.refused
+
     def start(self) -> None:
         """Open the camera and begin to watch."""
-        self._mark.touch()
+        self._standing.recover(self.camera.id, QUARANTINED)
         self.source.start()
         self._thread.start()
+
+    def hold(self, detail: str) -> None:
+        """Say that the camera is in quarantine; it is not opened."""
+        self._standing.degrade(self.camera.id, QUARANTINED, detail)
+        self._tell_presence(Health.LOST)
+
+    def check(self) -> None:
+        """Called every few seconds: says so when the analysis of one picture does not end."""
+        since_s = self._busy_since_s
+        if since_s is not None and time.monotonic() - since_s > STALLED_S:
+            self._standing.degrade(
+                self.camera.id, ANALYSIS_STALLED, "the analysis of one picture does not end; nothing is found meanwhile"
+            )
+        else:
+            self._standing.recover(self.camera.id, ANALYSIS_STALLED)
 
     def stop(self) -> None:
         """End; what is open is ended with its last sight."""
@@ -107,11 +145,14 @@ class CameraWatch:
         """From the camera's thread, on changes."""
         if health is Health.STARTING:
             return
-        self._mark.unlink(missing_ok=True)
-        if health is Health.LOST:
-            self._standing.degrade(self.camera.id, PICTURE_LOST, reason or "no picture")
-        else:
-            self._standing.recover(self.camera.id, PICTURE_LOST)
+        for told, name in ((Health.LOST, PICTURE_LOST), (Health.DEGRADED, PICTURE_DAMAGED)):
+            if health is told:
+                self._standing.degrade(self.camera.id, name, reason or "no picture")
+            else:
+                self._standing.recover(self.camera.id, name)
+        self._tell_presence(health)
+
+    def _tell_presence(self, health: Health) -> None:
         presence = presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)
         try:
             self._recorder.readings([presence])
@@ -141,7 +182,7 @@ class CameraWatch:
         frame = self.mailbox.take(0.5)
         if frame is not None:
             self._seen_s = time.monotonic()
-            scene = self._pipeline.analyse(frame)
+            scene = self._analysed(frame)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
@@ -151,6 +192,15 @@ class CameraWatch:
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
         return not self.mailbox.closed
+
+    def _analysed(self, frame: Frame) -> Scene:
+        self._busy_since_s = time.monotonic()
+        self._mark.tell(NativeStep.ANALYSING)
+        try:
+            return self._pipeline.analyse(frame)
+        finally:
+            self._mark.tell(NativeStep.NONE)
+            self._busy_since_s = None
 
     def _begin_anew(self) -> None:
         self._pipeline = CameraPipeline(self.camera, self._detector)
@@ -186,7 +236,11 @@ class CameraWatch:
                 self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), picture)
 
     def _picture(self, frame: Frame) -> EvidenceFile | None:
-        return self._snapshots.take(frame, self._pipeline.private_parts())
+        self._mark.tell(NativeStep.ANALYSING)
+        try:
+            return self._snapshots.take(frame, self._pipeline.private_parts())
+        finally:
+            self._mark.tell(NativeStep.NONE)
 
     def _tell(self, finding: Finding, picture: EvidenceFile | None) -> None:
         evidence = () if picture is None else (picture,)

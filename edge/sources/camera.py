@@ -18,16 +18,22 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from edge.errors import EdgeError, MediaUnusable, SourceLost
-from edge.flow import Frame, Health
+from edge.flow import Frame, Health, NativeMark
 from edge.settings import CameraSettings
 from edge.sources.mailbox import Mailbox
 from edge.sources.timing import AnalysisGrid, EventClock
-from edge.video import Decoded, Video, is_live, with_credentials
+from edge.video import UNMARKED, Decoded, Video, is_live, with_credentials
 
 RETRY_CAP_S: Final = 5.0
 _RETRY_FIRST_S: Final = 0.25
 _STEADY_S: Final = 10.0
 _STOP_PATIENCE_S: Final = 8.0
+_JUMP_S: Final = 5.0
+LONGEST_STILL_S: Final = 60.0
+"""A picture of a file stands for a minute at most."""
+
+_QUALITY_WINDOW_S: Final = 10.0
+_DAMAGED_SHARE: Final = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -40,12 +46,18 @@ def _utc_now() -> datetime:
 
 @dataclass(slots=True)
 class CameraCounters:
-    """What the source did since the start. `due`: frames that the analysis rate asked for, fetched in time or not."""
+    """What the source did since the start. `due`: frames that the analysis rate asked for, fetched in time or not.
+
+    `damaged`: packets that could not be decoded; `changes`: of the picture's size; `jumps`: of the stream's clock.
+    """
 
     connections: int = 0
     losses: int = 0
     decoded: int = 0
     due: int = 0
+    damaged: int = 0
+    changes: int = 0
+    jumps: int = 0
     faults: int = 0
 
 
@@ -78,12 +90,16 @@ class CameraSource:
         *,
         now: Callable[[], datetime] = _utc_now,
         delay: RetryDelay | None = None,
+        mark: NativeMark = UNMARKED,
     ) -> None:
-        """Nothing is opened before `start`. `on_status` is called from the camera's thread, on changes only."""
+        """Nothing is opened before `start`. `on_status` is called from the camera's thread, on changes only; `mark` is told
+        what the thread does, for those who look into a crash.
+        """
         self.camera = camera
         self.counters = CameraCounters()
         self._mailbox, self._on_status, self._now = mailbox, on_status, now
         self._delay = delay or RetryDelay()
+        self._mark = mark
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
         self._status: tuple[Health, str | None] | None = None
@@ -136,42 +152,48 @@ class CameraSource:
         live = is_live(address)
         clock = EventClock(not_before=self._last_at)
         grid = AnalysisGrid(self.camera.analysis_hz)
-        pace = None if live else _Pace(self._stopping)
-        offset_s = 0.0
+        reel = None if live else _Reel(self._stopping)
         while not self._stopping.is_set():
-            with Video(address) as video:
+            before = self.counters.decoded
+            with Video(address, mark=self._mark) as video:
                 self.counters.connections += 1
-                end_s = self._play(video, clock, grid, pace, offset_s)
+                self._play(video, clock, grid, reel)
             if self._stopping.is_set():
                 return
             if live:
                 raise SourceLost("the camera closed the stream")
-            if end_s is None:
+            if self.counters.decoded == before:
                 raise MediaUnusable("there is no frame in it that can be decoded")
             if not self.camera.loop:
                 return
-            offset_s = end_s
 
-    def _play(
-        self, video: Video, clock: EventClock, grid: AnalysisGrid, pace: "_Pace | None", offset_s: float
-    ) -> float | None:
-        """Hand over the frames of one pass; returns where on the stream's clock the next pass would begin."""
-        first_s: float | None = None
-        end_s: float | None = None
-        for decoded in video.frames():
-            if self._stopping.is_set():
-                break
-            pts_s = decoded.pts_s
-            if pace is not None:
-                position_s = decoded.pts_s if decoded.pts_s is not None else (end_s or offset_s) - offset_s
-                first_s = position_s if first_s is None else first_s
-                pts_s = position_s - first_s + offset_s
-                end_s = pts_s + video.frame_period_s
-                pace.wait(pts_s)
-            self._hand_over(decoded, pts_s, clock, grid)
-        return end_s
+    def _play(self, video: Video, clock: EventClock, grid: AnalysisGrid, reel: "_Reel | None") -> None:
+        """Hand over the frames of one pass."""
+        quality = _Quality()
+        before = _Passed(self.counters.damaged, self.counters.changes, self.counters.jumps)
+        steps = _Steps()
+        if reel is not None:
+            reel.rewind()
+        try:
+            for decoded in video.frames():
+                if self._stopping.is_set():
+                    break
+                steps.take(decoded.pts_s)
+                pts_s = decoded.pts_s if reel is None else reel.wait(decoded.pts_s, video.frame_period_s)
+                flaw = quality.flaw(video.damaged_packets, monotonic())
+                self._count(before, video, steps)
+                self._hand_over(decoded, pts_s, clock, grid, flaw)
+        finally:
+            self._count(before, video, steps)
 
-    def _hand_over(self, decoded: Decoded, pts_s: float | None, clock: EventClock, grid: AnalysisGrid) -> None:
+    def _count(self, before: "_Passed", video: Video, steps: "_Steps") -> None:
+        self.counters.damaged = before.damaged + video.damaged_packets
+        self.counters.changes = before.changes + video.changes
+        self.counters.jumps = before.jumps + steps.jumps
+
+    def _hand_over(
+        self, decoded: Decoded, pts_s: float | None, clock: EventClock, grid: AnalysisGrid, flaw: str | None
+    ) -> None:
         time = clock.time_of(pts_s, self._now())
         self._last_at = time.captured_at
         self.counters.decoded += 1
@@ -180,7 +202,7 @@ class CameraSource:
         frame = Frame(self.camera.id, self.counters.due, time.captured_at, time.media_s, decoded.picture)
         self.counters.due += 1
         self._mailbox.put(frame)
-        self._say(Health.OK, None)
+        self._say(Health.OK if flaw is None else Health.DEGRADED, flaw)
 
     def _say(self, health: Health, reason: str | None) -> None:
         if (health, reason) != self._status:
@@ -188,21 +210,82 @@ class CameraSource:
             self._on_status(health, reason)
 
 
-class _Pace:
-    """Plays a file no faster than it was filmed."""
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """The counters before a pass."""
+
+    damaged: int
+    changes: int
+    jumps: int
+
+
+class _Steps:
+    """Counts the jumps of a stream's clock: backwards, standing still, or further ahead than a pause."""
+
+    def __init__(self) -> None:
+        self.jumps = 0
+        self._pts_s: float | None = None
+
+    def take(self, pts_s: float | None) -> None:
+        """The next frame's time."""
+        if pts_s is None:
+            return
+        if self._pts_s is not None and not 0 < pts_s - self._pts_s <= _JUMP_S:
+            self.jumps += 1
+        self._pts_s = pts_s
+
+
+class _Quality:
+    """How much of what comes is damaged, told once per window so that a picture's health does not flicker."""
+
+    def __init__(self) -> None:
+        self._from_s: float | None = None
+        self._frames = self._damaged_before = 0
+        self._flaw: str | None = None
+
+    def flaw(self, damaged: int, now_s: float) -> str | None:
+        """With one more frame, and `damaged` packets since the beginning: what is wrong, or None."""
+        self._frames += 1
+        if self._from_s is None:
+            self._from_s = now_s
+        if now_s - self._from_s >= _QUALITY_WINDOW_S:
+            share = (damaged - self._damaged_before) / (self._frames + damaged - self._damaged_before)
+            self._flaw = "a part of the stream is damaged and can't be decoded" if share >= _DAMAGED_SHARE else None
+            self._from_s, self._frames, self._damaged_before = now_s, 0, damaged
+        return self._flaw
+
+
+class _Reel:
+    """A film that is played in its own time, again and again on one clock, whatever its file says of time.
+
+    A time that is missing, that goes back or leaps ahead is replaced by the frame before plus one period: no file can make
+    its camera stand still.
+    """
 
     def __init__(self, stopping: Event) -> None:
         self._stopping = stopping
+        self._position_s = 0.0
+        self._pts_s: float | None = None
+        self._period_s = 0.0
         self._began_s: float | None = None
 
-    def wait(self, position_s: float) -> None:
-        """Wait until the moment of this position has come."""
+    def rewind(self) -> None:
+        """The next frame is the first of a pass: it stands where the last one ended."""
+        self._pts_s = None
+
+    def wait(self, pts_s: float | None, period_s: float) -> float:
+        """Wait until the moment of the next frame has come; its place on the reel's own clock, seconds."""
         now_s = monotonic()
         if self._began_s is None:
-            self._began_s = now_s - position_s
-        ahead_s = self._began_s + position_s - now_s
+            self._began_s = now_s
+        else:
+            step_s = pts_s - self._pts_s if pts_s is not None and self._pts_s is not None else self._period_s
+            self._position_s += step_s if 0 < step_s <= LONGEST_STILL_S else self._period_s
+        self._pts_s, self._period_s = pts_s, period_s
+        ahead_s = self._began_s + self._position_s - now_s
         if ahead_s > 0:
             self._stopping.wait(ahead_s)
+        return self._position_s
 
 
 def _address(camera: CameraSettings) -> str:

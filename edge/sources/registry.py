@@ -5,13 +5,13 @@ A new protocol is one module and one row here. What a configuration asks for and
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from edge.errors import ConfigurationError
-from edge.flow import Health, Parcel
+from edge.flow import Health, NativeMark, Parcel
 from edge.mqtt import Endpoint
 from edge.settings import CameraSettings, NodeConfiguration
 from edge.sources.camera import CameraSource
@@ -41,7 +41,8 @@ class ReadingHandover:
     """What a reading source gets from the node.
 
     `keep` returns once the readings are kept; it may raise Retryable. `receipts` are the marks that a source left last.
-    `on_status` takes device id (empty: the link itself), health and reason. `secret` reads a secret's file.
+    `on_status` takes device id (empty: the link itself), health and reason. `secret` reads a secret's file. `clock` tells node
+    time, `correction` what is to be added to it to have the true time, as far as that is known.
     """
 
     keep: Callable[[Parcel], None]
@@ -49,9 +50,25 @@ class ReadingHandover:
     on_status: Callable[[str, Health, str | None], None]
     secret: Callable[[Path | None], str | None]
     clock: Callable[[], datetime]
+    correction: Callable[[], timedelta] = timedelta
 
 
-FrameSourceFactory = Callable[[CameraSettings, Mailbox, CameraStatusListener], CameraSource]
+class FrameSourceFactory(Protocol):
+    """Makes the source of one camera."""
+
+    def __call__(
+        self,
+        camera: CameraSettings,
+        mailbox: Mailbox,
+        on_status: CameraStatusListener,
+        *,
+        now: Callable[[], datetime],
+        mark: NativeMark,
+    ) -> CameraSource:
+        """`now` tells node time; `mark` is told what the source's thread does, for those who look into a crash."""
+        ...
+
+
 ReadingSourceFactory = Callable[[NodeConfiguration, ReadingHandover], Sequence[ReadingSource]]
 
 
@@ -69,6 +86,7 @@ def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -
         receipts=handover.receipts(RECEIPTS),
         client_id=f"gridward-{configuration.node.id}-sensors",
         clock=handover.clock,
+        correction=handover.correction,
     )
     return (source,)
 
@@ -86,7 +104,14 @@ READING_SOURCES: Mapping[str, ReadingSourceFactory] = {
 """By protocol. Each one looks for its part of the configuration and makes what that needs: nothing, one or several."""
 
 
-def frame_source(camera: CameraSettings, mailbox: Mailbox, on_status: CameraStatusListener) -> CameraSource:
+def frame_source(
+    camera: CameraSettings,
+    mailbox: Mailbox,
+    on_status: CameraStatusListener,
+    *,
+    clock: Callable[[], datetime],
+    mark: NativeMark,
+) -> CameraSource:
     """The source of a camera. Raises ConfigurationError when no row speaks its address."""
     scheme = urlsplit(camera.url).scheme if "://" in camera.url else "file"
     factory = FRAME_SOURCES.get(scheme)
@@ -94,7 +119,7 @@ def frame_source(camera: CameraSettings, mailbox: Mailbox, on_status: CameraStat
         raise ConfigurationError(
             f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
         )
-    return factory(camera, mailbox, on_status)
+    return factory(camera, mailbox, on_status, now=clock, mark=mark)
 
 
 def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> list[ReadingSource]:

@@ -1,0 +1,109 @@
+"""Which camera's thread is inside of a foreign library: told in mapped memory, which outlives a crash of the process.
+
+A thread writes one byte; nothing goes to the disk because of it. The file is read once, at the next start.
+"""
+
+import mmap
+import os
+import struct
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from edge.flow import NativeStep
+
+ROLES: Final = ("source", "analysis")
+"""The two threads of a camera that call foreign libraries: the one that reads and decodes, and the one that looks."""
+
+_SLOT: Final = struct.Struct("<64s8sQB7x")
+_STEP_AT: Final = 80
+_MOST_BYTES: Final = 1 << 20
+_STEPS: Final = {int(step): step for step in NativeStep}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a camera's thread did last. `thread` is its identity (`threading.get_ident`) in the process that wrote it."""
+
+    camera: str
+    role: str
+    thread: int
+    step: NativeStep
+
+
+class _Bytes(Protocol):
+    def __setitem__(self, key: slice, value: bytes, /) -> None: ...
+
+
+class SlotMark:
+    """The place of one thread in the sheet."""
+
+    __slots__ = ("_begin", "_memory", "_thread")
+
+    def __init__(self, memory: _Bytes, begin: int) -> None:
+        self._memory = memory
+        self._begin = begin
+        self._thread: int | None = None
+
+    def tell(self, step: NativeStep) -> None:
+        """From now on the calling thread does this."""
+        thread = threading.get_ident()
+        if thread != self._thread:
+            self._thread = thread
+            place = self._begin + _STEP_AT - 8
+            self._memory[place : place + 8] = thread.to_bytes(8, "little")
+        place = self._begin + _STEP_AT
+        self._memory[place : place + 1] = bytes((step,))
+
+
+class MarkSheet:
+    """A slot for each thread of each camera. Without room on the disk it lives in memory alone, and tells nothing later."""
+
+    def __init__(self, file: Path, cameras: Sequence[str]) -> None:
+        """Begin a new sheet; what the file told is gone."""
+        slots = [(camera, role) for camera in cameras for role in ROLES]
+        self._begins = {slot: index * _SLOT.size for index, slot in enumerate(slots)}
+        content = b"".join(_SLOT.pack(camera.encode(), role.encode(), 0, 0) for camera, role in slots)
+        self._memory = _mapped(file, content or bytes(1))
+
+    def mark(self, camera: str, role: str) -> SlotMark:
+        """Where a thread of a camera tells what it does."""
+        return SlotMark(self._memory, self._begins[camera, role])
+
+
+def read_marks(file: Path) -> tuple[Marked, ...]:
+    """What the threads of the process before did last. What can't be read tells nothing."""
+    try:
+        content = file.read_bytes()[:_MOST_BYTES]
+    except OSError:
+        return ()
+    whole = len(content) // _SLOT.size * _SLOT.size
+    found = []
+    for camera, role, thread, step in _SLOT.iter_unpack(content[:whole]):
+        name = camera.rstrip(b"\0").decode("ascii", "replace")
+        known = _STEPS.get(step, NativeStep.NONE)
+        found.append(Marked(name, role.rstrip(b"\0").decode("ascii", "replace"), thread, known))
+    return tuple(found)
+
+
+def _mapped(file: Path, content: bytes) -> mmap.mmap:
+    """Memory with this content, in the file where possible: its blocks are there before it is mapped, for a write to a
+    mapped hole on a full disk ends the process.
+    """
+    try:
+        with file.open("w+b") as opened:
+            opened.write(content)
+            opened.flush()
+            os.posix_fallocate(opened.fileno(), 0, len(content))
+            return mmap.mmap(opened.fileno(), len(content))
+    except OSError as error:
+        _log.warning("after a crash nothing will tell which camera it was", reason=str(error))
+        memory = mmap.mmap(-1, len(content))
+        memory[:] = content
+        return memory
