@@ -59,6 +59,11 @@ class Door:
         self._close_listener()
         self._break()
 
+    @property
+    def guests(self) -> int:
+        """Sockets that are open, on both sides."""
+        return len(self._open_sockets)
+
     def set(self, manner: Manner) -> None:
         """Change the manner; every connection ends."""
         with self._lock:
@@ -71,6 +76,8 @@ class Door:
 
     def _close_listener(self) -> None:
         if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # at once, although the other thread still looks at it
             self._listener.close()
             self._listener = None
 

@@ -20,7 +20,8 @@ KEPT_TABLES: Final = frozenset(
 PRUNED_TABLES: Final = frozenset({"event"})
 """Pruned every ten minutes of what is older than the retention."""
 
-_PRUNE_S: Final = 600.0
+_PRUNE_S: Final = 1_200.0
+"""Two rounds of ten minutes: the second finds the room that the first one made."""
 _VACUUM_S: Final = 300.0
 
 PROCESS_SERIES: Final = {
