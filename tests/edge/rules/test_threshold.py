@@ -1,14 +1,16 @@
 from collections.abc import Iterable
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from edge.contract.incident import IncidentState
+from edge.contract.incident import Incident, IncidentState
 from edge.errors import ConfigurationError
 from edge.flow import Finding, Reading
-from edge.rules.threshold import UPDATE_S, ThresholdRule
+from edge.rules.threshold import SET_BACK_S, UPDATE_S, ThresholdRule
 from edge.settings import ThresholdSettings
 from tests.fakes.scenes import at, seconds
 
@@ -178,3 +180,127 @@ def test_a_fast_sensor_and_a_long_duration_take_little_memory() -> None:
     said = told(watching, [(index / 10, HOT) for index in range(6100)])
     assert [(seconds(finding.started_at), seconds(finding.at)) for finding in said][:1] == [(0, 600)]
     assert len(watching._marks) <= 100
+
+
+def open_incident(**changed: object) -> Incident:
+    values: dict[str, object] = {
+        "incident_id": UUID(int=1),
+        "revision": 3,
+        "state": UPDATE,
+        "kind": "threshold",
+        "category": "fire_safety",
+        "severity": "high",
+        "started_at": at(-600),
+        "updated_at": at(-60),
+        "device": "pile-1",
+        "point": "cable_c",
+        "value": 80.0,
+    }
+    return msgspec.convert(values | changed, Incident)
+
+
+def test_after_a_restart_a_value_in_the_band_keeps_open_what_was_open() -> None:
+    watching = rule(for_s=30)
+    assert watching.resume(open_incident())
+    assert told(watching, [(10 * number, WARM) for number in range(100)]) == []
+    assert told(watching, [(1000 + 10 * number, HOT) for number in range(10)]) == []
+    (ended,) = told(watching, [(1200, COOL)])
+    assert (ended.state, ended.started_at, ended.value) == (ENDED, at(-600), 80.0)
+
+
+def test_after_a_restart_what_is_clear_ends_and_a_worse_value_is_told() -> None:
+    watching = rule(clear_for_s=20)
+    assert watching.resume(open_incident())
+    said = told(watching, [(0, 90.0), (10, COOL), (20, COOL), (30, COOL)])
+    assert [(finding.state, finding.value) for finding in said] == [(UPDATE, 90.0), (ENDED, 90.0)]
+    assert said[1].ended_at == at(10)
+
+
+def test_an_incident_of_another_point_is_not_taken_up() -> None:
+    watching = rule()
+    assert not watching.resume(open_incident(point="humidity"))
+    assert [finding.state for finding in told(watching, [(0, HOT)])] == [OPEN]
+
+
+def test_an_incident_without_a_value_is_taken_up_too() -> None:
+    watching = rule()
+    assert watching.resume(open_incident(value=None))
+    assert [finding.state for finding in told(watching, [(0, HOT), (10, COOL)])] == [UPDATE, ENDED]
+
+
+def arriving(arrives_s: float, time_s: float, value: float) -> Reading:
+    """A reading that arrives at one time and claims another."""
+    return Reading("pile-1", "cable_c", at(time_s), value, received_at=at(arrives_s))
+
+
+def test_a_device_clock_that_is_set_back_makes_the_rule_deaf_for_a_moment_only() -> None:
+    watching = rule(for_s=20)
+    for second in range(0, 100, 10):
+        assert not watching.observe(arriving(second, second, COOL))
+    said = [
+        finding for second in range(100, 200, 10) for finding in watching.observe(arriving(second, second - 3600, HOT))
+    ]
+    assert said[0].state is OPEN
+    assert said[0].started_at == at(100 - 3600)
+    assert watching.set_back == 1
+
+
+def test_what_was_open_when_the_clock_was_set_back_ends_with_its_true_length() -> None:
+    watching = rule()
+    (opened,) = watching.observe(arriving(0, 0, HOT))
+    said = [
+        finding
+        for second in range(10, 200, 10)
+        for finding in watching.observe(arriving(second, second - 86_400, HOT if second < 100 else COOL))
+    ]
+    (ended,) = [finding for finding in said if finding.state is ENDED]
+    assert ended.key == opened.key
+    assert ended.dwell_s == 100
+
+
+def test_a_buffer_that_is_played_back_is_no_clock_that_was_set_back() -> None:
+    watching = rule()
+    watching.observe(arriving(0, 0, COOL))
+    for number in range(600):
+        arrives_s = 1 + number * 0.1
+        assert not watching.observe(arriving(arrives_s, -6_100 + 10 * number, HOT if number < 10 else COOL))
+        if number % 50 == 0:
+            watching.observe(arriving(arrives_s, arrives_s, COOL))
+    assert watching.set_back == 0
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(
+    period_s=st.sampled_from([0.5, 1.0, 10.0, 60.0]),
+    steps=st.lists(
+        st.tuples(st.integers(5, 60), st.sampled_from([-86_400.0, -3_600.0, -90.0, -5.0, 0.0, 5.0, 90.0, 86_400.0])),
+        max_size=5,
+    ),
+    rate=st.sampled_from([0.99, 1.0, 1.01]),
+    for_s=st.sampled_from([0.0, 30.0]),
+)
+def test_whatever_a_devices_clock_does_a_fire_is_seen_and_its_end_too(
+    period_s: float, steps: list[tuple[int, float]], rate: float, for_s: float
+) -> None:
+    watching = rule(period_s=period_s, for_s=for_s, clear_for_s=for_s)
+    arrives_s, offset_s = 0.0, 0.0
+    said: list[Finding] = []
+
+    def hear(value: float, readings: int) -> None:
+        nonlocal arrives_s
+        for _ in range(readings):
+            arrives_s += period_s
+            said.extend(watching.observe(arriving(arrives_s, arrives_s * rate + offset_s, value)))
+
+    for readings, step_s in steps:
+        hear(COOL, readings)
+        offset_s += step_s
+    enough = 4 + int((2 * SET_BACK_S + 2 * for_s) / period_s)
+    hear(HOT, enough)
+    assert [finding.state for finding in said if finding.state is not UPDATE] == [OPEN]
+    for readings, step_s in steps:
+        offset_s += step_s
+        hear(WARM, readings)
+    hear(COOL, enough)
+    assert [finding.state for finding in said if finding.state is not UPDATE] == [OPEN, ENDED]
+    assert all(finding.dwell_s is not None and finding.dwell_s >= 0 for finding in said)
