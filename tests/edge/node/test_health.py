@@ -10,7 +10,11 @@ from edge.errors import ConfigurationError
 from edge.node.health import HealthServer
 
 CAMERA = dict.fromkeys(
-    ("connections", "losses", "decoded", "due", "skipped", "analysed", "moving", "inferences", "faults"), 7
+    (
+        *("connections", "losses", "decoded", "due", "damaged", "changes", "jumps", "skipped"),
+        *("analysed", "moving", "inferences", "refused", "faults", "crashes", "quarantined"),
+    ),
+    7,
 )
 STATUS: dict[str, Any] = {
     "node": "station-01",
@@ -48,6 +52,7 @@ STATUS: dict[str, Any] = {
         "left_out": 1,
     },
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
+    "crashes": {"total": 5, "without_suspect": 2},
 }
 
 
@@ -72,6 +77,9 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         "gridward_edge_outbox_readings_waiting 4.0",
         "gridward_edge_outbox_readings_accepted_total 100.0",
         'gridward_edge_camera_skipped_total{camera="cam-2"} 7.0',
+        'gridward_edge_camera_quarantined{camera="cam-1"} 7.0',
+        'gridward_edge_native_crashes_total{suspect="camera"} 3.0',
+        'gridward_edge_native_crashes_total{suspect="none"} 2.0',
         "gridward_edge_outbox_share 0.625",
         "gridward_edge_outbox_level 1.0",
         "gridward_edge_outbox_oldest_waiting_seconds 600.0",
