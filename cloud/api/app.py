@@ -8,7 +8,20 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from cloud.api import areas, cases, devices, evidence, live, nodes, operations, pages, problems, session, telemetry
+from cloud.api import (
+    areas,
+    cases,
+    devices,
+    evidence,
+    live,
+    nodes,
+    operations,
+    pages,
+    problems,
+    refusals,
+    session,
+    telemetry,
+)
 from cloud.api.dependencies import Services
 from cloud.api.guards import BodyLimit, Faults, HeadAsGet, SafeHeaders
 
@@ -21,6 +34,7 @@ ROUTERS = (
     devices.router,
     telemetry.router,
     nodes.router,
+    refusals.router,
     evidence.router,
     live.router,
     operations.router,

@@ -296,3 +296,12 @@ select
     coalesce(sum(node_health.rejected_incidents), 0)::bigint as rejected_incidents
 from node
 left join node_health on node_health.node_id = node.id;
+
+-- name: names_in_scope(scope)
+-- Enrolled nodes of an area, and those that wait in its district.
+select node.name
+from node
+left join area on area.code = node.area_code and area.valid_to is null
+where coalesce(area.path, '') ^@ :scope
+union
+select name from quarantined_node where :scope = '' or (district || '/') ^@ :scope;

@@ -301,6 +301,11 @@ def list_quarantined_nodes(conn: Connection[Any], *, scope: str, after: str, cou
     return list(_queries.list_quarantined_nodes(conn, scope=scope, after=after, count=count))
 
 
+def names_in_scope(conn: Connection[Any], scope: str) -> set[str]:
+    """The names of all nodes of an area, enrolled or waiting."""
+    return {row.name for row in _queries.names_in_scope(conn, scope=scope)}
+
+
 def keep_health(conn: Connection[Any], reports: Sequence[HealthTold]) -> list[LevelChange]:
     """Write the newest reports, one per node, in the order of the nodes; those whose level changed come back."""
     rows = _queries.keep_health(

@@ -31,6 +31,7 @@ FOR_PEOPLE = {
     ("get", "/api/v1/nodes/{node}"): EVERYONE,
     ("get", "/api/v1/devices/{device_id}/gaps"): EVERYONE,
     ("post", "/api/v1/nodes/{node}/accept"): STEWARDS,
+    ("get", "/api/v1/refusals"): STEWARDS,
     ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
     ("get", "/api/v1/live"): EVERYONE,
 }

@@ -212,6 +212,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Gaps
+         * @description What the device's node declared as dropped, and why.
+         */
+        get: operations["listGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/points/{point}/series": {
         parameters: {
             query?: never;
@@ -252,6 +272,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Node
+         * @description One accepted node.
+         */
+        get: operations["readNode"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/{node}/accept": {
         parameters: {
             query?: never;
@@ -266,6 +306,27 @@ export interface paths {
          * @description Enrol a node that waits in quarantine; what it sent meanwhile is taken in.
          */
         post: operations["acceptNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/refusals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Refusals
+         * @description Refused messages by node and reason, the latest first, and what lies in quarantine. What strangers send is shown to
+         *     those whose area is everywhere.
+         */
+        get: operations["readRefusals"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -462,6 +523,33 @@ export interface components {
             name: string;
             /** Level */
             level: string;
+        };
+        /**
+         * Backlog
+         * @description What waits in the outbox of a node. At a `share` of 1 the oldest readings are dropped; `unsaved` incidents wait in
+         *     memory because its disk takes nothing.
+         */
+        Backlog: {
+            level: components["schemas"]["Level"];
+            /** Share */
+            share: number;
+            /** Used Bytes */
+            used_bytes: number;
+            /** Quota Bytes */
+            quota_bytes: number;
+            /** Readings */
+            readings: number;
+            /** Incidents */
+            incidents: number;
+            /** Messages */
+            messages: number;
+            /**
+             * Unsaved
+             * @default 0
+             */
+            unsaved: number;
+            /** Oldest At */
+            oldest_at?: string | null;
         };
         /**
          * BoundaryCollection
@@ -685,6 +773,52 @@ export interface components {
             password: string;
         };
         /**
+         * DeadLetters
+         * @description What the cloud rejected for good and the node keeps to be looked at.
+         */
+        DeadLetters: {
+            /** Subject */
+            subject: string;
+            /** Reason */
+            reason: string;
+            /** Count */
+            count: number;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+        };
+        /**
+         * DeclaredGap
+         * @description Readings of the device that its node declared as dropped, and when the cloud heard of it.
+         */
+        DeclaredGap: {
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Count */
+            count: number;
+            reason: components["schemas"]["GapReason"];
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+        };
+        /**
          * Device
          * @description A device; `presence` of one behind a lost node is unknown.
          */
@@ -715,6 +849,7 @@ export interface components {
             simulated: boolean;
             /** Points */
             points: components["schemas"]["DevicePoint"][];
+            backlog: components["schemas"]["NodeBacklog"] | null;
         };
         /**
          * DevicePage
@@ -750,6 +885,73 @@ export interface components {
          * @enum {string}
          */
         DismissalReason: "weather" | "animal" | "authorised" | "light" | "misdetection" | "test" | "other";
+        /**
+         * DroppedReadings
+         * @description Readings of a device between two event times that will never come, all of one reason together.
+         */
+        DroppedReadings: {
+            /** Device */
+            device: string;
+            reason: components["schemas"]["GapReason"];
+            /** Count */
+            count: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+        };
+        /**
+         * DroppedSum
+         * @description All declared drops of a device for one reason.
+         */
+        DroppedSum: {
+            reason: components["schemas"]["GapReason"];
+            /** Gaps */
+            gaps: number;
+            /** Count */
+            count: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+        };
+        /**
+         * EvidenceBacklog
+         * @description Files that wait to be uploaded; `refused` are lost for good, `left_out` found no room on the node.
+         */
+        EvidenceBacklog: {
+            level: components["schemas"]["Level"];
+            /** Files */
+            files: number;
+            /** Bytes */
+            bytes: number;
+            /** Quota Bytes */
+            quota_bytes: number;
+            /**
+             * Refused
+             * @default 0
+             */
+            refused: number;
+            /**
+             * Left Out
+             * @default 0
+             */
+            left_out: number;
+            /** Oldest At */
+            oldest_at?: string | null;
+        };
         /**
          * EvidenceKind
          * @description `snapshot`, `clip` and `background` are masked; `sealed` can be opened by the district only.
@@ -811,6 +1013,18 @@ export interface components {
             incidents_24h: number;
         };
         /**
+         * GapPage
+         * @description A page of declared gaps, the latest first; `sums` are over all of them.
+         */
+        GapPage: {
+            /** Sums */
+            sums: components["schemas"]["DroppedSum"][];
+            /** Items */
+            items: components["schemas"]["DeclaredGap"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * GapReason
          * @description Why readings are missing.
          * @enum {string}
@@ -855,7 +1069,7 @@ export interface components {
          * @description The kinds that this version knows; the wire takes any name, so that a newer node is understood by an older cloud.
          * @enum {string}
          */
-        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "sos" | "device_fault" | "outbox_pressure";
+        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "sos" | "device_fault" | "outbox_pressure" | "evidence_pressure";
         /**
          * IncidentState
          * @description `open` rings, `update` adds to it, `ended` closes it; nothing follows `ended`.
@@ -918,6 +1132,21 @@ export interface components {
             evidence: components["schemas"]["EvidenceView"][];
         };
         /**
+         * KeptLetters
+         * @description Refused messages that are kept to be looked at, by reason.
+         */
+        KeptLetters: {
+            /** Reason */
+            reason: string;
+            /** Letters */
+            letters: number;
+            /**
+             * Oldest At
+             * Format: date-time
+             */
+            oldest_at: string;
+        };
+        /**
          * LatestValue
          * @description The newest value of a point: a number, or the word of a state.
          */
@@ -929,6 +1158,31 @@ export interface components {
             observed_at: string;
             /** Value */
             value: number | string;
+        };
+        /**
+         * Level
+         * @description How full something is, in ascending order: warning from a half, critical from nine tenths.
+         * @enum {string}
+         */
+        Level: "normal" | "warning" | "critical";
+        /**
+         * LinkQuality
+         * @description What the node's link to the broker did since its start.
+         */
+        LinkQuality: {
+            /**
+             * Connected Since
+             * Format: date-time
+             */
+            connected_since: string;
+            /** Connections */
+            connections: number;
+            /** Sent */
+            sent: number;
+            /** Resent */
+            resent: number;
+            /** Acknowledged */
+            acknowledged: number;
         };
         /**
          * NamedArea
@@ -956,7 +1210,8 @@ export interface components {
         };
         /**
          * Node
-         * @description A node; one that waits shows what it says of itself.
+         * @description A node; one that waits shows what it says of itself. `device_id` is the node as a device, `health` its last word on
+         *     what waits in it.
          */
         Node: {
             /** Node */
@@ -983,6 +1238,32 @@ export interface components {
             degraded: components["schemas"]["NodeDegradation"][];
             /** Devices */
             devices: number;
+            /** Device Id */
+            device_id: number | null;
+            health: components["schemas"]["NodeHealth"] | null;
+        };
+        /**
+         * NodeBacklog
+         * @description What its node said at `told_at` of what waits there, for all of its devices together. At a `share` of 1 the oldest
+         *     readings are dropped and declared.
+         */
+        NodeBacklog: {
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            level: components["schemas"]["Level"];
+            /** Share */
+            share: number;
+            /** Readings Waiting */
+            readings_waiting: number;
+            /** Incidents Waiting */
+            incidents_waiting: number;
+            /** Files Waiting */
+            files_waiting: number;
+            /** Oldest At */
+            oldest_at: string | null;
         };
         /**
          * NodeDegradation
@@ -1000,6 +1281,28 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * NodeHealth
+         * @description What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
+         */
+        NodeHealth: {
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            backlog: components["schemas"]["Backlog"];
+            evidence: components["schemas"]["EvidenceBacklog"];
+            link: components["schemas"]["LinkQuality"];
+            /** Dropped Total */
+            dropped_total: number;
+            /** Dropped */
+            dropped: components["schemas"]["DroppedReadings"][];
+            /** Rejected Incidents */
+            rejected_incidents: number;
+            /** Dead Letters */
+            dead_letters: components["schemas"]["DeadLetters"][];
         };
         /**
          * NodeModel
@@ -1085,6 +1388,42 @@ export interface components {
             parts: {
                 [key: string]: string | null;
             };
+        };
+        /**
+         * Refusals
+         * @description What was refused in one's area, and what waits there. `kept` counts the dead letters of the whole service.
+         */
+        Refusals: {
+            /** Refused */
+            refused: components["schemas"]["RefusedMessages"][];
+            /** Waiting */
+            waiting: components["schemas"]["WaitingMessages"][];
+            /** Kept */
+            kept: components["schemas"]["KeptLetters"][];
+        };
+        /**
+         * RefusedMessages
+         * @description Messages that were refused for one reason; `node` is null for those that no enrolled node sent.
+         */
+        RefusedMessages: {
+            /** Node */
+            node: string | null;
+            /** Reason */
+            reason: string;
+            /** Count */
+            count: number;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Last Detail */
+            last_detail: string;
         };
         /**
          * Role
@@ -1227,6 +1566,25 @@ export interface components {
             offset: number;
             /** Bytes */
             bytes: number;
+        };
+        /**
+         * WaitingMessages
+         * @description Messages in quarantine, of one node and for one reason.
+         */
+        WaitingMessages: {
+            /** Node */
+            node: string;
+            /** Reason */
+            reason: string;
+            /** Messages */
+            messages: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Oldest At
+             * Format: date-time
+             */
+            oldest_at: string;
         };
     };
     responses: never;
@@ -1757,6 +2115,53 @@ export interface operations {
             };
         };
     };
+    listGaps: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GapPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readSeries: {
         parameters: {
             query?: {
@@ -1851,6 +2256,48 @@ export interface operations {
             };
         };
     };
+    readNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     acceptNode: {
         parameters: {
             query?: never;
@@ -1872,6 +2319,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readRefusals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusals"];
+                };
             };
             /** @description A problem */
             "4XX": {
