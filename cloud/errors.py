@@ -11,6 +11,7 @@ CloudError
     ├── UnusableBackup      damaged, unfinished, or made by a newer version
     ├── Invalid             what was sent can't be taken as it is
     ├── TooLarge            longer than is taken
+    ├── TooSlow             the body came so slowly that it was given up
     ├── UnsupportedMedia    not a kind of file that is taken
     ├── NotSignedIn         no session, or one that is over
     ├── LockedOut           too many wrong passwords; says how long
@@ -65,6 +66,10 @@ class Invalid(Permanent):
 
 class TooLarge(Permanent):
     """Longer than is taken."""
+
+
+class TooSlow(Permanent):
+    """The body came so slowly that it was given up; what came of it may be kept."""
 
 
 class UnsupportedMedia(Permanent):

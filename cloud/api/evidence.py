@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
+from prometheus_client import Counter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -14,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from cloud.api.dependencies import Conn, Node, Parts, Services, User, client_address, node_principal
 from cloud.api.problems import RESPONSES
 from cloud.cases import service as cases
-from cloud.errors import Invalid, TooLarge, UnsupportedMedia
+from cloud.errors import CloudError, Invalid, TooLarge, TooSlow, UnsupportedMedia
 from cloud.evidence import policy
 from cloud.evidence import service as evidence
 from cloud.evidence.files import Partial
@@ -27,7 +28,13 @@ Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of th
 
 _HOP_BYTES = 256 << 10  # collected before a thread writes it
 _SILENCE_S = 30.0
+_SLOWEST_BYTES_PER_S = 4_096
 _SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4"}
+_UPLOADS = Counter("gridward_evidence_uploads_total", "Uploads by how they ended; errors by their name", ["outcome"])
+
+
+class BrokenOff(Invalid):
+    """The body ended before its announced length."""
 
 
 class UploadState(BaseModel):
@@ -58,6 +65,16 @@ async def upload(sha256: Hash, request: Request, response: Response, parts: Part
     begin where the last one ended (`Upload-Offset` says where), 413, 415, 422 the bytes do not fit their name.
     """
     # asynchronous, for a body is read as it comes and must hold neither a thread nor a connection to the database
+    try:
+        state = await _upload(sha256, request, response, parts)
+    except CloudError as error:
+        _UPLOADS.labels(type(error).__name__).inc()
+        raise
+    _UPLOADS.labels({200: "known", 201: "stored", 202: "part"}[response.status_code or 200]).inc()
+    return state
+
+
+async def _upload(sha256: str, request: Request, response: Response, parts: Services) -> UploadState:
     node, file = await run_in_threadpool(_expected, request, parts, sha256)
     if file.is_stored:
         return _state(file, file.size_bytes, response, HTTPStatus.OK)
@@ -65,8 +82,7 @@ async def upload(sha256: Hash, request: Request, response: Response, parts: Part
     if mime not in {file.mime, "application/octet-stream"}:
         raise UnsupportedMedia(f"the incident names {file.mime}, not {mime[:60]}")
     part = policy.parse_content_range(request.headers.get("content-range"), total=file.size_bytes)
-    partial = await run_in_threadpool(parts.evidence.begin, node, file, part)
-    with partial:
+    with parts.evidence.slots.taken(node), await run_in_threadpool(parts.evidence.begin, node, file, part) as partial:
         await _receive(request, partial, part)
         offset = partial.size_bytes
         stored = await run_in_threadpool(_finish, parts, node, file, partial)
@@ -92,23 +108,30 @@ async def _receive(request: Request, partial: Partial, part: Part) -> None:
             if len(waiting) >= _HOP_BYTES:
                 await run_in_threadpool(partial.append, bytes(waiting))
                 waiting.clear()
-    except (ClientDisconnect, TimeoutError) as error:
-        raise Invalid("the body broke off") from error
+    except ClientDisconnect as error:
+        raise BrokenOff("the body broke off") from error
+    except TimeoutError as error:
+        raise TooSlow("the body came too slowly") from error
     finally:
         if waiting and left >= 0:
             partial.append(bytes(waiting))
     if left > 0:
-        raise Invalid("the body is shorter than was said")
+        raise BrokenOff("the body is shorter than was said")
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TimeoutError where nothing comes for long, or so little that it would never end."""
     stream = request.stream()
+    clock = asyncio.get_running_loop().time
+    began_s, received = clock(), 0
     while True:
-        async with asyncio.timeout(_SILENCE_S):
+        until_s = min(clock() + _SILENCE_S, began_s + 2 * _SILENCE_S + received / _SLOWEST_BYTES_PER_S)
+        async with asyncio.timeout_at(until_s):
             try:
                 chunk = await anext(stream)
             except StopAsyncIteration:
                 return
+        received += len(chunk)
         yield chunk
 
 

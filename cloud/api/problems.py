@@ -27,6 +27,7 @@ _STATUS: dict[type[errors.CloudError], HTTPStatus] = {
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     OutsideOfFile: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
     errors.LockedOut: HTTPStatus.TOO_MANY_REQUESTS,
@@ -104,6 +105,8 @@ def _cloud_error(_request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, errors.Retryable):
         headers["Retry-After"] = "5"
+    elif isinstance(error, errors.TooSlow):
+        headers["Connection"] = "close"
     elif isinstance(error, errors.NotSignedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="gridward"'
     elif isinstance(error, WrongOffset):

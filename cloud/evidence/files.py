@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -19,6 +20,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from cloud.errors import ConfigurationError, Conflict, EvidenceStoreAway, Invalid, NotFound
+from cloud.evidence import formats
 
 _NODE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -182,19 +184,22 @@ class Partial:
         self._file.truncate(0)
 
     def append(self, chunk: bytes) -> None:
-        """Add bytes."""
-        self._file.write(chunk)
-        self._file.flush()
+        """Add bytes. Raises EvidenceStoreAway when the disk takes no more."""
+        try:
+            self._file.write(chunk)
+            self._file.flush()
+        except OSError as error:
+            raise EvidenceStoreAway("no room for more uploads now") from error
 
     def digest(self) -> str:
         """The SHA-256 of what is here."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def head(self, count: int) -> bytes:
-        """The first bytes."""
-        with self.path.open("rb") as file:
-            return file.read(count)
+    def check(self, mime: str) -> None:
+        """Pass it as a file of this kind; the bytes are looked at where they lie. Raises NotOfItsKind."""
+        with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            formats.check(mime, content)
 
     def discard(self) -> None:
         """Delete it."""

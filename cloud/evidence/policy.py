@@ -5,11 +5,7 @@ from dataclasses import dataclass
 
 from cloud.errors import Invalid
 
-_MAGIC = {
-    "image/jpeg": (0, b"\xff\xd8\xff"),
-    "video/mp4": (4, b"ftyp"),
-}
-HEAD_BYTES = 16
+TAKEN = frozenset({"image/jpeg", "video/mp4"})
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
@@ -25,13 +21,7 @@ class OutsideOfFile(Invalid):
 
 def is_taken(mime: str) -> bool:
     """Whether files of this kind are stored at all."""
-    return mime in _MAGIC
-
-
-def looks_like(mime: str, head: bytes) -> bool:
-    """Whether the first bytes are those of the kind that was named."""
-    offset, magic = _MAGIC[mime]
-    return head[offset : offset + len(magic)] == magic
+    return mime in TAKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """Evidence (证据): taking files in by their hash, and handing them out to those who may see them."""
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +12,16 @@ from psycopg import Connection
 
 from cloud.access import audit
 from cloud.access.model import Principal
-from cloud.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
+from cloud.errors import Conflict, EvidenceStoreAway, Invalid, NotFound, TooLarge, UnsupportedMedia
 from cloud.evidence import policy, store
 from cloud.evidence.files import EvidenceFiles, Partial, Quarantine
+from cloud.evidence.formats import NotOfItsKind
 from cloud.evidence.policy import Part
 from cloud.evidence.store import NamedFile, VisibleFile
 from cloud.settings import CloudSettings
+
+UPLOADS_OF_NODE = 4
+UPLOADS_OF_ALL = 64
 
 
 class WrongOffset(Conflict):
@@ -25,6 +32,34 @@ class WrongOffset(Conflict):
         self.offset = offset
 
 
+class WrongBytes(Invalid):
+    """What came is not what the hash names."""
+
+
+class UploadSlots:
+    """How many uploads run at once: a node has a few, so that one alone takes neither memory nor the others' turn."""
+
+    def __init__(self, of_node: int = UPLOADS_OF_NODE, of_all: int = UPLOADS_OF_ALL) -> None:
+        self._of_node = of_node
+        self._of_all = of_all
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def taken(self, node: str) -> Iterator[None]:
+        """Hold a slot. Raises EvidenceStoreAway when none is free."""
+        with self._lock:
+            if self._running[node] >= self._of_node or self._running.total() >= self._of_all:
+                raise EvidenceStoreAway("too many uploads at once")
+            self._running[node] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[node] -= 1
+                self._running += Counter()  # forgets who has none
+
+
 @dataclass(frozen=True, slots=True)
 class EvidenceService:
     """The use cases of evidence. Files that were named but did not come whole lie in the quarantine."""
@@ -32,6 +67,7 @@ class EvidenceService:
     files: EvidenceFiles
     quarantine: Quarantine
     maximum_bytes: int
+    slots: UploadSlots = field(default_factory=UploadSlots)
 
     @classmethod
     def of(cls, settings: CloudSettings) -> "EvidenceService":
@@ -85,10 +121,12 @@ class EvidenceService:
             return False
         if partial.size_bytes > file.size_bytes or partial.digest() != file.sha256:
             partial.discard()
-            raise Invalid("the bytes are not those of the hash")
-        if not policy.looks_like(file.mime, partial.head(policy.HEAD_BYTES)):
+            raise WrongBytes("the bytes are not those of the hash")
+        try:
+            partial.check(file.mime)
+        except NotOfItsKind as error:
             partial.discard()
-            raise UnsupportedMedia(f"the bytes are not {file.mime}")
+            raise UnsupportedMedia(f"the bytes are not {file.mime}: {error}") from error
         self.files.put(file.sha256, partial.path)
         return True
 

@@ -1,17 +1,25 @@
 import hashlib
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
+from cloud.api import evidence as api
+from cloud.errors import EvidenceStoreAway
+from cloud.evidence.service import UploadSlots
 from cloud.settings import CloudSettings
 from edge.contract.incident import EvidenceKind, EvidenceReference
 from tests.cloud.api.conftest import NODE, Cloud
 from tests.cloud.samples import GRID, NOW, OTHER_GRID, incident, report
+from tests.fakes.pictures import END, HEAD, film, frame, jpeg, scan
+from tests.waiting import wait_until
 
-PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 2_000 + b"\xff\xd9"
+PICTURE = jpeg(512_006)
 
 
 def digest(content: bytes) -> str:
@@ -25,12 +33,13 @@ def name_file(
     mime: str = "image/jpeg",
     size: int | None = None,
     grid: str = GRID,
+    number: int = 1,
 ) -> str:
     """Have an incident of the node name this content; the path of the file comes back."""
     file = EvidenceReference(
         sha256=digest(content), kind=EvidenceKind.SNAPSHOT, mime=mime, bytes=size or len(content), captured_at=NOW
     )
-    found = incident(evidence=(file,))
+    found = incident(number, evidence=(file,))
     cloud.receive(report(found, node=NODE, received_at=datetime.now(UTC), grid_code=grid))
     return f"/api/v1/evidence/{digest(content)}"
 
@@ -225,11 +234,11 @@ def test_what_is_no_picture_and_no_film_is_refused(cloud: Cloud, content: bytes,
 
 
 def test_a_film_is_taken(cloud: Cloud) -> None:
-    film = b"\x00\x00\x00\x18ftypmp42" + bytes(5_000)
-    path = name_file(cloud, film, mime="video/mp4")
+    content = film(5_000)
+    path = name_file(cloud, content, mime="video/mp4")
     with cloud.node() as node:
-        assert put(node, path, film, mime="image/jpeg").status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
-        assert put(node, path, film, mime="video/mp4").status_code == httpx.codes.CREATED
+        assert put(node, path, content, mime="image/jpeg").status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
+        assert put(node, path, content, mime="video/mp4").status_code == httpx.codes.CREATED
 
 
 def test_a_file_that_is_named_too_large_is_refused_before_its_bytes(cloud: Cloud) -> None:
@@ -245,6 +254,150 @@ def test_pieces_that_can_not_be_are_refused(cloud: Cloud, part: str) -> None:
     path = name_file(cloud)
     with cloud.node() as node:
         assert put(node, path, b"abcd", part=part).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+def told(cloud: Cloud, content: bytes) -> bytes:
+    """The answer to bytes on the line, until the connection ends."""
+    address = httpx.URL(cloud.url)
+    with socket.create_connection((address.host, address.port or 80), timeout=20) as line:
+        line.sendall(content)
+        return line.makefile("rb").read()
+
+
+def head_of(cloud: Cloud, path: str, *lines: str) -> bytes:
+    fields = [
+        f"PUT {path} HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {cloud.node_token}",
+        "Content-Type: image/jpeg",
+    ]
+    return "\r\n".join([*fields, *lines, "", ""]).encode()
+
+
+def outcome(name: str) -> float:
+    return REGISTRY.get_sample_value("gridward_evidence_uploads_total", {"outcome": name}) or 0.0
+
+
+def test_a_body_without_a_length_is_counted_as_it_comes(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    before = outcome("stored")
+
+    def pieces(content: bytes) -> Iterator[bytes]:
+        for begin in range(0, len(content), 100_000):
+            yield content[begin : begin + 100_000]
+
+    with cloud.node() as node:
+        headers = {"Content-Type": "image/jpeg"}
+        longer = node.put(path, content=pieces(PICTURE + b"x" * 300_000), headers=headers)
+        assert longer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+        shorter = node.put(path, content=pieces(PICTURE[:1_000]), headers=headers)
+        assert shorter.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert node.put(path, content=pieces(PICTURE), headers=headers).status_code == httpx.codes.CREATED
+    assert outcome("stored") == before + 1
+
+
+LYING_LENGTHS: tuple[tuple[list[str], bytes], ...] = (
+    (["Content-Length: 5"], PICTURE[:100]),
+    (["Content-Length: -5"], b""),
+    (["Content-Length: 5, 6"], b"12345"),
+    (["Content-Length: 99999999999999999999999999"], b"x"),
+    (["Content-Length: 5", "Transfer-Encoding: chunked"], b"0\r\n\r\n"),
+    (["Transfer-Encoding: chunked"], b"ffffffffffffffffffff\r\nx"),
+    (["Transfer-Encoding: chunked"], b"-1\r\nx"),
+    (["Transfer-Encoding: gzip, chunked"], b"0\r\n\r\n"),
+)
+
+
+def test_lengths_that_lie_store_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_SILENCE_S", 0.3)
+    path = name_file(cloud)
+    for lines, body in LYING_LENGTHS:
+        answer = told(cloud, head_of(cloud, path, *lines, "Connection: close") + body)
+        assert answer.split(b" ")[1][:1] in {b"4", b"5"}, (lines, answer[:200])
+        assert b" 500 " not in answer[:20], (lines, answer[:200])
+    monkeypatch.undo()
+    with cloud.node() as node:
+        assert node.head(path).headers["upload-complete"] == "?0"
+        wait_until(lambda: put(node, path, PICTURE).is_success)
+
+
+def test_an_upload_that_drips_is_given_up_and_goes_on_later(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_SILENCE_S", 0.3)
+    path = name_file(cloud)
+    before = outcome("TooSlow")
+    answer = told(cloud, head_of(cloud, path, f"Content-Length: {len(PICTURE)}") + PICTURE[:1_000])
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert outcome("TooSlow") == before + 1
+    with cloud.node() as node:
+        assert node.head(path).headers["upload-offset"] == "1000"
+
+
+def test_a_node_has_a_few_uploads_at_once_and_takes_nobody_elses(cloud: Cloud, settings: CloudSettings) -> None:
+    del settings
+    slots = UploadSlots(of_node=2, of_all=3)
+    with ExitStack() as held:
+        held.enter_context(slots.taken("one"))
+        held.enter_context(slots.taken("one"))
+        with pytest.raises(EvidenceStoreAway), slots.taken("one"):
+            pass
+        held.enter_context(slots.taken("two"))
+        with pytest.raises(EvidenceStoreAway), slots.taken("three"):
+            pass
+    with slots.taken("one"):
+        assert slots._running == {"one": 1}
+    assert not slots._running
+    paths = [name_file(cloud, jpeg(1_000 + number), number=number) for number in range(1, 6)]
+    address = httpx.URL(cloud.url)
+    with ExitStack() as held, cloud.node() as node:
+        for path, size in zip(paths[:4], range(1_001, 1_005), strict=True):
+            line = held.enter_context(socket.create_connection((address.host, address.port or 80), timeout=20))
+            line.sendall(head_of(cloud, path, f"Content-Length: {size}") + b"\xff")
+        wait_until(lambda: put(node, paths[4], jpeg(1_005)).status_code == httpx.codes.SERVICE_UNAVAILABLE)
+    with cloud.node() as node:
+        wait_until(lambda: put(node, paths[4], jpeg(1_005)).is_success)
+
+
+def test_two_uploads_of_one_file_do_not_mix(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    address = httpx.URL(cloud.url)
+    with cloud.node() as node:
+        with socket.create_connection((address.host, address.port or 80), timeout=20) as line:
+            line.sendall(head_of(cloud, path, f"Content-Length: {len(PICTURE)}") + PICTURE[:400_000])
+            wait_until(lambda: int(node.head(path).headers["upload-offset"]) > 0)
+            assert put(node, path, PICTURE).status_code == httpx.codes.CONFLICT
+        wait_until(lambda: put(node, path, PICTURE).is_success)
+        assert node.head(path).headers["upload-complete"] == "?1"
+
+
+NO_HASHES = (
+    "..%2f..%2fetc%2fpasswd",
+    "%00",
+    "0" * 63,
+    "0" * 65,
+    "A" * 64,
+    "0" * 64 + "%0a",
+    "%2e%2e",
+    "';--",
+    "*",
+    "0" * 10_000,
+)
+
+
+def test_what_is_no_hash_is_no_file(cloud: Cloud) -> None:
+    refusals = {httpx.codes.NOT_FOUND, httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.METHOD_NOT_ALLOWED}
+    with cloud.node() as node, cloud.client("admin") as admin:
+        for name in NO_HASHES:
+            assert node.put(f"/api/v1/evidence/{name}", content=b"x").status_code in refusals, name
+            assert admin.get(f"/api/v1/evidence/{name}").status_code in refusals, name
+
+
+def test_what_is_more_or_less_than_a_picture_is_refused(cloud: Cloud) -> None:
+    wrong = (jpeg(500) + b"<script>alert(1)</script>", HEAD + frame(65_535, 65_535) + scan() + END, jpeg(500)[:-2])
+    with cloud.node() as node:
+        for number, content in enumerate(wrong, start=1):
+            path = name_file(cloud, content, number=number)
+            assert put(node, path, content).status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
+            assert node.head(path).headers["upload-offset"] == "0"
 
 
 def test_people_send_no_files_and_nodes_see_none(cloud: Cloud) -> None:

@@ -1,0 +1,111 @@
+"""Whether bytes are the picture or film that they claim to be: their structure is walked, nothing is decoded. Pure.
+
+Decoding would unpack bombs and put a decoder's own defects within reach of whoever sends. A file that passes begins and ends
+as its kind does, with nothing before, behind or between, so that it is no second kind at the same time.
+
+Sources: ITU-T T.81 annex B (JPEG), ISO/IEC 14496-12 §4 (boxes of MP4).
+"""
+
+import re
+from collections.abc import Callable
+from mmap import mmap
+
+LARGEST_PICTURE_PIXELS = 64_000_000
+MOST_SEGMENTS = 1_000
+MOST_SCANS = 100
+"""A progressive picture has about ten; thousands make every viewer decode the same pixels thousands of times."""
+
+MOST_BOXES = 10_000
+
+Content = bytes | mmap
+
+_MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_WITHOUT_LENGTH = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
+_START, _SCAN, _END = b"\xff\xd8", 0xDA, 0xD9
+_BOX_TYPE = re.compile(rb"[ -~\xa9]{4}")
+
+
+class NotOfItsKind(ValueError):
+    """The bytes are not what they claim to be; the message says where that shows."""
+
+
+def check(mime: str, content: Content) -> None:
+    """Pass a file of this kind. Raises NotOfItsKind, and KeyError for a kind that is not taken."""
+    _CHECKS[mime](content)
+
+
+def check_jpeg(content: Content) -> None:
+    """Segment by segment from the start of the image to its end, which must be the last bytes. Raises NotOfItsKind."""
+    _require(content[:2] == _START, "it does not begin as a JPEG")
+    at, framed, scans = 2, False, 0
+    for _ in range(MOST_SEGMENTS):
+        marker, end = _segment(content, at)
+        if marker == _END:
+            _require(framed and scans > 0, "it holds no picture")
+            _require(end == len(content), "something stands behind the end of the picture")
+            return
+        if marker in _FRAMES:
+            _require(not framed and _is_frame(content[at + 4 : end]), "its size can't be")
+            framed = True
+        elif marker == _SCAN:
+            scans += 1
+            _require(framed and scans <= MOST_SCANS, "it has a scan too many")
+            end = _end_of_scan(content, end)
+        at = end
+    raise NotOfItsKind("it has too many segments")
+
+
+def check_mp4(content: Content) -> None:
+    """Box by box: `ftyp` first, `moov` and media among them, and the last one ends with the file. Raises NotOfItsKind."""
+    at = 0
+    kinds: set[bytes] = set()
+    for _ in range(MOST_BOXES):
+        if at == len(content):
+            _require(b"moov" in kinds and not kinds.isdisjoint({b"mdat", b"moof"}), "it holds no film")
+            return
+        size, kind = int.from_bytes(content[at : at + 4], "big"), bytes(content[at + 4 : at + 8])
+        head = 8
+        if size == 1:
+            size, head = int.from_bytes(content[at + 8 : at + 16], "big"), 16
+        _require((kind == b"ftyp") == (at == 0), "it does not begin as an MP4, once")
+        fits = size >= head and at + size <= len(content)
+        _require(fits and _BOX_TYPE.fullmatch(kind) is not None, "a box is broken")
+        kinds.add(kind)
+        at += size
+    raise NotOfItsKind("it has too many boxes")
+
+
+def _segment(content: Content, at: int) -> tuple[int, int]:
+    """The marker of the segment that begins here, and where it ends."""
+    _require(content[at : at + 1] == b"\xff" and at + 2 <= len(content), "a marker is missing")
+    marker = content[at + 1]
+    if marker == _END:
+        return marker, at + 2
+    length = int.from_bytes(content[at + 2 : at + 4], "big")
+    end = at + 2 + length
+    _require(marker not in _WITHOUT_LENGTH and length >= 2 and end <= len(content), "a segment is broken")
+    return marker, end
+
+
+def _end_of_scan(content: Content, at: int) -> int:
+    """Where the next marker stands behind the coded picture."""
+    following = _MARKER_IN_SCAN.search(content, at)
+    if following is None:
+        raise NotOfItsKind("a scan has no end")
+    return following.start()
+
+
+def _is_frame(header: bytes) -> bool:
+    if len(header) < 6 or len(header) != 6 + 3 * header[5]:
+        return False
+    height, width = int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big")
+    return 0 < height * width <= LARGEST_PICTURE_PIXELS and header[5] in {1, 3, 4}
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise NotOfItsKind(otherwise)
+
+
+_CHECKS: dict[str, Callable[[Content], None]] = {"image/jpeg": check_jpeg, "video/mp4": check_mp4}
