@@ -12,6 +12,7 @@ import fcntl
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import shutil
 import stat
@@ -76,7 +77,8 @@ class BackupWriter:
     def create(self, name: str) -> BinaryIO:
         """A new private file."""
         path = self._scratch / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in reversed(Path(name).parents[:-1]):
+            (self._scratch / folder).mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         return os.fdopen(descriptor, "wb")
 
@@ -98,25 +100,20 @@ class BackupWriter:
         with self.create(MANIFEST) as file:
             file.write(text)
         (self._scratch / _LOCK).unlink()
-        os.sync()  # one wait for all files, of which there may be a million
+        for path in itertools.chain(self._scratch.rglob("*"), [self._scratch]):
+            _sync(path)
         self._scratch.rename(self._place)
-        parent = os.open(self._place.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+        _sync(self._place.parent)
         self._unlock()
         return hashlib.sha256(text).hexdigest()
 
     def _clear(self) -> None:
         """Remove what a backup that was killed left here."""
-        for entry in os.scandir(self._scratch):
-            if entry.name == _LOCK:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                Path(entry.path).unlink()
+        for entry in self._scratch.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != _LOCK:
+                entry.unlink()
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -250,5 +247,13 @@ class BackupReader:
                 raise UnusableBackup(f"{name} is not what the manifest says: its bytes were changed")
 
 
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and next(os.scandir(path), None) is None
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())

@@ -15,9 +15,9 @@ LONGEST_MANIFEST_BYTES = 8 << 20
 _MOST_EXPANSION = 1_100
 """What deflate can make of a byte, and a little: whoever promises more has not compressed anything."""
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Identifier = Annotated[str, Meta(pattern="^[a-z_][a-z0-9_]{0,62}$")]
-Migration = Annotated[str, Meta(pattern="^[0-9]{4}_[a-z0-9_]{1,60}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Identifier = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]{0,62}$(?!\n)")]
+Migration = Annotated[str, Meta(pattern=r"^[0-9]{4}_[a-z0-9_]{1,60}$(?!\n)")]
 Size = Annotated[int, Meta(ge=0, le=1 << 62)]
 Moment = Annotated[datetime, Meta(tz=True)]
 

@@ -100,6 +100,7 @@ def _report(pool: Pool, node: FakeNode) -> None:
         conn.execute(
             "insert into touched_hour select series_id, date_bin('1 hour', bucket_at, 'epoch') from touched_minute"
         )
+    writer.settle([node.health(readings=3)])
     _report_incidents(writer, node)
     stranger = FakeNode("nobody-knows-me")
     writer.settle([stranger.item(birth()), stranger.item(batch(column([1.0])))])

@@ -1,15 +1,14 @@
 """A populated cloud, and places for backups of it."""
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg import Connection
 
+from cloud.backup import service
 from cloud.evidence.files import EvidenceFiles
 from tests.cloud.populated import populate
 from tests.databases import DatabaseServer
@@ -25,29 +24,46 @@ class Populated:
     store: Path
     node: FakeNode
 
-    def connect(self) -> Connection[Any]:
-        return psycopg.connect(self.url, options="-c timezone=UTC")
+
+@dataclass(frozen=True)
+class Template:
+    """What is copied for each test."""
+
+    database: str
+    store: Path
+    backup: Path
+    node: FakeNode
 
 
 @pytest.fixture(scope="session")
-def populated_template(
+def template(
     postgres_server: DatabaseServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Path, FakeNode]:
-    """Made once, to be copied: passwords take their time to hash."""
+) -> Template:
+    """Made once: passwords take their time to hash."""
     place = tmp_path_factory.mktemp("populated")
     url = postgres_server.create_database("populated", template=migrated_template)
     node = populate(url, (place / "store").as_uri(), place / "scratch")
-    return "populated", place / "store", node
+    service.back_up(url, EvidenceFiles((place / "store").as_uri()), place / "backup")
+    return Template("populated", place / "store", place / "backup", node)
 
 
 @pytest.fixture
-def populated(
-    postgres_server: DatabaseServer, populated_template: tuple[str, Path, FakeNode], tmp_path: Path
-) -> Iterator[Populated]:
-    template, store, node = populated_template
-    name = f"test_{tmp_path.name}".lower().replace("-", "_")[:50]
-    url = postgres_server.create_database(name, template=template)
-    own = tmp_path / "store"
-    shutil.copytree(store, own)
-    yield Populated(url, EvidenceFiles(own.as_uri()), own, node)
+def populated(postgres_server: DatabaseServer, template: Template, tmp_path: Path) -> Iterator[Populated]:
+    name = f"test_{uuid.uuid4().hex}"
+    url = postgres_server.create_database(name, template=template.database)
+    store = tmp_path / "store"
+    shutil.copytree(template.store, store)
+    yield Populated(url, EvidenceFiles(store.as_uri()), store, template.node)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def backup(template: Template, tmp_path: Path) -> Path:
+    """A backup of the populated cloud, to be damaged."""
+    shutil.copytree(template.backup, tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+@pytest.fixture
+def empty_store(tmp_path: Path) -> EvidenceFiles:
+    return EvidenceFiles((tmp_path / "restored").as_uri())
