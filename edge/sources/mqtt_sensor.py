@@ -21,6 +21,9 @@ from edge.sources.payload import Parsed, Refusal, StateMemory, parse
 AT_ONCE = 500
 """Messages that share one commit."""
 
+READINGS_AT_ONCE = 5_000
+"""Readings that share one commit, about: what is kept together has to fit into the smallest outbox together."""
+
 RECEIPTS = "mqtt-sensors"
 MARKS = 200
 """Messages that a broker may have delivered without an answer, at most."""
@@ -152,15 +155,28 @@ class MqttSensorSource:
         """Parse, keep, then acknowledge: in that order."""
         fresh: list[Reading] = []
         again: list[Reading] = []
+        taken: list[Delivery] = []
         for delivery in deliveries:
             (again if self._was_kept(delivery) else fresh).extend(self._parse(delivery))
+            taken.append(delivery)
+            if len(fresh) + len(again) >= READINGS_AT_ONCE:
+                if not self._keep_and_acknowledge(fresh, again, taken):
+                    return
+                fresh, again, taken = [], [], []
+        self._keep_and_acknowledge(fresh, again, taken)
+
+    def _keep_and_acknowledge(
+        self, fresh: Sequence[Reading], again: Sequence[Reading], deliveries: Sequence[Delivery]
+    ) -> bool:
+        """False when the stop came first."""
         told = list(self._states.changes(fresh))
         if (told or again) and not self._keep_until_kept(Parcel(told, again, Receipts(RECEIPTS, tuple(self._marks)))):
-            return
+            return False
         self._states.kept(told)
         self.figures.readings += len(told)
         for delivery in deliveries:
             self._link.acknowledge(delivery)
+        return True
 
     def _was_kept(self, delivery: Delivery) -> bool:
         """Whether a message that the broker delivers again was kept before the process ended; each is marked in turn."""

@@ -14,7 +14,7 @@ from edge.errors import OutboxFull
 from edge.flow import Health, Parcel, Reading
 from edge.mqtt import Endpoint
 from edge.settings import PointSettings, SensorSettings
-from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.sources.mqtt_sensor import READINGS_AT_ONCE, MqttSensorSource
 from edge.sources.payload import Refusal
 from tests.brokers import ReadyBroker
 from tests.edge.waiting import wait_until
@@ -27,6 +27,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self.kept: list[Reading] = []
+        self.sizes: list[int] = []
         self.again: list[Reading] = []
         self.marks: tuple[str, ...] = ()
         self.refusing = False
@@ -41,6 +42,7 @@ class Keeper:
             self.refused += 1
             raise OutboxFull("no room in this test")
         self.kept += parcel.readings
+        self.sizes.append(len(parcel.readings))
         self.again += parcel.again
         if parcel.receipts is not None:
             self.marks = parcel.receipts.marks
@@ -55,6 +57,9 @@ class Keeper:
 SENSORS = [
     SensorSettings(id="pile-1", topic="piles/1", points=(PointSettings(name="t", period_s=0.5, maximum=1e6),)),
     SensorSettings(id="twin", topic="piles/1", points=(PointSettings(name="door", kind="state"),)),
+    SensorSettings(
+        id="meter", topic="meters/1", points=tuple(PointSettings(name=f"p{point}", path="n") for point in range(200))
+    ),
 ]
 
 
@@ -109,6 +114,18 @@ def test_what_sensors_say_is_kept_with_either_broker(broker: ReadyBroker) -> Non
         assert made.figures.refusals["pile-1", Refusal.WRONG_TYPE] == 1
         assert made.figures.refusals["pile-1", Refusal.OUT_OF_RANGE] == 1
         assert ("pile-1", Health.OK) in keeper.statuses
+
+
+def test_a_crowd_of_readings_is_kept_in_parts_that_fit_into_any_outbox(open_broker: EmbeddedBroker) -> None:
+    keeper = Keeper()
+    with source(open_broker.port, keeper), device(open_broker.port) as client:
+        keeper.gate.clear()
+        for number in range(80):
+            client.publish("meters/1", json.dumps({"n": number}), qos=1).wait_for_publish(10)
+        keeper.gate.set()
+        wait_until(lambda: len(keeper.kept) == 80 * 200, "all readings")
+    assert max(keeper.sizes) <= READINGS_AT_ONCE + 200
+    assert keeper.numbers()[::200] == list(range(80))
 
 
 def test_what_was_not_kept_is_delivered_again(open_broker: EmbeddedBroker) -> None:
