@@ -4,31 +4,25 @@ import json
 import secrets
 import ssl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import psycopg
 import typer
-from psycopg import Connection
-from pydantic import ValidationError
 
 from cloud.access import accounts, areas
 from cloud.access.model import Role
-from cloud.backup import service as backups
-from cloud.backup.model import Manifest
+from cloud.backup.command import backup, restore
 from cloud.db.migrate import migrate as migrate_database
 from cloud.errors import CloudError, ConfigurationError, Invalid
-from cloud.evidence.files import EvidenceFiles
-from cloud.evidence.inventory import Findings, take_stock
+from cloud.evidence.command import evidence_app
 from cloud.fleet import service as fleet
 from cloud.logs import log_to_stderr
 from cloud.main import Part, running, wait_for_signal
 from cloud.settings import CloudSettings
+from cloud.terminal import AsJson, now, read_settings, tell, transaction
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The cloud of Gridward."
@@ -36,13 +30,12 @@ app = typer.Typer(
 user_app = typer.Typer(no_args_is_help=True, help="People and their roles.")
 area_app = typer.Typer(no_args_is_help=True, help="Districts, streets, communities, grids.")
 node_app = typer.Typer(no_args_is_help=True, help="Edge nodes.")
-evidence_app = typer.Typer(no_args_is_help=True, help="Pictures and films of incidents.")
 app.add_typer(user_app, name="user")
 app.add_typer(area_app, name="area")
 app.add_typer(node_app, name="node")
 app.add_typer(evidence_app, name="evidence")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+app.command()(backup)
+app.command()(restore)
 
 
 def main() -> None:
@@ -55,6 +48,8 @@ def main() -> None:
         _fail("the database can't be reached: see GRIDWARD_DATABASE_URL")
     except psycopg.errors.UndefinedTable:
         _fail("the database is not up to date: run `gridward-cloud migrate`")
+    except psycopg.Error as error:
+        _fail(f"the database refuses: {error.diag.message_primary or type(error).__name__}")
 
 
 def _fail(reason: str) -> None:
@@ -74,14 +69,14 @@ def serve(
     """Run until SIGINT or SIGTERM."""
     log_to_stderr(as_json=as_json)
     try:
-        with running(_settings(), role, tls=tls) as cloud:
+        with running(read_settings(), role, tls=tls) as cloud:
             told = {
                 "role": role.value,
                 "url": cloud.address,
                 "authority": str(cloud.authority) if cloud.authority else None,
                 "authority_sha256": cloud.fingerprint,
             }
-            _tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items() if value))
+            tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items() if value))
             sys.stdout.flush()
             wait_for_signal()
     except OSError as error:
@@ -91,106 +86,8 @@ def serve(
 @app.command()
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database up to date."""
-    applied = migrate_database(_settings().database_url.get_secret_value())
-    _tell({"applied": applied}, as_json=as_json, text="\n".join(applied) or "nothing to do")
-
-
-@app.command()
-def backup(
-    place: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where it goes; must not be there yet.")],
-    as_json: AsJson = False,
-) -> None:
-    """Take a backup: database and evidence. Everything may go on running.
-
-    It holds password hashes and case work: keep it as you keep the database. Keep the hash that is told in another place:
-    with it a restore notices also what was changed on purpose. Exit status 1 when evidence is missing from its store.
-    """
-    settings = _settings()
-    made = backups.back_up(
-        settings.database_url.get_secret_value(), EvidenceFiles(settings.evidence_store_url), place, say=_progress
-    )
-    told = {"directory": str(place), "manifest_sha256": made.sha256} | _summary(made.manifest)
-    text = f"{place}: {_summary_text(made.manifest)}\nmanifest sha256 {made.sha256}"
-    _tell(told, as_json=as_json, text=text)
-    if not made.manifest.complete:
-        raise typer.Exit(1)
-
-
-@app.command()
-def restore(
-    place: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where the backup is.")],
-    *,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check the backup; nothing is changed, no database is needed.")
-    ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is in the database, for good.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether --replace is meant.")] = False,
-    sha256: Annotated[str | None, typer.Option(help="The hash that was told when the backup was taken.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Put a backup back, also one of an older version. Stop the services first.
-
-    A restore that fails or is killed leaves the database as it was. Everybody has to sign in anew.
-    """
-    if verify:
-        manifest = backups.verify(place, sha256=sha256, say=_progress)
-        told = {"directory": str(place)} | _summary(manifest)
-        _tell(told, as_json=as_json, text=f"{place}: in order, {_summary_text(manifest)}")
-        return
-    settings = _settings()
-    if replace and not yes:
-        _confirm("Everything that is in the database now will be gone. Go on?", as_json=as_json)
-    done = backups.restore(
-        settings.database_url.get_secret_value(),
-        EvidenceFiles(settings.evidence_store_url),
-        place,
-        replace=replace,
-        sha256=sha256,
-        say=_progress,
-    )
-    told = {"directory": str(place), "evidence_put": done.evidence_put, "left_out": done.left_out}
-    text = f"restored {place}: {_summary_text(done.manifest)}"
-    if done.left_out:
-        text += f"\nleft out, for they are not of this program: {', '.join(done.left_out)}"
-    _tell(told | _summary(done.manifest), as_json=as_json, text=text)
-
-
-def _summary(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "created_at": manifest.created_at.isoformat(),
-        "software": manifest.software,
-        "schema": manifest.schema[-1],
-        "rows": manifest.rows,
-        "evidence_files": manifest.evidence.files,
-        "evidence_bytes": manifest.evidence.size_bytes,
-        "evidence_missing": manifest.evidence.missing,
-        "evidence_damaged": manifest.evidence.damaged,
-        "complete": manifest.complete,
-    }
-
-
-def _summary_text(manifest: Manifest) -> str:
-    evidence = manifest.evidence
-    text = (
-        f"{manifest.rows} rows of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC (schema {manifest.schema[-1]}), "
-        f"{evidence.files} files of evidence with {evidence.size_bytes} bytes"
-    )
-    if not manifest.complete:
-        text += (
-            f"\nNOT COMPLETE: of the evidence {evidence.missing} files were missing from the store and "
-            f"{evidence.damaged} damaged; see `gridward-cloud evidence check --read`"
-        )
-    return text
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _confirm(question: str, *, as_json: bool) -> None:
-    if as_json or not sys.stdin.isatty():
-        raise Invalid("--replace overwrites what is there: say --yes when that is meant")
-    typer.confirm(question, abort=True)
+    applied = migrate_database(read_settings().database_url.get_secret_value())
+    tell({"applied": applied}, as_json=as_json, text="\n".join(applied) or "nothing to do")
 
 
 @app.command()
@@ -207,7 +104,7 @@ def health(
     as_json: AsJson = False,
 ) -> None:
     """Ask the running cloud whether it is ready; exit status 1 when it is not."""
-    settings = _settings()
+    settings = read_settings()
     authority = settings.data_directory.resolve() / "tls" / "authority.crt"
     context = ssl.create_default_context(cafile=str(authority) if authority.is_file() else None)
     try:
@@ -215,7 +112,7 @@ def health(
         state = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise ConfigurationError(f"no answer: {error}") from error
-    _tell(state, as_json=as_json, text="ready" if state.get("ready") else f"not ready: {state.get('parts')}")
+    tell(state, as_json=as_json, text="ready" if state.get("ready") else f"not ready: {state.get('parts')}")
     if answer.status_code != httpx.codes.OK:
         raise typer.Exit(1)
 
@@ -251,14 +148,14 @@ def user_add(
 ) -> None:
     """Add a person."""
     password = _password(password_stdin=password_stdin, generate=generate)
-    with _transaction() as conn:
+    with transaction() as conn:
         user_id = accounts.add(
-            conn, name=name, password=password, role=role, display_name=display_name, area_code=area, now=_now()
+            conn, name=name, password=password, role=role, display_name=display_name, area_code=area, now=now()
         )
     told: dict[str, Any] = {"id": user_id, "name": name, "role": role.value, "area": area}
     if generate:
         told["password"] = password
-    _tell(told, as_json=as_json, text=f"added {name}" + (f", password: {password}" if generate else ""))
+    tell(told, as_json=as_json, text=f"added {name}" + (f", password: {password}" if generate else ""))
 
 
 @user_app.command("password")
@@ -272,27 +169,27 @@ def user_password(
 ) -> None:
     """Change a password; the person is signed out everywhere."""
     password = _password(password_stdin=password_stdin, generate=generate)
-    with _transaction() as conn:
-        accounts.set_password(conn, name, password, now=_now())
+    with transaction() as conn:
+        accounts.set_password(conn, name, password, now=now())
     told = {"name": name} | ({"password": password} if generate else {})
-    _tell(told, as_json=as_json, text=f"changed {name}" + (f", password: {password}" if generate else ""))
+    tell(told, as_json=as_json, text=f"changed {name}" + (f", password: {password}" if generate else ""))
 
 
 @user_app.command("disable")
 def user_disable(name: str, as_json: AsJson = False) -> None:
     """Close an account; the person is signed out everywhere."""
-    with _transaction() as conn:
-        accounts.disable(conn, name, now=_now())
-    _tell({"name": name, "disabled": True}, as_json=as_json, text=f"disabled {name}")
+    with transaction() as conn:
+        accounts.disable(conn, name, now=now())
+    tell({"name": name, "disabled": True}, as_json=as_json, text=f"disabled {name}")
 
 
 @user_app.command("list")
 def user_list(as_json: AsJson = False) -> None:
     """All accounts."""
-    with _transaction() as conn:
+    with transaction() as conn:
         people = accounts.everyone(conn)
     lines = (f"{person['name']:24} {person['role']:14} {person['area_code'] or 'everything'}" for person in people)
-    _tell({"items": people}, as_json=as_json, text="\n".join(lines))
+    tell({"items": people}, as_json=as_json, text="\n".join(lines))
 
 
 @area_app.command("import")
@@ -306,14 +203,14 @@ def area_import(
         document = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise Invalid(f"{file} can't be read as JSON: {error}") from error
-    with _transaction() as conn:
-        report = areas.take_in(conn, document, scheme=scheme, now=_now())
+    with transaction() as conn:
+        report = areas.take_in(conn, document, scheme=scheme, now=now())
     lines = [f"row {problem.row} ({problem.code or 'no code'}): {problem.reason}" for problem in report.problems]
     lines.append(
         f"{len(report.added)} added, {len(report.redrawn)} redrawn, {len(report.unchanged)} unchanged, "
         f"{len(report.problems)} bad rows"
     )
-    _tell(asdict(report), as_json=as_json, text="\n".join(lines))
+    tell(asdict(report), as_json=as_json, text="\n".join(lines))
     if report.problems:
         raise typer.Exit(1)
 
@@ -327,39 +224,10 @@ def node_add(
     as_json: AsJson = False,
 ) -> None:
     """Enrol a node; its secrets are told once."""
-    with _transaction() as conn:
-        made = fleet.add_node(conn, node, district=district, area_code=area, now=_now(), replace=replace)
+    with transaction() as conn:
+        made = fleet.add_node(conn, node, district=district, area_code=area, now=now(), replace=replace)
     told = {"node": made.node, "mqtt_password": made.mqtt_password, "token": made.token}
-    _tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items()))
-
-
-@evidence_app.command("check")
-def evidence_check(
-    read: Annotated[
-        bool, typer.Option("--read", help="Compare every byte with its hash, not the lengths alone.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare the store of evidence with the database; exit status 1 when a file is missing or damaged."""
-    with _transaction() as conn:
-        found = take_stock(conn, EvidenceFiles(_settings().evidence_store_url), read=read)
-    kinds = {"missing": found.missing, "damaged": found.damaged, "orphaned": found.orphaned}
-    lines = [f"{found.files} files are said to be stored"]
-    lines += [line for name, findings in kinds.items() for line in _findings_text(name, findings)]
-    _tell(asdict(found) | {"in_order": found.in_order}, as_json=as_json, text="\n".join(lines))
-    if not found.in_order:
-        raise typer.Exit(1)
-
-
-def _findings_text(name: str, findings: Findings) -> list[str]:
-    if not findings.count:
-        return []
-    more = findings.count - len(findings.shown)
-    return [
-        f"{findings.count} {name}:",
-        *(f"  {one}" for one in findings.shown),
-        *([f"  and {more} more"] * (more > 0)),
-    ]
+    tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items()))
 
 
 def _password(*, password_stdin: bool, generate: bool) -> str:
@@ -371,32 +239,6 @@ def _password(*, password_stdin: bool, generate: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
-
-
-@contextmanager
-def _transaction() -> Iterator[Connection[Any]]:
-    url = _settings().database_url.get_secret_value()
-    with psycopg.connect(url, options="-c timezone=UTC", connect_timeout=10) as conn:
-        yield conn
-
-
-def _settings() -> CloudSettings:
-    try:
-        return CloudSettings()
-    except ValidationError as error:
-        reasons = "; ".join(
-            f"GRIDWARD_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
-        raise ConfigurationError(reasons) from error
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _tell(value: object, *, as_json: bool, text: str) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
 
 
 if __name__ == "__main__":

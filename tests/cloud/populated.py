@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import random
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,16 @@ PICTURES = tuple(b"\xff\xd8\xff\xe0" + bytes([number]) * 4_000 + b"\xff\xd9" for
 """What the store holds; of the last one the upload has not ended."""
 
 CAMERA = Device(id="cam-1", kind="camera", name="Gate · 大门", spot="gate", points=())
+
+
+@dataclass(frozen=True)
+class Populated:
+    """Such a cloud, and the node that reported most."""
+
+    url: str
+    files: EvidenceFiles
+    store: Path
+    node: FakeNode
 
 
 def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:

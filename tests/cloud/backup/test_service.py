@@ -31,8 +31,7 @@ from cloud.ingest.model import Item
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.downlink import Outcome
-from tests.cloud.backup.conftest import Populated
-from tests.cloud.populated import PICTURES, has_password, picture, rows_of
+from tests.cloud.populated import PICTURES, Populated, has_password, picture, rows_of
 from tests.fakes.node import AT, batch, column, incident
 from tests.waiting import wait_until
 

@@ -1,4 +1,4 @@
-"""A populated cloud, and places for backups of it."""
+"""A populated cloud, a backup of it, and an empty store."""
 
 import shutil
 import uuid
@@ -10,19 +10,9 @@ import pytest
 
 from cloud.backup import service
 from cloud.evidence.files import EvidenceFiles
-from tests.cloud.populated import populate
+from tests.cloud.populated import Populated, populate
 from tests.databases import DatabaseServer
 from tests.fakes.node import FakeNode
-
-
-@dataclass(frozen=True)
-class Populated:
-    """A cloud with something in every table."""
-
-    url: str
-    files: EvidenceFiles
-    store: Path
-    node: FakeNode
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,7 @@ class Template:
 
 
 @pytest.fixture(scope="session")
-def template(
+def populated_template(
     postgres_server: DatabaseServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Template:
     """Made once: passwords take their time to hash."""
@@ -48,19 +38,19 @@ def template(
 
 
 @pytest.fixture
-def populated(postgres_server: DatabaseServer, template: Template, tmp_path: Path) -> Iterator[Populated]:
+def populated(postgres_server: DatabaseServer, populated_template: Template, tmp_path: Path) -> Iterator[Populated]:
     name = f"test_{uuid.uuid4().hex}"
-    url = postgres_server.create_database(name, template=template.database)
+    url = postgres_server.create_database(name, template=populated_template.database)
     store = tmp_path / "store"
-    shutil.copytree(template.store, store)
-    yield Populated(url, EvidenceFiles(store.as_uri()), store, template.node)
+    shutil.copytree(populated_template.store, store)
+    yield Populated(url, EvidenceFiles(store.as_uri()), store, populated_template.node)
     postgres_server.drop_database(name)
 
 
 @pytest.fixture
-def backup(template: Template, tmp_path: Path) -> Path:
+def backup(populated_template: Template, tmp_path: Path) -> Path:
     """A backup of the populated cloud, to be damaged."""
-    shutil.copytree(template.backup, tmp_path / "backup")
+    shutil.copytree(populated_template.backup, tmp_path / "backup")
     return tmp_path / "backup"
 
 
