@@ -77,23 +77,30 @@ def receive(conn: Connection[Any], report: IncidentReport, rules: CorrelationRul
 
 def receive_all(
     conn: Connection[Any], reports: Sequence[IncidentReport], rules: CorrelationRules = DEFAULT_RULES
-) -> None:
-    """Take in revisions, in one transaction of the caller.
+) -> int:
+    """Take in revisions, in one transaction of the caller; of how many the times could not be comes back.
 
     All locks are taken first and in one order, then cases are worked on district by district: two batches that meet wait
     for each other and can't deadlock. A revision that is already here changes nothing. Each case touched is told once.
     """
     if not reports:
-        return
+        return 0
     store.lock_keys(conn, sorted({report.key for report in reports}))
     touched: dict[int, str] = {}
+    clamped = 0
     for report in sorted(reports, key=lambda report: (report.district or "", report.key)):
         arrival = _Arrival(report, _believable(report.incident, report.received_at), rules)
+        clamped += _times(arrival.incident) != _times(report.incident)
         case_id, opened = _receive_one(conn, arrival)
         if case_id is not None:
             touched[case_id] = "case.opened" if opened else touched.get(case_id, "case.updated")
     for case_id, kind in sorted(touched.items()):
         cases.announce(conn, case_id, kind)
+    return clamped
+
+
+def _times(incident: Incident) -> tuple[datetime | None, ...]:
+    return incident.started_at, incident.updated_at, incident.ended_at
 
 
 def _receive_one(conn: Connection[Any], arrival: _Arrival) -> tuple[int | None, bool]:

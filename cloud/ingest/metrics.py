@@ -11,7 +11,12 @@ LETTERS_LEFT_OUT = Counter(
 MENDED = Counter("gridward_ingest_mended_total", "Messages taken in with something replaced", ["what"])
 READINGS = Counter("gridward_ingest_readings_total", "Readings taken, those that were there already included")
 READINGS_NEW = Counter("gridward_ingest_readings_new_total", "Readings that became rows")
-READINGS_REFUSED = Counter("gridward_ingest_readings_refused_total", "Readings of a time that can't be")
+CLAMPED = Counter(
+    "gridward_ingest_clamped_total", "Times in the future or before 2000, replaced by that of the receipt", ["what"]
+)
+CORRECTED = Counter(
+    "gridward_ingest_corrected_incidents_total", "Incidents whose node has found out that its clock was wrong"
+)
 LOST_BEHIND = Counter("gridward_ingest_quarantine_refused_total", "Messages that found no room in quarantine")
 COMMITS = Histogram(
     "gridward_ingest_commit_seconds",

@@ -8,7 +8,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -35,14 +36,23 @@ from edge.contract.downlink import Outcome
 from edge.contract.envelope import Envelope, encode
 from edge.contract.errors import Oversized
 from edge.contract.health import readings_of
-from edge.contract.incident import Incident
-from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch, to_microseconds
+from edge.contract.incident import Incident, moved
+from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 
 PRESENCE_POINT = "presence"
 MAXIMUM_DEVICES = 2_000
 MAXIMUM_POINTS = 20_000
 _PRESENCES = {presence.value: presence for presence in Presence}
+
+
+class Timed(StrEnum):
+    """What carries times that may have to be clamped."""
+
+    READING = "reading"
+    CHANGE = "change"
+    GAP = "gap"
+    INCIDENT = "incident"
 
 
 @dataclass(slots=True)
@@ -55,7 +65,8 @@ class Settled:
     minutes: set[tuple[int, int]] = field(default_factory=set)
     readings: int = 0
     readings_new: int = 0
-    readings_refused: int = 0
+    clamped: Counter[Timed] = field(default_factory=Counter)
+    corrected: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     letters_left_out: int = 0
     mended: int = 0
@@ -82,7 +93,7 @@ class Transaction:
         self._settled = Settled()
         self._refused = refused
         self._quarantine = Quarantine(conn, now)
-        self._columns: list[tuple[int, SeriesColumn]] = []
+        self._columns: list[tuple[int, SeriesColumn, Bounds]] = []
         self._changes: list[Change] = []
         self._presences: list[tuple[datetime, int, Presence]] = []
         self._gaps: list[tuple[int, Gap]] = []
@@ -224,7 +235,7 @@ class Transaction:
 
     def _take(self, message: Message) -> None:
         node = self._node(message)
-        self._nodes_seen.setdefault(node.id, NodeSeen(node.id))
+        self._see(message, node)
         body = message.envelope.body
         if isinstance(body, TelemetryBatch):
             self._take_telemetry(message, node, body)
@@ -235,10 +246,19 @@ class Transaction:
             if device is None:
                 self._hold(message, Reason.UNKNOWN_DEVICE, body.device, settled=True)
                 return
-            self._gaps.append((device.id, body))
+            self._gaps.append((device.id, self._believable(body, Bounds.at(message.arrival.received_at))))
             self._tell(message, Outcome.ACCEPTED)
         else:
             self._tell(message, Outcome.ACCEPTED)
+
+    def _see(self, message: Message, node: RegisteredNode) -> None:
+        """Note that a node spoke, and how far its clock is ahead: of several messages the one that was under way the least."""
+        seen = self._nodes_seen.setdefault(node.id, NodeSeen(node.id))
+        if message.arrival.settled_before:
+            return
+        skew_s = (message.envelope.sent_at - message.arrival.received_at).total_seconds()
+        if seen.skew_s is None or skew_s > seen.skew_s:
+            self._nodes_seen[node.id] = NodeSeen(node.id, skew_s)
 
     def _take_healths(self, healths: Sequence[HealthMessage]) -> None:
         """What waits in the nodes; readings of the node itself are made of it, so that its queue has a chart."""
@@ -255,10 +275,11 @@ class Transaction:
             for point, value in readings_of(item.health).items():
                 if (series_id := itself.series.get(point)) is not None:
                     column = SeriesColumn(device=node.name, point=point, observed_at_us=[at_us], value=[value])
-                    self._columns.append((series_id, column))
+                    self._columns.append((series_id, column, Bounds.at(item.arrival.received_at)))
 
     def _take_telemetry(self, message: Message, node: RegisteredNode, batch: TelemetryBatch) -> None:
         unknown: list[SeriesColumn] = []
+        bounds = Bounds.at(message.arrival.received_at)
         for column in batch.series:
             device = node.devices.get(column.device)
             series_id = None if device is None else device.series.get(column.point)
@@ -267,9 +288,9 @@ class Transaction:
             if device is None or series_id is None:
                 unknown.append(column)
             else:
-                self._columns.append((series_id, column))
+                self._columns.append((series_id, column, bounds))
                 self._devices_seen.add(device.id)
-        unknown_changes = [change for change in batch.changes if not self._take_change(node, change)]
+        unknown_changes = self._take_changes(node, batch.changes, bounds)
         if batch.skew_s is not None:
             self._nodes_seen[node.id] = NodeSeen(node.id, batch.skew_s)
         if not unknown and not unknown_changes:
@@ -290,6 +311,20 @@ class Transaction:
         else:
             self._tell(message, Outcome.ACCEPTED, f"in part; not declared: {subject}")
 
+    def _take_changes(self, node: RegisteredNode, changes: Sequence[StateChange], bounds: Bounds) -> list[StateChange]:
+        """Take what can be taken; those of unknown devices come back as they were."""
+        told = [to_microseconds(change.observed_at) for change in changes]
+        if told and not (bounds.believe(min(told)) and bounds.believe(max(told))):
+            times = bounds.clamped(told)
+            self._settled.clamped[Timed.CHANGE] += sum(us != was for us, was in zip(times, told, strict=True))
+            believed = [
+                msgspec.structs.replace(change, observed_at=from_microseconds(us))
+                for change, us in zip(changes, times, strict=True)
+            ]
+        else:
+            believed = list(changes)
+        return [was for was, change in zip(changes, believed, strict=True) if not self._take_change(node, change)]
+
     def _take_change(self, node: RegisteredNode, change: StateChange) -> bool:
         device = node.devices.get(change.device)
         if device is None:
@@ -305,6 +340,9 @@ class Transaction:
     def _take_incident(self, message: Message, node: RegisteredNode, incident: Incident) -> None:
         # An alarm is never held back: a device that no birth declared yet rings with its node's area.
         device: RegisteredDevice | None = node.devices.get(incident.device)
+        if message.envelope.clock_correction_s is not msgspec.UNSET:
+            incident = moved(incident, timedelta(seconds=message.envelope.clock_correction_s))
+            self._settled.corrected += 1
         try:
             report = IncidentReport(
                 node=node.name,
@@ -324,6 +362,14 @@ class Transaction:
         if device is not None:
             self._devices_seen.add(device.id)
         self._tell(message, Outcome.ACCEPTED)
+
+    def _believable(self, gap: Gap, bounds: Bounds) -> Gap:
+        told = [to_microseconds(gap.from_at), to_microseconds(gap.to_at)]
+        if all(bounds.believe(us) for us in told):
+            return gap
+        self._settled.clamped[Timed.GAP] += 1
+        first, last = sorted(bounds.clamped(told))
+        return msgspec.structs.replace(gap, from_at=from_microseconds(first), to_at=from_microseconds(last))
 
     def _hold(self, message: Message, reason: Reason, subject: str, *, settled: bool) -> None:
         held = self._quarantine.hold(message, message.arrival.payload, reason=reason, subject=subject, settled=settled)
@@ -347,17 +393,17 @@ class Transaction:
         for since, device_id, presence in sorted(self._presences, key=lambda item: (item[1], item[0])):
             fleet.set_device_presence(self._conn, device_id, presence, since=since)
         if self._reports:
-            receive_all(self._conn, self._reports, self._rules)
+            self._settled.clamped[Timed.INCIDENT] += receive_all(self._conn, self._reports, self._rules)
 
     def _write_readings(self) -> None:
         if not self._columns:
             return
-        readings = Readings(Bounds.at(self._now))
+        readings = Readings()
         # by series, so that neighbours in the index are written together and two processes lock in one order
         columns = sorted(self._columns, key=lambda item: item[0])
         self._settled.readings_new = telemetry.add_readings(self._conn, columns, readings)
-        self._settled.readings = sum(len(column.value) for _, column in columns) - readings.refused
-        self._settled.readings_refused = readings.refused
+        self._settled.readings = sum(len(column.value) for _, column, _ in columns)
+        self._settled.clamped[Timed.READING] += readings.clamped
         self._settled.newest = readings.newest
         self._settled.minutes = readings.minutes
 

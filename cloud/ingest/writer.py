@@ -121,7 +121,9 @@ class Writer:
         metrics.MENDED.labels("nul").inc(settled.mended)
         metrics.READINGS.inc(settled.readings)
         metrics.READINGS_NEW.inc(settled.readings_new)
-        metrics.READINGS_REFUSED.inc(settled.readings_refused)
+        for what, count in settled.clamped.items():
+            metrics.CLAMPED.labels(what.value).inc(count)
+        metrics.CORRECTED.inc(settled.corrected)
 
     def tell_live(self) -> None:
         """Tell the newest readings when they are due and no batch does it on its way."""

@@ -1,6 +1,7 @@
 """Readings on their way to the table: many columns of many messages become four flat ones. Pure."""
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -8,28 +9,47 @@ from edge.contract.telemetry import ReadingFlag, SeriesColumn, to_microseconds
 
 MINUTE_US = 60_000_000
 
-FUTURE_BOUND = timedelta(hours=24)
-"""A reading further ahead of the cloud's clock than this is refused: it can only be a broken clock."""
-
-LATEST_BOUND = timedelta(minutes=1)
-"""A reading further ahead than this is kept, but never becomes the newest one: it would hide all that follow."""
+AHEAD = timedelta(minutes=1)
+"""So far ahead of its receipt a time may lie: clocks differ, and nothing that happened later stays hidden for longer."""
 
 EARLIEST_US = 946_684_800_000_000
 """2000-01-01T00:00Z; what claims to be older comes from a device without a clock."""
 
+_SPAN_US = 24 * 60 * MINUTE_US
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which times are taken, in microseconds since 1970, seen from one moment of the cloud's clock."""
+    """Which times are believed of what was received at one moment (µs since 1970)."""
 
     earliest_us: int
     final_us: int
-    newest_us: int
+    received_us: int
 
     @classmethod
-    def at(cls, now: datetime) -> "Bounds":
-        """The bounds that hold at `now`."""
-        return cls(EARLIEST_US, to_microseconds(now + FUTURE_BOUND), to_microseconds(now + LATEST_BOUND))
+    def at(cls, received_at: datetime) -> "Bounds":
+        """The bounds of what the cloud received at `received_at`."""
+        return cls(EARLIEST_US, to_microseconds(received_at + AHEAD), to_microseconds(received_at))
+
+    def believe(self, us: int) -> bool:
+        """Whether a time can be."""
+        return self.earliest_us <= us <= self.final_us
+
+    def clamped(self, times: Sequence[int]) -> list[int]:
+        """The times, those that can't be put to where they could have been at the latest: the last one at the receipt, the
+        others as long before it as they claim to be; closely in their order where they claim more than a day. Nothing that
+        comes later is hidden by them, and none takes the place of another.
+        """
+        result = list(times)
+        late = [place for place, us in enumerate(times) if us > self.final_us]
+        early = [place for place, us in enumerate(times) if us < self.earliest_us]
+        for places in (late, early):
+            places.sort(key=lambda place: -times[place])
+            for rank, place in enumerate(places):
+                behind_us = times[places[0]] - times[place]
+                together = times[places[0]] - times[places[-1]] <= _SPAN_US
+                result[place] = self.received_us - (behind_us if together else rank)
+        return result
 
 
 Sample = tuple[int, float, int]
@@ -41,10 +61,9 @@ class Readings:
     """The readings of one transaction, flat; `newest` and `minutes` are worked out on the way.
 
     `series_id`, `observed_at_us`, `value` and `flag` have one length. `corrections` are kept apart, the last one told for
-    a (series, time) stands. `refused` counts readings outside of the bounds.
+    a (series, time) stands. `clamped` counts readings whose time could not be; they are flagged.
     """
 
-    bounds: Bounds
     series_id: "array[int]" = field(default_factory=lambda: array("i"))
     observed_at_us: "array[int]" = field(default_factory=lambda: array("q"))
     value: "array[float]" = field(default_factory=lambda: array("d"))
@@ -52,7 +71,7 @@ class Readings:
     corrections: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
     newest: dict[int, Sample] = field(default_factory=dict)
     minutes: set[tuple[int, int]] = field(default_factory=set)
-    refused: int = 0
+    clamped: int = 0
 
     def take_flat(self) -> tuple["array[int]", "array[int]", "array[float]", "array[int]"]:
         """Hand out the flat columns collected so far and begin new ones; corrections and notes stay."""
@@ -64,16 +83,15 @@ class Readings:
         """How many are held."""
         return len(self.series_id) + len(self.corrections)
 
-    def add(self, series_id: int, column: SeriesColumn) -> None:
+    def add(self, series_id: int, column: SeriesColumn, bounds: Bounds) -> None:
         """Take one column. All its times in bounds and no correction among it: no step per reading in Python."""
         times = column.observed_at_us
         if not times:
             return
         first, last = min(times), max(times)
-        bounds = self.bounds
         special = bool(column.flag) and any(flag & ReadingFlag.CORRECTION for flag in column.flag)
-        if special or first < bounds.earliest_us or last > bounds.newest_us:
-            self._add_one_by_one(series_id, column)
+        if special or first < bounds.earliest_us or last > bounds.final_us:
+            self._add_one_by_one(series_id, column, bounds)
             return
         count = len(times)
         self.series_id.extend(array("i", (series_id,)) * count)
@@ -87,22 +105,21 @@ class Readings:
         else:
             self.minutes.update((series_id, minute) for minute in {us // MINUTE_US for us in times})
 
-    def _add_one_by_one(self, series_id: int, column: SeriesColumn) -> None:
+    def _add_one_by_one(self, series_id: int, column: SeriesColumn, bounds: Bounds) -> None:
         flags = column.flag or [0] * len(column.value)
-        for us, value, flag in zip(column.observed_at_us, column.value, flags, strict=True):
-            if not self.bounds.earliest_us <= us <= self.bounds.final_us:
-                self.refused += 1
-                continue
+        times = bounds.clamped(column.observed_at_us)
+        for told_us, us, value, told_flag in zip(column.observed_at_us, times, column.value, flags, strict=True):
+            flag = told_flag if told_us == us else told_flag | ReadingFlag.CLAMPED
+            self.clamped += told_us != us
             self.minutes.add((series_id, us // MINUTE_US))
             if flag & ReadingFlag.CORRECTION:
-                self.corrections[series_id, us] = (value, flag)
+                self.corrections[series_id, us] = (value, int(flag))
             else:
                 self.series_id.append(series_id)
                 self.observed_at_us.append(us)
                 self.value.append(value)
-                self.flag.append(flag)
-            if us <= self.bounds.newest_us:
-                self._advance(series_id, (us, value, flag))
+                self.flag.append(int(flag))
+            self._advance(series_id, (us, value, int(flag)))
 
     def _advance(self, series_id: int, sample: Sample) -> None:
         known = self.newest.get(series_id)

@@ -10,7 +10,7 @@ from psycopg import Connection, Cursor
 
 from cloud.db.packed import Doubles, Instants, Integers, SmallIntegers
 from cloud.db.queries import load
-from cloud.telemetry.model import MINUTE_US, Readings
+from cloud.telemetry.model import MINUTE_US, Bounds, Readings
 from edge.contract.birth import Point
 from edge.contract.telemetry import Gap, SeriesColumn
 
@@ -75,8 +75,8 @@ class Change(NamedTuple):
     value: str
 
 
-def add_readings(conn: Connection[Any], columns: Iterable[tuple[int, SeriesColumn]], readings: Readings) -> int:
-    """Write (series id, column) pairs, note the touched minutes, move the newest on. How many rows were new comes back.
+def add_readings(conn: Connection[Any], columns: Iterable[tuple[int, SeriesColumn, Bounds]], readings: Readings) -> int:
+    """Write columns of series (by id) within the bounds of their receipt, note the touched minutes, move the newest on. How many rows were new comes back.
 
     `readings` collects them, and holds the newest and the minutes afterwards. Everything is sent without waiting for
     answers, a few thousand rows at a time: while the server inserts one piece, the next one is made.
@@ -84,8 +84,8 @@ def add_readings(conn: Connection[Any], columns: Iterable[tuple[int, SeriesColum
     sent = []
     total = 0
     with conn.pipeline():
-        for series_id, column in columns:
-            readings.add(series_id, column)
+        for series_id, column, bounds in columns:
+            readings.add(series_id, column, bounds)
             if len(readings.series_id) >= ROWS_PER_STATEMENT:
                 sent.append(_send_readings(conn, readings))
         if readings.series_id:

