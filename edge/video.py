@@ -326,8 +326,9 @@ def with_credentials(address: str, user: str | None, password: str | None) -> st
 def _open(address: str, *, live: bool) -> InputContainer:
     try:
         if live:
-            return av.open(address, options=dict(_RTSP_OPTIONS), timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
-        return av.open(address, options=dict(_FILE_OPTIONS))
+            timeout_s = (_OPEN_TIMEOUT_S, _READ_TIMEOUT_S)
+            return av.open(address, options=dict(_RTSP_OPTIONS), timeout=timeout_s, metadata_errors="replace")
+        return av.open(address, options=dict(_FILE_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if live:
             raise SourceLost(f"the camera does not answer: {_reason(error)}") from error
@@ -340,6 +341,8 @@ def _video_stream(container: InputContainer) -> VideoStream:
     if not films:
         raise MediaUnusable("there is no video stream in it")
     stream = films[0]
+    if stream.codec_context is None:
+        raise MediaUnusable("nothing here decodes its video stream")
     if stream.width or stream.height:
         _check_shape(stream.width or 0, stream.height or 0)
     stream.thread_type = "NONE"
