@@ -26,7 +26,10 @@ from prometheus_client import Counter, Gauge
 from cloud.errors import ConfigurationError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
-KEEPALIVE_S = 30
+KEEPALIVE_S = 5
+"""A link that says nothing for twice as long is dropped: half-open ones are found by nothing else."""
+
+LONGEST_WAIT_S = (3, 5)
 PUBLISH_WINDOW = 100
 PUBLISH_QUEUE = 10_000
 MAILBOX_MESSAGES = 2_000
@@ -161,7 +164,7 @@ class Subscriber:
         client.max_inflight_messages_set(PUBLISH_WINDOW)
         client.max_queued_messages_set(PUBLISH_QUEUE)
         # paho has no jitter of its own; processes that lose the broker together shall not come back together
-        client.reconnect_delay_set(min_delay=1, max_delay=random.randint(8, 15))  # noqa: S311  # no secret
+        client.reconnect_delay_set(min_delay=1, max_delay=random.randint(*LONGEST_WAIT_S))  # noqa: S311  # no secret
         if self._endpoint.user is not None:
             client.username_pw_set(self._endpoint.user, self._endpoint.password)
         if self._endpoint.tls:

@@ -1,5 +1,6 @@
 """The publisher: sends what the outbox holds, keeps it until the cloud itself has acknowledged it."""
 
+import itertools
 import queue
 import threading
 import time
@@ -126,6 +127,7 @@ class Publisher:
         self._monotonic = monotonic
         self._window = SendWindow() if window is None else window
         self._sequences = Sequences()
+        self._birth_numbers = itertools.count(1)
         self._old_incidents = Pace(OLD_INCIDENTS_PER_S, burst=AT_ONCE)
         self._history = Pace(HISTORY_PER_S, burst=20)
         self._birth = _BirthState()
@@ -267,7 +269,7 @@ class Publisher:
         known = {key: value for key, value in outcomes.items() if key not in births}
         if known:
             self._outbox.settle(known)
-        self._window.settle(known)
+        self._window.settle(known, self._monotonic())
         self._figures = replace(self._figures, acknowledged=self._figures.acknowledged + len(known))
         self._more.set()
 
@@ -314,7 +316,7 @@ class Publisher:
         return not self._birth.data_may_go
 
     def _send_birth(self, now_s: float) -> None:
-        """A birth is not kept: the next one says more."""
+        """A birth is not kept: the next one says more. Its number is none of the lane's, where a lost one would leave a hole."""
         message_id = uuid7(int(self._clock().timestamp() * 1000))
         self._birth.ids = [*self._birth.ids[-9:], message_id]
         self._birth.sent_at = {message_id: self._clock()}
@@ -327,7 +329,7 @@ class Publisher:
             node=self._identity.node,
             session=self._identity.session,
             lane=Lane.LIVE,
-            seq=self._sequences.next(Lane.LIVE),
+            seq=next(self._birth_numbers),
             sent_at=self._clock.told(),
             body=self._birth_body(),
         )
@@ -378,7 +380,7 @@ class Publisher:
         except WireError as error:
             _log.error("a message can't be sent", channel=record.channel, reason=str(error))
             self._outbox.settle({record.message_id: (Outcome.REJECTED, error.reason)})
-            self._window.settle([record.message_id])
+            self._window.settle([record.message_id], self._monotonic())
             return
         self._link.publish(self._identity.topic(Channel(record.channel)), payload)
 

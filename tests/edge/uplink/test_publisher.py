@@ -56,7 +56,7 @@ class Rig:
         for each in self.publishers:
             each.nudge()
 
-    def publish(self, *, resend_after_s: float = 0.3) -> Publisher:
+    def publish(self, *, probe_after_s: float = 0.3) -> Publisher:
         made = Publisher(
             Identity(DISTRICT, NODE, uuid7(1)),
             Endpoint("127.0.0.1", self.broker.port, user=NODE, password=self.password),
@@ -64,7 +64,7 @@ class Rig:
             lambda: Birth(software="test"),
             historical_after_s=60.0,
             clock=self.clock,
-            window=SendWindow(resend_after_s=resend_after_s),
+            window=SendWindow(probe_after_s=probe_after_s, overtaken_s=probe_after_s / 2),
         )
         self.publishers.append(made)
         made.start()
@@ -130,7 +130,7 @@ def test_late_doubled_missing_and_disordered_answers(rig: Rig) -> None:
         return Outcome.ACCEPTED
 
     rig.cloud.answer = answer
-    rig.publish(resend_after_s=0.1)
+    rig.publish(probe_after_s=0.1)
     for number in range(60):
         rig.outbox.incident(incident(number + 1))
         rig.outbox.readings([reading(number)])
@@ -157,7 +157,7 @@ def test_at_most_a_window_is_in_flight(rig: Rig) -> None:
     rig.cloud.answer = lambda _envelope: None
     for number in range(WINDOW + 50):
         rig.outbox.incident(incident(number + 1))
-    made = rig.publish(resend_after_s=3600.0)
+    made = rig.publish(probe_after_s=3600.0)
     wait_until(lambda: len(rig.cloud.sent) == WINDOW, "the window filled")
     assert made.figures.in_flight == WINDOW
     rig.cloud.acknowledge([envelope.id for envelope in rig.cloud.sent[:10]])
@@ -204,7 +204,7 @@ def test_live_incidents_overtake_a_backlog(rig: Rig) -> None:
     rig.clock.step(3600)
     rig.outbox.incident(incident(2))
     rig.outbox.readings([reading(30_000)])
-    rig.publish(resend_after_s=30.0)
+    rig.publish(probe_after_s=30.0)
     wait_until(rig.settled, "everything")
     first = rig.cloud.sent[0]
     assert (first.body.incident_id.int, first.lane, first.historical) == (2, Lane.INCIDENT, False)

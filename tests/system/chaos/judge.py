@@ -1,10 +1,11 @@
 """Truth against what the cloud holds: what is lost, what is there twice, what is out of order. Pure."""
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.system.chaos.truth import Truth
+from tests.system.chaos.truth import Crossing, Truth
 
 SHOWN = 5
 """Findings of one kind that are named; all are counted."""
@@ -112,7 +113,7 @@ def _judge_readings(truth: Truth, seen: Observation, verdict: Verdict) -> None:
         gaps[gap.device].append(gap)
     for name, given in truth.values.items():
         declared = sum(gap.count for gap in gaps[name])
-        missing = 0
+        missing = undeclared = 0
         for point in truth.devices[name].points:
             stored = seen.values.get((name, point), ())
             counts = Counter(value for _, value in stored)
@@ -126,11 +127,12 @@ def _judge_readings(truth: Truth, seen: Observation, verdict: Verdict) -> None:
             for value in absent:
                 at_us = given[value]
                 if at_us is not None and not any(gap.from_us <= at_us <= gap.to_us for gap in gaps[name]):
-                    verdict.find_lost("reading", f"{name}/{point}: {value} lies in no declared gap")
+                    undeclared += 1
             _judge_order(name, point, stored, given, verdict)
             _judge_latest(name, point, stored, seen, verdict)
-        if missing > declared:
-            verdict.find_lost("reading", f"{name}: {missing} are missing, {declared} declared", missing - declared)
+        if missing > declared or undeclared:
+            text = f"{name}: {missing} are missing, {declared} declared, {undeclared} lie in no declared gap"
+            verdict.find_lost("reading", text, max(missing - declared, undeclared))
 
 
 def _judge_order(
@@ -142,7 +144,7 @@ def _judge_order(
 ) -> None:
     numbers = {value: number for number, value in enumerate(given)}
     order = [numbers[value] for _, value in stored if value in numbers]
-    if any(later < earlier for earlier, later in zip(order, order[1:], strict=False)):
+    if any(later < earlier for earlier, later in itertools.pairwise(order)):
         verdict.find_wrong("order", f"{name}/{point}: values stand in another order than they were sent")
     for at_us, value in stored:
         told_us = given.get(value)
@@ -163,7 +165,7 @@ def _judge_latest(
 def _judge_states(truth: Truth, seen: Observation, verdict: Verdict) -> None:
     """Words in the order of time. A restarted node tells the present one again, and dropped ones may be absent."""
     for name, given in truth.states.items():
-        times = {at_us: word for at_us, word in given}
+        times = dict(given)
         stored = seen.states.get(name, ())
         for at_us, word in stored:
             if at_us in times and times[at_us] != word:
@@ -186,30 +188,27 @@ def _judge_incidents(truth: Truth, seen: Observation, verdict: Verdict) -> None:
     for key, crossing in expected.items():
         found = by_start.get(key, [])
         if not found:
-            verdict.find_lost("incident", f"{crossing.device} at {crossing.started_us}")
-            continue
-        if len(found) > 1:
-            verdict.find_twice(
-                "incident", f"{crossing.device} at {crossing.started_us}: {len(found)} times", len(found) - 1
-            )
+            verdict.find_lost("incident", f"{key[0]} at {key[1]}")
+        elif len(found) > 1:
+            verdict.find_twice("incident", f"{key[0]} at {key[1]}: {len(found)} times", len(found) - 1)
         for incident in found:
-            if incident.state != "ended" or incident.ended_us != crossing.ended_us:
-                verdict.find_wrong(
-                    "incident",
-                    f"{crossing.device} at {crossing.started_us}: {incident.state} {incident.ended_us}, "
-                    f"it ended at {crossing.ended_us}",
-                )
-            if incident.revisions != tuple(range(1, incident.revision + 1)):
-                verdict.find_lost("revision", f"{crossing.device}: {incident.revisions} of {incident.revision}")
-            if incident.cases != 1:
-                verdict.find_twice("case", f"{crossing.device} at {crossing.started_us}: in {incident.cases} cases")
+            _judge_incident(crossing, incident, verdict)
     for key, found in by_start.items():
         if key not in expected:
             verdict.find_twice("incident", f"{key[0]} at {key[1]}: nothing crossed then", len(found))
     if seen.cases != len(seen.incidents):
-        verdict.find_twice(
-            "case", f"{seen.cases} cases for {len(seen.incidents)} incidents that do not belong together"
-        )
+        verdict.find_twice("case", f"{seen.cases} cases for {len(seen.incidents)} incidents that do not belong together")
+
+
+def _judge_incident(crossing: Crossing, incident: SeenIncident, verdict: Verdict) -> None:
+    where = f"{crossing.device} at {crossing.started_us}"
+    if incident.state != "ended" or incident.ended_us != crossing.ended_us:
+        found = f"{incident.state} {incident.ended_us}"
+        verdict.find_wrong("incident", f"{where}: {found}, it ended at {crossing.ended_us}")
+    if incident.revisions != tuple(range(1, incident.revision + 1)):
+        verdict.find_lost("revision", f"{where}: {incident.revisions} of {incident.revision}")
+    if incident.cases != 1:
+        verdict.find_twice("case", f"{where}: in {incident.cases} cases")
 
 
 def _judge_books(seen: Observation, verdict: Verdict) -> None:
