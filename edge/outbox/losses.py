@@ -46,6 +46,14 @@ def is_behind(store: Store, mark: Mark | None) -> bool:
     return mark.readings > counters[Counter.READINGS_ACCEPTED] or mark.incidents > counters[Counter.INCIDENTS_ACCEPTED]
 
 
+def is_balanced(store: Store) -> bool:
+    """Whether the books agree with the rows. Reads all of them: for a start of the machine, not for every one of the node."""
+    counters = store.counters()
+    readings = counters[Counter.READINGS_ACCEPTED] - sum(counters[each] for each in READINGS_GONE)
+    incidents = counters[Counter.INCIDENTS_ACCEPTED] - sum(counters[each] for each in _INCIDENTS_GONE)
+    return (readings, incidents) == (store.number("readings_kept"), store.number("incidents_kept"))
+
+
 def balance(store: Store, mark: Mark | None) -> Missing:
     """Count as lost what was accepted, by the books or the mark, and is neither here nor settled; what is missing now."""
     counters = store.counters()
@@ -79,12 +87,12 @@ def repair(store: Store, present: Callable[[str], bool], *, now: datetime) -> No
     """After rows were saved from a damaged store: what they say of each other is made true again. `present` tells whether
     the file of an evidence hash is on the disk.
     """
-    store.remove_nameless_readings()
+    store.remove_senseless()
     waiting: set[tuple[UUID, int]] = set()
     for message_id, incident in store.incidents_waiting():
         waiting.add((incident.incident_id, incident.revision))
         store.add_evidence([each for each in incident.evidence if present(each.sha256)], message_id)
-    for incident, timebase in store.ongoing_as_told():
+    for incident, timebase in store.ongoing():
         if (incident.incident_id, incident.revision) not in waiting:  # lost, or delivered: the cloud tells them apart
             files = [each for each in incident.evidence if present(each.sha256)]
             store.send_again(incident, files, now=now, timebase=timebase)

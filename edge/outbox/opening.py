@@ -42,9 +42,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A store ready for use. `set_aside` is the damaged one that it replaces, `saved` the rows that could be read from it."""
+    """A store ready for use. `set_aside` is the damaged one that it replaces, `saved` the rows that could be read from it.
+    `looked_through` says that all of it was read just now, as it is once per start of the machine.
+    """
 
     connection: sqlite3.Connection
+    looked_through: bool
     set_aside: Path | None = None
     saved: int = 0
 
@@ -55,22 +58,22 @@ def open_store(path: Path, *, now: Callable[[], datetime]) -> Opened:
         make_folder(path.parent)
         aside = finish_replacing(path, now())
         if aside is not None:
-            return Opened(_open(path), set_aside=aside)
+            return Opened(*_open(path), set_aside=aside)
         try:
             _refuse_hollow(path)
-            return Opened(_open(path))
+            return Opened(*_open(path))
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
             _log.error("the outbox is damaged", path=str(path), reason=str(error))
         aside, saved = replace(path, now(), make=lambda empty: _prepare_schema(empty, path))
-        connection = _open(path)
+        connection, looked_through = _open(path)
     except (sqlite3.Error, OSError) as error:
         raise OutboxDamaged(
             f"the outbox {path} can't be opened ({error}); check the disk and the rights of its folder"
         ) from error
     _log.error("a new outbox was started; the damaged one is kept", kept=str(aside), saved_rows=saved)
-    return Opened(connection, set_aside=aside, saved=saved)
+    return Opened(connection, looked_through, set_aside=aside, saved=saved)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -87,17 +90,16 @@ def _refuse_hollow(path: Path) -> None:
         raise _damaged("the file is empty, and its log is not")
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         _prepare_schema(connection, path)
-        _check(connection, path)
+        return connection, _check(connection, path)
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
@@ -118,12 +120,12 @@ def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise _damaged("tables or columns are missing")
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Read the store through, unless that was done since the machine started and nothing speaks against it."""
+def _check(connection: sqlite3.Connection, path: Path) -> bool:
+    """Read the store through, unless that was done since the machine started and nothing speaks against it; whether it was."""
     checked, boot = path.with_name(CHECKED), _boot()
     noted = checked.read_text(encoding="ascii", errors="replace") if checked.exists() else ""
     if boot and noted == boot:
-        return
+        return False
     look = "integrity_check" if noted == SUSPECT else "quick_check"
     verdict = connection.execute(f"PRAGMA {look}(1)").fetchone()[0]
     if verdict != "ok":
@@ -132,6 +134,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         checked.write_text(boot, encoding="ascii")
     except OSError as error:
         _log.warning("the outbox will be read through at the next start again", reason=str(error))
+    return True
 
 
 def suspect(path: Path) -> None:

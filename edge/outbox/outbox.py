@@ -19,7 +19,7 @@ from edge.errors import EvidenceNotKept, OutboxDamaged
 from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts
 from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
-from edge.outbox.losses import READINGS_GONE, Missing, balance, is_behind, mark_of, repair
+from edge.outbox.losses import READINGS_GONE, Missing, balance, is_balanced, is_behind, mark_of, repair
 from edge.outbox.mark import MARK, Mark, MarkFile
 from edge.outbox.opening import open_store, suspect
 from edge.outbox.retention import Quota
@@ -115,6 +115,7 @@ class Outbox:
     def _open(self) -> None:
         opened = open_store(self._path, now=self._clock.told)
         self.set_aside = opened.set_aside or self.set_aside
+        self._looked_through = opened.looked_through
         self._committer = Committer(
             opened.connection,
             on_commit=self._on_commit,
@@ -309,18 +310,20 @@ class Outbox:
         """
 
         def work(store: Store) -> Missing | None:
+            if self._looked_through:
+                store.remove_senseless()
             damaged_at = store.fact(LOSS)
-            if damaged_at is None and not is_behind(store, mark):
+            if damaged_at is None and not is_behind(store, mark) and (not self._looked_through or is_balanced(store)):
                 return None
             now_us = to_microseconds(self._clock.told())
-            since_us = [] if mark is None else [mark.oldest_us or mark.at_us]
+            since_us = [now_us if mark is None else mark.oldest_us or mark.at_us]
             if damaged_at is not None:
                 since_us.append(to_microseconds(datetime.fromisoformat(damaged_at)))
                 repair(store, self._folder.present, now=self._clock())
                 store.remove_fact(LOSS)
             missing = balance(store, mark)
             if damaged_at is not None or missing.readings:
-                span = (min(*since_us, now_us), now_us, 1)
+                span = (min(since_us), max(now_us, *since_us), 1)
                 store.declare(dict.fromkeys(devices, span), GapReason.CORRUPT)
             return missing
 

@@ -172,19 +172,17 @@ class Store:
         self.add_evidence(evidence, message_id.bytes)
         self.count(Counter.INCIDENTS_ACCEPTED, 1)
 
-    def ongoing_as_told(self) -> list[tuple[Incident, int | None]]:
-        """The newest revision of every incident that has not ended, as it was kept, and the timebase of its times."""
-        return [(msgspec.json.decode(body, type=Incident), timebase) for body, timebase in self._all("ongoing_all")]
-
     def incidents_waiting(self) -> list[tuple[bytes, Incident]]:
         """Message id and revision of every incident that waits, oldest first."""
         return [
             (message_id, msgspec.json.decode(body, type=Incident)) for message_id, body in self._all("incident_bodies")
         ]
 
-    def remove_nameless_readings(self) -> None:
-        """Forget readings whose device is not known any more."""
+    def remove_senseless(self) -> None:
+        """Forget rows that no node writes: a disk has changed them, and nothing could be formed of them."""
         self._do("reading_nameless_remove")
+        self._do("reading_senseless_remove")
+        self._do("record_senseless_remove")
 
     def add_evidence(self, evidence: Sequence[EvidenceReference], message_id: bytes) -> None:
         """Let files wait for the message that names them."""
