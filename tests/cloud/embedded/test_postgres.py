@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +134,18 @@ def test_programs_that_the_account_cannot_read_are_copied_once(
     with EmbeddedPostgres(directory, durable=False) as server:
         assert server.running
     assert [(each, each.stat().st_ctime_ns) for each in cache.iterdir()] == [(copy, made)]
+
+
+def test_it_runs_by_itself_for_as_long_as_one_likes(server_directory: Path) -> None:
+    """For a restore while whatever usually starts it is stopped."""
+    place = server_directory / "alone"
+    command = [sys.executable, "-m", "cloud.embedded", str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with psycopg.connect(url) as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+        process.terminate()
+        assert process.wait(60) == 0
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url, connect_timeout=5)
