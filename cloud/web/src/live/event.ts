@@ -1,10 +1,16 @@
-import type { CaseSummary, Presence } from '@/api/types'
+import type { CaseSummary, Level, Presence } from '@/api/types'
 
 /** The shapes of events are told in words in the service's document, not in types: these are the page's. */
 export interface NodePresence {
   node: string
   presence: Presence
   presence_since: string | null
+}
+
+/** The outbox of a node got fuller or emptier. */
+export interface NodeLevel {
+  node: string
+  level: Level
 }
 
 export interface DevicePresence {
@@ -34,6 +40,7 @@ export interface LiveEvents {
   'case.opened': CaseSummary
   'case.updated': CaseSummary
   'node.presence': NodePresence
+  'node.health': NodeLevel
   'device.presence': DevicePresence
   'device.readings': NewestReadings
   resync: null
@@ -45,6 +52,7 @@ const NAMES = new Set<string>([
   'case.opened',
   'case.updated',
   'node.presence',
+  'node.health',
   'device.presence',
   'device.readings',
 ] satisfies LiveName[])

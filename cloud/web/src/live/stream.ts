@@ -44,6 +44,7 @@ export class LiveStream {
     'case.opened': new Set(),
     'case.updated': new Set(),
     'node.presence': new Set(),
+    'node.health': new Set(),
     'device.presence': new Set(),
     'device.readings': new Set(),
     resync: new Set(),
