@@ -27,6 +27,7 @@ from cloud.db.migrate import known
 from cloud.db.pool import open_pool
 from cloud.errors import Conflict, DatabaseNotEmpty, SchemaTooNew, UnusableBackup
 from cloud.evidence.files import EvidenceFiles
+from cloud.ingest import store as ingest
 from cloud.ingest.model import Item
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
@@ -94,6 +95,23 @@ def test_life_goes_on_after_a_restore(
         assert accounts.sign_in(own, has_password("chief"), clock=lambda: AT, lasts_s=60).token
     finally:
         own.close()
+
+
+def test_what_the_cloud_took_after_the_backup_shows_as_missing(
+    populated: Populated, postgres_url: str, backup: Path, empty_store: EvidenceFiles
+) -> None:
+    """The nodes have let go of it, so it is gone with the old database; their numbers tell how much it was."""
+    since = [populated.node.item(batch(column([float(n)], begin=AT - timedelta(hours=4, seconds=n)))) for n in range(3)]
+    settle(populated.url, since)
+    service.restore(postgres_url, empty_store, backup)
+    before = missing(postgres_url)
+    settle(postgres_url, [populated.node.item(batch(column([1.0], begin=AT - timedelta(hours=6))))])
+    assert missing(postgres_url) - before >= 3
+
+
+def missing(url: str) -> int:
+    with connect(url) as conn:
+        return sum(ingest.missing_messages(conn).values())
 
 
 def settle(url: str, items: list[Item]) -> list[Outcome]:
