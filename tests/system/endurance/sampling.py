@@ -109,12 +109,13 @@ class DatabaseProbe:
         return self._connection.execute(statement).fetchall()
 
 
-def node_kinds(*, outbox_quota_bytes: int, evidence_quota_bytes: int) -> dict[str, Kind]:
-    """The files of a node. The store's own file keeps its highest size, its pages are used again."""
+def node_kinds(*, outbox_quota_bytes: int, evidence_quota_bytes: int, delivers: bool) -> dict[str, Kind]:
+    """The files of a node; where it can't deliver, its store fills up to the quota and stays there."""
+    store = Kind("bytes", "outbox.quota_mib", Judgement.CAPPED, limit=outbox_quota_bytes)
     return {
-        "outbox_used": Kind("bytes", "outbox.quota_mib", Judgement.CAPPED, limit=outbox_quota_bytes),
+        "outbox_used": store,
         "evidence": Kind("bytes", "outbox.evidence_quota_mib", Judgement.CAPPED, limit=evidence_quota_bytes),
-        "sqlite": Kind("bytes", "outbox.quota_mib and what a transaction needs"),
+        "sqlite": Kind("bytes", "delivered rows leave, their pages are used again") if delivers else store,
         "sqlite_wal": Kind("bytes", "journal_size_limit; checkpoints start it anew"),
         "sqlite_shm": Kind("bytes", "the index of the log"),
         "other_files": Kind("files", "one status, one lock, one mark per camera being opened", step=1.0),

@@ -40,7 +40,7 @@ READING_MIB: Final = 4
 RESERVE_MIB: Final = 28
 """For the incidents of an hour: they are never dropped, so the quota has to hold them all."""
 QUOTA_MIB: Final = READING_MIB + RESERVE_MIB
-EVIDENCE_MIB: Final = 4
+EVIDENCE_MIB: Final = 1
 WAL_MIB: Final = 64
 POOL: Final = 6
 BACKENDS: Final = 3 * POOL + 3
