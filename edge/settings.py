@@ -40,7 +40,7 @@ class CloudSettings(_Strict):
 
     mqtt: MqttUrl
     https: HttpUrl
-    mqtt_user: str | None = None
+    mqtt_user: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     mqtt_password_file: Path | None = None
     token_file: Path | None = None
     ca_file: Path | None = None
@@ -50,7 +50,7 @@ class BrokerSettings(_Strict):
     """The local broker that sensors and terminals talk to."""
 
     url: MqttUrl
-    user: str | None = None
+    user: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     password_file: Path | None = None
 
 
@@ -60,7 +60,7 @@ class IntrusionSettings(_Strict):
     kind: Literal["intrusion"]
     id: Identifier | None = None
     zone: Identifier
-    classes: tuple[str, ...] = ("person",)
+    classes: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)] = ("person",)
     severity: Severity = Severity.MEDIUM
     category: Identifier = "public_order"
 
@@ -72,7 +72,7 @@ class LoiteringSettings(_Strict):
     id: Identifier | None = None
     zone: Identifier
     limit_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-    classes: tuple[str, ...] = ("person",)
+    classes: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)] = ("person",)
     severity: Severity = Severity.HIGH
     category: Identifier = "public_order"
 
@@ -86,15 +86,15 @@ class CameraSettings(_Strict):
     id: Identifier
     name: str = Field(default="", max_length=200)
     url: Annotated[str, Field(min_length=1, max_length=2000)]
-    user: str | None = None
+    user: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     password_file: Path | None = None
     loop: bool = False
     spot: Identifier | None = None
     analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
     model: Identifier | None = "yolox_nano_416"
-    zones: dict[Identifier, Polygon] = Field(default_factory=dict)
-    masks: tuple[Polygon, ...] = ()
-    rules: tuple[SceneRuleSettings, ...] = ()
+    zones: Annotated[dict[Identifier, Polygon], Field(max_length=64)] = Field(default_factory=dict)
+    masks: Annotated[tuple[Polygon, ...], Field(max_length=64)] = ()
+    rules: Annotated[tuple[SceneRuleSettings, ...], Field(max_length=64)] = ()
     simulated: bool = False
 
 
@@ -140,7 +140,7 @@ class SensorSettings(_Strict):
     spot: Identifier | None = None
     time: str | None = Field(default=None, max_length=200)
     points: Annotated[tuple[PointSettings, ...], Field(min_length=1, max_length=200)]
-    rules: tuple[ThresholdSettings, ...] = ()
+    rules: Annotated[tuple[ThresholdSettings, ...], Field(max_length=200)] = ()
     simulated: bool = False
 
 

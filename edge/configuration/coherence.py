@@ -19,11 +19,14 @@ Location = tuple[str | int, ...]
 Found = Iterator[tuple[Location, str]]
 
 _NEED_A_MODEL = ("intrusion", "loitering")
+_MOST_ITEMS = 1_000
+_LARGEST_SECRET_BYTES = 64 << 10
 
 
 def incoherences(tree: dict[str, Any]) -> Found:
     """Place and reason of everything that does not fit together. Parts of a wrong type are left to the validation."""
     checks: tuple[Callable[[dict[str, Any]], Found], ...] = (
+        _data_directory,
         _device_ids,
         _cameras,
         _sensors,
@@ -38,7 +41,26 @@ def _items(tree: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The mappings in a list of the tree, with their places."""
     found = tree.get(key) if isinstance(tree, dict) else None
     if isinstance(found, list):
-        yield from ((index, item) for index, item in enumerate(found) if isinstance(item, dict))
+        yield from ((index, item) for index, item in enumerate(found[:_MOST_ITEMS]) if isinstance(item, dict))
+
+
+def _data_directory(tree: dict[str, Any]) -> Found:
+    node = tree.get("node")
+    name = node.get("data_directory") if isinstance(node, dict) else None
+    if not isinstance(name, str) or not name:
+        return
+    if name.startswith("~"):
+        yield ("node", "data_directory"), f"nobody's home is known as {name.partition('/')[0]}"
+        return
+    try:
+        if Path(name).exists() and not Path(name).is_dir():
+            yield ("node", "data_directory"), f"{name} is no folder"
+    except (OSError, ValueError) as error:
+        yield ("node", "data_directory"), f"not possible as a folder: {_why(error)}"
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _device_ids(tree: dict[str, Any]) -> Found:
@@ -133,6 +155,7 @@ def _camera_address(camera: dict[str, Any], place: Location) -> Found:
     try:
         parts = urlsplit(url)
         has_password = parts.password is not None
+        without_host = "://" in url and parts.scheme != "file" and (not parts.hostname or parts.port == 0)
     except ValueError as error:
         yield (*place, "url"), f"no address: {error}"
         return
@@ -140,12 +163,21 @@ def _camera_address(camera: dict[str, Any], place: Location) -> Found:
         yield (*place, "url"), "a password may not stand here: use `user` and `password_file`"
     if "://" in url and parts.scheme not in FRAME_SOURCES:
         yield (*place, "url"), f"`{parts.scheme}` is not possible; {', '.join(FRAME_SOURCES)} or a path are"
+    elif without_host or ("://" in url and " " in url):
+        yield (*place, "url"), "no address: host, or port, or both are missing, or a space stands in it"
     if "://" not in url or parts.scheme == "file":
         file = Path(parts.path if parts.scheme == "file" else url)
-        if not file.is_file():
+        if not _is_file(file):
             yield (*place, "url"), f"there is no file {file}"
     elif camera.get("loop") is True:
         yield (*place, "loop"), "only a file can be played in a loop"
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _polygons(camera: dict[str, Any], place: Location) -> Found:
@@ -261,10 +293,12 @@ def _files_of(part: Any, place: Location, keys: tuple[str, ...]) -> Found:
         try:
             if not file.is_file():
                 yield (*place, key), f"there is no file {file}"
+            elif file.stat().st_size > _LARGEST_SECRET_BYTES and key != "ca_file":
+                yield (*place, key), f"the file {file} is too large for a secret"
             elif not file.read_bytes().strip():
                 yield (*place, key), f"the file {file} is empty"
-        except OSError as error:
-            yield (*place, key), f"the file {file} can't be read: {error.strerror}"
+        except (OSError, ValueError) as error:
+            yield (*place, key), f"the file {file} can't be read: {_why(error)}"
 
 
 def _outbox(tree: dict[str, Any]) -> Found:

@@ -5,8 +5,11 @@ what holds between values (zones that rules name, ids, files, models). All three
 shows them all.
 """
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from edge.configuration.coherence import incoherences
+from edge.configuration.printing import printable, unprintable
 from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
 from edge.settings import NodeConfiguration
@@ -22,7 +26,12 @@ LARGEST_FILE_BYTES = 1 << 20
 MOST_VALUES = 100_000
 """More values than any node has: aliases that multiply each other end here."""
 
-_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+MOST_MISTAKES = 100
+"""More of them help nobody, and each costs time."""
+
+_LARGEST_NUMBER_BITS = 1024
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("map", "seq"))
+_SCALAR_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp"))
 
 Location = tuple[str | int, ...]
 
@@ -38,7 +47,7 @@ class Mistake:
     def text(self, file: Path) -> str:
         """As compilers write it, so that editors jump there."""
         where = f"{self.where}: " if self.where else ""
-        return f"{file}:{self.line}: {where}{self.reason}"
+        return f"{file}:{self.line}: {printable(where + self.reason)}"
 
 
 def load(file: Path) -> NodeConfiguration:
@@ -52,12 +61,29 @@ def load(file: Path) -> NodeConfiguration:
 def examine(file: Path) -> tuple[NodeConfiguration | None, list[Mistake]]:
     """The configuration if it has no mistakes, and the mistakes in the order of their lines."""
     try:
-        if file.stat().st_size > LARGEST_FILE_BYTES:
-            return None, [Mistake(1, "", f"larger than {LARGEST_FILE_BYTES} bytes: this is no configuration of a node")]
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [Mistake(1, "", f"can't be read: {error}")]
+        content = _content(file)
+    except OSError as error:
+        return None, [Mistake(1, "", f"can't be read: {error.strerror or error}")]
+    except ValueError as error:
+        return None, [Mistake(1, "", str(error))]
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return None, [Mistake(line, "", "can't be read: this is not UTF-8; save the file in this encoding")]
     return examine_text(text, folder=file.parent.absolute())
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a plain file. Raises OSError, and ValueError with words for what is none, or is too large."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make us wait
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise ValueError("not a file with text in it")
+        content = opened.read(LARGEST_FILE_BYTES + 1)
+    if len(content) > LARGEST_FILE_BYTES:
+        raise ValueError(f"larger than {LARGEST_FILE_BYTES} bytes: this is no configuration of a node")
+    return content
 
 
 def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, list[Mistake]]:
@@ -67,25 +93,43 @@ def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, 
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         return None, [Mistake(line, "", f"not YAML: {error.problem or error}")]
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except RecursionError:
+        return None, [Mistake(1, "", "not YAML: nested more deeply than any configuration")]
+    except (yaml.YAMLError, ValueError) as error:
         return None, [Mistake(1, "", f"not YAML: {error}")]
     if not isinstance(document.value, dict):
         return None, [Mistake(1, "", "the file has to hold keys and values; `gridward-edge config example` shows them")]
-    mistakes = set(document.mistakes)
+    mistakes = set(document.mistakes[:MOST_MISTAKES])
     value = with_absolute_paths(document.value, folder)
     configuration = None
     try:
         configuration = NodeConfiguration.model_validate(value)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
-        for problem in problems:
-            if follows_from_others(problem, problems):
-                continue
-            location = document.plain(problem["loc"])
-            mistakes.add(Mistake(document.line(location), _path(location), in_words(problem, location)))
-    for place, reason in incoherences(value):
-        mistakes.add(Mistake(document.line(place), _path(place), reason))
-    return (None if mistakes else configuration), sorted(mistakes)
+        mistakes.update(islice(_invalid(error, document), MOST_MISTAKES))
+    mistakes.update(
+        Mistake(document.line(place), _path(place), reason)
+        for place, reason in islice(incoherences(value), MOST_MISTAKES)
+        if place not in document.flawed
+    )
+    return (None if mistakes else configuration), _first(mistakes)
+
+
+def _invalid(error: ValidationError, document: "_Document") -> Iterator[Mistake]:
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        location = document.plain(problem["loc"])
+        told = location in document.flawed or (problem["type"] == "string_unicode" and document.flawed)
+        if not told and not follows_from_others(problem, problems):
+            yield Mistake(document.line(location), _path(location), in_words(problem, location))
+
+
+def _first(mistakes: set[Mistake]) -> list[Mistake]:
+    """In the order of their lines, and not more than anybody reads."""
+    ordered = sorted(mistakes)
+    if len(ordered) <= MOST_MISTAKES:
+        return ordered
+    rest = f"there are more mistakes than the first {MOST_MISTAKES}"
+    return [*ordered[:MOST_MISTAKES], Mistake(ordered[MOST_MISTAKES].line, "", rest)]
 
 
 def with_absolute_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -97,12 +141,19 @@ def with_absolute_paths(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(item, list):
             return [walk(part, None) for part in item]
         if isinstance(item, str) and item and _is_path(key, item):
-            return str(folder / Path(item).expanduser())
+            return _absolute(item, folder)
         return item
 
     absolute = walk(value, None)
     assert isinstance(absolute, dict)  # noqa: S101 (a dict comes in, a dict goes out)
     return absolute
+
+
+def _absolute(item: str, folder: Path) -> str:
+    try:
+        return str(folder / Path(item).expanduser())
+    except RuntimeError:  # `~somebody` who is nobody here: left for the check that says so
+        return item
 
 
 def _is_path(key: object, item: str) -> bool:
@@ -122,6 +173,7 @@ class _Document:
 
     def __init__(self, text: str) -> None:
         self.mistakes: list[Mistake] = []
+        self.flawed: set[Location] = set()
         self._lines: dict[Location, int] = {(): 1}
         self._loader = yaml.SafeLoader(text)
         self._values = 0
@@ -162,7 +214,26 @@ class _Document:
             return dict(self._pairs(node, location))
         if isinstance(node, yaml.SequenceNode):
             return [self._read(part, (*location, index)) for index, part in enumerate(node.value)]
-        return self._loader.construct_object(node)
+        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 (there is no fourth kind)
+        return self._scalar(node, location)
+
+    def _scalar(self, node: yaml.ScalarNode, location: Location) -> Any:
+        if node.tag not in _SCALAR_TAGS:
+            self._note(node, location, f"`{node.tag}` has no meaning here")
+            return node.value
+        try:
+            value = self._loader.construct_object(node)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _unreadable(node) from error
+        if isinstance(value, int) and value.bit_length() > _LARGEST_NUMBER_BITS:
+            raise _unreadable(node)
+        if isinstance(value, str) and (sign := unprintable(value)) is not None:
+            self._note(node, location, f"the sign {sign} can't be seen and may not stand here")
+        return value
+
+    def _note(self, node: yaml.Node, location: Location, reason: str) -> None:
+        self.flawed.add(location)
+        self.mistakes.append(Mistake(node.start_mark.line + 1, _path(location), reason))
 
     def _pairs(self, node: yaml.MappingNode, location: Location) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
@@ -179,4 +250,12 @@ class _Document:
                 continue
             seen[key] = line
             self._lines[here] = line
+            if (sign := unprintable(key)) is not None:
+                self._note(key_node, here, f"the sign {sign} can't be seen and may not stand here")
             yield key, self._read(value_node, here)
+
+
+def _unreadable(node: yaml.ScalarNode) -> yaml.MarkedYAMLError:
+    kind = str(node.tag).rpartition(":")[2]
+    shown = f"{node.value[:40]}…" if len(node.value) > 40 else node.value
+    return yaml.MarkedYAMLError(problem=f"`{shown}` is no {kind} that can be read", problem_mark=node.start_mark)

@@ -31,7 +31,7 @@ def follows_from_others(problem: ErrorDetails, problems: Sequence[ErrorDetails])
 
 
 def _length(value: Any) -> int:
-    return len(value) if isinstance(value, list) else 0
+    return len(value) if isinstance(value, list | dict) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _too_few(problem: _Problem) -> str:
 
 
 def _too_many(problem: _Problem) -> str:
-    return f"too many: at most {problem.context.get('max_length')} are possible, here are {problem.context.get('actual_length')}"
+    return f"too many: at most {problem.context.get('max_length')} are possible, here are {_length(problem.value)}"
 
 
 def _unknown(problem: _Problem) -> str:
