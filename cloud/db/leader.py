@@ -4,6 +4,13 @@ from enum import IntEnum
 
 import psycopg
 
+from cloud.db.pool import LINE, SERVER_LINE
+from cloud.db.silence import cut_after
+
+ANSWER_S = 3.0
+LEASE_S = 20
+"""A leader that has not asked for so long has lost its lead: the server ends its connection, however alive it looks."""
+
 
 class Duty(IntEnum):
     """What a leader does; the number is the key of the lock."""
@@ -27,12 +34,17 @@ class Leadership:
         """
         try:
             if self._conn is not None:
-                self._conn.execute("SELECT 1")
+                with cut_after(self._conn, ANSWER_S):
+                    self._conn.execute("SELECT 1")
                 return True
             self._conn = psycopg.connect(
-                self._database_url, autocommit=True, connect_timeout=5, tcp_user_timeout=10_000
+                self._database_url,
+                autocommit=True,
+                options=f"-c idle_session_timeout={LEASE_S * 1000} {SERVER_LINE}",
+                **LINE,
             )
-            row = self._conn.execute("SELECT pg_try_advisory_lock(%s)", [int(self._duty)]).fetchone()
+            with cut_after(self._conn, ANSWER_S):
+                row = self._conn.execute("SELECT pg_try_advisory_lock(%s)", [int(self._duty)]).fetchone()
         except psycopg.OperationalError:
             self.release()
             return False

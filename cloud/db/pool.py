@@ -1,40 +1,84 @@
 """The connection pool of a process."""
 
+from typing import Any
+
 from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from cloud.db.silence import SilenceWatch
+
 Pool = ConnectionPool[Connection[TupleRow]]
 
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 4
+"""To connect, and for a connection to be free. Short: who waits tries again, and finds a database that is back at once."""
+
+START_TIMEOUT_S = 10
+GIVEN_UP_S = 2.0
+"""The pool's own attempts end so soon and begin anew with the next demand: left alone, their pauses grow to minutes."""
+
 STATEMENT_TIMEOUT_S = 60
-SILENT_SERVER_MS = 20_000
+SILENT_SERVER_MS = 10_000
+IDLE_TRANSACTION_S = 30
+"""A client that vanished in the middle of a transaction keeps its locks no longer than this."""
+
+LINE: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "tcp_user_timeout": SILENT_SERVER_MS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""How a connection finds out that the other side's system is gone."""
+
+SERVER_LINE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+"""The same for the server's side of it."""
+
+
+class WatchedPool(ConnectionPool[Connection[TupleRow]]):
+    """A pool whose connections are watched for silence."""
+
+    def __init__(self, database_url: str, **options: Any) -> None:
+        self._watch = SilenceWatch(database_url)
+        super().__init__(database_url, open=False, configure=self._watch.add, **options)
+
+    def open(self, wait: bool = False, timeout: float = START_TIMEOUT_S) -> None:
+        """Open the pool and begin to watch. Raises PoolTimeout."""
+        super().open(wait, timeout)
+        self._watch.start()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close all connections, end the watch."""
+        self._watch.stop()
+        super().close(timeout)
 
 
 def open_pool(database_url: str, *, size: int, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> Pool:
     """Open at most `size` connections to `database_url`, in UTC, each statement ended after `statement_timeout_s`.
 
     `with pool.connection() as conn:` is one transaction: committed at its end, rolled back by an exception. A connection
-    that the server closed is replaced before it is handed out. Raises psycopg_pool.PoolTimeout when the server can't be
-    reached; the pool is closed then.
+    that the server closed is replaced before it is handed out; one that will never answer is closed while it is waited for.
+    Raises psycopg_pool.PoolTimeout when the server can't be reached; the pool is closed then.
     """
-    pool: Pool = ConnectionPool(
+    pool = WatchedPool(
         database_url,
         min_size=1,
         max_size=size,
-        open=False,
         timeout=CONNECT_TIMEOUT_S,
+        reconnect_timeout=GIVEN_UP_S,
         check=ConnectionPool.check_connection,
         kwargs={
+            **LINE,
             "application_name": "gridward",
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "tcp_user_timeout": SILENT_SERVER_MS,
-            "options": f"-c timezone=UTC -c statement_timeout={round(statement_timeout_s * 1000)}",
+            "options": (
+                f"-c timezone=UTC -c statement_timeout={round(statement_timeout_s * 1000)} "
+                f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_S * 1000} {SERVER_LINE}"
+            ),
         },
         name="gridward",
     )
     try:
-        pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
+        pool.open(wait=True)
     except BaseException:
         pool.close()
         raise

@@ -48,3 +48,15 @@ select pg_advisory_lock(:key)::text;
 
 -- name: lock_out_migrations(key)$
 select pg_advisory_lock_shared(:key)::text;
+
+-- name: standing_of_backends(pids)
+-- Whether each has done all that it was asked for, and since when it stands as it does.
+select pid, starts_with(state, 'idle') as rests, state_change as since
+from pg_stat_activity
+where pid = any(:pids::integer[]);
+
+-- name: end_backends(pids)
+-- Those that rest: one that has begun to work since is not the one that was looked at.
+select pg_terminate_backend(pid)
+from pg_stat_activity
+where pid = any(:pids::integer[]) and starts_with(state, 'idle');

@@ -41,6 +41,9 @@ from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBat
 from edge.contract.topics import Channel
 
 PRESENCE_POINT = "presence"
+WAITED_LONG = timedelta(minutes=1)
+"""What waited here for longer (in quarantine, for the database) is history, whatever its node said when it sent it."""
+
 MAXIMUM_DEVICES = 2_000
 MAXIMUM_POINTS = 20_000
 _PRESENCES = {presence.value: presence for presence in Presence}
@@ -197,6 +200,8 @@ class Transaction:
                 continue
             fresh.append(message)
             envelope = message.envelope
+            if message.topic.channel is Channel.BIRTH:
+                continue  # numbered for themselves: a birth that was lost is no hole, the next one says more
             lane = lanes.setdefault((key[1], envelope.session, envelope.lane.value), store.LaneCount(0, 0))
             lane.highest_seq = max(lane.highest_seq, envelope.seq)
             lane.received += 1
@@ -351,9 +356,10 @@ class Transaction:
                 grid_code=device.area_code if device else node.area_code,
                 incident=incident,
                 raw=message.arrival.payload,
-                historical=message.envelope.historical,
+                historical=message.envelope.historical or self._now - message.arrival.received_at > WAITED_LONG,
                 received_at=message.arrival.received_at,
                 district=node.district,
+                taken_at=max(self._now, message.arrival.received_at),
             )
         except Invalid as error:
             self._reject(message, Reason.DATA, str(error))

@@ -35,7 +35,8 @@ RECEIPT_AGE = timedelta(days=30)
 PRUNED_AT_ONCE = 20_000
 CONTENTION_TRIES = 5
 FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 10.0
+LONGEST_WAIT_S = 3.0
+"""Between two tries at most, so that a database that is back is used at once."""
 
 _log = structlog.get_logger(__name__)
 

@@ -4,9 +4,10 @@ All of it runs on the event loop of the API, the only asynchronous part of the c
 """
 
 import asyncio
+import contextlib
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from psycopg import AsyncConnection, sql
 from cloud.access.model import Principal, SignedIn
 from cloud.db import live
 from cloud.db.live import Event, Horizon
+from cloud.db.pool import LINE, SERVER_LINE
+from cloud.db.silence import cut
 from cloud.errors import DatabaseAway, Retryable
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +38,7 @@ _STREAMS_PER_ACCOUNT = 60
 _POLL_S = 1.0  # a lost NOTIFY costs at most this
 _UNSETTLED_POLL_S = 0.02  # somebody holds an id and may roll back without a word
 _RETRY_S = (0.2, 5.0)
+_ANSWER_S = 10.0  # a link that will never answer looks like a slow one
 
 
 class TooManyStreams(Retryable):
@@ -164,8 +168,11 @@ class LiveHub:
         lost = 0
         while True:
             try:
-                async with await AsyncConnection.connect(self._database_url, autocommit=True) as conn:
-                    await self._begin(conn)
+                async with await AsyncConnection.connect(
+                    self._database_url, autocommit=True, options=SERVER_LINE, **LINE
+                ) as conn:
+                    with _answered(conn):
+                        await self._begin(conn)
                     retry_s, lost = _RETRY_S[0], 0
                     self._listening = True
                     await self._listen(conn)
@@ -195,7 +202,8 @@ class LiveHub:
 
     async def _listen(self, conn: AsyncConnection[Any]) -> None:
         while True:
-            horizon = await self._catch_up(conn)
+            with _answered(conn):
+                horizon = await self._catch_up(conn)
             timeout = _POLL_S if horizon.complete else _UNSETTLED_POLL_S
             async for notify in conn.notifies(timeout=timeout, stop_after=1):
                 if notify.channel == live.SESSION_CHANNEL:
@@ -228,6 +236,16 @@ class LiveHub:
         for subscription in list(self._subscriptions):
             if str(subscription.session.session_id) == payload:
                 subscription.end()
+
+
+@contextlib.contextmanager
+def _answered(conn: AsyncConnection[Any]) -> Iterator[None]:
+    """Give the database `_ANSWER_S` to answer what is asked in the block; then the connection is cut, and made anew."""
+    timer = asyncio.get_running_loop().call_later(_ANSWER_S, cut, conn)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _horizon(conn: AsyncConnection[Any]) -> Horizon:

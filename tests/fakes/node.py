@@ -41,16 +41,17 @@ class FakeNode:
     name: str = "station-01"
     district: str = DISTRICT
     session: UUID = field(default_factory=new_id)
-    _seq: dict[Lane, int] = field(default_factory=lambda: defaultdict(int))
+    _seq: dict[Lane | type[Birth], int] = field(default_factory=lambda: defaultdict(int))
 
     def envelope(self, body: Any, *, lane: Lane = Lane.LIVE, historical: bool = False) -> Envelope[Any]:
-        self._seq[lane] += 1
+        numbered = Birth if isinstance(body, Birth) else lane
+        self._seq[numbered] += 1
         return Envelope(
             id=new_id(),
             node=self.name,
             session=self.session,
             lane=lane,
-            seq=self._seq[lane],
+            seq=self._seq[numbered],
             sent_at=AT,
             historical=historical,
             body=body,

@@ -197,7 +197,9 @@ def _judge_incidents(truth: Truth, seen: Observation, verdict: Verdict) -> None:
         if key not in expected:
             verdict.find_twice("incident", f"{key[0]} at {key[1]}: nothing crossed then", len(found))
     if seen.cases != len(seen.incidents):
-        verdict.find_twice("case", f"{seen.cases} cases for {len(seen.incidents)} incidents that do not belong together")
+        verdict.find_twice(
+            "case", f"{seen.cases} cases for {len(seen.incidents)} incidents that do not belong together"
+        )
 
 
 def _judge_incident(crossing: Crossing, incident: SeenIncident, verdict: Verdict) -> None:

@@ -172,11 +172,11 @@ class Proxy:
             far_reader, passage.far = await asyncio.open_connection("127.0.0.1", self.target_port)
             up = asyncio.create_task(self._pump(passage, reader, passage.far))
             down = asyncio.create_task(self._pump(passage, far_reader, writer))
-            await asyncio.wait(
-                {up, down}, return_when=asyncio.ALL_COMPLETED if passage.lost else asyncio.FIRST_COMPLETED
-            )
-            if passage.lost:
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            if passage.lost:  # the other end does not hear of it
                 await asyncio.wait({up, down})
+        except asyncio.CancelledError:
+            return  # the proxy stops
         except OSError:
             self.figures.resets += 1
         finally:
