@@ -15,8 +15,8 @@ class IncidentReport:
 
     `device_id` and `grid_code` come from the registry, None where it does not know them; `grid_code` may name an area of
     any level (a node's own area, when its device has none). `district` is the six-digit code of the node's topic, the
-    last resort for placing. `raw` are the bytes as they came, kept for the hash chain. `historical` is the node's word,
-    `received_at` the cloud's clock.
+    last resort for placing. `raw` are the bytes as they came, kept for the hash chain. `received_at` is the cloud's clock.
+    `historical` is the node's word, or that of whoever kept it waiting here; `taken_at` is when that was over.
     """
 
     node: str
@@ -28,6 +28,7 @@ class IncidentReport:
     historical: bool
     received_at: datetime
     district: str | None = None
+    taken_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse, with Invalid, a revision that no table holds."""

@@ -39,11 +39,11 @@ def activity_end(incident: Incident) -> datetime:
     return max(incident.started_at, incident.updated_at, incident.ended_at or incident.started_at)
 
 
-def rings(incident: Incident, *, historical: bool, received_at: datetime, late_ring: timedelta) -> bool:
+def rings(incident: Incident, *, historical: bool, taken_at: datetime, late_ring: timedelta) -> bool:
     """Whether a revision is told aloud: it is live, or its condition still holds, or it was critical and ended lately."""
     if not historical or incident.state is not IncidentState.ENDED:
         return True
-    return incident.severity is Severity.CRITICAL and received_at - activity_end(incident) <= late_ring
+    return incident.severity is Severity.CRITICAL and taken_at - activity_end(incident) <= late_ring
 
 
 def choose(incident: Incident, candidates: Iterable[CaseFacts], *, window: timedelta) -> CaseFacts | None:

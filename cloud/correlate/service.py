@@ -56,7 +56,7 @@ class _Arrival:
         return policy.rings(
             self.incident,
             historical=self.report.historical,
-            received_at=self.report.received_at,
+            taken_at=self.report.taken_at or self.report.received_at,
             late_ring=self.rules.late_ring,
         )
 
@@ -81,14 +81,20 @@ def receive_all(
     """Take in revisions, in one transaction of the caller; of how many the times could not be comes back.
 
     All locks are taken first and in one order, then cases are worked on district by district: two batches that meet wait
-    for each other and can't deadlock. A revision that is already here changes nothing. Each case touched is told once.
+    for each other and can't deadlock. Of several revisions of an incident the highest comes first: what is over does not ring
+    because its beginning was read before its end. A revision that is already here changes nothing. Each case touched is told once.
     """
     if not reports:
         return 0
     store.lock_keys(conn, sorted({report.key for report in reports}))
     touched: dict[int, str] = {}
     clamped = 0
-    for report in sorted(reports, key=lambda report: (report.district or "", report.key)):
+    first = {report.incident.incident_id: place for place, report in reversed(list(enumerate(reports)))}
+
+    def order(report: IncidentReport) -> tuple[str, str, int, int]:
+        return report.district or "", report.key, first[report.incident.incident_id], -report.incident.revision
+
+    for report in sorted(reports, key=order):
         arrival = _Arrival(report, _believable(report.incident, report.received_at), rules)
         clamped += _times(arrival.incident) != _times(report.incident)
         case_id, opened = _receive_one(conn, arrival)

@@ -50,13 +50,13 @@ class Node:
         configuration: NodeConfiguration,
         *,
         on_fatal: Callable[[str], None],
-        clock: Callable[[], datetime] | None = None,
+        clock: NodeClock | Callable[[], datetime] | None = None,
     ) -> None:
         """Without `clock` the node makes its own from those of the machine."""
         self.configuration = configuration
         self.directory = configuration.node.data_directory
         self._lock = _claim(self.directory)
-        self.clock = NodeClock.of_machine(self.directory) if clock is None else NodeClock.of(clock)
+        self.clock = _node_clock(clock, self.directory)
         self.started_at = self.clock.told()
         self.identity = Identity(
             configuration.node.district, configuration.node.id, uuid7(int(self.started_at.timestamp() * 1000))
@@ -238,6 +238,12 @@ class Node:
         if self._pace.is_due(time.monotonic(), news, busy=busy) and self.publisher.tell(health):
             self._reports += 1
             self._pace.told(time.monotonic(), news)
+
+
+def _node_clock(clock: NodeClock | Callable[[], datetime] | None, directory: Path) -> NodeClock:
+    if clock is None:
+        return NodeClock.of_machine(directory)
+    return clock if isinstance(clock, NodeClock) else NodeClock.of(clock)
 
 
 def _claim(directory: Path) -> IO[str]:

@@ -94,7 +94,7 @@ def rings(item: Incident, *, historical: bool = True, age_s: float = 0) -> bool:
     return policy.rings(
         item,
         historical=historical,
-        received_at=policy.activity_end(item) + timedelta(seconds=age_s),
+        taken_at=policy.activity_end(item) + timedelta(seconds=age_s),
         late_ring=timedelta(hours=1),
     )
 

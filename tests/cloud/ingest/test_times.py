@@ -1,20 +1,27 @@
 """Times that can't be, late ones, and what is the newest after all of them."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cloud.correlate.service import DEFAULT_RULES
 from cloud.db.pool import Pool
+from cloud.fleet import service as fleet
 from cloud.ingest import metrics
-from cloud.ingest.model import Item
+from cloud.ingest.model import Arrival, Item
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
+from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
+from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.telemetry import StateChange
+from tests.cloud.samples import GRID
 from tests.fakes.node import AT, FakeNode, batch, birth, column, gap, incident
 
 FAR = datetime(9999, 12, 30, tzinfo=UTC)
@@ -153,3 +160,108 @@ def test_whatever_the_order_and_the_clocks_latest_is_the_true_last_and_rollups_a
         )
         kept = rows(pool, f"select bucket_at, count, total, minimum, maximum from {table} order by bucket_at")  # noqa: S608
         assert kept == recount
+
+
+RINGS_FOR = DEFAULT_RULES.late_ring
+
+
+def revisions(severity: Severity, *, ended: bool, age: timedelta) -> list[Incident]:
+    """What a node has to tell of one fire, oldest first; the last revision is `age` old at `AT`."""
+    told = [
+        (IncidentState.OPEN, AT - age - timedelta(minutes=5)),
+        (IncidentState.UPDATE, AT - age - timedelta(minutes=2)),
+        (IncidentState.ENDED if ended else IncidentState.UPDATE, AT - age),
+    ]
+    one = incident(severity=severity, kind="threshold", started_at=told[0][1])
+    return [
+        msgspec.structs.replace(
+            one, revision=number, state=state, updated_at=at, ended_at=at if state is IncidentState.ENDED else None
+        )
+        for number, (state, at) in enumerate(told, 1)
+    ]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    severity=st.sampled_from([Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL]),
+    ended=st.booleans(),
+    age=st.sampled_from([timedelta(minutes=5), RINGS_FOR - timedelta(minutes=1), RINGS_FOR + timedelta(minutes=1)]),
+    cuts=st.lists(st.integers(0, 6), max_size=3),
+    random=st.randoms(use_true_random=False),
+)
+def test_what_was_cut_off_rings_if_it_holds_or_was_critical_lately_and_is_filed_as_late_else(
+    pool: Pool,
+    node: FakeNode,
+    writer: Writer,
+    *,
+    severity: Severity,
+    ended: bool,
+    age: timedelta,
+    cuts: list[int],
+    random: Any,
+) -> None:
+    with pool.connection() as conn:
+        conn.execute("truncate grid_case, incident, event cascade")
+    told = [node.item(each, lane=Lane.HISTORY, historical=True) for each in revisions(severity, ended=ended, age=age)]
+    # the newest comes first, as a node sends them; after it in any order, twice, in any parts
+    rest = [*told[:-1], *told]
+    random.shuffle(rest)
+    everything = [told[-1], *rest]
+    bounds = sorted({0, *cuts, len(everything)})
+    for first, last in pairwise(bounds):
+        writer.settle([node.item(birth()), *everything[first:last]])
+    rang = not ended or (severity is Severity.CRITICAL and age <= RINGS_FOR)
+    assert rows(pool, "select late, severity::text, ongoing, incident_count from case_summary") == [
+        (not rang, severity.value, not ended, 1)
+    ]
+    tells = [
+        payload["late"] for (payload,) in rows(pool, "select payload from event where kind like 'case.%%' order by id")
+    ]
+    assert tells
+    assert set(tells) == {not rang}
+
+
+def test_a_batch_that_holds_beginning_and_end_in_any_order_is_judged_by_the_end(
+    pool: Pool, node: FakeNode, writer: Writer
+) -> None:
+    told = revisions(Severity.HIGH, ended=True, age=timedelta(minutes=5))
+    writer.settle([node.item(birth()), *(node.item(each, historical=True) for each in told)])
+    assert rows(pool, "select late, ongoing from case_summary") == [(True, False)]
+
+
+def test_an_open_one_whose_end_was_rejected_rings_and_stays_open(pool: Pool, node: FakeNode, writer: Writer) -> None:
+    opened, _, ended = revisions(Severity.HIGH, ended=True, age=timedelta(minutes=5))
+    broken = node.arrival(node.envelope(ended, lane=Lane.HISTORY, historical=True))
+    payload = broken.payload.replace(b'"started_at":"2026', b'"started_at":"0026')
+    verdicts = writer.settle(
+        [node.item(birth()), read(Arrival(broken.topic, payload, AT)), node.item(opened, historical=True)]
+    )
+    assert sorted(verdict.outcome for verdict in verdicts) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.REJECTED]
+    assert rows(pool, "select late, ongoing from case_summary") == [(False, True)]
+
+
+@pytest.mark.parametrize(
+    ("severity", "ended", "waited", "late"),
+    [
+        (Severity.CRITICAL, False, timedelta(days=2), False),
+        (Severity.CRITICAL, True, timedelta(days=2), True),
+        (Severity.CRITICAL, True, timedelta(hours=2), False),
+        (Severity.HIGH, True, timedelta(hours=2), True),
+        (Severity.HIGH, False, timedelta(hours=2), False),
+    ],
+)
+def test_what_waited_in_quarantine_is_judged_at_its_release(
+    pool: Pool, writer: Writer, *, severity: Severity, ended: bool, waited: timedelta, late: bool
+) -> None:
+    stranger = FakeNode("station-09")
+    told = revisions(severity, ended=ended, age=timedelta(seconds=1))
+    writer.settle([stranger.item(birth()), *(stranger.item(each, lane=Lane.INCIDENT) for each in told)])
+    assert rows(pool, "select count(*) from incident") == [(0,)]
+    with pool.connection() as conn:
+        fleet.accept_node(conn, stranger.name, area_code=GRID, now=AT)
+    later = Writer(pool, lambda _: False, clock=lambda: AT + waited)
+    while later.replay_released():
+        pass
+    assert rows(pool, "select late, ongoing from case_summary") == [(late, not ended)]
+    # received_at stays what it was: nothing in the chain of a case moves because somebody was slow
+    assert rows(pool, "select distinct received_at from incident") == [(AT,)]
