@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPBearer
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -85,7 +86,32 @@ def signed_in(request: Request, conn: Conn, parts: Parts) -> SignedIn:
     return session
 
 
-Session = Annotated[SignedIn, Depends(signed_in)]
+session_token = HTTPBearer(scheme_name="session", description="The token of a session", auto_error=False)
+session_cookie = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="cookie",
+    description=f"The same token as a cookie; what changes anything needs `{CSRF_HEADER}: 1` too",
+    auto_error=False,
+)
+node_token = HTTPBearer(scheme_name="node", description="The token of an enrolled node", auto_error=False)
+
+AS_PERSON = [Depends(session_token), Depends(session_cookie)]
+"""For routes that look for the session themselves: these only tell the OpenAPI file of it."""
+AS_NODE = [Depends(node_token)]
+
+
+def session_of(
+    request: Request,
+    conn: Conn,
+    parts: Parts,
+    _token: Annotated[object, Depends(session_token)],
+    _cookie: Annotated[object, Depends(session_cookie)],
+) -> SignedIn:
+    """The session of a request, as a dependency that the OpenAPI file knows of. Raises as `signed_in` does."""
+    return signed_in(request, conn, parts)
+
+
+Session = Annotated[SignedIn, Depends(session_of)]
 
 
 def principal(session: Session) -> Principal:
@@ -127,7 +153,12 @@ def node_principal(request: Request, conn: Conn) -> NodePrincipal:
     return NodePrincipal(node)
 
 
-Node = Annotated[NodePrincipal, Depends(node_principal)]
+def node_of(request: Request, conn: Conn, _token: Annotated[object, Depends(node_token)]) -> NodePrincipal:
+    """The node of a request, as a dependency that the OpenAPI file knows of. Raises NotSignedIn."""
+    return node_principal(request, conn)
+
+
+Node = Annotated[NodePrincipal, Depends(node_of)]
 
 
 def client_address(request: Request) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from cloud.api.dependencies import Conn, Node, Parts, Services, User, client_address, node_principal
+from cloud.api.dependencies import AS_NODE, Conn, Node, Parts, Services, User, client_address, node_principal
 from cloud.api.problems import RESPONSES
 from cloud.cases import service as cases
 from cloud.errors import CloudError, Invalid, TooLarge, TooSlow, UnsupportedMedia
@@ -56,6 +56,7 @@ def read_upload(sha256: Hash, node: Node, conn: Conn, parts: Parts) -> Response:
 @router.put(
     "/{sha256}",
     summary="Send a file or a piece of it",
+    dependencies=AS_NODE,
     responses={201: {"model": UploadState}, 202: {"model": UploadState}},
 )
 async def upload(sha256: Hash, request: Request, response: Response, parts: Parts) -> UploadState:

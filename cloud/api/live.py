@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from cloud.access import sessions
 from cloud.access.model import SignedIn
-from cloud.api.dependencies import Parts, Services, signed_in
+from cloud.api.dependencies import AS_PERSON, Parts, Services, signed_in
 from cloud.api.problems import RESPONSES
 from cloud.db import live
 from cloud.notify.stream import LiveHub, Message, Subscription, visible_to
@@ -68,6 +68,7 @@ class EventStream(Response):
 @router.get(
     "/live",
     summary="What happens, as it happens",
+    dependencies=AS_PERSON,
     response_class=Response,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )

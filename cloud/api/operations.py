@@ -10,11 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from cloud.access.model import Role
-from cloud.api.dependencies import Parts, bearer_token, signed_in
+from cloud.api.dependencies import AS_PERSON, Parts, bearer_token, signed_in
 from cloud.api.guards import is_from_here
+from cloud.api.problems import RESPONSES
 from cloud.errors import Forbidden
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], responses=RESPONSES)
 
 
 class Readiness(BaseModel):
@@ -58,7 +59,7 @@ def may_read_metrics(request: Request, parts: Parts) -> None:
         raise Forbidden("metrics are for administrators")
 
 
-@router.get("/metrics", summary="Counters for Prometheus", response_class=Response)
+@router.get("/metrics", summary="Counters for Prometheus", response_class=Response, dependencies=AS_PERSON)
 def read_metrics(_allowed: Annotated[None, Depends(may_read_metrics)]) -> Response:
     """In the text format of Prometheus."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from cloud.access import sessions
 from cloud.access.model import Role
 from cloud.correlate import service as correlate
 from cloud.correlate.model import IncidentReport
@@ -50,6 +52,14 @@ class Cloud:
         token: str = answer.json()["token"]
         return token
 
+    def session(self, name: str) -> str:
+        """The token of a session that nobody signed in for: no password is hashed."""
+        with psycopg.connect(self.database_url, options="-c timezone=UTC") as conn:
+            row = conn.execute("select id from account where name = %s", [name]).fetchone()
+            assert row is not None
+            token, _ = sessions.start(conn, row[0], now=datetime.now(UTC), lasts_s=3_600, address="test", agent="")
+        return token
+
     def client(self, name: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=20, headers={"Authorization": f"Bearer {self.token(name)}"})
 
@@ -81,8 +91,9 @@ def peopled(postgres_server: DatabaseServer, migrated_template: str) -> Template
     return Template("peopled", made.token)
 
 
-@pytest.fixture
-def settings(postgres_server: DatabaseServer, peopled: Template, tmp_path: Path) -> Iterator[CloudSettings]:
+@contextmanager
+def made_settings(server: DatabaseServer, peopled: Template, tmp_path: Path) -> Iterator[CloudSettings]:
+    """Settings with a database of their own, which is gone afterwards."""
     web = tmp_path / "web"
     (web / "assets").mkdir(parents=True)
     (web / "index.html").write_text("<!doctype html><title>Gridward</title>", encoding="utf-8")
@@ -91,7 +102,7 @@ def settings(postgres_server: DatabaseServer, peopled: Template, tmp_path: Path)
     database = f"test_{uuid.uuid4().hex}"
     yield CloudSettings.model_validate(
         {
-            "database_url": postgres_server.create_database(database, template=peopled.name),
+            "database_url": server.create_database(database, template=peopled.name),
             "http_port": 0,
             "data_directory": tmp_path / "data",
             "web_directory": web,
@@ -99,12 +110,35 @@ def settings(postgres_server: DatabaseServer, peopled: Template, tmp_path: Path)
             "database_pool": 8,
         }
     )
-    postgres_server.drop_database(database)
+    server.drop_database(database)
 
 
-@pytest.fixture
-def cloud(settings: CloudSettings, peopled: Template) -> Iterator[Cloud]:
+@contextmanager
+def answering(settings: CloudSettings, peopled: Template) -> Iterator[Cloud]:
+    """A cloud that answers."""
     url = settings.database_url.get_secret_value()
     with psycopg.connect(url, options="-c timezone=UTC") as conn, running(settings, Part.API) as process:
         assert process.address is not None
         yield Cloud(process.address, url, conn, peopled.node_token)
+
+
+@pytest.fixture
+def settings(postgres_server: DatabaseServer, peopled: Template, tmp_path: Path) -> Iterator[CloudSettings]:
+    with made_settings(postgres_server, peopled, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def cloud(settings: CloudSettings, peopled: Template) -> Iterator[Cloud]:
+    with answering(settings, peopled) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def shared_cloud(
+    postgres_server: DatabaseServer, peopled: Template, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cloud]:
+    """One cloud for all tests of a module, for those that only look whether it stands."""
+    directory = tmp_path_factory.mktemp("cloud")
+    with made_settings(postgres_server, peopled, directory) as settings, answering(settings, peopled) as cloud:
+        yield cloud

@@ -1,0 +1,162 @@
+"""Words that break other systems, in every parameter and every text of every route: never a 500, and told back as the text they are."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from cloud.api.app import openapi
+from edge.contract.incident import Severity
+from tests.cloud.api.conftest import Cloud
+from tests.cloud.samples import incident, report
+
+WORDS = {
+    "sql": "' or 1=1; drop table account; --",
+    "a comment": "x'/**/union/**/select/**/null--",
+    "a path": "../../../../etc/passwd",
+    "another path": "..\\..\\windows\\win.ini",
+    "right to left": "\u202egnp.exe",
+    "NUL": "a\x00b",
+    "line breaks": "a\r\nSet-Cookie: gridward_session=x\r\n\r\n",
+    "a terminal's": "\x1b[2J\x1b]0;x\x07",
+    "markup": "<script>alert(1)</script>",
+    "a template": "${jndi:ldap://x}{{7*7}}%s%n",
+    "a pattern": "(a+)+$" * 20,
+    "a wildcard": "%_*",
+    "long": "x" * 10_000,
+    "digits": "9" * 400,
+    "a negative number": "-1",
+    "no number": "NaN",
+    "infinity": "1e999",
+    "2^63": str(2**63),
+    "blank": " ",
+    "nothing": "",
+    "emoji": "👩‍👩‍👧" * 50,
+    "combining": "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢",
+    "a lone surrogate": "\ud800",
+    "a list": "[]",
+    "an object": "{}",
+    "truth": "true",
+    "a far time": "9999-12-31T23:59:59-14:00",
+    "an old time": "0001-01-01T00:00:00+14:00",
+}
+GOOD = {
+    "case_id": "1",
+    "code": "110105001",
+    "device_id": "1",
+    "point": "temperature",
+    "node": "node-9",
+    "sha256": "0" * 64,
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "/api/v1/session": {"name": "worker", "password": "wrong password"},
+    "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1, "reason": None, "note": "seen"},
+    "/api/v1/nodes/{node}/accept": {"area_code": "110105001001003"},
+}
+DOCUMENT = openapi()
+ROUTES = [
+    (method, path, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+    if path != "/api/v1/live"
+]
+
+
+def encoded(word: str) -> str:
+    return quote(word.encode("utf-8", "surrogatepass"), safe="")
+
+
+def requests(method: str, path: str, operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(what is wrong, address, options) for a word in each place of a route."""
+    good = path.format(**GOOD)
+    for parameter in operation.get("parameters", []):
+        name = parameter["name"]
+        for kind, word in WORDS.items():
+            what = f"{method} {path}: {kind} as {name}"
+            if parameter["in"] == "path":
+                yield what, path.format(**GOOD | {name: encoded(word)}), {"json": BODIES.get(path)}
+            elif parameter["in"] == "query":
+                yield what, f"{good}?{name}={encoded(word)}", {}
+            elif parameter["in"] == "header" and word.isprintable() and word.isascii():
+                yield what, good, {"headers": {name: word}}
+    for kind, word in WORDS.items():
+        yield f"{method} {path}: {kind} as an unknown parameter", f"{good}?{encoded(word)}={encoded(word)}", {}
+        for field in BODIES.get(path, {}):
+            body = json.dumps(BODIES[path] | {field: word})
+            yield (
+                f"{method} {path}: {kind} as {field}",
+                good,
+                {"content": body, "headers": {"Content-Type": "application/json"}},
+            )
+
+
+@pytest.fixture(scope="module")
+def client(shared_cloud: Cloud) -> Iterator[httpx.Client]:
+    """Somebody who may do anything, with a case there."""
+    shared_cloud.receive(report(incident(severity=Severity.HIGH)))
+    with shared_cloud.anyone() as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), ROUTES, ids=[f"{method} {path}" for method, path, _ in ROUTES]
+)
+def test_no_word_anywhere_is_a_mistake_of_ours(
+    client: httpx.Client, shared_cloud: Cloud, method: str, path: str, operation: dict[str, Any]
+) -> None:
+    is_for_nodes = {"node": []} in operation.get("security", [])
+    client.headers["Authorization"] = (
+        f"Bearer {shared_cloud.node_token if is_for_nodes else shared_cloud.session('admin')}"
+    )
+    for what, address, options in requests(method, path, operation):
+        if method == "post" and path == "/api/v1/session" and "password" in what:
+            continue  # each costs a password hash; test_session.py has them
+        answer = client.request(
+            method, address, **{name: value for name, value in options.items() if value is not None}
+        )
+        assert answer.status_code < 500, (what, answer.text)
+        assert "Set-Cookie" not in answer.headers or path == "/api/v1/session", what
+        if answer.status_code >= 400 and method != "head":
+            assert answer.headers["content-type"] == "application/problem+json", what
+        if method == "delete":
+            client.headers["Authorization"] = f"Bearer {shared_cloud.session('admin')}"
+
+
+def test_no_word_makes_the_stream_fail(client: httpx.Client, shared_cloud: Cloud) -> None:
+    client.headers["Authorization"] = f"Bearer {shared_cloud.session('admin')}"
+    for kind, word in WORDS.items():
+        with client.stream("GET", f"/api/v1/live?after={encoded(word)}") as answer:
+            assert answer.status_code in {200, 422}, kind
+        with client.stream("GET", "/api/v1/live", headers={"Last-Event-ID": encoded(word)[:200]}) as answer:
+            assert answer.status_code in {200, 422}, kind
+
+
+def test_a_note_is_told_back_as_it_was_written(client: httpx.Client, shared_cloud: Cloud) -> None:
+    client.headers["Authorization"] = f"Bearer {shared_cloud.session('admin')}"
+    for number, (kind, word) in enumerate(WORDS.items(), start=100):
+        shared_cloud.receive(report(incident(number, device=f"cam-{number}")))
+        case_id = client.get("/api/v1/cases", params={"limit": 1}).json()["items"][0]["id"]
+        body = json.dumps({"action": "confirm", "version": 1, "note": word})
+        answer = client.post(
+            f"/api/v1/cases/{case_id}/actions", content=body, headers={"Content-Type": "application/json"}
+        )
+        taken = len(word.strip()) <= 1_000 and "\x00" not in word and "\ud800" not in word
+        assert (answer.status_code == httpx.codes.OK) == taken, (kind, answer.text)
+        if taken:
+            notes = [event["note"] for event in answer.json()["history"] if event["action"] == "confirm"]
+            assert notes == [word.strip() or None], kind
+
+
+def test_what_a_node_wrote_is_told_as_text(client: httpx.Client, shared_cloud: Cloud) -> None:
+    client.headers["Authorization"] = f"Bearer {shared_cloud.session('admin')}"
+    for number, (kind, word) in enumerate(WORDS.items(), start=500):
+        if "\ud800" in word:
+            continue  # no decoder of the wire lets it through
+        shared_cloud.receive(report(incident(number, device=f"cam-{number}", note=word[:500], unit=word[:500])))
+        case_id = client.get("/api/v1/cases", params={"limit": 1}).json()["items"][0]["id"]
+        answer = client.get(f"/api/v1/cases/{case_id}")
+        assert answer.status_code == httpx.codes.OK, (kind, answer.text)
+        assert answer.json()["incidents"][0]["note"] == word[:500].replace("\x00", "\ufffd"), kind
