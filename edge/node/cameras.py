@@ -69,6 +69,7 @@ class Cameras:
             place = self._places[name]
             self.watches[place] = self._make(self._settings[place])
             self.watches[place].start()
+        self._shelf.end_overdue()
         for watch in self.watches:
             watch.check()
 

@@ -80,6 +80,7 @@ def status_of(node: "Node") -> dict[str, Any]:
             "left_out": node.book.evidence_left_out,
         },
         "cameras": {watch.camera.id: _camera(node, watch) for watch in node.cameras.watches},
+        "models": {model: {"withdrawn": count} for model, count in node.shelf.failures.items()},
         "crashes": {
             "total": node.cameras.quarantine.ledger.crashes,
             "without_suspect": node.cameras.quarantine.ledger.without_suspect,

@@ -81,6 +81,7 @@ class NodeCollector(Collector):
         yield from _evidence(status["evidence"], datetime.fromisoformat(status["written_at"]))
         yield from _cameras(status["cameras"])
         yield from _crashes(status["crashes"])
+        yield from _models(status["models"])
 
 
 def _kept(outbox: Status) -> Iterator[Metric]:
@@ -169,10 +170,22 @@ def _cameras(cameras: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
         yield gauge
 
 
+def _models(models: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+    """How often a model was taken away since it failed over a picture."""
+    family = CounterMetricFamily(
+        "gridward_edge_model_withdrawn", "Models taken away since they failed over a picture.", labels=["model"]
+    )
+    for model, figures in models.items():
+        family.add_metric([model], figures["withdrawn"])
+    yield family
+
+
 def _crashes(crashes: Mapping[str, int]) -> Iterator[Metric]:
     """How often native code ended the process, since the data directory was made."""
     family = CounterMetricFamily(
-        "gridward_edge_native_crashes", "Crashes inside native code, by whether a camera is suspected.", labels=["suspect"]
+        "gridward_edge_native_crashes",
+        "Crashes inside native code, by whether a camera is suspected.",
+        labels=["suspect"],
     )
     family.add_metric(["camera"], crashes["total"] - crashes["without_suspect"])
     family.add_metric(["none"], crashes["without_suspect"])

@@ -1,7 +1,8 @@
 """The models of the node, opened beside everything else: cameras go on without until theirs is there."""
 
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -14,13 +15,17 @@ from models import catalogue
 from models.manifest import ModelProblem
 
 TRY_AGAIN_S = 60.0
+LONGEST_BAR_S = 3600.0
+"""A model that fails again and again while it looks is tried ever more seldom, every hour in the end."""
+
 REASON = "model_unusable"
 
 _log = structlog.get_logger(__name__)
 
 
 class ModelShelf:
-    """The thread `models`: opens each model once; one that can't be opened is tried again every minute.
+    """The thread `models`: opens each model once; one that can't be opened is tried again every minute, and so is one that
+    was opened and failed over a picture, after ever longer times.
 
     `on_change` is called when one has been opened.
     """
@@ -37,7 +42,10 @@ class ModelShelf:
         self._standing = standing
         self._on_change = on_change
         self._open_model = open_model
+        self._lock = threading.Lock()
         self._detectors: dict[str, OnnxDetector] = {}
+        self._failures: dict[str, int] = {}
+        self._barred_until_s: dict[str, float] = {}
         self._problems: dict[str, str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
@@ -53,6 +61,31 @@ class ModelShelf:
     def detector(self, model_id: str | None) -> OnnxDetector | None:
         """The detector, once it is there."""
         return None if model_id is None else self._detectors.get(model_id)
+
+    def withdraw(self, model_id: str, detector: OnnxDetector, problem: str) -> None:
+        """A detector failed over a picture: cameras go on without it, and it is opened anew later. Any thread may say so."""
+        with self._lock:
+            if self._detectors.get(model_id) is not detector:
+                return
+            del self._detectors[model_id]
+            failures = self._failures.get(model_id, 0)
+            self._failures[model_id] = failures + 1
+            self._barred_until_s[model_id] = time.monotonic() + min(
+                TRY_AGAIN_S * 2.0 ** min(failures, 16), LONGEST_BAR_S
+            )
+            self._problems[model_id] = problem
+        _log.error("a model failed and is withdrawn", model=model_id, reason=problem)
+        self._standing.degrade(model_id, REASON, f"withdrawn, cameras go on with motion alone: {problem}")
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """How often each model was withdrawn."""
+        return {model_id: self._failures.get(model_id, 0) for model_id in self._wanted}
+
+    def end_overdue(self) -> None:
+        """End looks at pictures that take too long; the housekeeping calls it."""
+        for detector in list(self._detectors.values()):
+            detector.end_overdue()
 
     def reference(self, model_id: str | None) -> ModelReference | None:
         """How incidents name the model."""
@@ -83,10 +116,9 @@ class ModelShelf:
     def _run(self) -> None:
         while not self._stop.is_set():
             for model_id in self._wanted:
-                if model_id not in self._detectors:
+                barred = self._barred_until_s.get(model_id, 0.0) > time.monotonic()
+                if model_id not in self._detectors and not barred:
                     self._try(model_id)
-            if len(self._detectors) == len(self._wanted):
-                return
             self._stop.wait(TRY_AGAIN_S)
 
     def _try(self, model_id: str) -> None:
@@ -100,8 +132,9 @@ class ModelShelf:
             self._problems[model_id] = f"{type(error).__name__}; see the node's log"
             self._standing.degrade(model_id, REASON, self._problems[model_id])
         else:
-            self._problems.pop(model_id, None)
-            self._detectors[model_id] = detector
+            with self._lock:
+                self._problems.pop(model_id, None)
+                self._detectors[model_id] = detector
             _log.info("model opened", model=model_id, version=detector.manifest.version)
             self._standing.recover(model_id, REASON)
             self._on_change()

@@ -10,7 +10,7 @@ import structlog
 
 from edge.contract.incident import IncidentState
 from edge.contract.telemetry import ReadingFlag
-from edge.errors import OutboxFull
+from edge.errors import ModelUnusable, OutboxFull
 from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import (
     EvidenceFile,
@@ -164,6 +164,10 @@ class CameraWatch:
             try:
                 if not self._turn():
                     break
+            except ModelUnusable as error:
+                self.faults += 1
+                if self._detector is not None and self.camera.model is not None:
+                    self._shelf.withdraw(self.camera.model, self._detector, str(error))
             except Exception as error:  # noqa: BLE001 (the top of the thread)
                 self.faults += 1
                 _log.exception("the analysis of a camera failed and begins anew", camera=self.camera.id)

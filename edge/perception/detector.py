@@ -53,11 +53,18 @@ class OnnxDetector:
         self._graph = Graph(model.path, input_shape(manifest.input), self._decoder.output_shapes, model=manifest.id)
 
     def detect(self, image: Image) -> Detections:
-        """Look at one BGR picture; boxes are normalised and may reach a little past the picture's edge."""
+        """Look at one BGR picture; boxes are normalised and may reach a little past the picture's edge.
+
+        Raises ModelUnusable when the graph fails over it.
+        """
         tensor, placement = prepared(image, self.manifest.input)
         boxes, scores, classes = self._decoder.decode(self._graph.run(tensor), least_score=LEAST_SCORE)
         labels = tuple(self.labels[index] for index in classes)
         return Detections(boxes=placement.to_picture(boxes), scores=np.clip(scores, 0, 1), labels=labels)
+
+    def end_overdue(self) -> None:
+        """End looks that take too long; called now and then from another thread."""
+        self._graph.end_overdue()
 
 
 def open_detector(model_id: str) -> OnnxDetector:

@@ -52,6 +52,7 @@ STATUS: dict[str, Any] = {
         "left_out": 1,
     },
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
+    "models": {"yolox_nano_416": {"withdrawn": 3}},
     "crashes": {"total": 5, "without_suspect": 2},
 }
 
@@ -80,6 +81,7 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         'gridward_edge_camera_quarantined{camera="cam-1"} 7.0',
         'gridward_edge_native_crashes_total{suspect="camera"} 3.0',
         'gridward_edge_native_crashes_total{suspect="none"} 2.0',
+        'gridward_edge_model_withdrawn_total{model="yolox_nano_416"} 3.0',
         "gridward_edge_outbox_share 0.625",
         "gridward_edge_outbox_level 1.0",
         "gridward_edge_outbox_oldest_waiting_seconds 600.0",
