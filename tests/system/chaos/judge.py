@@ -41,7 +41,7 @@ class Observation:
     """What the cloud holds of one node, and what the node says of itself, at one moment.
 
     `values`: (device, point) → (time µs, value) in the order of time. `node_*` are the node's own counters; `rows` and
-    `dropped` are all readings and changes of state of the node that are stored, and all that its gaps declare.
+    `dropped` are all readings and changes of state of the sensors that are stored, and all that their gaps declare.
     """
 
     values: Mapping[tuple[str, str], Sequence[tuple[int, float]]]

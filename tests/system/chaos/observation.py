@@ -95,8 +95,9 @@ def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
             missing_by_lane={lane: int(count) for lane, count in connection.execute(_MISSING)},
             quarantined=_count(connection, "select count(*) from quarantine"),
             dead_letters=_count(connection, "select count(*) from dead_letter"),
-            rows=sum(map(len, values.values())) + len(states),
-            dropped=sum(gap.count for gap in gaps),
+            rows=sum(len(stored) for (device, _), stored in values.items() if device in truth.devices)
+            + sum(row[0] in truth.devices for row in states),
+            dropped=sum(gap.count for gap in gaps if gap.device in truth.devices),
             node_accepted=status["outbox"]["readings_accepted"],
             node_waiting=status["outbox"]["readings_waiting"],
         )
