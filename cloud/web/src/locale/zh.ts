@@ -353,7 +353,7 @@ export const zh = {
     silent: '未按时上报的节点',
     dropped: '24 小时内有丢弃的节点',
     quarantine: '等候区消息',
-    refused: '24 小时内有拒收',
+    refused: '24 小时内拒收的种类',
     reasons: '被拒收与等候的消息',
     reasonsEmpty: '没有被拒收的消息，也没有在等候的消息。',
     node: '节点',
