@@ -140,6 +140,7 @@ class IncidentBook:
         self._lock = threading.Lock()
         self._open: dict[str, Incident] = {}
         self._unsaved: deque[_Waiting] = deque()
+        self._refused = False
         self._unended: list[tuple[Incident, str, str | None]] = []
         self._head = keeper.chain_head()
         self.faults = 0
@@ -193,8 +194,8 @@ class IncidentBook:
 
     @property
     def unsaved(self) -> int:
-        """Findings that the disk has not taken."""
-        return len(self._unsaved)
+        """Findings that the disk has refused, with all that wait behind them; what is just being written is not one."""
+        return len(self._unsaved) if self._refused else 0
 
     def _enqueue(self, waiting: _Waiting) -> None:
         """Behind the others. Where many wait already, beginnings and ends come before pictures and progress."""
@@ -224,12 +225,14 @@ class IncidentBook:
             try:
                 self._apply(waiting)
             except EdgeError as error:
+                self._refused = True
                 _log.error("an incident waits for the disk", reason=str(error), waiting=len(self._unsaved))
                 return
             except Exception:  # noqa: BLE001 (one finding that can't be told must not hold up all that follow)
                 self.faults += 1
                 _log.exception("a finding could not become an incident", device=waiting.finding.device)
             self._unsaved.popleft()
+        self._refused = False
 
     def _apply(self, waiting: _Waiting) -> None:
         finding = waiting.finding

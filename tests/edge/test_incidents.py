@@ -203,6 +203,26 @@ def test_what_the_disk_refuses_is_kept_in_order_and_saved_later() -> None:
     assert written.unsaved == 0
 
 
+def test_what_is_just_being_written_does_not_wait_for_the_disk() -> None:
+    """The housekeeping looks at any moment; a commit under way is no trouble with the disk."""
+    seen: list[int] = []
+
+    class WatchedKeeper(FakeKeeper):
+        def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+            seen.append(written.unsaved)
+            super().incident(incident, evidence)
+
+    keeper = WatchedKeeper()
+    written = book(keeper, SteppedClock())
+    written.report(SEEN)
+    keeper.full = True
+    written.report(HOT)
+    written.tick()
+    keeper.full = False
+    written.tick()
+    assert (seen, written.unsaved) == ([0, 0, 1, 1], 0)
+
+
 def test_a_finding_that_cannot_be_told_holds_nothing_up() -> None:
     keeper = FakeKeeper()
     written = book(keeper, SteppedClock())
