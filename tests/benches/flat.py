@@ -75,6 +75,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
                 "unit": series.kind.unit,
                 "bound": series.kind.bound,
                 "judged": series.kind.judgement.value,
+                "step": series.kind.step,
+                "settled_s": series.kind.settled_s,
                 **outcome.verdicts[name].to_json(),
                 "at_s": series.at_s,
                 "values": series.values,

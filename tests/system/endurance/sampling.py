@@ -23,6 +23,9 @@ PRUNED_TABLES: Final = frozenset({"event"})
 _PRUNE_S: Final = 1_200.0
 """Two rounds of ten minutes: the second finds the room that the first one made."""
 _VACUUM_S: Final = 300.0
+_JOURNAL_BYTES: Final = 16 << 20
+_BURST_BYTES: Final = 128 << 10
+"""A store from which everything leaves is as large as the largest burst that ever waited in it: tens of pages, not hundreds."""
 
 PROCESS_SERIES: Final = {
     "rss": Kind("bytes", "caches and windows have fixed sizes"),
@@ -115,11 +118,19 @@ def node_kinds(*, outbox_quota_bytes: int, evidence_quota_bytes: int, delivers: 
     return {
         "outbox_used": store,
         "evidence": Kind("bytes", "outbox.evidence_quota_mib", Judgement.CAPPED, limit=evidence_quota_bytes),
-        "sqlite": Kind("bytes", "delivered rows leave, their pages are used again") if delivers else store,
+        "sqlite": Kind("bytes", "delivered rows leave, their pages are used again", step=_BURST_BYTES)
+        if delivers
+        else store,
+        "sqlite_all": Kind("bytes", "store, log and index together") if delivers else _with_log(outbox_quota_bytes),
         "sqlite_wal": Kind("bytes", "journal_size_limit; checkpoints start it anew"),
         "sqlite_shm": Kind("bytes", "the index of the log"),
         "other_files": Kind("files", "one status, one lock, one mark per camera being opened", step=1.0),
     }
+
+
+def _with_log(quota_bytes: int) -> Kind:
+    limit = quota_bytes + _JOURNAL_BYTES
+    return Kind("bytes", "outbox.quota_mib and journal_size_limit", Judgement.CAPPED, limit=limit)
 
 
 def node_files(directory: Path, status: Mapping[str, Any]) -> dict[str, float]:
@@ -127,12 +138,15 @@ def node_files(directory: Path, status: Mapping[str, Any]) -> dict[str, float]:
     outbox = status["outbox"]
     evidence = [path for path in (directory / "evidence").glob("??/*") if path.is_file()]
     others = [path for path in directory.rglob("*") if path.is_file() and "evidence" not in path.parts]
+    store = {
+        name: _size(directory / f"outbox.db{suffix}")
+        for name, suffix in (("sqlite", ""), ("sqlite_wal", "-wal"), ("sqlite_shm", "-shm"))
+    }
     return {
         "outbox_used": float(outbox["used_bytes"]),
         "evidence": float(sum(_size(path) for path in evidence)),
-        "sqlite": _size(directory / "outbox.db"),
-        "sqlite_wal": _size(directory / "outbox.db-wal"),
-        "sqlite_shm": _size(directory / "outbox.db-shm"),
+        **store,
+        "sqlite_all": sum(store.values()),
         "other_files": float(len(others)),
     }
 
