@@ -1,5 +1,6 @@
 """Opening the store: made where there is none, replaced by what can be saved of it where it is damaged."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,11 @@ CHECKED = "outbox.checked"
 """Beside the store: the start of the machine in which the whole store was last found in order. A killed process can't damage
 it, a power cut might; reading hundreds of megabytes at every start would keep a crashed node away for seconds.
 """
+
 SUSPECT = "suspect"
-"""Stands there instead when something in the store could not be read: then its indexes are compared with their tables too."""
+"""Stands there instead when something in the store could not be read: then it is replaced by what can be, whatever a look at
+its structure says; a text that is none any more is found by no such look.
+"""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PRAGMAS = (
@@ -58,15 +62,18 @@ def open_store(path: Path, *, now: Callable[[], datetime]) -> Opened:
         make_folder(path.parent)
         aside = finish_replacing(path, now())
         if aside is not None:
+            path.with_name(CHECKED).unlink(missing_ok=True)
             return Opened(*_open(path), set_aside=aside)
         try:
+            _refuse_suspect(path)
             _refuse_hollow(path)
             return Opened(*_open(path))
         except sqlite3.DatabaseError as error:
-            if not is_damage(error):
+            if not (is_damage(error) or _is_header_damage(error, path)):
                 raise
             _log.error("the outbox is damaged", path=str(path), reason=str(error))
         aside, saved = replace(path, now(), make=lambda empty: _prepare_schema(empty, path))
+        path.with_name(CHECKED).unlink(missing_ok=True)
         connection, looked_through = _open(path)
     except (sqlite3.Error, OSError) as error:
         raise OutboxDamaged(
@@ -79,7 +86,30 @@ def open_store(path: Path, *, now: Callable[[], datetime]) -> Opened:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is broken (and not, say, the disk full)."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGE
+    if code is None:
+        return "UTF-8" in str(error)  # Python's own error about a text that is none
+    return code & 0xFF in _DAMAGE
+
+
+def _is_header_damage(error: sqlite3.Error, path: Path) -> bool:
+    """A changed byte in the head of the file can make it one of another format, or one that may only be read."""
+    match getattr(error, "sqlite_errorcode", None):
+        case sqlite3.SQLITE_ERROR:
+            return True  # our statements have no mistakes, so it is the file
+        case sqlite3.SQLITE_READONLY:
+            return path.is_file() and os.access(path, os.W_OK)
+        case _:
+            return False
+
+
+def _refuse_suspect(path: Path) -> None:
+    if path.exists() and _noted(path) == SUSPECT:
+        raise _damaged("something in it could not be read")
+
+
+def _noted(path: Path) -> str:
+    checked = path.with_name(CHECKED)
+    return checked.read_text(encoding="ascii", errors="replace") if checked.exists() else ""
 
 
 def _refuse_hollow(path: Path) -> None:
@@ -123,11 +153,10 @@ def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
 def _check(connection: sqlite3.Connection, path: Path) -> bool:
     """Read the store through, unless that was done since the machine started and nothing speaks against it; whether it was."""
     checked, boot = path.with_name(CHECKED), _boot()
-    noted = checked.read_text(encoding="ascii", errors="replace") if checked.exists() else ""
-    if boot and noted == boot:
+    if boot and _noted(path) == boot:
         return False
-    look = "integrity_check" if noted == SUSPECT else "quick_check"
-    verdict = connection.execute(f"PRAGMA {look}(1)").fetchone()[0]
+    # not `quick_check`: an index that does not agree with its table hides rows, which then wait for ever
+    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise _damaged(verdict)
     try:
@@ -138,7 +167,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def suspect(path: Path) -> None:
-    """Something in the store at `path` could not be read: the next opening looks at all of it, closely."""
+    """Something in the store at `path` could not be read: the next opening saves what can be."""
     checked = path.with_name(CHECKED)
     try:
         checked.write_text(SUSPECT, encoding="ascii")

@@ -1,5 +1,6 @@
 """The outbox as the rest of the node sees it: recorder, drain of the uplink, queue of evidence files."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,29 +103,35 @@ class Outbox:
         self.set_aside: Path | None = None
         self._folder = EvidenceFolder(directory / "evidence", quota_bytes=settings.evidence_quota_mib * _MIB)
         self._mark = MarkFile(self._path.with_name(MARK))
-        self._open()
         try:
-            self._settle_in(settings, devices)
-        except OutboxDamaged as error:  # what no quick look has found shows at the first use
+            self._open(settings, devices)
+        except OutboxDamaged as error:  # what no look at the structure has found shows at the first use
             _log.error("the outbox is damaged", reason=str(error))
-            self._committer.stop()
             suspect(self._path)
-            self._open()
-            self._settle_in(settings, devices)
+            self._open(settings, devices)
 
-    def _open(self) -> None:
+    def _open(self, settings: OutboxSettings, devices: Sequence[str]) -> None:
         opened = open_store(self._path, now=self._clock.told)
         self.set_aside = opened.set_aside or self.set_aside
         self._looked_through = opened.looked_through
-        self._committer = Committer(
-            opened.connection,
-            on_commit=self._on_commit,
-            mark=self._note,
-            on_damage=self._suspect,
-            window_s=self._window_s,
-        )
+        try:
+            self._committer = Committer(
+                opened.connection,
+                on_commit=self._on_commit,
+                mark=self._note,
+                on_damage=self._suspect,
+                window_s=self._window_s,
+            )
+        except sqlite3.Error as error:
+            opened.connection.close()
+            raise OutboxDamaged(f"the outbox {self._path} can't be read: {error}") from error
         self._committer.store.correction_us = self._clock.correction_us
         self._committer.start()
+        try:
+            self._settle_in(settings, devices)
+        except BaseException:
+            self._committer.stop()
+            raise
 
     def _settle_in(self, settings: OutboxSettings, devices: Sequence[str]) -> None:
         self._declare_losses(self._mark.read(), devices)

@@ -195,9 +195,6 @@ SELECT count(*) FROM record WHERE channel = 'up/incident'
 -- name: incident_bodies
 SELECT message_id, body FROM record WHERE channel = 'up/incident' ORDER BY row
 
--- name: reading_nameless_remove
-DELETE FROM reading WHERE series NOT IN (SELECT id FROM series)
-
 -- name: accepted_last
 SELECT accepted_at_us FROM (
     SELECT * FROM (SELECT accepted_at_us FROM reading ORDER BY row DESC LIMIT 1)
@@ -215,12 +212,12 @@ UPDATE record SET accepted_at_us = accepted_at_us - :by_us
 UPDATE evidence SET next_at_us = 0 WHERE next_at_us > :final_us
 
 -- name: reading_senseless_remove
--- What no node writes: an impossible time, a mark that is neither yes nor no. One such row would hold up all the others.
+-- What no node writes: a device without a name, an impossible time, a mark that is neither yes nor no. One such row would hold up all the others.
 DELETE FROM reading
 WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN 0 AND 253402214400000000
     OR typeof(observed_at_us) <> 'integer' OR observed_at_us NOT BETWEEN 0 AND 253402214400000000
     OR replayed NOT IN (0, 1) OR typeof(flag) <> 'integer'
-    OR typeof(value) NOT IN ('integer', 'real', 'text') OR (typeof(value) <> 'text' AND abs(value) > 1e100)
+    OR series NOT IN (SELECT id FROM series) OR typeof(value) NOT IN ('integer', 'real', 'text') OR (typeof(value) <> 'text' AND abs(value) > 1e100)
 
 -- name: record_senseless_remove
 DELETE FROM record

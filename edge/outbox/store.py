@@ -180,7 +180,6 @@ class Store:
 
     def remove_senseless(self) -> None:
         """Forget rows that no node writes: a disk has changed them, and nothing could be formed of them."""
-        self._do("reading_nameless_remove")
         self._do("reading_senseless_remove")
         self._do("record_senseless_remove")
 
