@@ -87,9 +87,9 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
     crash nor many attempts at once get around the lock-out. Raises LockedOut or NotSignedIn.
     """
     name = attempt.name if _NAME.fullmatch(attempt.name) else "?"
-    by_name, by_address = f"account:{name}", f"address:{policy.network_of(attempt.address)}"
-    subjects = {by_name: policy.PER_ACCOUNT, by_address: policy.PER_ADDRESS}
+    network = policy.network_of(attempt.address)
     with pool.connection() as conn:
+        subjects = policy.subjects(name, network, is_familiar=network in _familiar_networks(conn, name))
         _count_attempt(conn, subjects, clock())
         account = _queries.account_by_name(conn, name=name)
     usable = account is not None and account.disabled_at is None
@@ -99,9 +99,10 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
         if not right:
             audit.write(conn, "session.refused", f"account:{name}", actor_name=name, address=attempt.address)
         else:
-            # the address gets back one attempt, not all: who knows one password shall not guess others for ever
-            _queries.forget_attempts(conn, subject=by_name)
-            _queries.take_back_attempt(conn, subject=by_address)
+            # address and account get back one attempt, not all: who knows one password shall not guess others for ever
+            _queries.forget_attempts(conn, subject=policy.pair_subject(name, network))
+            for subject in sorted(subjects.keys() - {policy.pair_subject(name, network)}):
+                _queries.take_back_attempt(conn, subject=subject)
             if passwords.is_outdated(account.password_hash):
                 _queries.rehash_password(
                     conn,
@@ -121,16 +122,20 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
     raise NotSignedIn("name or password is wrong")
 
 
+def _familiar_networks(conn: Connection[Any], name: str) -> set[str]:
+    """From where the account has signed in of late: as long as its sessions are kept."""
+    return {policy.network_of(row.address) for row in _queries.addresses_of_account(conn, name=name)}
+
+
 def _count_attempt(conn: Connection[Any], subjects: dict[str, policy.Allowance], now: datetime) -> None:
-    counted = []
-    for subject, allowance in sorted(subjects.items()):  # one order for all, so that two attempts can't deadlock
+    standing = {}
+    for subject in sorted(subjects):  # one order for all, so that two attempts can't deadlock
         row = _queries.lock_attempts(conn, subject=subject, now=now)
-        failures = policy.remaining_failures(row.failures, row.last_at, now)
-        wait_s = policy.wait_left_s(allowance, failures, row.last_at, now)
-        if wait_s > 0:
-            raise LockedOut(wait_s)
-        counted.append((subject, failures + 1))
-    for subject, failures in counted:
+        standing[subject] = (row.failures, row.last_at)
+    judged = policy.judge(subjects, standing, now)
+    if judged.wait_s > 0:
+        raise LockedOut(judged.wait_s)
+    for subject, failures in sorted(judged.failures.items()):
         _queries.count_attempt(conn, subject=subject, failures=failures, now=now)
 
 
@@ -139,7 +144,8 @@ def set_password(conn: Connection[Any], name: str, password: str, *, now: dateti
     account_id = _account_id(conn, name)
     _queries.set_password(conn, account_id=account_id, password_hash=passwords.hash_password(password), now=now)
     sessions.revoke_all(conn, account_id, now=now)
-    _queries.forget_attempts(conn, subject=f"account:{name}")
+    _queries.forget_attempts(conn, subject=policy.account_subject(name))
+    _queries.forget_attempts_below(conn, prefix=policy.pair_subject(name, ""))
     audit.write(conn, "account.password_changed", f"account:{name}", actor_name="command line")
 
 

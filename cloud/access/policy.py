@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,8 +22,56 @@ class Allowance:
         return 0 if beyond < 0 else min(1 << min(beyond, 20), _LONGEST_S)
 
 
-PER_ACCOUNT = Allowance(free=5)
+PER_ACCOUNT_AND_ADDRESS = Allowance(free=5)
 PER_ADDRESS = Allowance(free=30)
+PER_ACCOUNT = Allowance(free=100)
+"""Against many addresses together. It does not count where the account has signed in before: whoever keeps a name busy from
+elsewhere must not shut its owner out."""
+
+
+def subjects(name: str, network: str, *, is_familiar: bool) -> dict[str, Allowance]:
+    """What an attempt counts against. `is_familiar`: the account has signed in from this network of late."""
+    found = {
+        pair_subject(name, network): PER_ACCOUNT_AND_ADDRESS,
+        address_subject(network): PER_ADDRESS,
+    }
+    return found if is_familiar else found | {account_subject(name): PER_ACCOUNT}
+
+
+def account_subject(name: str) -> str:
+    """An account, from wherever it is not known."""
+    return f"account:{name}"
+
+
+def address_subject(network: str) -> str:
+    """An address, whatever name it tries."""
+    return f"address:{network}"
+
+
+def pair_subject(name: str, network: str) -> str:
+    """An account from one address."""
+    return f"account:{name}@{network}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether an attempt may be made: seconds left to wait, and if none the failures to note before the password is looked at."""
+
+    wait_s: int
+    failures: dict[str, int]
+
+
+def judge(
+    allowances: Mapping[str, Allowance], standing: Mapping[str, tuple[int, datetime]], now: datetime
+) -> Judgement:
+    """The attempt against each subject; `standing` holds failures and the time of the last one."""
+    failures, wait_s = {}, 0
+    for subject, allowance in allowances.items():
+        count, last_at = standing.get(subject, (0, now))
+        count = remaining_failures(count, last_at, now)
+        wait_s = max(wait_s, wait_left_s(allowance, count, last_at, now))
+        failures[subject] = count + 1
+    return Judgement(wait_s, failures)
 
 
 def remaining_failures(failures: int, last_at: datetime, now: datetime) -> int:

@@ -135,6 +135,16 @@ update login_attempt set failures = :failures, last_at = :now where subject = :s
 -- name: forget_attempts(subject)!
 delete from login_attempt where subject = :subject;
 
+-- name: forget_attempts_below(prefix)!
+delete from login_attempt where subject ^@ :prefix;
+
+-- name: addresses_of_account(name)
+select distinct session.address
+from session
+join account on account.id = session.account_id
+where account.name = :name
+limit 500;
+
 -- name: take_back_attempt(subject)!
 update login_attempt set failures = greatest(failures - 1, 0) where subject = :subject;
 

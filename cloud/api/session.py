@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
+from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from cloud.access import accounts, areas, audit, sessions
@@ -12,6 +13,9 @@ from cloud.access.accounts import SignIn
 from cloud.access.model import Principal, Role
 from cloud.api.dependencies import COOKIE, Conn, Parts, Session, client_address
 from cloud.api.problems import RESPONSES
+from cloud.errors import LockedOut, NotSignedIn
+
+_SIGN_INS = Counter("gridward_sign_ins_total", "Attempts to sign in by how they ended", ["outcome"])
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"], responses=RESPONSES)
 
@@ -59,17 +63,15 @@ class NewSession(SessionState):
 @router.post("", summary="Sign in")
 def sign_in(credentials: Credentials, request: Request, response: Response, parts: Parts) -> NewSession:
     """Begin a session. Too many wrong passwords answer 429 with Retry-After, per name and per address."""
-    admitted = accounts.sign_in(
-        parts.pool,
-        SignIn(
-            credentials.name,
-            credentials.password,
-            client_address(request),
-            request.headers.get("user-agent", ""),
-        ),
-        clock=parts.clock,
-        lasts_s=parts.settings.session_s,
+    attempt = SignIn(
+        credentials.name, credentials.password, client_address(request), request.headers.get("user-agent", "")
     )
+    try:
+        admitted = accounts.sign_in(parts.pool, attempt, clock=parts.clock, lasts_s=parts.settings.session_s)
+    except (NotSignedIn, LockedOut) as error:
+        _SIGN_INS.labels("locked_out" if isinstance(error, LockedOut) else "wrong").inc()
+        raise
+    _SIGN_INS.labels("admitted").inc()
     response.set_cookie(
         COOKIE,
         admitted.token,

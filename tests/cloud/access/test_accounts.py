@@ -111,6 +111,34 @@ def test_many_attempts_at_once_do_not_get_around_the_lock_out(pool: Pool) -> Non
     assert sorted(outcomes) == ["LockedOut"] * 7 + ["NotSignedIn"] * 5
 
 
+def guess(pool: Pool, clock: Clock, *, addresses: int, times: int) -> None:
+    """Somebody tries wrong passwords from many addresses, at once."""
+    for number in range(addresses):
+        for _ in range(times):
+            with pytest.raises((NotSignedIn, LockedOut)):
+                sign_in(pool, attempt("wrong password", address=f"198.51.100.{number}"), clock)
+
+
+def test_an_outsider_does_not_lock_the_owner_out(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "is_right", lambda password, _kept: password == PASSWORD)
+    clock = Clock()
+    guess(pool, clock, addresses=9, times=8)
+    assert sign_in(pool, attempt(), clock).token
+    guess(pool, clock, addresses=40, times=8)
+    with pytest.raises(LockedOut):
+        sign_in(pool, attempt(address="192.0.2.1"), clock)
+    assert sign_in(pool, attempt(), clock).token, "the owner is known at this address"
+
+
+def test_a_new_password_opens_every_door_again(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "is_right", lambda password, _kept: password == PASSWORD)
+    clock = Clock()
+    guess(pool, clock, addresses=12, times=6)
+    with pool.connection() as conn:
+        accounts.set_password(conn, "chief", "another good one", now=NOW)
+    assert sign_in(pool, attempt(address="198.51.100.0"), clock).token
+
+
 def test_a_disabled_account_is_out_at_once_and_can_not_come_back(pool: Pool) -> None:
     admitted = sign_in(pool, attempt(), Clock())
     with pool.connection() as conn:
