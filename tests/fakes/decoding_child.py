@@ -60,7 +60,7 @@ class DecodingChild:
         self._answers: Queue[str] = Queue()
         self._process = self._begin()
 
-    def decode(self, path: Path, *, timeout_s: float = 120.0) -> dict[str, Any]:
+    def decode(self, path: Path | str, *, timeout_s: float = 120.0) -> dict[str, Any]:
         """What came of a clip. Fails when the process ends over it, or does not come back."""
         if self._process.poll() is not None:
             self._process = self._begin()
