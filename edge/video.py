@@ -379,4 +379,6 @@ def _clock_s(text: str, begin_s: float) -> float | None:
 
 def _reason(error: Exception) -> str:
     """What went wrong without the address, which may hold a password."""
+    if isinstance(error, av.error.ExitError):
+        return "nothing came in time"
     return getattr(error, "strerror", None) or type(error).__name__

@@ -82,6 +82,10 @@ class ModelShelf:
         """How often each model was withdrawn."""
         return {model_id: self._failures.get(model_id, 0) for model_id in self._wanted}
 
+    def barred_s(self, model_id: str) -> float:
+        """How long a withdrawn model is not tried again."""
+        return max(0.0, self._barred_until_s.get(model_id, 0.0) - time.monotonic())
+
     def end_overdue(self) -> None:
         """End looks at pictures that take too long; the housekeeping calls it."""
         for detector in list(self._detectors.values()):
@@ -116,8 +120,7 @@ class ModelShelf:
     def _run(self) -> None:
         while not self._stop.is_set():
             for model_id in self._wanted:
-                barred = self._barred_until_s.get(model_id, 0.0) > time.monotonic()
-                if model_id not in self._detectors and not barred:
+                if model_id not in self._detectors and self.barred_s(model_id) == 0:
                     self._try(model_id)
             self._stop.wait(TRY_AGAIN_S)
 

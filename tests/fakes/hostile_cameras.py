@@ -93,6 +93,16 @@ def _thousand_streams(_url: str) -> Iterator[bytes]:
     yield from _for_ever(_reply(b"", "Session: 1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"))
 
 
+def _half_a_frame(_url: str) -> Iterator[bytes]:
+    yield _reply(b"", "Public: DESCRIBE, SETUP, PLAY")
+    media = b"m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:t\r\n"
+    yield _reply(b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\n" + media)
+    yield _reply(b"", "Session: 1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+    yield _reply(b"", "Session: 1")
+    yield b"$\0\xff\xff\x80\x60\0\1\0\0\0\0\0\0\0\1\x7c\x85" + bytes(1000)
+    threading.Event().wait(60)
+
+
 def _drips(_url: str) -> Iterator[bytes]:
     for byte in _reply(b"v=0\r\n" * 1000):
         yield bytes((byte,))
@@ -114,6 +124,7 @@ KINDS: Mapping[str, Answers] = {
     "promises 2 GB": _promises_much,
     "promises less than nothing": _promises_less_than_nothing,
     "five thousand streams": _thousand_streams,
+    "half a frame for ever": _half_a_frame,
     "a byte now and then": _drips,
 }
 

@@ -1,0 +1,167 @@
+"""A camera's watch whose model fails or hangs."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from edge.errors import ModelUnusable
+from edge.flow import Detections, Image, NativeMark, Reading
+from edge.incidents import IncidentBook
+from edge.node import watch as watch_module
+from edge.node.shelf import LONGEST_BAR_S, ModelShelf
+from edge.node.standing import Standing
+from edge.node.watch import ANALYSIS_STALLED, CameraWatch
+from edge.perception.detector import OnnxDetector
+from edge.settings import CameraSettings
+from edge.video import UNMARKED
+from models import catalogue
+from tests.edge.records import SteppedClock
+from tests.edge.test_incidents import FakeKeeper
+from tests.fakes.footage import write_clip
+from tests.waiting import wait_until
+
+MODEL = "yolox_nano_416"
+NOTHING = Detections(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
+
+
+@dataclass
+class FakeDetector:
+    """Looks as it is told to."""
+
+    look: Callable[[], None]
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        self.manifest = catalogue.models()[MODEL]
+
+    def detect(self, _image: Image) -> Detections:
+        self.looks += 1
+        self.look()
+        return NOTHING
+
+    def end_overdue(self) -> None:
+        """Nothing to end."""
+
+
+@dataclass
+class FakeRecorder:
+    """Keeps presences in memory."""
+
+    kept: list[Reading] = field(default_factory=list)
+
+    def readings(self, readings: Sequence[Reading], **_more: Any) -> None:
+        self.kept += readings
+
+
+class Watching:
+    """A watch over a clip that is played for ever, with a model made by hand."""
+
+    def __init__(self, clip: Path, look: Callable[[], None]) -> None:
+        self.detector = FakeDetector(look)
+        self.standing = Standing(clock=SteppedClock(), on_change=lambda: None)
+        self.shelf = ModelShelf([MODEL], self.standing, open_model=lambda _id: cast("OnnxDetector", self.detector))
+        self.recorder = FakeRecorder()
+        self.watch = CameraWatch(
+            CameraSettings.model_validate({"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30}),
+            shelf=self.shelf,
+            book=IncidentBook(FakeKeeper(), {}, clock=SteppedClock()),
+            recorder=cast("Any", self.recorder),
+            standing=self.standing,
+            mark=_unmarked,
+            clock=SteppedClock(),
+        )
+
+    def start(self) -> None:
+        self.shelf.start()
+        self.watch.start()
+
+    def stop(self) -> None:
+        self.shelf.stop()
+        self.watch.stop()
+
+    def reasons(self) -> set[tuple[str, str]]:
+        return {(each.subject, each.reason) for each in self.standing.degradations()}
+
+
+def _unmarked(_role: str) -> NativeMark:
+    return UNMARKED
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[Callable[[Callable[[], None]], Watching]]:
+    running: list[Watching] = []
+    clip = write_clip(tmp_path / "a.mp4", frames=20)
+
+    def start(look: Callable[[], None]) -> Watching:
+        found = Watching(clip, look)
+        running.append(found)
+        found.start()
+        return found
+
+    yield start
+    for found in running:
+        found.stop()
+
+
+def test_a_model_that_fails_is_withdrawn_and_motion_goes_on(watching: Callable[..., Watching]) -> None:
+    def fail() -> None:
+        raise ModelUnusable("the graph failed; choose other weights")
+
+    found = watching(fail)
+    wait_until(lambda: (MODEL, "model_unusable") in found.reasons(), what="the withdrawal")
+    [told] = [each for each in found.standing.degradations() if each.reason == "model_unusable"]
+    assert "motion alone" in told.detail
+    assert "choose other weights" in told.detail
+    wait_until(lambda: found.watch.pipeline.counters.frames > 5, what="motion without a model")
+    assert found.detector.looks == 1
+    assert found.shelf.detector(MODEL) is None
+    assert found.shelf.failures == {MODEL: 1}
+    assert found.watch.faults == 1
+    [version] = found.shelf.versions()
+    assert "choose other weights" in str(version.problem)
+
+
+def test_a_model_that_is_withdrawn_again_and_again_is_tried_ever_more_seldom() -> None:
+    opened = threading.Semaphore(0)
+    detector = cast("OnnxDetector", FakeDetector(lambda: None))
+
+    def open_model(_id: str) -> OnnxDetector:
+        opened.release()
+        return detector
+
+    shelf = ModelShelf([MODEL], Standing(clock=SteppedClock(), on_change=lambda: None), open_model=open_model)
+    shelf.start()
+    wait_until(lambda: shelf.detector(MODEL) is detector)
+    shelf.withdraw(MODEL, cast("OnnxDetector", FakeDetector(lambda: None)), "another one, withdrawn before")
+    assert shelf.detector(MODEL) is detector
+    shelf.withdraw(MODEL, detector, "failed")
+    shelf.withdraw(MODEL, detector, "failed, as another camera says")
+    assert shelf.failures == {MODEL: 1}
+    assert shelf.barred_s(MODEL) <= LONGEST_BAR_S
+    shelf.stop()
+
+
+def test_an_analysis_that_hangs_is_told_and_told_again_when_it_ends(
+    watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "STALLED_S", 0.0)
+    hanging, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        go_on.wait(60)
+
+    found = watching(hang)
+    assert hanging.wait(60)
+    found.watch.check()
+    assert ("cam-1", ANALYSIS_STALLED) in found.reasons()
+    monkeypatch.setattr(watch_module, "STALLED_S", 60.0)
+    go_on.set()
+    wait_until(lambda: found.watch.pipeline.counters.frames > 3, what="the next pictures")
+    found.watch.check()
+    assert ("cam-1", ANALYSIS_STALLED) not in found.reasons()
