@@ -1,19 +1,22 @@
 """A run: the load flows, faults come and go, everything is lifted, everything drains, the judge looks."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
 
+from edge.contract.telemetry import from_microseconds
 from tests.system.chaos.faults import INJURIES, Fault
 from tests.system.chaos.judge import Observation, Verdict, judge
 from tests.system.chaos.load import Amount, Load
 from tests.system.chaos.observation import observe, waiting
 from tests.system.chaos.schedule import Episode, Turn, steps
+from tests.system.chaos.truth import ALARM_FROM
 from tests.system.chaos.world import World, wait_for
 
 DRAIN_S = 120.0
@@ -71,8 +74,7 @@ def run(
 ) -> Outcome:
     """One run. Raises TimeoutError when the sources' own broker does not answer."""
     since = datetime.now(UTC) - timedelta(minutes=1)
-    sender = threading.Thread(target=load.run, args=(amount,), name="load", daemon=True)
-    sender.start()
+    sender = _send(load, amount)
     began_s = time.monotonic()
     pause = threading.Event()
     for step in steps(episodes):
@@ -96,12 +98,21 @@ def run(
     )
 
 
-def _drain(world: World, lifted_s: float, patience_s: float) -> float | None:
+def _send(load: Load, amount: Amount) -> threading.Thread:
+    sender = threading.Thread(target=load.run, args=(amount,), name="load", daemon=True)
+    sender.start()
+    return sender
+
+
+def _drain(world: World, lifted_s: float, patience_s: float, *, rollups: bool = True) -> float | None:
+    """Seconds until nothing is under way any more; None when that did not come."""
+
     def look() -> bool | None:
         try:
-            return None if any(waiting(world).values()) else True
+            found = waiting(world)
         except (psycopg.Error, KeyError):
             return None
+        return None if found["readings"] or found["messages"] or (rollups and found["rollups"]) else True
 
     try:
         wait_for("empty outbox", look, timeout_s=patience_s, every_s=0.25)
@@ -110,16 +121,17 @@ def _drain(world: World, lifted_s: float, patience_s: float) -> float | None:
     return round(time.monotonic() - lifted_s, 1)
 
 
-def settled_verdict(world: World, load: Load, since: datetime) -> tuple[Verdict, Observation | None]:
+def settled_verdict(
+    world: World, load: Load, since: datetime, *, rollups: bool = True
+) -> tuple[Verdict, Observation | None]:
     """The verdict, asked again until it is good or has been bad for `JUDGED_FOR_S`."""
     until_s = time.monotonic() + JUDGED_FOR_S
     pause = threading.Event()
-    verdict, seen = Verdict(), None
-    verdict.find_wrong("cloud", "no answer")
     while True:
+        seen = None
         try:
             seen = observe(world, load.truth, since=since)
-            verdict = judge(load.truth, seen)
+            verdict = judge(load.truth, seen if rollups else replace(seen, wrong_rollups=0))
         except (psycopg.Error, httpx.HTTPError, KeyError) as error:
             verdict = Verdict()
             verdict.find_wrong("cloud", f"{type(error).__name__}: {error}")
@@ -128,61 +140,78 @@ def settled_verdict(world: World, load: Load, since: datetime) -> tuple[Verdict,
         pause.wait(0.5)
 
 
-def recover(world: World, load: Load, fault: Fault, lasts_s: float) -> Recovery:
-    """Inflict one fault, lift it, and measure how long fresh data needs to be told again."""
+def recover(world: World, load: Load, fault: Fault, lasts_s: float, since: datetime) -> Recovery:
+    """One fault under a light load: how long fresh data needs to be told again, and whether anything is lost or twice. The
+    verdict is on everything that `load` ever sent.
+    """
     injury = INJURIES[fault]
+    if injury.longest_s == 0.0:
+        lasts_s = 0.0
+    sender = _send(load, Amount(lasts_s + 5.0, rounds=10, bank_messages=1, crossings_per_switch=1))
+    threading.Event().wait(1.0)
     injury.inflict(world, load)
     threading.Event().wait(lasts_s)
-    if lasts_s > 0:
-        injury.lift(world, load)
+    injury.lift(world, load)
     lifted_s = time.monotonic()
-    first_us = time.time_ns() // 1000
-    probe = _Probe(world, load, first_us)
-    try:
-        wait_for("fresh data", lambda: probe.look(time.monotonic() - lifted_s), timeout_s=PROBED_FOR_S, every_s=0.05)
-    except TimeoutError:
-        pass
-    return Recovery(fault, lasts_s, probe.reading_s, probe.incident_s)
+    probe = _Probe(world, load, lifted_s)
+    with contextlib.suppress(TimeoutError):
+        wait_for("fresh data", probe.look, timeout_s=PROBED_FOR_S, every_s=0.05)
+    sender.join()
+    load.settle()
+    _drain(world, lifted_s, DRAIN_S, rollups=False)
+    verdict, _ = settled_verdict(world, load, since, rollups=False)
+    return Recovery(fault, lasts_s, probe.reading_s, probe.incident_s, verdict)
 
 
 class _Probe:
-    """Sends a reading and a crossing twice a second and looks whether the API tells one that was sent since `first_us`."""
+    """Sends a reading and a crossing twice a second and looks whether the API tells one that was sent since the fault was
+    lifted (monotonic seconds).
+    """
 
-    def __init__(self, world: World, load: Load, first_us: int) -> None:
+    def __init__(self, world: World, load: Load, lifted_s: float) -> None:
         self._world = world
         self._load = load
-        self._first = datetime.fromtimestamp(first_us / 1e6, UTC)
+        self._lifted_s = lifted_s
+        self._first_at: datetime | None = None
+        self._first_value = 0.0
         self._device_id: int | None = None
-        self._least_value: float | None = None
         self._sent_s = float("-inf")
         self.reading_s: float | None = None
         self.incident_s: float | None = None
 
-    def look(self, now_s: float) -> bool | None:
+    def look(self) -> bool | None:
+        """Send what is due, look; True when both were seen."""
+        now_s = time.monotonic()
         if now_s - self._sent_s >= PROBE_EVERY_S:
             self._sent_s = now_s
             self._load.send("probe", alarm=True)
             value = self._load.send("probe")
-            self._least_value = value if self._least_value is None else self._least_value
-        try:
-            self._look(now_s)
-        except (httpx.HTTPError, KeyError):
-            return None
+            if self._first_at is None:
+                self._first_value = value
+                self._first_at = from_microseconds(self._load.truth.crossings[-1].started_us)
+        with contextlib.suppress(httpx.HTTPError):
+            self._look(self._first_at)
         return True if self.reading_s is not None and self.incident_s is not None else None
 
-    def _look(self, now_s: float) -> None:
+    def _look(self, first_at: datetime | None) -> None:
+        if self.reading_s is None:
+            latest = self._latest()
+            if latest is not None and self._first_value <= latest < ALARM_FROM:
+                self.reading_s = round(time.monotonic() - self._lifted_s, 2)
+        if self.incident_s is None and first_at is not None:
+            cases = self._world.get("/cases", limit=20)["items"]
+            starts = [
+                datetime.fromisoformat(case["started_at"]) for case in cases if case["device"]["device"] == "probe"
+            ]
+            if any(started_at >= first_at for started_at in starts):
+                self.incident_s = round(time.monotonic() - self._lifted_s, 2)
+
+    def _latest(self) -> float | None:
         if self._device_id is None:
             items = self._world.get("/devices", limit=200)["items"]
             self._device_id = next((device["id"] for device in items if device["device"] == "probe"), None)
-        if self.reading_s is None and self._device_id is not None:
-            device = self._world.get(f"/devices/{self._device_id}")
-            latest = next(point["latest"] for point in device["points"] if point["name"] == "level")
-            if latest is not None and latest["value"] >= (self._least_value or 0.0):
-                self.reading_s = round(now_s, 2)
-        if self.incident_s is None:
-            cases = self._world.get("/cases", limit=20)["items"]
-            fresh = [case for case in cases if case["device"]["device"] == "probe"]
-            if any(
-                datetime.fromisoformat(case["started_at"]) >= self._first - timedelta(seconds=0.2) for case in fresh
-            ):
-                self.incident_s = round(now_s, 2)
+        if self._device_id is None:
+            return None
+        points = self._world.get(f"/devices/{self._device_id}")["points"]
+        latest = next((point["latest"] for point in points if point["name"] == "level"), None)
+        return None if latest is None else float(latest["value"])

@@ -71,8 +71,10 @@ class Load:
         meters = [device for device in devices if device.name.startswith("meter")]
         switches = [device for device in devices if device.name.startswith("switch")]
         plan: list[tuple[float, int, str, bool]] = []
-        for index in range(amount.rounds):
-            plan += [(amount.seconds * index / amount.rounds, 0, meter.name, False) for meter in meters]
+        spoken = amount.rounds * len(meters)  # one after the other: something is always under way
+        plan += [
+            (amount.seconds * index / spoken, 0, meters[index % len(meters)].name, False) for index in range(spoken)
+        ]
         plan += [
             (amount.seconds * index / amount.bank_messages, 1, "bank", False) for index in range(amount.bank_messages)
         ]
@@ -122,7 +124,11 @@ class Load:
             self.truth.crossings.append(Crossing(device, self._open.pop(device), at_us))
 
     def settle(self, timeout_s: float = 30.0) -> None:
-        """Wait until every message is acknowledged. Raises TimeoutError: then the truth is not known."""
+        """Bring every switch back below its threshold and wait until every message is acknowledged. Raises TimeoutError: then
+        the truth is not known.
+        """
+        for name in list(self._open):
+            self.send(name)
         with self._changed:
             if not self._changed.wait_for(lambda: self._acknowledged == self._published, timeout_s):
                 missing = self._published - self._acknowledged

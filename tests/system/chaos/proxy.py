@@ -207,8 +207,6 @@ class Proxy:
                         await writer.drain()
                         self._reset(passage)
                         return
-                if passage.lost:
-                    continue
                 writer.write(chunk)
                 await writer.drain()
                 self.figures.passed_bytes += len(chunk)

@@ -1,0 +1,124 @@
+"""Deliberate defects: each replaces one behaviour of the real program from outside, so that the harness shows what it can see.
+
+`python -m tests.system.chaos.defects NAME edge|cloud ARGUMENT…` runs `gridward-edge` or `gridward-cloud` with it.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import cloud.cli
+import edge.cli
+from cloud.ingest.acknowledgement import acknowledgements
+from cloud.ingest.handover import Batch
+from cloud.ingest.model import Message, Verdict
+from cloud.ingest.service import IngestService
+from edge.contract.downlink import Outcome
+from edge.contract.envelope import Lane
+from edge.mqtt import Delivery
+from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.uplink.publisher import Publisher
+from edge.uplink.window import InFlight, Sequences
+from tests.system.chaos.faults import Fault
+from tests.system.chaos.schedule import Episode
+from tests.system.chaos.world import Commands
+
+_OWN = "tests.system.chaos.defects"
+
+TELLING = (
+    Episode(1.0, 3.0, Fault.BLACK_HOLE_EDGE_BROKER),
+    Episode(5.5, 3.5, Fault.FREEZE_DATABASE),
+    Episode(7.0, 0.5, Fault.KILL_INGEST),
+    Episode(10.5, 0.0, Fault.KILL_EDGE),
+)
+"""What was sent and deleted falls into the black hole; what was answered and not written dies with ingest, while the database
+does not answer; what was acknowledged to a sensor and not written dies with the node.
+"""
+
+
+class Defect(StrEnum):
+    """What is done wrong."""
+
+    EDGE_ACK_BEFORE_COMMIT = "edge_ack_before_commit"
+    CLOUD_ACK_BEFORE_COMMIT = "cloud_ack_before_commit"
+    DELETE_BEFORE_ACK = "delete_before_ack"
+    SHARED_SEQUENCE = "shared_sequence"
+
+
+def commands(defect: Defect) -> Commands:
+    """Both programs with the defect."""
+    return Commands(edge=("-m", _OWN, defect.value, "edge"), cloud=("-m", _OWN, defect.value, "cloud"))
+
+
+def edge_ack_before_commit() -> None:
+    """A sensor hears that its reading is kept before it is."""
+    keep = MqttSensorSource._keep_and_acknowledge
+
+    def hasty(self: MqttSensorSource, fresh: Any, again: Any, deliveries: Sequence[Delivery]) -> bool:
+        for delivery in deliveries:
+            self._link.acknowledge(delivery)
+        return keep(self, fresh, again, ())
+
+    MqttSensorSource._keep_and_acknowledge = hasty  # type: ignore[method-assign]
+
+
+def cloud_ack_before_commit() -> None:
+    """A node hears that its message is stored before it is."""
+
+    def hasty(self: IngestService, batch: Batch) -> None:
+        messages = [item for item in batch.items if isinstance(item, Message)]
+        verdicts = [Verdict(item.topic, item.envelope.id, Outcome.ACCEPTED) for item in messages]
+        for topic, payload in acknowledgements(verdicts, self._clock()):
+            self._subscriber.publish(topic, payload)
+        self._acknowledge(batch.deliveries)
+        self._writer.settle(batch.items)
+
+    IngestService._settle = hasty  # type: ignore[method-assign]
+
+
+def delete_before_ack() -> None:
+    """What is sent leaves the outbox at once."""
+    publish = Publisher._publish
+
+    def hasty(self: Publisher, entry: InFlight) -> None:
+        publish(self, entry)
+        self._outbox.settle({entry.record.message_id: (Outcome.ACCEPTED, None)})
+        self._window.settle([entry.record.message_id], self._monotonic())
+
+    Publisher._publish = hasty  # type: ignore[method-assign]
+
+
+def shared_sequence() -> None:
+    """All lanes are numbered together."""
+    number = Sequences.next
+
+    def together(self: Sequences, lane: Lane) -> int:
+        del lane
+        return number(self, Lane.LIVE)
+
+    Sequences.next = together  # type: ignore[method-assign]
+
+
+DEFECTS: Mapping[Defect, Callable[[], None]] = {
+    Defect.EDGE_ACK_BEFORE_COMMIT: edge_ack_before_commit,
+    Defect.CLOUD_ACK_BEFORE_COMMIT: cloud_ack_before_commit,
+    Defect.DELETE_BEFORE_ACK: delete_before_ack,
+    Defect.SHARED_SEQUENCE: shared_sequence,
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one of the programs with a defect."""
+    name, program, *rest = arguments
+    if program == "edge" and rest[0] == "run":  # as the program does it, with this module in its place
+        node = [sys.executable, "-m", _OWN, name, "edge", "run-node", "--supervised", *rest[1:]]
+        os.execv(sys.executable, [sys.executable, "-m", "edge.supervisor", *node])  # noqa: S606
+    DEFECTS[Defect(name)]()
+    sys.argv = [f"gridward-{program}", *rest]
+    (edge.cli.main if program == "edge" else cloud.cli.main)()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
