@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import traceback
+from typing import TextIO
 
 import structlog
 
@@ -14,10 +16,11 @@ def log_to_stderr(*, as_json: bool) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer = structlog.processors.JSONRenderer() if as_json else console_renderer()
     last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
         last.append(structlog.processors.format_exc_info)
+    last.append(escape_words)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -32,3 +35,30 @@ def log_to_stderr(*, as_json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def console_renderer(*, colors: bool = False) -> structlog.dev.ConsoleRenderer:
+    """Lines for people."""
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=write_traceback)
+
+
+def escape_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A processor: nothing that somebody sent begins a line, moves a cursor or turns the direction of writing around."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = (
+                "\n".join(escaped(line) for line in value.splitlines()) if key == "exception" else escaped(value)
+            )
+    return event
+
+
+def escaped(text: str) -> str:
+    """The text with each character that does not print as its escape."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """A traceback without the values of variables, each line set in: none can pass for a line of the log."""
+    stream.writelines(f"  | {escaped(line)}\n" for line in "".join(traceback.format_exception(*error)).splitlines())

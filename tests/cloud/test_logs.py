@@ -1,0 +1,51 @@
+"""What somebody sent stands in the log as text, on its own line."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+import structlog
+
+from cloud.logs import escape_words, escaped, log_to_stderr, write_traceback
+
+HOSTILE = "a\n2026-01-01 [error] forged \x1b[2J\x9b31m \u202egnp\u2028.\x00\ud800"
+
+
+def test_what_does_not_print_is_escaped() -> None:
+    event = escape_words(None, "info", {"event": HOSTILE, "count": 3, "word": "徘徊", "exception": "one\n two\x1b"})
+    assert str(event["event"]).isprintable()
+    assert event["event"] == (r"a\n2026-01-01 [error] forged \x1b[2J\x9b31m \u202egnp\u2028.\x00\ud800")
+    assert (event["count"], event["word"], event["exception"]) == (3, "徘徊", "one\n two\\x1b")
+    assert json.dumps(event)
+
+
+def refuse(password: str) -> None:
+    raise ValueError(HOSTILE, len(password))
+
+
+def test_a_traceback_shows_no_values_and_forges_no_line() -> None:
+    stream = io.StringIO()
+    try:
+        refuse("".join(["correct", "horse"]))
+    except ValueError:
+        write_traceback(stream, sys.exc_info())  # type: ignore[arg-type]
+    lines = stream.getvalue().splitlines()
+    assert all(line.startswith("  | ") and line.isprintable() for line in lines)
+    assert "correcthorse" not in stream.getvalue()
+    assert escaped("fine") == "fine"
+
+
+def test_lines_of_the_service_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    before, configuration = logging.getLogger().handlers[:], structlog.get_config()
+    try:
+        log_to_stderr(as_json=False)
+        structlog.get_logger("cloud.test").warning("refused", topic=HOSTILE)
+        logging.getLogger("uvicorn.error").warning("Invalid %s", HOSTILE)
+        lines = capsys.readouterr().err.splitlines()
+    finally:
+        logging.basicConfig(handlers=before, force=True)
+        structlog.configure(**configuration)
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
