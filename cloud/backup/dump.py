@@ -13,6 +13,7 @@ from cloud.backup import store
 from cloud.backup.folder import BackupWriter, table_file
 from cloud.backup.model import SequenceState, TableDump
 from cloud.db import migrate
+from cloud.db.pool import open_session
 from cloud.errors import Conflict, SchemaTooNew
 
 NOT_KEPT = frozenset({"session"})
@@ -35,18 +36,18 @@ class DatabaseDump:
 def snapshot(database_url: str) -> Iterator[Connection[Any]]:
     """A connection that sees one moment of the database and changes nothing; nobody migrates meanwhile, everybody works on.
 
-    Raises Conflict while the database is being migrated, SchemaTooNew when this program does not know the schema.
+    Raises Conflict while the database is being migrated or one of its tables is locked for a minute.
     """
-    with psycopg.connect(database_url, autocommit=True, application_name="gridward-backup") as conn:
+    with open_session(database_url, "gridward-backup") as conn:
         store.write_portably(conn)
         try:
             migrate.lock_out(conn)
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
+            conn.read_only = True
+            with conn.transaction():
+                yield conn
         except psycopg.errors.LockNotAvailable as error:
-            raise Conflict("the database is being migrated: try again later") from error
-        conn.isolation_level = IsolationLevel.REPEATABLE_READ
-        conn.read_only = True
-        with conn.transaction():
-            yield conn
+            raise Conflict("the database is being migrated, or locked otherwise: try again later") from error
 
 
 def dump_database(conn: Connection[Any], writer: BackupWriter, say: Say) -> DatabaseDump:

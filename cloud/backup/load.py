@@ -12,6 +12,7 @@ from cloud.backup.dump import NOT_KEPT, Say
 from cloud.backup.folder import BackupReader, table_file
 from cloud.backup.model import Manifest, TableDump
 from cloud.db import migrate
+from cloud.db.pool import open_session
 from cloud.errors import Conflict, DatabaseNotEmpty, SchemaTooNew, UnusableBackup
 from cloud.telemetry.partitions import Partitions
 
@@ -21,7 +22,7 @@ SEEDED = frozenset({"area_level"})
 
 def connect(database_url: str) -> Connection[Any]:
     """A session that alone may change the schema. Raises Conflict while somebody migrates, or is connected otherwise."""
-    conn = psycopg.connect(database_url, autocommit=True, application_name="gridward-restore")
+    conn = open_session(database_url, "gridward-restore")
     try:
         _take_alone(conn)
     except BaseException:

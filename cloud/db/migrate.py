@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import Connection
 from yoyo import default_migration_table, internalmigrations, read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 from yoyo.migrations import topological_sort
 
+from cloud.db.pool import open_session
 from cloud.db.queries import load
 from cloud.errors import SchemaTooNew
 
@@ -141,7 +141,7 @@ def _connected(database_url: str) -> Connection[Any]:
     scheme, separator, _ = database_url.partition("://")
     if scheme not in {"postgresql", "postgres"} or not separator:
         raise ValueError("the database address must start with postgresql://")
-    return psycopg.connect(database_url, autocommit=True)
+    return open_session(database_url, "gridward-migrate")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
@@ -83,3 +84,17 @@ def open_pool(database_url: str, *, size: int, statement_timeout_s: float = STAT
         pool.close()
         raise
     return pool
+
+
+def open_session(database_url: str, name: str) -> Connection[TupleRow]:
+    """One connection for work that takes its time, without a transaction until one is begun, shown as `name` by the server.
+
+    A server that does not answer is given up. Raises psycopg.OperationalError.
+    """
+    return psycopg.connect(
+        database_url,
+        autocommit=True,
+        application_name=name,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        tcp_user_timeout=SILENT_SERVER_MS,
+    )

@@ -25,6 +25,7 @@ from cloud.backup.folder import BackupReader, evidence_file, table_file
 from cloud.db import migrate
 from cloud.db.migrate import known
 from cloud.db.pool import open_pool
+from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.errors import Conflict, DatabaseNotEmpty, SchemaTooNew, UnusableBackup
 from cloud.evidence.files import EvidenceFiles
 from cloud.ingest import store as ingest
@@ -33,6 +34,7 @@ from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.downlink import Outcome
 from tests.cloud.populated import PICTURES, Populated, has_password, picture, rows_of
+from tests.databases import has_timescaledb
 from tests.fakes.node import AT, batch, column, incident
 from tests.waiting import wait_until
 
@@ -296,6 +298,10 @@ def test_nobody_migrates_under_a_backup(populated: Populated, monkeypatch: pytes
             service.back_up(populated.url, populated.files, tmp_path / "backup")
         with pytest.raises(Conflict, match="being migrated or backed up"):
             service.restore(populated.url, populated.files, tmp_path / "backup")
+    with psycopg.connect(populated.url) as locking:
+        locking.execute("lock table grid_case in access exclusive mode")
+        with pytest.raises(Conflict, match="locked otherwise"):
+            service.back_up(populated.url, populated.files, tmp_path / "backup")
     with dump.snapshot(populated.url), dump.snapshot(populated.url):
         pass  # two backups do not mind each other
 
@@ -514,3 +520,21 @@ def test_seeds_are_known(migrated_url: str) -> None:
         assert {name for name, rows in rows_of(conn).items() if rows} == set(load.SEEDED)
         assert set(store.parents_first(conn, store.tables(conn))) == set(store.tables(conn))
     assert known()[0] == "0001_access"
+
+
+@pytest.mark.system
+@pytest.mark.usefixtures("hypertable")
+def test_from_hypertables_to_plain_partitions_and_back(
+    populated: Populated, postgres_url: str, backup: Path, server_directory: Path, tmp_path: Path
+) -> None:
+    """Where the tests run on a TimescaleDB, the embedded server is the other kind."""
+    with EmbeddedPostgres(server_directory / "plain", durable=False) as plain:
+        url = plain.create_database()
+        service.restore(url, populated.files, backup)
+        assert not has_timescaledb(url)
+        service.back_up(url, populated.files, tmp_path / "back")
+        expected = rows_in(populated.url) | {name: [] for name in NOT_KEPT}
+        assert rows_in(url) == expected
+    service.restore(postgres_url, populated.files, tmp_path / "back")
+    assert has_timescaledb(postgres_url)
+    assert rows_in(postgres_url) == expected
