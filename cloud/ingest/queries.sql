@@ -1,14 +1,29 @@
--- name: add_receipts(message_id, node_id, digest, received_at)
+-- name: add_receipts(message_id, node_id, digest, session, received_at)
 -- The ids that are new come back; the others were counted before.
-insert into receipt (message_id, node_id, digest, received_at)
-select *, :received_at from unnest(:message_id::uuid[], :node_id::bigint[], :digest::integer[])
+insert into receipt (message_id, node_id, digest, session, received_at)
+select *, :received_at
+from unnest(:message_id::uuid[], :node_id::bigint[], :digest::integer[], :session::uuid[])
 on conflict do nothing
 returning message_id, node_id;
 
--- name: noted_digests(message_id, node_id)
-select receipt.message_id, receipt.node_id, receipt.digest
+-- name: noted_receipts(message_id, node_id)
+select receipt.message_id, receipt.node_id, receipt.digest, receipt.rejected
 from unnest(:message_id::uuid[], :node_id::bigint[]) as asked (message_id, node_id)
 join receipt on receipt.message_id = asked.message_id and receipt.node_id = asked.node_id;
+
+-- name: renew_receipts(message_id, node_id, session)
+-- Sessions are UUIDv7: what an earlier one sent, and a broker delivers late, changes nothing.
+update receipt
+set session = asked.session
+from unnest(:message_id::uuid[], :node_id::bigint[], :session::uuid[]) as asked (message_id, node_id, session)
+where receipt.message_id = asked.message_id and receipt.node_id = asked.node_id and receipt.session < asked.session
+returning receipt.message_id, receipt.node_id;
+
+-- name: reject_receipts(message_id, node_id, reason)!
+update receipt
+set rejected = asked.reason
+from unnest(:message_id::uuid[], :node_id::bigint[], :reason::text[]) as asked (message_id, node_id, reason)
+where receipt.message_id = asked.message_id and receipt.node_id = asked.node_id;
 
 -- name: count_lanes(node_id, session, lane, highest_seq, received, at)!
 insert into node_lane (node_id, session, lane, highest_seq, received, updated_at)
@@ -66,13 +81,6 @@ where id = any(array(
     select id from quarantine where released order by channel <> 'up/birth', id limit :count for update skip locked
 ))
 returning id, district, node, channel, payload, received_at, settled;
-
--- name: requeue(message_id, district, node, channel, payload, received_at)$
--- A dead letter goes the way of what was released: taken in without a receipt, and by its natural key only once.
-insert into quarantine (message_id, district, node, channel, payload, reason, subject, received_at, settled, released)
-values (:message_id, :district, :node, :channel, :payload, 'dead_letter', :node, :received_at, true, true)
-on conflict (node, district, message_id) do nothing
-returning id;
 
 -- name: prune_receipts(before, count)!
 delete from receipt

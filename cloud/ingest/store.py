@@ -23,38 +23,81 @@ class LaneCount:
     received: int
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is noted of a message: the digest of its body, and the session that sent it."""
+
+    digest: int
+    session: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What was noted of a message before: None where an older version noted none, or it was not rejected."""
+
+    digest: int | None
+    rejected: str | None
+
+
 Lane = tuple[int, UUID, str]
 """Node id, session, lane."""
 
 
 def add_receipts(
-    conn: Connection[Any], digests: Mapping[tuple[UUID, int], int], *, received_at: datetime
+    conn: Connection[Any], receipts: Mapping[tuple[UUID, int], Receipt], *, received_at: datetime
 ) -> set[tuple[UUID, int]]:
-    """Note these (message id, node id) with the digest of their bodies; those that were not noted before come back."""
-    ordered = sorted(digests)
+    """Note these (message id, node id); those that were not noted before come back."""
+    ordered = sorted(receipts)
     if not ordered:
         return set()
     rows = _queries.add_receipts(
         conn,
         message_id=[message_id for message_id, _ in ordered],
         node_id=[node_id for _, node_id in ordered],
-        digest=[digests[key] for key in ordered],
+        digest=[receipts[key].digest for key in ordered],
+        session=[receipts[key].session for key in ordered],
         received_at=received_at,
     )
     return {(row[0], row[1]) for row in rows}
 
 
-def noted_digests(conn: Connection[Any], keys: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], int | None]:
-    """The digests that these (message id, node id) were noted with; None where an older version noted none."""
+def noted_receipts(conn: Connection[Any], keys: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], Noted]:
+    """What these (message id, node id) were noted with."""
     ordered = sorted(keys)
     if not ordered:
         return {}
-    rows = _queries.noted_digests(
+    rows = _queries.noted_receipts(
         conn,
         message_id=[message_id for message_id, _ in ordered],
         node_id=[node_id for _, node_id in ordered],
     )
-    return {(row.message_id, row.node_id): row.digest for row in rows}
+    return {(row.message_id, row.node_id): Noted(row.digest, row.rejected) for row in rows}
+
+
+def renew_receipts(conn: Connection[Any], sessions: Mapping[tuple[UUID, int], UUID]) -> set[tuple[UUID, int]]:
+    """Note that a later session has sent these again; those that it had not sent before come back."""
+    ordered = sorted(sessions)
+    if not ordered:
+        return set()
+    rows = _queries.renew_receipts(
+        conn,
+        message_id=[message_id for message_id, _ in ordered],
+        node_id=[node_id for _, node_id in ordered],
+        session=[sessions[key] for key in ordered],
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+def reject_receipts(conn: Connection[Any], reasons: Mapping[tuple[UUID, int], str]) -> None:
+    """Note why these are not taken after all."""
+    ordered = sorted(reasons)
+    if ordered:
+        _queries.reject_receipts(
+            conn,
+            message_id=[message_id for message_id, _ in ordered],
+            node_id=[node_id for _, node_id in ordered],
+            reason=[reasons[key][:500] for key in ordered],
+        )
 
 
 def count_lanes(conn: Connection[Any], lanes: dict[Lane, LaneCount], *, at: datetime) -> None:

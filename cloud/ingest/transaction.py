@@ -4,14 +4,12 @@ Rows are locked in one order everywhere (receipts, lanes, nodes, series, devices
 key, so that two ingest processes never wait for each other in a ring.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from psycopg import Connection
@@ -22,9 +20,9 @@ from cloud.errors import Invalid
 from cloud.fleet import service as fleet
 from cloud.fleet import store as fleet_store
 from cloud.fleet.model import HealthTold, NodeSeen, Presence
-from cloud.ingest import store
 from cloud.ingest.model import HealthMessage, Item, Message, Reason, Refusal, StatusMessage, Verdict
 from cloud.ingest.quarantine import Quarantine
+from cloud.ingest.receipts import Answer, Key, Receipts
 from cloud.ingest.refused import Refused
 from cloud.ingest.registry import RegisteredDevice, RegisteredNode, Registry
 from cloud.ingest.seen import SeenNotes
@@ -96,6 +94,7 @@ class Transaction:
         self._settled = Settled()
         self._refused = refused
         self._quarantine = Quarantine(conn, now)
+        self._receipts = Receipts(conn, now)
         self._columns: list[tuple[int, SeriesColumn, Bounds]] = []
         self._changes: list[Change] = []
         self._presences: list[tuple[datetime, int, Presence]] = []
@@ -128,6 +127,7 @@ class Transaction:
         for message in fresh:
             self._take(message)
         self._write()
+        self._answer(self._receipts.write())
         self._refused.write(self._conn, self._now)
         self._settled.refusals = self._refused.reasons
         self._settled.letters_left_out = self._refused.left_out
@@ -162,6 +162,8 @@ class Transaction:
             self._settled.verdicts.append(verdict)
 
     def _reject(self, message: Message, reason: Reason, detail: str) -> None:
+        if message.topic.node in self._settled.nodes and reason is not Reason.ID_REUSED:
+            self._receipts.reject(self._key(message), f"{reason}: {detail}")
         self._refuse(Refusal(message.arrival, message.topic, message.envelope.id, reason, detail))
 
     def _of_known_nodes(self, messages: Iterable[Message]) -> list[Message]:
@@ -177,52 +179,21 @@ class Transaction:
         return known
 
     def _first_time(self, messages: Iterable[Message]) -> list[Message]:
-        """Those that count now; the others are told to be duplicates. The sequence counters grow with the receipts."""
-        waiting: dict[tuple[UUID, int], Message] = {}
-        digests: dict[tuple[UUID, int], int] = {}
-        again: list[tuple[tuple[UUID, int], Message]] = []
-        fresh = []
-        for message in messages:
-            key = (message.envelope.id, self._node(message).id)
-            if message.arrival.settled_before:
-                fresh.append(message)
-            elif key in waiting:
-                again.append((key, message))
-            else:
-                waiting[key] = message
-                digests[key] = _digest(message)
-        new = store.add_receipts(self._conn, digests, received_at=self._now)
-        again += [(key, message) for key, message in waiting.items() if key not in new]
-        self._answer_again(again, digests, new)
-        lanes: dict[store.Lane, store.LaneCount] = {}
-        for key, message in waiting.items():
-            if key not in new:
-                continue
-            fresh.append(message)
-            envelope = message.envelope
-            if message.topic.channel is Channel.BIRTH:
-                continue  # numbered for themselves: a birth that was lost is no hole, the next one says more
-            lane = lanes.setdefault((key[1], envelope.session, envelope.lane.value), store.LaneCount(0, 0))
-            lane.highest_seq = max(lane.highest_seq, envelope.seq)
-            lane.received += 1
-        store.count_lanes(self._conn, lanes, at=self._now)
+        """Those that count now; the others are told what they were told before."""
+        fresh, answers = self._receipts.take((self._key(message), message) for message in messages)
+        self._answer(answers)
         return fresh
 
-    def _answer_again(
-        self,
-        again: Sequence[tuple[tuple[UUID, int], Message]],
-        digests: dict[tuple[UUID, int], int],
-        new: set[tuple[UUID, int]],
-    ) -> None:
-        """Tell duplicates that they are; what came under a known id with another content is not one, and would be lost."""
-        known: dict[tuple[UUID, int], int | None] = {key: digests[key] for key, _ in again if key in new}
-        known |= store.noted_digests(self._conn, {key for key, _ in again if key not in new})
-        for key, message in again:
-            noted = known.get(key)
-            if noted is not None and noted != _digest(message):
-                self._reject(message, Reason.ID_REUSED, "a message of this id with another content was taken before")
+    def _key(self, message: Message) -> Key:
+        return message.envelope.id, self._node(message).id
+
+    def _answer(self, answers: Iterable[Answer]) -> None:
+        for answer in answers:
+            if answer.reused:
+                detail = "a message of this id with another content was taken before"
+                self._reject(answer.message, Reason.ID_REUSED, detail)
             else:
-                self._tell(message, Outcome.DUPLICATE)
+                self._tell(answer.message, answer.outcome, answer.reason)
 
     def _take_birth(self, message: Message) -> None:
         node = self._node(message)
@@ -283,64 +254,51 @@ class Transaction:
                     self._columns.append((series_id, column, Bounds.at(item.arrival.received_at)))
 
     def _take_telemetry(self, message: Message, node: RegisteredNode, batch: TelemetryBatch) -> None:
-        unknown: list[SeriesColumn] = []
-        bounds = Bounds.at(message.arrival.received_at)
-        for column in batch.series:
-            device = node.devices.get(column.device)
-            series_id = None if device is None else device.series.get(column.point)
-            if not column.value:
-                continue
-            if device is None or series_id is None:
-                unknown.append(column)
+        unknown, known = _apart(node, batch.series)
+        strange = [change for change in batch.changes if change.device not in node.devices]
+        if unknown or strange:
+            rest = msgspec.structs.replace(message.envelope, body=TelemetryBatch(series=unknown, changes=strange))
+            subject = _subject(node, unknown[0]) if unknown else strange[0].device
+            if not self._quarantine.hold(
+                message, _encoded(rest, message), reason=Reason.UNKNOWN_DEVICE, subject=subject, settled=True
+            ):  # all of it: a batch that is taken in part and refused would be counted on both sides
+                self._reject(message, Reason.QUARANTINE_FULL, f"not declared: {subject}, and no room to wait")
+                return
+            if known or len(strange) < len(batch.changes):
+                self._tell(message, Outcome.ACCEPTED, f"in part; not declared: {subject}")
             else:
-                self._columns.append((series_id, column, bounds))
-                self._devices_seen.add(device.id)
-        unknown_changes = self._take_changes(node, batch.changes, bounds)
+                self._tell(message, Outcome.QUARANTINED, f"{Reason.UNKNOWN_DEVICE}: {subject}")
+        else:
+            self._tell(message, Outcome.ACCEPTED)
+        bounds = Bounds.at(message.arrival.received_at)
+        for device, series_id, column in known:
+            self._columns.append((series_id, column, bounds))
+            self._devices_seen.add(device.id)
+        self._take_changes(node, batch.changes, bounds)
         if batch.skew_s is not None:
             self._nodes_seen[node.id] = NodeSeen(node.id, batch.skew_s)
-        if not unknown and not unknown_changes:
-            self._tell(message, Outcome.ACCEPTED)
-            return
-        whole = len(unknown_changes) == len(batch.changes) and len(unknown) == sum(
-            bool(each.value) for each in batch.series
-        )
-        rest = msgspec.structs.replace(message.envelope, body=TelemetryBatch(series=unknown, changes=unknown_changes))
-        subject = _subject(node, unknown[0]) if unknown else unknown_changes[0].device
-        held = self._quarantine.hold(
-            message, _encoded(rest, message), reason=Reason.UNKNOWN_DEVICE, subject=subject, settled=True
-        )
-        if not held:
-            self._reject(message, Reason.QUARANTINE_FULL, f"not declared: {subject}, and no room to wait")
-        elif whole:
-            self._tell(message, Outcome.QUARANTINED, f"{Reason.UNKNOWN_DEVICE}: {subject}")
-        else:
-            self._tell(message, Outcome.ACCEPTED, f"in part; not declared: {subject}")
 
-    def _take_changes(self, node: RegisteredNode, changes: Sequence[StateChange], bounds: Bounds) -> list[StateChange]:
-        """Take what can be taken; those of unknown devices come back as they were."""
-        told = [to_microseconds(change.observed_at) for change in changes]
+    def _take_changes(self, node: RegisteredNode, changes: Sequence[StateChange], bounds: Bounds) -> None:
+        """Take what is of known devices."""
+        known = [change for change in changes if change.device in node.devices]
+        told = [to_microseconds(change.observed_at) for change in known]
         if told and not (bounds.believe(min(told)) and bounds.believe(max(told))):
             times = bounds.clamped(told)
             self._settled.clamped[Timed.CHANGE] += sum(us != was for us, was in zip(times, told, strict=True))
-            believed = [
+            known = [
                 msgspec.structs.replace(change, observed_at=from_microseconds(us))
-                for change, us in zip(changes, times, strict=True)
+                for change, us in zip(known, times, strict=True)
             ]
-        else:
-            believed = list(changes)
-        return [was for was, change in zip(changes, believed, strict=True) if not self._take_change(node, change)]
+        for change in known:
+            self._take_change(node.devices[change.device], change)
 
-    def _take_change(self, node: RegisteredNode, change: StateChange) -> bool:
-        device = node.devices.get(change.device)
-        if device is None:
-            return False
+    def _take_change(self, device: RegisteredDevice, change: StateChange) -> None:
         value = change.value.replace("\x00", "�")
         self._changes.append(Change(device.id, change.point, change.observed_at, value))
         if change.point == PRESENCE_POINT and change.value in _PRESENCES:
             self._presences.append((change.observed_at, device.id, _PRESENCES[change.value]))
         else:
             self._devices_seen.add(device.id)
-        return True
 
     def _take_incident(self, message: Message, node: RegisteredNode, incident: Incident) -> None:
         # An alarm is never held back: a device that no birth declared yet rings with its node's area.
@@ -414,18 +372,30 @@ class Transaction:
         self._settled.minutes = readings.minutes
 
 
+def _apart(
+    node: RegisteredNode, columns: Iterable[SeriesColumn]
+) -> tuple[list[SeriesColumn], list[tuple[RegisteredDevice, int, SeriesColumn]]]:
+    """Columns of points that nobody declared, and the others with their device and series."""
+    unknown: list[SeriesColumn] = []
+    known: list[tuple[RegisteredDevice, int, SeriesColumn]] = []
+    for column in columns:
+        device = node.devices.get(column.device)
+        series_id = None if device is None else device.series.get(column.point)
+        if not column.value:
+            continue
+        if device is None or series_id is None:
+            unknown.append(column)
+        else:
+            known.append((device, series_id, column))
+    return unknown, known
+
+
 def _encoded(rest: Envelope[TelemetryBatch], message: Message) -> bytes:
     """The rest of a batch, or all of it where that is longer on its way back: 1e15 is written 1000000000000000.0."""
     try:
         return encode(rest)
     except Oversized:
         return message.arrival.payload
-
-
-def _digest(message: Message) -> int:
-    """CRC-32 of the body as this contract writes it, signed for the table; the envelope's times differ in a resend."""
-    crc = zlib.crc32(msgspec.json.encode(message.envelope.body))
-    return crc - (1 << 32) if crc >= 1 << 31 else crc
 
 
 def _check_size(node: RegisteredNode) -> None:

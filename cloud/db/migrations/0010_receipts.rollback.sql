@@ -1,0 +1,2 @@
+alter table receipt drop column rejected;
+alter table receipt drop column session;
