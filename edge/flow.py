@@ -233,6 +233,11 @@ class ReadingRule(Protocol):
         """What the rule is called on its device."""
         ...
 
+    @property
+    def set_back(self) -> int:
+        """How often the clock that tells the readings' times was set back."""
+        ...
+
     def observe(self, reading: Reading) -> Sequence[Finding]:
         """Take one reading; late ones are allowed and never end or start anything in the past of what was decided."""
         ...
@@ -332,8 +337,8 @@ class EvidenceQueue(Protocol):
         """The cloud has it: forget the file."""
         ...
 
-    def delay_upload(self, sha256: str, wait_s: float) -> None:
-        """Not now: try again after `wait_s`."""
+    def delay_upload(self, sha256: str, wait_s: float, *, attempted: bool = True) -> None:
+        """Not now: try again after `wait_s`. `attempted` counts as a try of this file: the cloud spoke of it."""
         ...
 
     def refuse_upload(self, sha256: str, reason: str) -> None:

@@ -298,10 +298,10 @@ class Outbox:
             self._committer.write(lambda store: store.evidence_done(sha256))
             self._folder.remove(sha256)
 
-    def delay_upload(self, sha256: str, wait_s: float) -> None:
-        """Try again later."""
+    def delay_upload(self, sha256: str, wait_s: float, *, attempted: bool = True) -> None:
+        """Try again later; `attempted` counts as a try."""
         until = self._clock() + timedelta(seconds=wait_s)
-        self._committer.write(lambda store: store.evidence_delay(sha256, until))
+        self._committer.write(lambda store: store.evidence_delay(sha256, until, attempts=int(attempted)))
 
     def refuse_upload(self, sha256: str, reason: str) -> None:
         """The cloud will never take it."""

@@ -108,7 +108,7 @@ SELECT sha256, mime, bytes, attempts FROM evidence
 WHERE ready = 1 AND next_at_us <= :now_us ORDER BY captured_at_us LIMIT 1
 
 -- name: evidence_delay
-UPDATE evidence SET attempts = attempts + 1, next_at_us = :next_at_us WHERE sha256 = :sha256
+UPDATE evidence SET attempts = attempts + :attempts, next_at_us = :next_at_us WHERE sha256 = :sha256
 
 -- name: evidence_remove
 DELETE FROM evidence WHERE sha256 = :sha256

@@ -364,9 +364,9 @@ class Store:
         """Every file that is kept: hash → bytes."""
         return dict(self._all("evidence_all"))
 
-    def evidence_delay(self, sha256: str, until: datetime) -> None:
-        """Count a failed attempt."""
-        self._do("evidence_delay", sha256=sha256, next_at_us=to_microseconds(until))
+    def evidence_delay(self, sha256: str, until: datetime, *, attempts: int = 1) -> None:
+        """Try again later, and count so many failed attempts."""
+        self._do("evidence_delay", sha256=sha256, next_at_us=to_microseconds(until), attempts=attempts)
 
     def evidence_done(self, sha256: str) -> None:
         """The cloud has it."""

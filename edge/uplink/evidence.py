@@ -17,9 +17,14 @@ from edge.flow import EvidenceQueue, EvidenceUpload
 PART_BYTES = 1 << 20
 """One request carries at most so much: what a broken line costs."""
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 10.0
 FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 600.0
+"""For a file that the cloud does not take yet."""
+
+UNREACHED_LONGEST_S = 8.0
+"""While the cloud does not answer, or says that the trouble is its own: one try of one file at a time, from every node."""
+
 ATTEMPTS_UNKNOWN = 1_000
 """How often "no incident names it yet" is believed: about a week, in which someone may accept a quarantined node."""
 
@@ -31,6 +36,8 @@ class UploadOutcome(StrEnum):
 
     STORED = "stored"
     LATER = "later"
+    UNREACHED = "unreached"
+    """The way or the cloud is in trouble; it says nothing of the file."""
     NOT_ADMITTED = "not_admitted"
     REFUSED = "refused"
 
@@ -65,6 +72,7 @@ class EvidenceUploader:
             verify=_tls(ca_file) if base_url.startswith("https:") else False,
             follow_redirects=False,
         )
+        self._unreached = 0
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink-evidence", daemon=True)
@@ -106,6 +114,7 @@ class EvidenceUploader:
         if upload is None:
             return False
         result = self.attempt(upload)
+        self._unreached = self._unreached + 1 if result.outcome is UploadOutcome.UNREACHED else 0
         if result.outcome is UploadOutcome.NOT_ADMITTED:
             self._on_admission(result.reason)
         match result.outcome:
@@ -116,10 +125,14 @@ class EvidenceUploader:
                 _log.error("evidence refused for good", sha256=upload.sha256, reason=result.reason)
                 self._evidence.refuse_upload(upload.sha256, result.reason)
             case UploadOutcome.LATER | UploadOutcome.NOT_ADMITTED:
-                wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(upload.attempts, 16))
-                wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter is no secret)
+                wait_s = _wait_s(upload.attempts, LONGEST_WAIT_S)
                 _log.info("evidence later", sha256=upload.sha256, reason=result.reason, again_in_s=round(wait_s, 1))
                 self._evidence.delay_upload(upload.sha256, wait_s)
+            case UploadOutcome.UNREACHED:
+                wait_s = _wait_s(self._unreached - 1, UNREACHED_LONGEST_S)
+                _log.info("evidence rests", sha256=upload.sha256, reason=result.reason, again_in_s=round(wait_s, 1))
+                self._evidence.delay_upload(upload.sha256, wait_s, attempted=False)
+                self._stop.wait(wait_s)  # the others would fare no better
         return True
 
     def attempt(self, upload: EvidenceUpload) -> UploadResult:
@@ -127,7 +140,7 @@ class EvidenceUploader:
         try:
             return self._attempt(upload)
         except httpx.HTTPError as error:
-            return UploadResult(UploadOutcome.LATER, f"{type(error).__name__}: {error}")
+            return UploadResult(UploadOutcome.UNREACHED, f"{type(error).__name__}: {error}")
         except FileNotFoundError:
             return UploadResult(UploadOutcome.REFUSED, "gone from the disk of the node")
 
@@ -170,20 +183,37 @@ def _offset(answer: httpx.Response, size_bytes: int) -> int:
     return offset if offset < size_bytes else 0
 
 
+_TROUBLE_OF_ITS_OWN = {
+    httpx.codes.REQUEST_TIMEOUT,
+    httpx.codes.TOO_MANY_REQUESTS,
+    httpx.codes.BAD_GATEWAY,
+    httpx.codes.SERVICE_UNAVAILABLE,
+    httpx.codes.GATEWAY_TIMEOUT,
+}
+
+
+def _wait_s(failures: int, longest_s: float) -> float:
+    longest_s = min(longest_s, FIRST_WAIT_S * 2 ** min(failures, 16))
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 (jitter is no secret)
+
+
 def _judge(answer: httpx.Response, upload: EvidenceUpload) -> UploadResult:
     reason = f"{answer.status_code} {_detail(answer)}"
     code = answer.status_code
     if answer.is_success:
         return UploadResult(UploadOutcome.STORED)
+    if code in _TROUBLE_OF_ITS_OWN:
+        return UploadResult(UploadOutcome.UNREACHED, reason)
     if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return UploadResult(UploadOutcome.NOT_ADMITTED, reason)
-    if code in {httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNSUPPORTED_MEDIA_TYPE}:
-        return UploadResult(UploadOutcome.REFUSED, reason)
-    if code == httpx.codes.UNPROCESSABLE_ENTITY and upload.attempts >= 3:
-        return UploadResult(UploadOutcome.REFUSED, reason)
-    if code == httpx.codes.NOT_FOUND and upload.attempts >= ATTEMPTS_UNKNOWN:
-        return UploadResult(UploadOutcome.REFUSED, reason)
-    return UploadResult(UploadOutcome.LATER, reason)
+    hopeless = {
+        httpx.codes.REQUEST_ENTITY_TOO_LARGE: 0,
+        httpx.codes.UNSUPPORTED_MEDIA_TYPE: 0,
+        httpx.codes.UNPROCESSABLE_ENTITY: 3,
+        httpx.codes.NOT_FOUND: ATTEMPTS_UNKNOWN,
+    }
+    refused = code in hopeless and upload.attempts >= hopeless[httpx.codes(code)]
+    return UploadResult(UploadOutcome.REFUSED if refused else UploadOutcome.LATER, reason)
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -147,7 +147,9 @@ def test_a_broken_upload_goes_on_where_it_stopped(outbox: Outbox) -> None:
     [
         ([(404, {})], 0, UploadOutcome.LATER),
         ([(404, {})], 60, UploadOutcome.LATER),
-        ([(503, {})], 99, UploadOutcome.LATER),
+        ([(503, {})], 99, UploadOutcome.UNREACHED),
+        ([(429, {})], 0, UploadOutcome.UNREACHED),
+        ([(500, {})], 0, UploadOutcome.LATER),
         ([(507, {})], 99, UploadOutcome.LATER),
         ([(401, {})], 99, UploadOutcome.NOT_ADMITTED),
         ([(302, {"Location": "http://127.0.0.1:1/"})], 0, UploadOutcome.LATER),
@@ -200,6 +202,22 @@ def test_an_unreachable_cloud_is_tried_later(outbox: Outbox) -> None:
     wait_until(lambda: outbox.next_upload() is None, "the delay")
     uploader.stop()
     assert outbox.figures().evidence_bytes == len(CONTENT)
+
+
+def test_a_cloud_that_is_away_costs_a_file_none_of_its_tries(
+    outbox: Outbox, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_module, "FIRST_WAIT_S", 0.01)
+    with serving(FakeStore(script=[(503, {})] * 12)) as url:
+        uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
+        for _ in range(6):
+            clock.step(20)
+            assert uploader._next()
+        uploader.stop()
+    clock.step(20)
+    upload = outbox.next_upload()
+    assert upload is not None
+    assert upload.attempts == 0
 
 
 def test_a_node_that_is_not_let_in_says_so_until_it_is(outbox: Outbox) -> None:

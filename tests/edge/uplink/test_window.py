@@ -84,7 +84,8 @@ def test_whatever_is_lost_on_the_way_everything_is_answered_in_the_end(data: st.
     count = data.draw(st.integers(1, 30))
     back_s = data.draw(st.integers(0, 300))
     window = SendWindow(10)
-    waiting, answered, sendings, now_s = list(range(count)), set(), 0, 0
+    waiting, sendings, now_s = list(range(count)), 0, 0
+    answered: set[UUID] = set()
     back_at_s = None
     while len(answered) < count:
         now_s += 1
