@@ -52,6 +52,13 @@ for update;
 -- name: remove_letter(letter_id)!
 delete from dead_letter where id = :letter_id;
 
+-- name: requeue(message_id, district, node, channel, payload, received_at)$
+-- A dead letter goes the way of what was released: taken in without a receipt, and by its natural key only once.
+insert into quarantine (message_id, district, node, channel, payload, reason, subject, received_at, settled, released)
+values (:message_id, :district, :node, :channel, :payload, 'dead_letter', :node, :received_at, true, true)
+on conflict (node, district, message_id) do nothing
+returning id;
+
 -- name: refusals()
 select nullif(node, '') as node, reason, count, first_at, last_at, last_detail
 from refusal

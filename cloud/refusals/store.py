@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from cloud.db.queries import load
 from cloud.refusals.model import DeadLetter, Kept, RefusalCount, Waiting
+from edge.contract.topics import Topic
 
 MAXIMUM_LETTERS = 5_000
 MAXIMUM_LETTERS_OF_SENDER = 500
@@ -87,6 +88,20 @@ def letter(conn: Connection[Any], letter_id: int) -> DeadLetter | None:
 def remove(conn: Connection[Any], letter_id: int) -> None:
     """Let a dead letter go."""
     _queries.remove_letter(conn, letter_id=letter_id)
+
+
+def requeue(conn: Connection[Any], letter: DeadLetter, topic: Topic, message_id: UUID) -> bool:
+    """Hand a letter that can be read to ingest again; False when a message of this id waits in quarantine."""
+    queued = _queries.requeue(
+        conn,
+        message_id=message_id,
+        district=topic.district,
+        node=topic.node,
+        channel=topic.channel.value,
+        payload=letter.payload,
+        received_at=letter.at,
+    )
+    return queued is not None
 
 
 def counts(conn: Connection[Any]) -> list[RefusalCount]:

@@ -10,6 +10,7 @@ import structlog
 
 from cloud.logs import escape_words, escaped, log_to_stderr, write_traceback
 
+PASSWORD = "correcthorse"
 HOSTILE = "a\n2026-01-01 [error] forged \x1b[2J\x9b31m \u202egnp\u2028.\x00\ud800"
 
 
@@ -28,12 +29,12 @@ def refuse(password: str) -> None:
 def test_a_traceback_shows_no_values_and_forges_no_line() -> None:
     stream = io.StringIO()
     try:
-        refuse("".join(["correct", "horse"]))
+        refuse(PASSWORD)
     except ValueError:
         write_traceback(stream, sys.exc_info())  # type: ignore[arg-type]
     lines = stream.getvalue().splitlines()
     assert all(line.startswith("  | ") and line.isprintable() for line in lines)
-    assert "correcthorse" not in stream.getvalue()
+    assert PASSWORD not in stream.getvalue()
     assert escaped("fine") == "fine"
 
 

@@ -6,6 +6,7 @@ import sys
 
 from edge.logs import escape_words, escaped, write_traceback
 
+PASSWORD = "correcthorse"
 HOSTILE = "a\n2026-01-01 [error] forged \x1b[2J\x9b31m \u202egnp\u2028.\x00\ud800"
 
 
@@ -24,10 +25,10 @@ def refuse(password: str) -> None:
 def test_a_traceback_shows_no_values_and_forges_no_line() -> None:
     stream = io.StringIO()
     try:
-        refuse("".join(["correct", "horse"]))
+        refuse(PASSWORD)
     except ValueError:
         write_traceback(stream, sys.exc_info())  # type: ignore[arg-type]
     lines = stream.getvalue().splitlines()
     assert all(line.startswith("  | ") and line.isprintable() for line in lines)
-    assert "correcthorse" not in stream.getvalue()
+    assert PASSWORD not in stream.getvalue()
     assert escaped("fine") == "fine"
