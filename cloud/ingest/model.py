@@ -32,11 +32,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The bytes as they came. `settled_before`: from quarantine, its receipt was written when it went there."""
+    """The bytes as they came. `held_before`: from quarantine, its node was told that it is kept. `settled_before`: its receipt
+    was written then, too.
+    """
 
     topic: str
     payload: bytes
     received_at: datetime
+    held_before: bool = False
     settled_before: bool = False
 
 

@@ -26,14 +26,17 @@ class Quarantine:
         self._used: dict[str | None, list[int]] = {}
 
     def hold(self, message: Message, payload: bytes, *, reason: Reason, subject: str, settled: bool) -> bool:
-        """Let `payload` wait in the place of `message`. False when there is no room for it.
+        """Let `payload` wait in the place of `message`. False when there is no room for it; what waited before, and whose node
+        was told so, always has its room.
 
         The newest birth of an unknown node is kept beside, however full it is: it is what a person judges the node by.
         """
         topic = message.topic
         unknown = reason is Reason.UNKNOWN_NODE
-        if unknown and not fleet.see_quarantined_node(
-            self._conn, topic.node, topic.district, self._now, maximum=MAXIMUM_NODES
+        held_before = message.arrival.held_before
+        if unknown and not (
+            fleet.see_quarantined_node(self._conn, topic.node, topic.district, self._now, maximum=MAXIMUM_NODES)
+            or held_before
         ):
             return False
         is_birth = isinstance(message.envelope.body, Birth)
@@ -41,7 +44,7 @@ class Quarantine:
             fleet.keep_quarantined_birth(self._conn, topic.node, message.envelope.body)
         if store.is_quarantined(self._conn, topic, message.envelope.id):
             return True
-        room = is_birth or self._has_room(topic.node, len(payload))
+        room = is_birth or held_before or self._has_room(topic.node, len(payload))
         if room:
             store.quarantine(self._conn, message, payload, reason=reason, subject=subject, settled=settled)
         if unknown:

@@ -37,7 +37,7 @@ class Refused:
         self.reasons[reason] += 1
         key = (sender, reason)
         self._counts[key] = (self._counts.get(key, (0, ""))[0] + 1, refusal.detail)
-        if refusal.arrival.settled_before or self.allowance.take(sender, self.now_s):
+        if refusal.arrival.held_before or self.allowance.take(sender, self.now_s):
             self._letters.append((sender, refusal))
         else:
             self.left_out += 1
@@ -55,8 +55,8 @@ class Refused:
                 reason=str(refusal.reason),
                 detail=refusal.detail,
                 payload=refusal.arrival.payload,
-                whole=refusal.reason in _READABLE or refusal.arrival.settled_before,
-                only_copy=refusal.arrival.settled_before,
+                whole=refusal.reason in _READABLE or refusal.arrival.held_before,
+                only_copy=refusal.arrival.held_before,
             )
         if self._letters:
             store.trim(conn, {sender for sender, _ in self._letters})

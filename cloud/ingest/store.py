@@ -161,6 +161,7 @@ def take_released(conn: Connection[Any], count: int) -> list[Arrival]:
             str(Topic(row.district, row.node, Channel(row.channel))),
             bytes(row.payload),
             row.received_at,
+            held_before=True,
             settled_before=row.settled,
         )
         for row in rows

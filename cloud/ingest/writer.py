@@ -192,21 +192,30 @@ class Writer:
         return len(arrivals)
 
     def _replay_one(self) -> int:
-        """The first of the released ones alone; when it fails, it goes to the dead letters."""
-        try:
-            return self._replay(1)
-        except Exception as error:
-            if classify(error) is not Failure.DATA:
-                raise
-            with self.pool.connection() as conn:
-                refused = Refused(self.letters, self.monotonic_s())
-                for arrival in store.take_released(conn, 1):
-                    item = read(arrival)
-                    enrolled = self._registry.resolve(conn, [_node(item)])
-                    refused.add(_refused(item, error), enrolled=bool(enrolled))
+        """The first of the released ones alone; when it fails, it goes to the dead letters, in the transaction that took it:
+        another process may take the next one meanwhile.
+        """
+        now_s = self.monotonic_s()
+        seen = SeenNotes(self._seen_s, now_s=now_s, every_s=SEEN_EVERY_S)
+        refused = Refused(self.letters, now_s)
+        with self.pool.connection() as conn:
+            arrivals = store.take_released(conn, 1)
+            if not arrivals:
+                return 0
+            item = read(arrivals[0])
+            try:
+                with conn.transaction():
+                    settled = self._transaction(conn, seen, now_s).settle([item])
+            except Exception as error:
+                if classify(error) is not Failure.DATA:
+                    raise
+                settled = None
+                refused.add(_refused(item, error), enrolled=bool(self._registry.resolve(conn, [_node(item)])))
                 refused.write(conn, self.clock())
-            self._count_refused(refused.reasons, refused.left_out)
-            return 1
+        if settled is not None:
+            self._committed(settled, seen)
+        self._count_refused(refused.reasons, refused.left_out)
+        return 1
 
     def _count_refused(self, reasons: Counter[str], left_out: int) -> None:
         for reason, count in reasons.items():
