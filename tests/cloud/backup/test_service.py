@@ -168,7 +168,7 @@ def test_a_backup_under_load_is_of_one_moment(
     thread = threading.Thread(target=report)
     thread.start()
     try:
-        assert settled.wait(60)
+        assert settled.wait(200)
         service.back_up(populated.url, populated.files, tmp_path / "backup")
     finally:
         stop.set()
