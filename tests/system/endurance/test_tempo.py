@@ -63,14 +63,16 @@ def test_a_wait_is_as_long_by_the_hastened_clock_as_it_was_asked_for() -> None:
 import threading
 begun = time.monotonic()
 threading.Event().wait(500.0)
-print(time.monotonic() - begun >= 499.0)
+print(time.monotonic() - begun >= 490.0)
 begun = time.time()
 time.sleep(500.0)
-print(time.time() - begun >= 499.0)
-print(abs(time.time() - time.clock_gettime(time.CLOCK_REALTIME)) < 60.0, abs(time.time_ns() / 1e9 - time.time()) < 60.0)
-print(abs(time.monotonic() - time.clock_gettime(time.CLOCK_MONOTONIC)) < 60.0)
+print(time.time() - begun >= 490.0)
+walls = [time.time(), time.clock_gettime(time.CLOCK_REALTIME), time.time_ns() / 1e9, time.time()]
+print(walls == sorted(walls))
+counts = [time.monotonic(), time.clock_gettime(time.CLOCK_MONOTONIC), time.monotonic_ns() / 1e9, time.monotonic()]
+print(counts == sorted(counts))
 """)
-    assert lines == ["True", "True", "True True", "True"]
+    assert lines == ["True"] * 4
 
 
 def test_our_own_modules_see_hastened_dates_which_are_plain_values() -> None:
