@@ -110,7 +110,9 @@ class DeadLetters(BaseModel):
 
 
 class NodeHealth(BaseModel):
-    """What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why."""
+    """What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
+    `lost_readings` and `lost_incidents` went with a damaged disk.
+    """
 
     told_at: AwareDatetime
     backlog: Backlog
@@ -118,6 +120,8 @@ class NodeHealth(BaseModel):
     link: LinkQuality
     dropped_total: int
     dropped: list[DroppedReadings]
+    lost_readings: int = 0
+    lost_incidents: int = 0
     rejected_incidents: int
     dead_letters: list[DeadLetters]
 

@@ -106,7 +106,9 @@ class DeadLetters(Struct, frozen=True, kw_only=True):
 
 
 class NodeHealth(Struct, frozen=True, kw_only=True):
-    """One report. `seq` grows within the session; of `dropped` and `dead_letters` the newest are told, the totals are whole."""
+    """One report. `seq` grows within the session; of `dropped` and `dead_letters` the newest are told, the totals are whole.
+    `lost_readings` and `lost_incidents` went with a damaged disk.
+    """
 
     v: int = VERSION
     node: Name
@@ -118,6 +120,8 @@ class NodeHealth(Struct, frozen=True, kw_only=True):
     link: LinkQuality
     dropped_total: Count = 0
     dropped: Annotated[tuple[DroppedReadings, ...], Meta(max_length=50)] = ()
+    lost_readings: Count = 0
+    lost_incidents: Count = 0
     rejected_incidents: Count = 0
     dead_letters: Annotated[tuple[DeadLetters, ...], Meta(max_length=20)] = ()
 

@@ -42,7 +42,7 @@ def status_of(node: "Node") -> dict[str, Any]:
         "pid": os.getpid(),
         "started_at": _text(node.started_at),
         "written_at": datetime.now(UTC).isoformat(),
-        "clock": asdict(node.clock.figures),
+        "clock": {"told_at": _text(node.clock.told()), **asdict(node.clock.figures)},
         "degraded": [
             {"subject": one.subject, "reason": one.reason, "detail": one.detail, "since": _text(one.since)}
             for one in node.standing.degradations()
@@ -87,6 +87,7 @@ def status_of(node: "Node") -> dict[str, Any]:
         },
         "readings": [dict(source.tally()) for source in node.reading_sources],
         "faults": {"rules": dict(node.desk.faults), "incidents": node.book.faults},
+        "rules": {"set_back": node.desk.set_back(), "incidents_lost": node.book.lost},
     }
 
 
@@ -134,6 +135,8 @@ def health_of(node: "Node", figures: Figures, uplink: "UplinkFigures", *, seq: i
             )
             for tally in figures.dropped[:DROPS_TOLD]
         ),
+        lost_readings=counters[Counter.READINGS_LOST],
+        lost_incidents=counters[Counter.INCIDENTS_LOST],
         rejected_incidents=counters[Counter.INCIDENTS_REJECTED],
         dead_letters=tuple(
             DeadLetters(

@@ -40,6 +40,7 @@ def news_of(health: NodeHealth) -> Hashable:
         health.evidence.level,
         health.backlog.unsaved > 0,
         health.rejected_incidents,
+        health.lost_incidents,
         tuple(sorted((each.device, each.reason) for each in health.dropped)),
         tuple(sorted((each.subject, each.reason) for each in health.dead_letters)),
         health.evidence.left_out > 0,

@@ -17,7 +17,7 @@ def status_lines(found: Status) -> list[str]:
         return [str(found["reason"])]
     if "evidence" not in found:
         return [f"{found['node']}: the status was written by another version of this software; --json shows it"]
-    now = datetime.fromisoformat(found["written_at"])
+    now = datetime.fromisoformat(found.get("clock", {}).get("told_at") or found["written_at"])
     state = "running" if found["running"] else "not running"
     return [
         f"{found['node']}: {state} (written {found['age_s']} s ago)",
@@ -58,6 +58,9 @@ def _outbox(outbox: Status, now: datetime) -> Iterator[str]:
 
 
 def _lost(outbox: Status) -> Iterator[str]:
+    readings, incidents = outbox.get("readings_lost", 0), outbox.get("incidents_lost", 0)
+    if readings or incidents:
+        yield f"lost with a damaged disk: {readings} readings (declared) and {incidents} revisions of incidents"
     if not outbox["dropped"]:
         yield "dropped: nothing"
     for drop in outbox["dropped"][:_DROPS_SHOWN]:

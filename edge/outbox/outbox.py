@@ -225,7 +225,7 @@ class Outbox:
         return Figures(
             counters=store.counters(),
             messages_waiting=store.messages_waiting(),
-            oldest_waiting=store.oldest_waiting(),
+            oldest_waiting=store.oldest_waiting(self._clock.timebase),
             used_bytes=store.used_bytes(),
             quota_bytes=self._quota.total_bytes,
             room_bytes=self._quota.total_bytes - self._quota.reserve_bytes,

@@ -41,7 +41,7 @@ WHERE reading.row <= :row GROUP BY series.device, timebase
 DELETE FROM reading WHERE row <= :row
 
 -- name: reading_oldest
-SELECT accepted_at_us FROM reading ORDER BY row LIMIT 1
+SELECT accepted_at_us, timebase FROM reading ORDER BY row LIMIT 1
 
 -- name: gap_add
 INSERT INTO gap (device, reason, from_us, to_us, count) VALUES (:device, :reason, :from_us, :to_us, :count)
@@ -75,7 +75,8 @@ SELECT row, channel, readings, body FROM record WHERE message_id = :message_id
 DELETE FROM record WHERE message_id = :message_id
 
 -- name: record_counts
-SELECT channel, count(*), coalesce(sum(readings), 0), min(accepted_at_us) FROM record GROUP BY channel
+-- The timebase is that of the row with the smallest time, as SQLite promises of a bare column beside min().
+SELECT channel, count(*), coalesce(sum(readings), 0), min(accepted_at_us), timebase FROM record GROUP BY channel
 
 -- name: evidence_add
 INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us)

@@ -422,15 +422,18 @@ class Store:
 
     def messages_waiting(self) -> dict[Channel, int]:
         """Messages that are formed and not acknowledged, by channel."""
-        return {Channel(name): count for name, count, _, _ in self._all("record_counts")}
+        return {Channel(name): count for name, count, *_ in self._all("record_counts")}
 
-    def oldest_waiting(self) -> datetime | None:
-        """When the oldest thing that waits was accepted."""
-        times = [oldest_us for _, _, _, oldest_us in self._all("record_counts")]
+    def oldest_waiting(self, present: int | None = None) -> datetime | None:
+        """The true time, as far as it is known, at which the oldest thing that waits was accepted. `present` is the timebase
+        of what has none of its own: a device's own time needs no correction, the time of its acceptance does.
+        """
+        rows = [(at_us, timebase) for _, _, _, at_us, timebase in self._all("record_counts")]
         reading = self._one("reading_oldest")
         if reading is not None:
-            times.append(reading[0])
-        return from_microseconds(min(times)) if times else None
+            rows.append((reading[0], reading[1]))
+        times = [at_us + self.correction_us(present if timebase is None else timebase) for at_us, timebase in rows]
+        return from_microseconds(max(0, min(times))) if times else None
 
     def dead_letters(self, limit: int = DEAD_LETTERS) -> list[DeadLetter]:
         """The newest of what was rejected, oldest first."""

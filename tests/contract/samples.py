@@ -153,6 +153,8 @@ HEALTH = NodeHealth(
     link=LinkQuality(connected_since=AT, connections=3, sent=120, resent=2, acknowledged=117),
     dropped_total=12,
     dropped=(DroppedReadings(device="pile-01", reason=GapReason.QUOTA, count=12, from_at=AT, to_at=AT),),
+    lost_readings=4,
+    lost_incidents=1,
     rejected_incidents=1,
     dead_letters=(DeadLetters(subject="incident", reason="data", count=1, first_at=AT, last_at=AT),),
 )

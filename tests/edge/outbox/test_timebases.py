@@ -205,3 +205,16 @@ def test_a_store_of_the_first_version_opens_with_all_that_waits(tmp_path: Path) 
     [ongoing] = start.outbox.ongoing()
     assert start.clock.corrected(ongoing.started_at) == incident().started_at
     start.outbox.close()
+
+
+def test_since_when_something_waits_is_told_in_true_time(start: Start) -> None:
+    assert start.outbox.figures().oldest_waiting is None
+    start.outbox.readings([replace(reading(0), observed_at=start.clock(), received_at=start.clock())])
+    start.box.run(300)
+    start.network_time()
+    assert start.outbox.figures().oldest_waiting == START
+    start.waiting()
+    assert start.outbox.figures().oldest_waiting == START  # as a message too
+    start.again()
+    start.outbox.incident(incident())
+    assert start.outbox.figures().oldest_waiting == START

@@ -1285,6 +1285,7 @@ export interface components {
         /**
          * NodeHealth
          * @description What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
+         *     `lost_readings` and `lost_incidents` went with a damaged disk.
          */
         NodeHealth: {
             /**
@@ -1299,6 +1300,16 @@ export interface components {
             dropped_total: number;
             /** Dropped */
             dropped: components["schemas"]["DroppedReadings"][];
+            /**
+             * Lost Readings
+             * @default 0
+             */
+            lost_readings: number;
+            /**
+             * Lost Incidents
+             * @default 0
+             */
+            lost_incidents: number;
             /** Rejected Incidents */
             rejected_incidents: number;
             /** Dead Letters */

@@ -314,6 +314,7 @@ export const en: Messages = {
     lostNothing: 'No reading lost, nothing refused',
     dropped: '{count} dropped',
     rejected: '{count} refused',
+    lostWithDisk: 'A damaged disk took {readings} readings (declared) and {incidents} revisions of incidents',
     rejectedIncidents: 'The cloud refused {count} incidents; they are in no case',
     more: 'and {count} more devices',
     lastAt: 'last {time}',

@@ -313,6 +313,7 @@ export const zh = {
     lostNothing: '没有丢失读数，也没有被拒收',
     dropped: '丢弃 {count} 条',
     rejected: '{count} 条被拒收',
+    lostWithDisk: '磁盘损坏，丢失 {readings} 条读数（已申报）、{incidents} 次事件上报',
     rejectedIncidents: '{count} 件事件被云端拒收，未进入案件',
     more: '另有 {count} 台设备',
     lastAt: '最近 {time}',

@@ -14,6 +14,8 @@ export function health({ backlog, evidence, ...changes }: Changes = {}): NodeHea
     link: { connected_since: ago(60), connections: 1, sent: 10, resent: 0, acknowledged: 10 },
     dropped_total: 0,
     dropped: [],
+    lost_readings: 0,
+    lost_incidents: 0,
     rejected_incidents: 0,
     dead_letters: [],
     ...changes,
