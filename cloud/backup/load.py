@@ -1,6 +1,6 @@
 """From a backup into a database: old content out, schema and rows in, all of it in one transaction or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,13 +63,14 @@ def check_schema(manifest: Manifest) -> None:
 def load_database(conn: Connection[Any], reader: BackupReader, manifest: Manifest, say: Say) -> list[str]:
     """Put the rows of a backup in place of what is there, then bring the schema up to this program's.
 
-    In one transaction: killed or failed at any moment, the database is as it was. The tables of the backup that its schema
-    does not have come back; nobody here made them, so they stay out. Raises UnusableBackup, psycopg.Error.
+    In one transaction: killed or failed at any moment, the database is as it was. Tables that no migration made are left
+    alone here, and left out where the backup has them; the names of those come back. Raises UnusableBackup, psycopg.Error.
     """
     with conn.transaction():
         migrate.take_back(conn, set(migrate.applied(conn)))
+        strangers = store.tables(conn)
         migrate.apply(conn, set(manifest.schema))
-        foreign = load_rows(conn, reader, manifest, say)
+        foreign = load_rows(conn, reader, manifest, say, besides=strangers)
         newer = [name for name in migrate.known() if name not in manifest.schema]
         if newer:
             say(f"migrating on from {manifest.schema[-1]} to {newer[-1]}")
@@ -78,9 +79,14 @@ def load_database(conn: Connection[Any], reader: BackupReader, manifest: Manifes
     return foreign
 
 
-def load_rows(conn: Connection[Any], reader: BackupReader, manifest: Manifest, say: Say) -> list[str]:
-    """Fill the tables of the backup's own schema, within the caller's transaction; answers and raises as `load_database`."""
-    columns = store.tables(conn)
+def load_rows(
+    conn: Connection[Any], reader: BackupReader, manifest: Manifest, say: Say, *, besides: Collection[str] = ()
+) -> list[str]:
+    """Fill the tables of the backup's own schema, but for those `besides`, within the caller's transaction.
+
+    Answers and raises as `load_database`.
+    """
+    columns = {name: found for name, found in store.tables(conn).items() if name not in besides}
     kept, foreign = _match(columns, manifest)
     with store.without_triggers(conn):
         store.empty(conn, list(columns))

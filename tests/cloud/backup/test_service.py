@@ -314,6 +314,11 @@ def test_tables_of_strangers_stay_out_and_are_named(populated: Populated, postgr
     restored = service.restore(postgres_url, populated.files, tmp_path / "backup")
     assert restored.left_out == ("somebody_else",)
     assert "somebody_else" not in rows_in(postgres_url)
+    with connect(populated.url) as conn:
+        conn.execute("insert into somebody_else values ('y')")
+    restored = service.restore(populated.url, populated.files, tmp_path / "backup", replace=True)
+    assert restored.left_out == ("somebody_else",)
+    assert rows_in(populated.url)["somebody_else"] == ["(x)", "(y)"]
 
 
 def test_a_newer_schema_is_neither_backed_up_nor_overwritten(
