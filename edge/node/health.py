@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -76,12 +76,57 @@ class NodeCollector(Collector):
         for name in _UPLINK_COUNTERS:
             yield CounterMetricFamily(f"gridward_edge_uplink_{name}", f"Uplink: {name} since the start.", uplink[name])
         yield from _kept(outbox)
-        yield from _waiting(outbox, datetime.fromisoformat(status["written_at"]))
+        now = datetime.fromisoformat(status["clock"]["told_at"])
+        yield from _clock(status["clock"])
+        yield from _sensors(status["readings"], status["rules"])
+        yield from _waiting(outbox, now)
         yield from _lost(outbox)
-        yield from _evidence(status["evidence"], datetime.fromisoformat(status["written_at"]))
+        yield from _evidence(status["evidence"], now)
         yield from _cameras(status["cameras"])
         yield from _crashes(status["crashes"])
         yield from _models(status["models"])
+
+
+def _clock(clock: Status) -> Iterator[Metric]:
+    """How far the node's clock is off; `skew` only once the cloud has answered."""
+    yield GaugeMetricFamily(
+        "gridward_edge_clock_correction_seconds", "Added to node time when it leaves.", clock["correction_s"]
+    )
+    yield GaugeMetricFamily("gridward_edge_clock_synchronised", "1 if the kernel says so.", int(clock["synchronised"]))
+    yield CounterMetricFamily("gridward_edge_clock_steps", "Times that the clock was put right.", clock["steps"])
+    if clock["skew_s"] is not None:
+        yield GaugeMetricFamily(
+            "gridward_edge_clock_skew_seconds", "The machine's clock minus the cloud's.", clock["skew_s"]
+        )
+
+
+def _sensors(sources: Iterable[Status], rules: Status) -> Iterator[Metric]:
+    """What was wrong with messages of sensors and with their times, summed over the sensors; the status names each."""
+    refused: Counter[str] = Counter()
+    clamped, replayed = 0, 0
+    for source in sources:
+        for name, count in source["refused"].items():
+            refused[name.rpartition(": ")[2]] += count
+        clamped += sum(source["clamped"].values())
+        replayed += source["replayed"]
+    family = CounterMetricFamily("gridward_edge_sensor_refused", "Parts of messages not taken.", labels=["reason"])
+    for reason, count in refused.items():
+        family.add_metric([reason], count)
+    yield family
+    yield CounterMetricFamily(
+        "gridward_edge_sensor_clamped", "Readings whose device's time lay in the future: the node's counts.", clamped
+    )
+    yield CounterMetricFamily("gridward_edge_sensor_replayed", "Readings that their device sent late.", replayed)
+    yield CounterMetricFamily(
+        "gridward_edge_rule_set_back",
+        "Times that a device's clock was set back, as its rules saw it.",
+        sum(rules["set_back"].values()),
+    )
+    yield CounterMetricFamily(
+        "gridward_edge_incidents_lost",
+        "Findings that found room neither on disk nor in memory.",
+        rules["incidents_lost"],
+    )
 
 
 def _kept(outbox: Status) -> Iterator[Metric]:

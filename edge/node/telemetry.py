@@ -54,6 +54,11 @@ class SensorDesk:
             if rules and not any(rule.resume(incident) for rule in rules):
                 self._book.end(incident, "its rule looks at something else now; what followed was not seen")
 
+    def set_back(self) -> dict[str, int]:
+        """How often the clock of a device was set back, as its rules saw it."""
+        counts = {device: max((rule.set_back for rule in rules), default=0) for device, rules in self._rules.items()}
+        return {device: count for device, count in counts.items() if count}
+
     def keep(self, parcel: Parcel) -> None:
         """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
         self._recorder.readings(parcel.readings, receipts=parcel.receipts)

@@ -114,12 +114,17 @@ class ThresholdRule:
         self._open: _Open | None = None
         self._late: _Late | None = None
         self._newest_received_at: datetime | None = None
-        self.set_back = 0
+        self._set_back = 0
 
     @property
     def id(self) -> str:
         """What the rule is called on its device."""
         return rule_id(self._settings)
+
+    @property
+    def set_back(self) -> int:
+        """How often the clock that tells the readings' times was set back."""
+        return self._set_back
 
     def resume(self, incident: Incident) -> bool:
         """Go on with what was open before a restart: a value between limit and `clear` keeps it open, one that is clear for
@@ -165,7 +170,7 @@ class ThresholdRule:
             self._open = replace(self._open, since=self._open.since - back, told_at=self._open.told_at - back)
         self._marks, self._folded = [], None
         self._decided_at = self._newest_at = self._late = None
-        self.set_back += 1
+        self._set_back += 1
         return [finding for mark in late.marks for finding in self._take(mark)]
 
     def _side(self, value: float) -> _Side:

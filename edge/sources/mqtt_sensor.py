@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from edge.contract.telemetry import ReadingFlag
 from edge.errors import Retryable
 from edge.flow import Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
@@ -49,6 +50,8 @@ class SensorFigures:
     repeated: int = 0
     refusals: Counter[tuple[str, Refusal]] = field(default_factory=Counter)
     skew_s: dict[str, float] = field(default_factory=dict)
+    clamped: Counter[str] = field(default_factory=Counter)
+    replayed: int = 0
 
 
 def _utc_now() -> datetime:
@@ -115,6 +118,8 @@ class MqttSensorSource:
             "unknown_topic": figures.unknown_topic,
             "repeated": figures.repeated,
             "refused": {f"{device}: {why.value}": count for (device, why), count in dict(figures.refusals).items()},
+            "clamped": dict(figures.clamped),
+            "replayed": figures.replayed,
             "skew_s": {device: round(skew_s, 3) for device, skew_s in dict(figures.skew_s).items()},
         }
 
@@ -220,6 +225,10 @@ class MqttSensorSource:
                 _log.warning("part of a message was refused", sensor=sensor.id, reason=refusal, times=known + 1)
         if parsed.skew_s is not None:
             self.figures.skew_s[sensor.id] = parsed.skew_s
+        if parsed.readings and ReadingFlag.CLAMPED in parsed.readings[0].flag:
+            self.figures.clamped[sensor.id] += len(parsed.readings)
+        if parsed.readings and ReadingFlag.REPLAYED in parsed.readings[0].flag:
+            self.figures.replayed += len(parsed.readings)
         if parsed.readings:
             self._presence.heard(sensor.id, self._monotonic())
 

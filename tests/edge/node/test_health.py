@@ -21,7 +21,21 @@ STATUS: dict[str, Any] = {
     "session": "s",
     "degraded": [{"subject": "cam-1", "reason": "picture_lost", "detail": "no route", "since": "now"}],
     "uplink": {"connected": True, "in_flight": 3, "connections": 1, "sent": 10, "resent": 2, "acknowledged": 8},
-    "written_at": "2026-03-01T08:10:00+00:00",
+    "clock": {
+        "told_at": "2026-03-01T08:10:00+00:00",
+        "correction_s": -86400.0,
+        "synchronised": False,
+        "steps": 2,
+        "skew_s": 86400.5,
+    },
+    "readings": [
+        {
+            "refused": {"pile-1: bad_time": 2, "pile-2: bad_time": 3},
+            "clamped": {"pile-1": 4, "pile-2": 5},
+            "replayed": 6,
+        }
+    ],
+    "rules": {"set_back": {"pile-1": 1, "pile-2": 2}, "incidents_lost": 0},
     "outbox": {
         "readings_accepted": 100,
         "level": "warning",
