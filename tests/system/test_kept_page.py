@@ -170,7 +170,7 @@ def shown(migrated_url: str, tmp_path: Path) -> Iterator[Shown]:
     )
     with psycopg.connect(migrated_url) as conn, running(settings, Part.API) as process:
         assert process.address is not None
-        ids = dict(conn.execute("select name, id from device").fetchall())
+        ids: dict[str, int] = dict(conn.execute("select name, id from device").fetchall())
         yield Shown(process.address, ids["pile-01"], ids["station-01"])
 
 
