@@ -61,6 +61,7 @@ returning device.id, node.name as node, device.name as device, device.presence_s
 
 -- name: see_nodes(node_id, skew_s, at)
 -- A node that speaks is there, unless its own last will came: then only its next online message tells. `was`: before.
+-- The latest word stands; one that lies in the future was written before this machine's clock was set back.
 with seen as (
     select * from unnest(:node_id::bigint[], :skew_s::double precision[]) as seen (node_id, skew_s)
 ), before as (
@@ -71,7 +72,7 @@ with seen as (
     for update of node
 )
 update node
-set last_seen_at = greatest(node.last_seen_at, :at),
+set last_seen_at = case when node.last_seen_at > :at + interval '1 minute' then :at else greatest(node.last_seen_at, :at) end,
     skew_s = coalesce(seen.skew_s, node.skew_s),
     presence = case when node.presence = 'unknown' then 'online' else node.presence end,
     presence_since = case when node.presence = 'unknown' then :at else node.presence_since end
@@ -90,7 +91,7 @@ with before as (
     for update
 )
 update device
-set last_seen_at = greatest(device.last_seen_at, :at),
+set last_seen_at = case when device.last_seen_at > :at + interval '1 minute' then :at else greatest(device.last_seen_at, :at) end,
     presence = case when device.presence = 'unknown' then 'online' else device.presence end,
     presence_since = case when device.presence = 'unknown' then :at else device.presence_since end
 from before, node
@@ -113,8 +114,13 @@ update node
 set presence = :presence, presence_since = :since, presence_session = :session
 where id = :node_id;
 
--- name: silent_nodes(before)
-select id, name from node where presence = 'online' and last_seen_at < :before order by id for update skip locked;
+-- name: silent_nodes(before, final)
+-- Also those that spoke in what is the future now that this machine's clock was set back: it says nothing of the present.
+select id, name
+from node
+where presence = 'online' and (last_seen_at < :before or last_seen_at > :final)
+order by id
+for update skip locked;
 
 -- name: count_quarantined_nodes()$
 select count(*) from quarantined_node;

@@ -27,6 +27,10 @@ HEALTH_FRESH = timedelta(minutes=5)
 """A node tells each minute; what it said longer ago may be over."""
 
 
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""So far apart the clocks of two machines of the cloud may be."""
+
+
 def add_node(
     conn: Connection[Any], name: str, *, district: str, area_code: str, now: datetime, replace: bool = False
 ) -> NodeCredentials:
@@ -166,7 +170,7 @@ def apply_status(conn: Connection[Any], node_id: int, status: NodeStatus, *, now
 
 def sweep_presence(conn: Connection[Any], *, now: datetime, silence: timedelta = SILENCE) -> int:
     """Mark nodes that count as online but are silent for longer than `silence` as unknown; how many."""
-    silent = store.silent_nodes(conn, now - silence)
+    silent = store.silent_nodes(conn, now - silence, now + CLOCK_TOLERANCE)
     for node_id in silent:
         node = store.lock_node(conn, node_id)
         session = node.standing.presence_session

@@ -206,9 +206,9 @@ def set_node_presence(
     _queries.set_node_presence(conn, node_id=node_id, presence=presence.value, since=since, session=session)
 
 
-def silent_nodes(conn: Connection[Any], before: datetime) -> list[int]:
-    """Nodes that count as online and have said nothing since `before`; their rows are locked."""
-    return [row.id for row in _queries.silent_nodes(conn, before=before)]
+def silent_nodes(conn: Connection[Any], before: datetime, final: datetime) -> list[int]:
+    """Nodes that count as online and have said nothing from `before` to `final`; their rows are locked."""
+    return [row.id for row in _queries.silent_nodes(conn, before=before, final=final)]
 
 
 def see_quarantined_node(conn: Connection[Any], name: str, district: str, at: datetime, maximum: int) -> bool:

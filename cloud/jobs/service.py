@@ -6,7 +6,7 @@ Every sweep is idempotent and reads what is due from rows, so that a sweep which
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -20,9 +20,14 @@ from cloud.settings import CloudSettings
 
 LEAD_CHECK_S = 5.0
 MISFIRE_GRACE_S = 300
+JITTER_MOST_S = 30.0
+CLOCK_TOLERANCE = timedelta(seconds=5)
 
 _RUNS = Counter("gridward_job_runs_total", "Sweeps by how they ended", ["job", "outcome"])
 _SECONDS = Histogram("gridward_job_seconds", "How long a sweep took", ["job"])
+_BROUGHT_FORWARD = Counter(
+    "gridward_job_brought_forward_total", "Sweeps planned for after a step of the clock", ["job"]
+)
 _LEADS = Gauge("gridward_jobs_leader", "1 in the process that runs the jobs")
 
 _log = structlog.get_logger(__name__)
@@ -83,6 +88,8 @@ class JobService:
             while not self._stopping.is_set():
                 if self._leadership.held() != self.leads:
                     self._lay_down() if self.leads else self._take_up()
+                elif self.leads:
+                    self._catch_up()
                 self._stopping.wait(self._lead_check_s)
         finally:
             if self.leads:
@@ -104,11 +111,23 @@ class JobService:
                 args=[sweep],
                 id=sweep.name,
                 seconds=sweep.every_s,
-                jitter=min(sweep.every_s / 10, 30),
+                jitter=min(sweep.every_s / 10, JITTER_MOST_S),
                 next_run_time=self._clock(),
             )
         scheduler.start()
         self._scheduler = scheduler
+
+    def _catch_up(self) -> None:
+        """The scheduler plans by the wall clock: where that was set back, everything would rest until it has caught up."""
+        final = {sweep.name: timedelta(seconds=sweep.every_s + JITTER_MOST_S) for sweep in self._sweeps}
+        now = self._clock()
+        for job in self._scheduler.get_jobs():
+            if job.next_run_time - now > final[job.id] + CLOCK_TOLERANCE:
+                _log.warning(
+                    "job_brought_forward", job=job.id, ahead_s=round((job.next_run_time - now).total_seconds())
+                )
+                _BROUGHT_FORWARD.labels(job.id).inc()
+                job.modify(next_run_time=now)
 
     def _lay_down(self) -> None:
         _log.info("jobs_lead_given_up")

@@ -134,3 +134,15 @@ def test_a_lost_node_is_not_found_again_by_what_was_still_under_way(conn: Connec
 def test_hashes_depend_on_their_salt_alone() -> None:
     assert secrets.hash_mqtt_password("x", salt=b"a" * 12) == secrets.hash_mqtt_password("x", salt=b"a" * 12)
     assert secrets.hash_mqtt_password("x") != secrets.hash_mqtt_password("x")
+
+
+def test_the_clouds_own_clock_set_back_neither_keeps_a_silent_node_online_nor_hides_one_that_speaks(
+    conn: Connection[Any],
+) -> None:
+    enrol(conn)
+    found = node_id(conn)
+    service.see(conn, [NodeSeen(found)], [], at=AT + timedelta(days=1))
+    assert service.sweep_presence(conn, now=AT) == 1
+    service.see(conn, [NodeSeen(found)], [], at=AT)
+    assert conn.execute("select presence, last_seen_at from node").fetchone() == ("online", AT)
+    assert service.sweep_presence(conn, now=AT + timedelta(minutes=1)) == 0

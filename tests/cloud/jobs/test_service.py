@@ -1,7 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -87,3 +87,24 @@ def test_the_jobs_of_a_process_start_and_stop(sweeper: Sweeper) -> None:
     service.start()
     wait_for(lambda: service.leads)
     service.stop()
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_sweeps(sweeper: Sweeper, migrated_url: str) -> None:
+    ran: list[datetime] = []
+
+    def note(_sweeper: Sweeper, now: datetime) -> int:
+        ran.append(now)
+        return 1
+
+    service = JobService(
+        sweeper, Leadership(migrated_url, Duty.JOBS), sweeps=(Sweep("noted", 0.05, note),), lead_check_s=0.05
+    )
+    service.start()
+    try:
+        wait_for(lambda: len(ran) > 2)
+        # what is planned lies a day ahead, as after a step back by a day
+        service._scheduler.get_job("noted").modify(next_run_time=datetime.now(UTC) + timedelta(days=1))
+        done = len(ran)
+        wait_for(lambda: len(ran) > done + 2)
+    finally:
+        service.stop()
