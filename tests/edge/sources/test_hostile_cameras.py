@@ -61,7 +61,7 @@ def test_what_is_no_camera_is_lost_and_others_are_seen_beside_it(tmp_path: Path,
         lost = {kind: watch(running.enter_context(HostileCamera(kind)).url) for kind in KINDS}
         watch(str(write_clip(tmp_path / "a.mp4")), loop=True).take(10)
         for kind, watched in lost.items():
-            wait_until(lambda watched=watched: watched.said[-1][0] is Health.LOST, timeout_s=60, what=kind)  # type: ignore[misc]
+            wait_until(lambda watched=watched: Health.LOST in dict(watched.said), timeout_s=60, what=kind)  # type: ignore[misc]
             assert watched.source.counters.losses > 0
             assert watched.source.counters.decoded == watched.source.counters.faults == 0
             watched.source.stop()
