@@ -15,9 +15,10 @@ from cloud.refusals.policy import LETTERS_AT_ONCE
 from edge.contract.downlink import Outcome
 from edge.contract.topics import Channel
 from tests.brokers import ReadyBroker
-from tests.cloud.ingest.test_service import Link, count, eventually, running
+from tests.cloud.ingest.test_service import count, running
 from tests.cloud.samples import GRID
 from tests.fakes.hostile import DEVICE, hostile_messages
+from tests.fakes.link import Link, eventually
 from tests.fakes.node import AT, DISTRICT, FakeNode, batch, birth, column
 
 pytestmark = pytest.mark.system
