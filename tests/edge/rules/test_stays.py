@@ -4,15 +4,20 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from edge.clock import NodeClock
 from edge.contract.incident import IncidentState
-from edge.flow import Box, Finding, SceneRule
+from edge.flow import Box as Place
+from edge.flow import Finding, SceneRule
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.reporting import UPDATE_S
 from edge.rules.zones import GRACE_S
 from edge.settings import IntrusionSettings, LoiteringSettings
+from edge.sources.timing import EventClock
+from tests.edge.test_clock import Box
 from tests.fakes.scenes import at, findings, seconds, standing_at, walk
 
 LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
@@ -28,7 +33,7 @@ def loitering(limit_s: float = 10.0) -> LoiteringRule:
     return LoiteringRule(LoiteringSettings(kind="loitering", zone="left", limit_s=limit_s), LEFT_HALF, "c")
 
 
-def sampled(stretches: list[tuple[float, Box]], hertz: float, *, offset_s: float = 0.0) -> list[tuple[float, Box]]:
+def sampled(stretches: list[tuple[float, Place]], hertz: float, *, offset_s: float = 0.0) -> list[tuple[float, Place]]:
     """Places over time: stays of so many seconds at a box, one after the other, seen `hertz` times a second."""
     total_s = sum(duration_s for duration_s, _ in stretches)
     places = []
@@ -185,3 +190,35 @@ def test_each_open_is_ended_once_and_nothing_is_told_of_what_is_not_open(
                 finished.add(finding.key)
     assert {finding.key for finding in rule.finish(at(1000))} == living
     assert rule.finish(at(1001)) == []
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(
+    rate=st.sampled_from([0.99, 1.0, 1.01]),
+    jumps=st.lists(
+        st.tuples(st.integers(1, 58), st.sampled_from([-86_400.0, -30.0, -1.0, 20.0, 86_400.0])), max_size=3
+    ),
+    steps=st.lists(
+        st.tuples(st.integers(1, 58), st.sampled_from([-86_400.0, -3_600.0, 3_600.0, 86_400.0])), max_size=3
+    ),
+    stays_s=st.sampled_from([20.0, 50.0]),
+)
+def test_a_stay_lasts_as_long_as_it_did_whatever_the_cameras_and_the_machines_clocks_do(
+    rate: float, jumps: list[tuple[int, float]], steps: list[tuple[int, float]], stays_s: float
+) -> None:
+    box, hertz = Box(), 5
+    clock, camera = NodeClock(box), EventClock()
+    places = []
+    for index in range(60 * hertz):
+        second = index / hertz
+        if index % hertz == 0:
+            box.wrong_s += sum(step_s for at_s, step_s in steps if at_s == second)
+            clock.check()
+        pts_s = second * rate + sum(jump_s for at_s, jump_s in jumps if at_s <= second)
+        captured_at = camera.time_of(pts_s, clock()).captured_at
+        places.append((seconds(captured_at), INSIDE if second <= stays_s else OUTSIDE))
+        box.run(1 / hertz)
+    said = findings(loitering(35.0), walk(1, places))
+    assert [finding.state for finding in said if finding.state is not UPDATE] == ([OPEN, ENDED] if stays_s > 35 else [])
+    for finding in said[-1:]:
+        assert finding.dwell_s == pytest.approx(stays_s, abs=1.5)
