@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from edge.contract.telemetry import ReadingFlag
 from edge.settings import PointSettings, SensorSettings
-from edge.sources.payload import LARGEST_PAYLOAD_BYTES, Parsed, Refusal, StateMemory, parse
+from edge.sources.payload import (
+    FUTURE_TOLERANCE_S,
+    LARGEST_PAYLOAD_BYTES,
+    REPLAYED_AFTER_S,
+    Parsed,
+    Refusal,
+    StateMemory,
+    parse,
+)
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -153,3 +161,46 @@ def test_nothing_a_sensor_says_raises_or_gives_a_value_that_is_none(payload: byt
         for reading in parsed.readings:
             assert isinstance(reading.value, str) or (math.isfinite(reading.value) and -40 <= reading.value <= 150)
             assert NOW - timedelta(days=367) <= reading.observed_at <= NOW
+
+
+TIMED = sensor(time="at")
+
+
+@given(
+    wrong_s=st.sampled_from([0.0, -86_400.0, 86_400.0, -1_700_000_000.0]),
+    known=st.booleans(),
+    device_s=st.one_of(st.floats(-3_000_000, 3_000_000), st.sampled_from([0.0, 1.5, 2.5, -59.0, -61.0, 250e9])),
+)
+def test_whatever_clocks_say_a_reading_lies_in_the_past_and_a_believed_time_of_the_device_stays_its_own(
+    wrong_s: float, known: bool, device_s: float
+) -> None:
+    # the node's clock is `wrong_s` off, and the node may know it; the device's is `device_s` off
+    truth = NOW
+    received_at = truth + timedelta(seconds=wrong_s)
+    correction = timedelta(seconds=-wrong_s) if known else timedelta(0)
+    try:
+        device_at = truth + timedelta(seconds=device_s)
+    except OverflowError:
+        device_at = datetime(9999, 12, 30, tzinfo=UTC)
+    parsed = parse(message(at=device_at.isoformat()), TIMED, received_at, correction=correction)
+    for reading in parsed.readings:
+        assert reading.observed_at <= received_at
+        assert reading.own_time == (reading.told_at == device_at and reading.flag & ReadingFlag.CLAMPED == 0)
+        if reading.own_time:
+            assert reading.told_at - reading.observed_at == correction
+        else:
+            assert reading.observed_at == received_at
+        if known and -REPLAYED_AFTER_S < device_s < 0:
+            assert reading.told_at == device_at
+        if known and device_s > FUTURE_TOLERANCE_S:
+            assert ReadingFlag.CLAMPED in reading.flag
+
+
+def test_a_device_with_the_right_time_is_believed_as_soon_as_the_node_knows_that_its_own_is_wrong() -> None:
+    slow = timedelta(days=1)
+    said = message(at=(NOW - timedelta(seconds=1)).isoformat())
+    [before] = parse(said, TIMED, NOW - slow).readings
+    [after] = parse(said, TIMED, NOW - slow, correction=slow).readings
+    assert (before.flag, before.told_at) == (ReadingFlag.CLAMPED, NOW - slow)
+    assert (after.flag, after.told_at) == (ReadingFlag.NONE, NOW - timedelta(seconds=1))
+    assert after.observed_at == NOW - slow - timedelta(seconds=1)
