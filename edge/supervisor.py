@@ -21,6 +21,7 @@ FIRST_WAIT_S = 0.3
 LONGEST_WAIT_S = 2.5
 """A crashed node runs again within three seconds, however often it crashes."""
 
+LOOK_EVERY_S = 0.2
 STEADY_S = 60.0
 STOP_PATIENCE_S = 7.0
 STATUS_NOT_STARTABLE = 2
@@ -78,7 +79,7 @@ class Supervisor:
             self._on_start(child.pid)
             while True:
                 try:
-                    return child.wait(timeout=0.2)
+                    return child.wait(timeout=LOOK_EVERY_S)
                 except subprocess.TimeoutExpired:
                     if self._stopping.is_set():
                         return self._end(child)

@@ -48,8 +48,8 @@ _FILE_OPTIONS: Final = {
 }
 """A file is a film and nothing else: play-lists and descriptions of streams would open other files and addresses."""
 
-_OPEN_TIMEOUT_S: Final = 3.0
-_READ_TIMEOUT_S: Final = 2.0
+OPEN_TIMEOUT_S: Final = 3.0
+READ_TIMEOUT_S: Final = 2.0
 _TOLERATED_DAMAGE: Final = 50
 _TOLERATED_BARREN: Final = 1_000
 _TOLERATED_STRANGE: Final = 100_000
@@ -326,7 +326,7 @@ def with_credentials(address: str, user: str | None, password: str | None) -> st
 def _open(address: str, *, live: bool) -> InputContainer:
     try:
         if live:
-            timeout_s = (_OPEN_TIMEOUT_S, _READ_TIMEOUT_S)
+            timeout_s = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
             return av.open(address, options=dict(_RTSP_OPTIONS), timeout=timeout_s, metadata_errors="replace")
         return av.open(address, options=dict(_FILE_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -8,13 +9,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edge.supervisor import LONGEST_WAIT_S, LOOK_EVERY_S
 from tests.edge.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 PARENT = """
 import sys
+from edge.logs import log_to_stderr
 from edge.supervisor import Supervisor
+log_to_stderr()
 raise SystemExit(Supervisor(sys.argv[1:], stop_patience_s=1.0).run())
 """
 
@@ -40,9 +44,16 @@ while True: signal.pause()
 class Parent:
     def __init__(self, mode: str, folder: Path) -> None:
         self.log = folder / "children"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PARENT, sys.executable, "-c", CHILD, mode, str(self.log)]
-        )
+        self.said = folder / "said"
+        with self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PARENT, sys.executable, "-c", CHILD, mode, str(self.log)], stderr=said
+            )
+
+    def waits_s(self) -> list[float]:
+        """The waits between a crash and the next start, as the parent chose them."""
+        lines = [json.loads(line) for line in self.said.read_text().splitlines() if line.startswith("{")]
+        return [line["wait_s"] for line in lines if "wait_s" in line]
 
     def children(self) -> list[int]:
         return [int(line) for line in self.log.read_text().split()] if self.log.exists() else []
@@ -66,13 +77,14 @@ def test_a_crashed_child_runs_again_within_three_seconds(tmp_path: Path) -> None
     parent = Parent("good", tmp_path)
     for life in range(1, 4):
         wait_until(lambda life=life: len(parent.children()) == life, "a child")  # type: ignore[misc]
-        killed_s = time.monotonic()
         os.kill(parent.children()[-1], signal.SIGKILL)
         wait_until(lambda life=life: len(parent.children()) == life + 1, "the next child")  # type: ignore[misc]
-        assert time.monotonic() - killed_s < 3.0
+        assert len(parent.waits_s()) == life
     parent.process.terminate()
     assert parent.process.wait(10) == 0
     assert all(gone(pid) for pid in parent.children())
+    assert max(parent.waits_s()) <= LONGEST_WAIT_S
+    assert LONGEST_WAIT_S + LOOK_EVERY_S < 3.0
 
 
 def test_a_child_that_always_crashes_is_not_started_in_a_busy_loop(tmp_path: Path) -> None:

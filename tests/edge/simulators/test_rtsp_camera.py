@@ -15,6 +15,8 @@ import pytest
 
 from edge.errors import MediaUnusable
 from edge.simulators.camera_process import CameraProcess
+from edge.simulators.footage import load
+from edge.simulators.playback import Behaviour, Playhead
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -63,14 +65,23 @@ def test_it_plays_in_real_time_and_as_filmed(clip: Clip, rtsp_camera: StartCamer
     camera = rtsp_camera(video)
     begun = time.monotonic()
     seen = frames(camera.url, 40)
-    elapsed = time.monotonic() - begun
-    assert 39 / 12.5 - 1.0 <= elapsed <= 39 / 12.5 + 3.0
+    assert time.monotonic() - begun >= 39 / 12.5 - 1.0  # not faster; how much slower is the machine's affair
     with av.open(str(video)) as container:
         decoded = container.decode(video=0)
         filmed = [next(decoded) for _ in range(40)]
     assert [bytes(frame.planes[0]) for frame in seen] == [bytes(frame.planes[0]) for frame in filmed]
     times = [frame.time for frame in seen[1:]]
     assert times == pytest.approx([index / 12.5 for index in range(1, 40)], abs=0.002)
+
+
+def test_its_playhead_moves_as_time_does(clip: Clip) -> None:
+    behaviour = Behaviour()
+    playhead = Playhead(load(clip("people_preview")), behaviour)
+    assert [playhead.advance(now) for now in (100.0, 100.04, 103.2)] == pytest.approx([0.0, 0.04, 3.2])
+    behaviour.rate = 0.5
+    assert playhead.advance(105.2) == pytest.approx(4.2)
+    behaviour.frozen = True
+    assert playhead.advance(999.0) == pytest.approx(4.2)
 
 
 def test_it_starts_again_with_growing_time(clip: Clip, rtsp_camera: StartCamera) -> None:
