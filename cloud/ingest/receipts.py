@@ -13,6 +13,7 @@ from psycopg import Connection
 from cloud.ingest import store
 from cloud.ingest.model import Message
 from edge.contract.downlink import Outcome
+from edge.contract.topics import Channel
 
 Key = tuple[UUID, int]
 """Message id and node id."""
@@ -78,6 +79,8 @@ class Receipts:
         lanes: dict[store.Lane, store.LaneCount] = {}
         for (_, node_id), message in numbered:
             envelope = message.envelope
+            if message.topic.channel is Channel.BIRTH:
+                continue  # numbered for themselves: a birth that was lost is no hole, the next one says more
             lane = lanes.setdefault((node_id, envelope.session, envelope.lane.value), store.LaneCount(0, 0))
             lane.highest_seq = max(lane.highest_seq, envelope.seq)
             lane.received += 1

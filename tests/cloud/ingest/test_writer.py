@@ -74,6 +74,16 @@ def test_the_lanes_tell_what_is_missing(pool: Pool, node: FakeNode, writer: Writ
         assert store.missing_messages(conn) == {}
 
 
+def test_a_birth_that_was_lost_is_no_missing_message(pool: Pool, node: FakeNode, writer: Writer) -> None:
+    node.item(birth())  # lost
+    reading = node.item(batch(column([1.0])))
+    writer.settle([node.item(birth()), reading])
+    with pool.connection() as conn:
+        assert store.missing_messages(conn) == {}
+        lanes = conn.execute("select lane, highest_seq, received from node_lane").fetchall()
+    assert lanes == [("live", 1, 1)]
+
+
 def test_the_first_write_wins_unless_a_correction_says_so(pool: Pool, node: FakeNode, writer: Writer) -> None:
     writer.settle([node.item(birth()), node.item(batch(column([1.0])))])
     writer.settle([node.item(batch(column([2.0])))])
