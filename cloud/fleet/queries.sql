@@ -191,7 +191,11 @@ select
         when device.kind = 'node' and device.name = node.name then node.presence_since
         else device.presence_since
     end as presence_since,
-    device.last_seen_at, device.simulated, node_health.told_at, node_health.level, node_health.share,
+    case
+        when device.kind = 'node' and device.name = node.name then node.last_seen_at
+        else device.last_seen_at
+    end as last_seen_at,
+    device.simulated, node_health.told_at, node_health.level, node_health.share,
     node_health.readings_waiting, node_health.incidents_waiting, node_health.files_waiting, node_health.oldest_at
 from device
 join node on node.id = device.node_id

@@ -237,6 +237,7 @@ def test_the_node_itself_is_a_device_that_is_there_as_long_as_the_node(cloud: Cl
     shown = read(cloud, "chief", f"/api/v1/nodes/{NODE}")
     device = read(cloud, "chief", f"/api/v1/devices/{shown['device_id']}")
     assert (device["device"], device["kind"], device["presence"]) == (NODE, "node", "online")
+    assert device["last_seen_at"] == shown["last_seen_at"]
     values = {point["name"]: point["latest"]["value"] for point in device["points"]}
     assert values["outbox_percent"] == 25.0
     assert shown["devices"] == 1  # it does not count itself
