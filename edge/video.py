@@ -217,7 +217,10 @@ class Video:
 
     def _next(self, packets: "Iterator[Packet[Any]]") -> "Packet[Any] | None":
         self._mark.tell(NativeStep.WAITING)
-        packet = next(packets, None)
+        try:
+            packet = next(packets, None)
+        except IndexError:  # PyAV at the end of a file in which streams turned up that its head does not name
+            packet = None
         self._mark.tell(NativeStep.DECODING)
         return packet
 

@@ -53,6 +53,11 @@ def two_codecs(folder: Path, second: str) -> Path:
     return joined(folder / "both.ts", [first, write_film(folder / "2.ts", codec=second, width=320, height=192)])
 
 
+def streams_half_way(folder: Path) -> Path:
+    """A film in which twenty more streams turn up that its head does not name."""
+    return joined(folder / "both.ts", [write_film(folder / "1.ts"), write_streams(folder / "2.ts", films=20)])
+
+
 def bomb_within(folder: Path) -> Path:
     """A film like any other, whose sixth picture claims 8192 × 8192 pixels."""
     harmless = write_film(folder / "a.h264", frames=5)
@@ -100,6 +105,7 @@ PLAYED: dict[str, tuple[Made, int]] = {
     "another size half-way": (lambda folder: two_codecs(folder, "libx264"), 20),
     "a thousand pictures a second": (lambda folder: write_film(folder / "a.mkv", rate=Fraction(1000)), 10),
     "a picture a day": (lambda folder: write_film(folder / "a.mp4", rate=Fraction(1, 86_400)), 10),
+    "more streams half-way": (streams_half_way, 0),
     "thirty films": (lambda folder: write_streams(folder / "a.mkv", films=30), 1),
     "times that leap": (lambda folder: write_film(folder / "a.mkv", times=[0, 1, 2, *range(900_000, 900_007)]), 10),
     "times that go back": (lambda folder: joined(folder / "b.ts", [write_film(folder / "a.ts")] * 2), 20),

@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -69,6 +71,17 @@ def test_a_file_that_breaks_off_gives_what_is_there(tmp_path: Path) -> None:
     damaged.write_bytes(content)
     with Video(damaged) as video:
         assert sum(1 for _ in video.frames()) > 0
+
+
+def test_a_library_that_loses_count_of_the_streams_ends_the_film(tmp_path: Path) -> None:
+    """As PyAV does where streams turn up that a damaged file's head does not name (`tests.benches.damage --seed 7`)."""
+
+    def losing_count() -> Iterator[Any]:
+        raise IndexError("list index out of range")
+        yield
+
+    with Video(write_clip(tmp_path / "a.mp4", frames=2)) as video:
+        assert video._next(losing_count()) is None
 
 
 def test_a_stream_that_changes_its_size_goes_on(tmp_path: Path) -> None:
