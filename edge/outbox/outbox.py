@@ -73,6 +73,10 @@ class Figures:
         return count[Counter.READINGS_ACCEPTED] - sum(count[each] for each in READINGS_GONE)
 
 
+class _Unreadable(OutboxDamaged):
+    """The store opened, and something in it can't be read."""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -101,11 +105,16 @@ class Outbox:
         self._path = directory / "outbox.db"
         self._on_commit, self._on_damage, self._window_s = on_commit, on_damage, window_s
         self.set_aside: Path | None = None
-        self._folder = EvidenceFolder(directory / "evidence", quota_bytes=settings.evidence_quota_mib * _MIB)
-        self._mark = MarkFile(self._path.with_name(MARK))
+        try:
+            self._folder = EvidenceFolder(directory / "evidence", quota_bytes=settings.evidence_quota_mib * _MIB)
+            self._mark = MarkFile(self._path.with_name(MARK))
+        except OSError as error:
+            raise OutboxDamaged(
+                f"the outbox can't be kept in {directory} ({error}); check the disk and its rights"
+            ) from error
         try:
             self._open(settings, devices)
-        except OutboxDamaged as error:  # what no look at the structure has found shows at the first use
+        except _Unreadable as error:  # what no look at the structure has found shows at the first use
             _log.error("the outbox is damaged", reason=str(error))
             suspect(self._path)
             self._open(settings, devices)
@@ -124,11 +133,14 @@ class Outbox:
             )
         except sqlite3.Error as error:
             opened.connection.close()
-            raise OutboxDamaged(f"the outbox {self._path} can't be read: {error}") from error
+            raise _Unreadable(f"the outbox {self._path} can't be read: {error}") from error
         self._committer.store.correction_us = self._clock.correction_us
         self._committer.start()
         try:
             self._settle_in(settings, devices)
+        except OutboxDamaged as error:
+            self._committer.stop()
+            raise _Unreadable(str(error)) from error
         except BaseException:
             self._committer.stop()
             raise
