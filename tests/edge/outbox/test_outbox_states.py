@@ -1,5 +1,6 @@
 """Whatever happens in whatever order: accepted = delivered + declared drops + waiting, reading by reading."""
 
+import hashlib
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +18,12 @@ from edge.contract.telemetry import Gap, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel
 from edge.errors import OutboxFull
 from edge.flow import OutboxRecord
+from edge.outbox.losses import is_balanced
 from edge.outbox.outbox import Outbox
 from edge.outbox.retention import Quota
 from edge.outbox.store import Counter
 from edge.settings import OutboxSettings
-from tests.edge.records import START, SteppedClock, incident, reading
+from tests.edge.records import START, SteppedClock, incident, reading, snapshot
 from tests.edge.records import replayed as late
 
 SETTINGS = OutboxSettings(quota_mib=4, incident_reserve_mib=1)
@@ -59,11 +61,20 @@ class OutboxStates(RuleBasedStateMachine):
             return
         self.accepted.update(numbers)
 
-    @rule()
-    def accept_an_incident(self) -> None:
-        self.outbox.incident(incident(self.next_incident))
+    @rule(content=st.none() | st.integers(0, 3))
+    def accept_an_incident(self, content: int | None) -> None:
+        """With a file or without; some files are the same bytes."""
+        files = [] if content is None else [snapshot(b"%d" % content)]
+        self.outbox.incident(incident(self.next_incident, evidence=tuple(file.reference for file in files)), files)
         self.incidents_accepted.add(self.next_incident)
         self.next_incident += 1
+
+    @rule(stored=st.booleans())
+    def upload(self, *, stored: bool) -> None:
+        due = self.outbox.next_upload()
+        if due is not None:
+            assert hashlib.sha256(due.path.read_bytes()).hexdigest() == due.sha256
+            self.outbox.uploaded(due.sha256) if stored else self.outbox.refuse_upload(due.sha256, "reason")
 
     @rule(seconds=st.sampled_from([1.0, 59.0, 4000.0, -30.0]))
     def time_goes_on_or_is_set_back(self, seconds: float) -> None:
@@ -126,6 +137,14 @@ class OutboxStates(RuleBasedStateMachine):
         waiting = figures.messages_waiting.get(Channel.INCIDENT, 0)
         assert len(self.incidents_accepted) - len(self.incidents_settled) == waiting
         assert figures.readings_waiting >= 0
+        assert self.outbox._committer.read(is_balanced)
+
+    @invariant()
+    def every_file_has_its_row(self) -> None:
+        kept = self.outbox._committer.read(lambda store: store.evidence_files())
+        files = {path.name: path.stat().st_size for path in Path(self.folder.name, "evidence").glob("??/*")}
+        assert files == kept
+        assert sum(files.values()) == self.outbox.figures().evidence_bytes
 
     def teardown(self) -> None:
         """Deliver all that is left: every accepted reading is then delivered, rejected, or counted in a gap."""
