@@ -14,6 +14,8 @@ from edge.contract.envelope import Envelope
 from edge.contract.health import Level
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.telemetry import TelemetryBatch
+from edge.node.health import NodeCollector
+from edge.node.wording import status_lines
 from tests.edge.node.test_node import RunningNode
 from tests.edge.waiting import wait_until
 
@@ -77,6 +79,15 @@ def test_an_outbox_that_fills_is_told_at_a_half_and_nine_tenths_and_when_it_is_e
     wait_until(lambda: node.status()["outbox"]["level"] == "critical", "the status")
     [shown] = [each for each in node.status()["degraded"] if each["reason"] == "pressure"]
     assert shown["subject"] == "outbox"
+    lines = "\n".join(status_lines(node.status()))
+    assert "(critical)" in lines
+    assert "wait, the oldest since" in lines
+    metrics = {
+        sample.name: sample.value for family in NodeCollector(node.status).collect() for sample in family.samples
+    }
+    assert metrics["gridward_edge_outbox_level"] == 2
+    assert metrics["gridward_edge_outbox_share"] >= 0.8
+    assert metrics["gridward_edge_outbox_readings_waiting"] > 0
 
     node.cloud.answer = lambda _envelope: Outcome.ACCEPTED
 
@@ -90,4 +101,6 @@ def test_an_outbox_that_fills_is_told_at_a_half_and_nine_tenths_and_when_it_is_e
     assert len({each.incident_id for each in alarms(node)}) == 1
     first = alarms(node)[0]
     assert (first.state, first.device, first.category) == (IncidentState.OPEN, "station-01", "maintenance")
-    wait_until(lambda: node.cloud.healths[-1].backlog.level is Level.NORMAL, "a health that is well again", timeout_s=60)
+    wait_until(
+        lambda: node.cloud.healths[-1].backlog.level is Level.NORMAL, "a health that is well again", timeout_s=60
+    )
