@@ -99,8 +99,17 @@ class SilenceWatch:
             _CLOSED.inc()
             cut(conn)
         if lost:
+            self._cut_idle()
             _end_backends(self._database_url, lost)
         return len(lost)
+
+    def _cut_idle(self) -> None:
+        """Those at rest went the same way: made anew at once, they are not found silent one after the other."""
+        with self._lock:
+            known = list(self._connections)
+        for conn in known:
+            if not conn.closed and conn.pgconn.transaction_status == TransactionStatus.IDLE:
+                cut(conn)
 
     def _waiting(self) -> dict[int, Connection[Any]]:
         with self._lock:
