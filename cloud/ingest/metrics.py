@@ -31,4 +31,7 @@ ERRORS = Counter("gridward_ingest_errors_total", "Failures that nobody foresaw; 
 QUARANTINED = Gauge("gridward_ingest_quarantined_messages", "Messages that wait in quarantine", ["reason"])
 DEAD_LETTERS = Gauge("gridward_ingest_dead_letters", "Refused messages that are kept", ["reason"])
 MISSING = Gauge("gridward_ingest_missing_messages", "Numbered by present sessions and not received yet", ["lane"])
+FORGETFUL = Gauge(
+    "gridward_ingest_database_forgetful", "Settings by which the database may forget what was acknowledged"
+)
 WAITING = Gauge("gridward_ingest_waiting_messages", "Messages received and not yet committed")

@@ -98,3 +98,9 @@ from node_lane
 join node on node.id = node_lane.node_id and node.session = node_lane.session
 where node_lane.highest_seq > node_lane.received
 order by node.name, node_lane.lane;
+
+-- name: forgetful_settings()
+-- What would let the server forget, after a power cut, what it had committed.
+select name from pg_settings
+where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting = 'off'
+order by name;

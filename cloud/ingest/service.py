@@ -185,6 +185,7 @@ class IngestService:
             self._writer.count_missing()
             self._release_at_s = now_s + RELEASE_EVERY_S
         if now_s >= self._prune_at_s:
+            self._writer.check_durability()
             pruned = self._writer.prune()
             self._prune_at_s = now_s + (SLOW_TICK_S if pruned >= PRUNED_AT_ONCE else PRUNE_EVERY_S)
 

@@ -168,6 +168,11 @@ def take_released(conn: Connection[Any], count: int) -> list[Arrival]:
     ]
 
 
+def forgetful_settings(conn: Connection[Any]) -> list[str]:
+    """Settings of the server that are off and let it forget what it committed, when the power goes."""
+    return [row.name for row in _queries.forgetful_settings(conn)]
+
+
 def prune_receipts(conn: Connection[Any], *, before: datetime, count: int) -> int:
     """Forget up to `count` receipts from before a time; how many."""
     return int(_queries.prune_receipts(conn, before=before, count=count))

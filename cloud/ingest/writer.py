@@ -139,6 +139,14 @@ class Writer:
             with self.pool.connection() as conn:
                 self.partitions.open(conn, self.clock())
 
+    def check_durability(self) -> None:
+        """Say so when the database may forget, after a power cut, what nodes were told to be kept."""
+        with self.pool.connection() as conn:
+            forgetful = store.forgetful_settings(conn)
+        metrics.FORGETFUL.set(len(forgetful))
+        if forgetful:
+            _log.warning("database_may_forget", settings_off=forgetful)
+
     def count_missing(self) -> None:
         """Show how many messages were numbered and did not come yet, how many wait in quarantine, how many were refused."""
         with self.pool.connection() as conn:

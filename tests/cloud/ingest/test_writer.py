@@ -63,6 +63,17 @@ def test_a_message_counts_once_however_often_it_comes(pool: Pool, node: FakeNode
     assert (count(pool, "reading"), count(pool, "gap"), count(pool, "incident")) == (2, 1, 1)
 
 
+def test_a_database_that_may_forget_is_told_of(pool: Pool, writer: Writer) -> None:
+    with pool.connection() as conn:
+        off = [
+            name for (name,) in conn.execute("select name from pg_settings where name = 'fsync' and setting = 'off'")
+        ]
+        assert set(store.forgetful_settings(conn)) >= set(off)
+        conn.execute("set local synchronous_commit to off")
+        assert "synchronous_commit" in store.forgetful_settings(conn)
+    writer.check_durability()
+
+
 def test_the_lanes_tell_what_is_missing(pool: Pool, node: FakeNode, writer: Writer) -> None:
     writer.settle([node.item(birth())])
     sent = [node.item(batch(column([float(n)], begin=AT + timedelta(seconds=n))), lane=Lane.HISTORY) for n in range(5)]
