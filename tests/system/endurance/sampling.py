@@ -23,6 +23,10 @@ PRUNED_TABLES: Final = frozenset({"event"})
 _PRUNE_S: Final = 1_200.0
 """Two rounds of ten minutes: the second finds the room that the first one made."""
 _VACUUM_S: Final = 300.0
+_PLANS_BYTES: Final = 512 << 10
+"""Backends are replaced, and each knows the statements that it happened to get."""
+_UNVACUUMED_BYTES: Final = 256 << 10
+"""Pruned rows leave their room only when the vacuum has come by."""
 _JOURNAL_BYTES: Final = 16 << 20
 _BURST_BYTES: Final = 128 << 10
 """A store from which everything leaves is as large as the largest burst that ever waited in it: tens of pages, not hundreds."""
@@ -36,11 +40,15 @@ PROCESS_SERIES: Final = {
 
 def database_kinds(*, backends: int, wal_bytes: int, retention_s: float) -> dict[str, Kind]:
     """`backends`: all pools and single connections together."""
+    settled_s = retention_s + _PRUNE_S + _VACUUM_S
     return {
-        "backend_private": Kind("bytes", "plans and catalogues of one backend, mean of all"),
+        "backend_private": Kind("bytes", "plans and catalogues of one backend, mean of all", step=_PLANS_BYTES),
         "backends": Kind("processes", "the sizes of the pools", Judgement.CAPPED, limit=backends),
-        "wal": Kind("bytes", "max_wal_size", Judgement.CAPPED, limit=wal_bytes),
-        "pruned_tables": Kind("bytes", "live_retention_s and the vacuum", settled_s=retention_s + _PRUNE_S + _VACUUM_S),
+        "wal": Kind(
+            "bytes", "max_wal_size, which the server may pass by half", Judgement.CAPPED, limit=wal_bytes * 1.5
+        ),
+        "pruned_rows": Kind("rows", "live_retention_s", settled_s=settled_s),
+        "pruned_tables": Kind("bytes", "live_retention_s and the vacuum", step=_UNVACUUMED_BYTES, settled_s=settled_s),
         "bounded_tables": Kind("bytes", "one row per thing that exists, swept after each use"),
         "kept_tables": Kind("bytes", "readings, incidents, the audit: what has to be kept", Judgement.GROWS),
     }
@@ -80,7 +88,9 @@ class DatabaseProbe:
             group = "kept" if name in KEPT_TABLES else "pruned" if name in PRUNED_TABLES else "bounded"
             tables[f"{group}_tables"] += size
         (wal_bytes,) = self._rows("SELECT sum(size) FROM pg_ls_waldir()")[0]
+        ((rows,),) = self._rows("SELECT count(*) FROM event")
         return {
+            "pruned_rows": float(rows),
             "backend_private": sum(private) / len(private) if private else 0.0,
             "backends": float(len(private)),
             "wal": float(wal_bytes),

@@ -5,10 +5,9 @@ first ten minutes, in which all warming up has to be over. Each following ten mi
 peak between two samples decides nothing. A series is flat when no such median is more than 5 % above the reference, and when
 the median of the last ten minutes is not more than 5 % above that of the second ten: a leak can't hide below the peak of a start.
 
-Three widenings, told with each series. Where things are counted (threads, descriptors), one more is no growth: of fifteen it would
-be 7 %. The file of a store from which everything leaves may differ by what one burst leaves waiting, 128 KiB; together with its
-log it is judged without that. And what is pruned only after some time (`settled_s`) can't be flat before: its reference is taken
-until then.
+Two widenings, told with each series. `step`: a difference so small is none. Where things are counted (threads, descriptors) it is
+one: of fifteen that would be 7 %. Where a size depends on a burst that waited or on when the database's vacuum came by, it is
+a few hundred KiB. `settled_s`: what is pruned only after some time can't be flat before; its reference is taken until then.
 """
 
 import math
