@@ -34,7 +34,7 @@ from tests.edge.records import START, SteppedClock, incident, reading, snapshot
 SETTINGS = OutboxSettings(quota_mib=8, incident_reserve_mib=1, evidence_quota_mib=1)
 COMMITS = 40
 FEW = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

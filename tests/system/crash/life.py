@@ -1,6 +1,7 @@
 """One life of an outbox from its first reading to the last acknowledgement, told so that it can be begun anew anywhere."""
 
 import hashlib
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,10 +36,19 @@ class Defect(StrEnum):
 class Life:
     """Runs the whole scenario; what an earlier life has done is found out as a node does, and not done again."""
 
-    def __init__(self, directory: Path, fuse: Fuse, defect: Defect | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        fuse: Fuse,
+        defect: Defect | None = None,
+        *,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
         self._fuse, self._defect = fuse, defect
         self._source, self._cloud = JournalSource(directory), JournalCloud(directory)
-        self.outbox = Outbox(directory, SETTINGS, devices=["pile-1"], clock=SteppedClock(), window_s=0.0)
+        self.outbox = Outbox(
+            directory, SETTINGS, devices=["pile-1"], clock=SteppedClock(), on_commit=on_commit, window_s=0.0
+        )
         self._kept_before = set(self.outbox.receipts("source"))
         self._marks = tuple(self.outbox.receipts("source"))
 

@@ -1,6 +1,6 @@
 """A process that has imported everything and forks: one life costs milliseconds. Lines of JSON in, lines of JSON out.
 
-In: `{"directory": …, "end_at": n or null, "defect": word or null}`. Out: `{"status": exit status, negative for a signal}`; what the life itself has to
+In: `{"directory": …, "end_at": n or null, "defect": word or null, "link": fields or null}`. Out: `{"status": exit status, negative for a signal}`; what the life itself has to
 say it leaves in `life.json` in its directory.
 """
 
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ import structlog
 from edge.outbox.store import Counter
 from tests.system.crash.fuse import Fuse, lay
 from tests.system.crash.life import Defect, Life
+from tests.system.crash.wire_life import Link, WireLife
 
 SAID = "life.json"
 
@@ -41,11 +43,13 @@ class Nursery:
         with self._process:
             pass
 
-    def live(self, directory: Path, end_at: int | None = None, *, defect: Defect | None = None) -> int:
-        """One life in `directory`; its exit status."""
+    def live(
+        self, directory: Path, end_at: int | None = None, *, defect: Defect | None = None, link: Link | None = None
+    ) -> int:
+        """One life in `directory`, at a real broker where there is a link; its exit status."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"directory": os.fspath(directory), "end_at": end_at, "defect": defect}
+        order = {"directory": os.fspath(directory), "end_at": end_at, "defect": defect, "link": link and asdict(link)}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return int(json.loads(self._process.stdout.readline())["status"])
@@ -57,11 +61,11 @@ def said(directory: Path) -> dict[str, Any]:
     return told
 
 
-def _live(directory: Path, end_at: int | None, defect: Defect | None) -> None:
+def _live(directory: Path, end_at: int | None, defect: Defect | None, link: Link | None) -> None:
     structlog.configure(logger_factory=structlog.WriteLoggerFactory((directory / "log").open("a")))
     fuse = Fuse(end_at)
     lay(fuse, directory)
-    life = Life(directory, fuse, defect)
+    life = Life(directory, fuse, defect) if link is None else WireLife(directory, fuse, link)
     life.run()
     figures = life.outbox.figures()
     letters = [(letter.subject, letter.channel, len(letter.body)) for letter in life.outbox.dead_letters()]
@@ -86,7 +90,8 @@ def _main() -> None:
             status = 1
             try:
                 defect = order["defect"] and Defect(order["defect"])
-                _live(Path(order["directory"]), order["end_at"], defect)
+                link = order["link"] and Link(**order["link"])
+                _live(Path(order["directory"]), order["end_at"], defect, link)
                 status = 0
             except BaseException:  # noqa: BLE001 (a child must never go on as its parent)
                 (Path(order["directory"]) / "traceback").write_text(traceback.format_exc())
