@@ -8,6 +8,7 @@ REFUSED = Counter("gridward_ingest_refused_total", "Messages that could not be t
 LETTERS_LEFT_OUT = Counter(
     "gridward_ingest_dead_letters_left_out_total", "Refused messages of senders that had too many, counted and not kept"
 )
+FLOOD = Counter("gridward_ingest_flood_total", "Messages of nodes that sent too many, left for them to send again")
 MENDED = Counter("gridward_ingest_mended_total", "Messages taken in with something replaced", ["what"])
 READINGS = Counter("gridward_ingest_readings_total", "Readings taken, those that were there already included")
 READINGS_NEW = Counter("gridward_ingest_readings_new_total", "Readings that became rows")

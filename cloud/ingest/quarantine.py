@@ -42,7 +42,8 @@ class Quarantine:
         is_birth = isinstance(message.envelope.body, Birth)
         if unknown and is_birth:
             fleet.keep_quarantined_birth(self._conn, topic.node, message.envelope.body)
-        if store.is_quarantined(self._conn, topic, message.envelope.id):
+        # of an enrolled node the receipt has told a resend already; one look-up per message is what a flood would cost
+        if unknown and store.is_quarantined(self._conn, topic, message.envelope.id):
             return True
         room = is_birth or held_before or self._has_room(topic.node, len(payload))
         if room:

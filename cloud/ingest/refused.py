@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from cloud.ingest.model import Reason, Refusal
 from cloud.refusals import store
-from cloud.refusals.policy import LetterAllowance
+from cloud.refusals.policy import Allowance
 
 STRANGERS = ""
 """The sender of what no enrolled node sent: any name may stand in a topic, and names are no bound."""
@@ -23,7 +23,7 @@ _READABLE = frozenset(
 class Refused:
     """Collects refusals and writes them at the end of the transaction, in one order."""
 
-    allowance: LetterAllowance
+    allowance: Allowance
     now_s: float
     reasons: Counter[str] = field(default_factory=Counter)
     left_out: int = 0

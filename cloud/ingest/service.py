@@ -17,6 +17,7 @@ from cloud.ingest.acknowledgement import acknowledgements
 from cloud.ingest.failure import Failure, classify
 from cloud.ingest.handover import BATCH_MESSAGES, Batch, Handover
 from cloud.ingest.model import Arrival
+from cloud.ingest.pace import NodePace
 from cloud.ingest.reading import read
 from cloud.ingest.writer import PRUNED_AT_ONCE, Stopped, Writer, utc_now
 from cloud.mqtt import Delivery, Endpoint, Subscriber
@@ -91,6 +92,7 @@ class IngestService:
         self._leads = False
         self._stopping = threading.Event()
         self._handover = Handover()
+        self._pace = NodePace()
         self._writer = Writer(pool, self._stopping.wait, rules=rules, clock=clock)
         self._clock = clock
         self._slow_tick_at_s = 0.0
@@ -129,7 +131,8 @@ class IngestService:
         mailbox = self._subscriber.mailbox
         batch = Batch()
         while not self._stopping.is_set():
-            for delivery in mailbox.take(BATCH_MESSAGES // 4, wait_s=GATHER_S if batch.items else TICK_S):
+            taken = mailbox.take(BATCH_MESSAGES // 4, wait_s=GATHER_S if batch.items else TICK_S)
+            for delivery in self._admitted(taken):
                 item = read(Arrival(delivery.topic, delivery.payload, delivery.received_at))
                 time.sleep(0)  # lets the writer have the interpreter at once; it would wait for a switch interval else
                 channel = item.topic.channel.value if item.topic is not None else "unknown"
@@ -142,6 +145,20 @@ class IngestService:
                 self._handover.give(batch)
                 batch = Batch()
             metrics.WAITING.set(len(mailbox) + len(batch.items))
+
+    def _admitted(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Without those of a node that floods: the broker is rid of them, and the others' messages come up behind them."""
+        now_s = time.monotonic()
+        admitted: list[Delivery] = []
+        beyond: list[Delivery] = []
+        for delivery in deliveries:
+            (admitted if self._pace.admits(delivery.topic, now_s) else beyond).append(delivery)
+        if beyond:
+            metrics.FLOOD.inc(len(beyond))
+            self._subscriber.acknowledge(beyond)
+        if told := self._pace.to_tell(now_s):
+            _log.warning("nodes_flood", left_out=told)
+        return admitted
 
     def _write_all(self) -> None:
         while not self._stopping.is_set():

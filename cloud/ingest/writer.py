@@ -23,7 +23,7 @@ from cloud.ingest.registry import Registry
 from cloud.ingest.seen import SeenNotes
 from cloud.ingest.transaction import Settled, Transaction
 from cloud.refusals import store as refusals
-from cloud.refusals.policy import LetterAllowance
+from cloud.refusals.policy import Allowance, letter_allowance
 from cloud.telemetry.partitions import Partitions
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
@@ -60,7 +60,7 @@ class Writer:
     clock: Callable[[], datetime] = utc_now
     monotonic_s: Callable[[], float] = time.monotonic
     live: LiveReadings = field(default_factory=LiveReadings)
-    letters: LetterAllowance = field(default_factory=LetterAllowance)
+    letters: Allowance = field(default_factory=letter_allowance)
     partitions: Partitions = field(default_factory=Partitions)
     _registry: Registry = field(default_factory=Registry)
     _seen_s: dict[tuple[str, int], float] = field(default_factory=dict)

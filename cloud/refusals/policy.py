@@ -1,4 +1,4 @@
-"""How many dead letters one sender may leave: one that floods must not push out the others' or make the database wait. Pure."""
+"""How much one sender may do: one that floods must not push out the others' letters or make the others wait. Pure."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ MAXIMUM_SENDERS = 5_000
 
 
 @dataclass(slots=True)
-class LetterAllowance:
-    """A bucket of letters for each sender, filled again with time. What finds it empty is counted and not kept."""
+class Allowance:
+    """A bucket of tokens for each sender, filled again with time."""
 
-    at_once: int = LETTERS_AT_ONCE
-    per_s: float = LETTERS_PER_S
+    at_once: int
+    per_s: float
     maximum_senders: int = MAXIMUM_SENDERS
     _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
     def take(self, sender: str, now_s: float) -> bool:
-        """Whether `sender` may leave one more letter at the monotonic time `now_s`."""
+        """Whether `sender` has a token left at the monotonic time `now_s`; it is taken."""
         left, at_s = self._left.pop(sender, (float(self.at_once), now_s))
         left = min(float(self.at_once), left + max(0.0, now_s - at_s) * self.per_s)
         taken = left >= 1.0
@@ -26,3 +26,8 @@ class LetterAllowance:
         while len(self._left) > self.maximum_senders:
             self._left.popitem(last=False)
         return taken
+
+
+def letter_allowance() -> Allowance:
+    """Of dead letters; what finds it empty is counted and not kept."""
+    return Allowance(LETTERS_AT_ONCE, LETTERS_PER_S)

@@ -15,7 +15,7 @@ from cloud.ingest.model import Arrival, Reason
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
 from cloud.refusals import store as refusals
-from cloud.refusals.policy import LetterAllowance
+from cloud.refusals.policy import LETTERS_AT_ONCE
 from cloud.telemetry import service as telemetry
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane, encode
@@ -149,7 +149,7 @@ def test_one_sender_fills_neither_the_dead_letters_nor_the_database(
     writer.settle([broken(node), broken(FakeNode("unheard-of")), read(Arrival("no/topic", b"", AT))])
     letters = table(pool, "select node, count(*) from dead_letter group by node order by node")
     assert letters == [
-        {"node": "hostile-01", "count": LetterAllowance().at_once},
+        {"node": "hostile-01", "count": LETTERS_AT_ONCE},
         {"node": "station-01", "count": 2},
         {"node": None, "count": 2},
     ]
