@@ -246,11 +246,15 @@ class ReadingRule(Protocol):
         """Go on with what this rule had opened before the node restarted; False when it is not this rule's any more."""
         ...
 
+    def pass_over(self, until: datetime) -> None:
+        """Everything up to `until` was decided before the node restarted; what is delivered again changes nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
     """Marks of the messages that a source has handed over lately, newest last. They are kept in one transaction with the
-    readings: after a crash the source knows which redelivered messages were kept already.
+    readings: after a crash the source knows which redelivered messages were kept already, and when they came first.
     """
 
     source: str

@@ -54,6 +54,10 @@ class Keeper(Protocol):
         """The newest revision of every incident that has not ended."""
         ...
 
+    def decided(self) -> Mapping[tuple[str, str], datetime]:
+        """(device, rule) → until when that rule had decided when it last ended something."""
+        ...
+
     def chain_head(self) -> str | None:
         """SHA-256 of the revision that was kept last."""
         ...
@@ -168,6 +172,10 @@ class IncidentBook:
         """What is open at present: after `resume`, what the rules have to go on with."""
         with self._lock:
             return list(self._open.values())
+
+    def decided(self) -> Mapping[tuple[str, str], datetime]:
+        """(device, rule) → until when that rule had decided before the restart: what is delivered again is no news to it."""
+        return self._keeper.decided()
 
     def end(self, incident: Incident, reason: str) -> None:
         """End what its rule can't go on with, where it was last seen."""

@@ -44,7 +44,11 @@ class SensorDesk:
         self._clock = clock
 
     def resume(self) -> None:
-        """Hand what was open before the restart to its rules; to be called once, before the first reading."""
+        """Hand what was open before the restart to its rules, and what they had decided; once, before the first reading."""
+        for (device, rule_id), until in self._book.decided().items():
+            for rule in self._rules.get(device, ()):
+                if rule.id == rule_id:
+                    rule.pass_over(until)
         for incident in self._book.ongoing():
             rules = [
                 rule

@@ -22,7 +22,7 @@ from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
 from edge.outbox.losses import READINGS_GONE, Missing, balance, is_balanced, is_behind, mark_of, repair
 from edge.outbox.mark import MARK, Mark, MarkFile
-from edge.outbox.opening import open_store, suspect
+from edge.outbox.opening import STORE, open_store, suspect
 from edge.outbox.retention import Quota
 from edge.outbox.salvage import LOSS
 from edge.outbox.store import Counter, DeadLetter, DeadLetterTally, DropTally, Store
@@ -102,7 +102,7 @@ class Outbox:
         self._clock = clock if isinstance(clock, NodeClock) else NodeClock.of(clock)
         self._quota = Quota.of(settings)
         self._untold, self._told_s = 0, float("-inf")
-        self._path = directory / "outbox.db"
+        self._path = directory / STORE
         self._on_commit, self._on_damage, self._window_s = on_commit, on_damage, window_s
         self.set_aside: Path | None = None
         try:
@@ -219,6 +219,14 @@ class Outbox:
             moved(incident, timedelta(microseconds=self._clock.correction_us(timebase) - present_us))
             for incident, timebase in self._committer.read(lambda store: store.ongoing())
         ]
+
+    def decided(self) -> dict[tuple[str, str], datetime]:
+        """(device, rule) → until when that rule had decided when it last ended something, in present node time."""
+        present_us = self._clock.correction_us(self._clock.timebase)
+        return {
+            key: at + timedelta(microseconds=self._clock.correction_us(timebase) - present_us)
+            for key, (at, timebase) in self._committer.read(lambda store: store.decided()).items()
+        }
 
     def receipts(self, source: str) -> list[str]:
         """The marks that a source left with its last readings."""

@@ -184,6 +184,9 @@ SELECT min(accepted_at_us) FROM record
 -- name: counter_of
 SELECT value FROM counter WHERE name = :name
 
+-- name: fact_from
+SELECT name, value FROM fact WHERE name >= :first AND name < :last ORDER BY name
+
 -- name: fact_remove
 DELETE FROM fact WHERE name = :name
 
@@ -225,3 +228,12 @@ DELETE FROM record
 WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN 0 AND 253402214400000000
     OR typeof(message_id) <> 'blob' OR length(message_id) <> 16 OR typeof(readings) <> 'integer'
     OR lane NOT IN ('incident', 'live', 'history') OR channel NOT IN ('up/incident', 'up/telemetry', 'up/gap')
+
+-- name: letters
+SELECT row, subject, channel, reason, at_us, length(body) FROM dead_letter ORDER BY row DESC LIMIT :limit
+
+-- name: letter
+SELECT channel, body FROM dead_letter WHERE row = :number
+
+-- name: letter_remove
+DELETE FROM dead_letter WHERE row = :number

@@ -99,6 +99,9 @@ _DELIVERED = {
 }
 _REJECTED = {Channel.TELEMETRY: Counter.READINGS_REJECTED, Channel.INCIDENT: Counter.INCIDENTS_REJECTED}
 
+_DECIDED = "decided "
+"""Names of facts: until when a rule has decided."""
+
 
 class Store:
     """The rows, through one connection that someone else commits. After a rollback call `forget`."""
@@ -158,10 +161,17 @@ class Store:
         self.add_evidence(evidence, message_id.bytes)
         if incident.state is IncidentState.ENDED:
             self._do("ongoing_remove", incident_id=incident.incident_id.bytes)
+            self._note_decision(incident, timebase)
         else:
             self._do("ongoing_set", incident_id=incident.incident_id.bytes, body=body, timebase=timebase)
         self.set_fact("chain_head", hashlib.sha256(body).hexdigest())
         self.count(Counter.INCIDENTS_ACCEPTED, 1)
+
+    def _note_decision(self, incident: Incident, timebase: int | None) -> None:
+        """When a rule of readings ended something: what is delivered again after a crash must not open it a second time."""
+        if incident.rule is not None and incident.point is not None:
+            at_us = to_microseconds(incident.updated_at)
+            self.set_fact(f"{_DECIDED}{incident.device}/{incident.rule.id}", json.dumps([at_us, timebase]))
 
     def send_again(
         self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime, timebase: int | None
@@ -396,6 +406,15 @@ class Store:
     def ongoing(self) -> list[tuple[Incident, int | None]]:
         """The newest revision of every incident that has not ended, and the timebase of its times."""
         return [(msgspec.json.decode(body, type=Incident), timebase) for body, timebase in self._all("ongoing_all")]
+
+    def decided(self) -> dict[tuple[str, str], tuple[datetime, int | None]]:
+        """(device, rule) → until when that rule had decided when it last ended something, and the timebase of that time."""
+        found = {}
+        for name, value in self._all("fact_from", first=_DECIDED, last=_DECIDED[:-1] + chr(ord(_DECIDED[-1]) + 1)):
+            device, _, rule = name.removeprefix(_DECIDED).partition("/")
+            at_us, timebase = json.loads(value)
+            found[device, rule] = (from_microseconds(at_us), timebase)
+        return found
 
     def fact(self, name: str) -> str | None:
         """A kept word, or nothing."""

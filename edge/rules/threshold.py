@@ -138,6 +138,10 @@ class ThresholdRule:
         self._decided_at = incident.updated_at
         return True
 
+    def pass_over(self, until: datetime) -> None:
+        """Everything up to `until` was decided before a restart."""
+        self._decided_at = until if self._decided_at is None else max(until, self._decided_at)
+
     def observe(self, reading: Reading) -> Sequence[Finding]:
         """Take one reading. One that is older than the last decision changes nothing, nor does a second one of one time;
         unless all that comes is older, for then the clock was set back.

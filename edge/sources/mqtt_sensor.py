@@ -5,14 +5,14 @@ import queue
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from edge.contract.telemetry import ReadingFlag
+from edge.contract.telemetry import ReadingFlag, from_microseconds, to_microseconds
 from edge.errors import Retryable
 from edge.flow import Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
@@ -86,7 +86,7 @@ class MqttSensorSource:
         self._correction = correction
         self._states = StateMemory()
         self._presence = _Presence(sensors, started_s=monotonic())
-        self._kept_before = Counter(receipts)
+        self._kept_before = _kept_before(receipts)
         self._marks: deque[str] = deque(receipts, maxlen=MARKS)
         self._stop = threading.Event()
         self._link = MqttLink(
@@ -136,6 +136,9 @@ class MqttSensorSource:
         for event in self._events():
             match event:
                 case Connected():
+                    self._take(deliveries)
+                    deliveries = []
+                    self._kept_before = _kept_before(self._marks)
                     self._on_status("", Health.OK, None)
                 case Disconnected():
                     self._on_status("", Health.LOST, event.reason)
@@ -162,7 +165,11 @@ class MqttSensorSource:
         again: list[Reading] = []
         taken: list[Delivery] = []
         for delivery in deliveries:
-            (again if self._was_kept(delivery) else fresh).extend(self._parse(delivery))
+            kept_at = self._kept_at(delivery)
+            if kept_at is None:
+                fresh.extend(self._parse(delivery))
+            else:
+                again.extend(self._parse(replace(delivery, received_at=kept_at)))
             taken.append(delivery)
             if len(fresh) + len(again) >= READINGS_AT_ONCE:
                 if not self._keep_and_acknowledge(fresh, again, taken):
@@ -183,15 +190,19 @@ class MqttSensorSource:
             self._link.acknowledge(delivery)
         return True
 
-    def _was_kept(self, delivery: Delivery) -> bool:
-        """Whether a message that the broker delivers again was kept before the process ended; each is marked in turn."""
-        mark = hashlib.sha256(f"{delivery.topic}\0".encode() + delivery.payload).hexdigest()[:24]
-        if delivery.again and self._kept_before[mark] > 0:
-            self._kept_before[mark] -= 1
+    def _kept_at(self, delivery: Delivery) -> datetime | None:
+        """When a message that the broker delivers again came first and was kept, before this connection or before the process
+        ended: its readings are the same then, also those of a sensor without a time of its own. None for one that is new;
+        each is marked in turn. The broker's number of the message tells it from others that say the same.
+        """
+        head = f"{delivery.topic}\0{delivery.mid}\0"
+        mark = hashlib.sha256(head.encode() + delivery.payload).hexdigest()[:24]
+        times = self._kept_before.get(mark)
+        if delivery.again and times:
             self.figures.repeated += 1
-            return True
-        self._marks.append(mark)
-        return False
+            return times.popleft()
+        self._marks.append(f"{mark}@{to_microseconds(delivery.received_at)}")
+        return None
 
     def _parse(self, delivery: Delivery) -> list[Reading]:
         self.figures.messages += 1
@@ -231,6 +242,16 @@ class MqttSensorSource:
             self.figures.replayed += len(parsed.readings)
         if parsed.readings:
             self._presence.heard(sensor.id, self._monotonic())
+
+
+def _kept_before(marks: Iterable[str]) -> dict[str, deque[datetime]]:
+    """Marks of what was kept, with the times at which their messages came."""
+    found: dict[str, deque[datetime]] = {}
+    for kept in marks:
+        mark, _, at_us = kept.partition("@")
+        if at_us.isascii() and at_us.isdigit():
+            found.setdefault(mark, deque()).append(from_microseconds(int(at_us)))
+    return found
 
 
 class _Presence:

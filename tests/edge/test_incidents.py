@@ -1,7 +1,7 @@
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -48,6 +48,9 @@ class FakeKeeper:
     def ongoing(self) -> Sequence[Incident]:
         newest = {each.incident_id: each for each in self.kept}
         return [each for each in newest.values() if each.state is not IncidentState.ENDED]
+
+    def decided(self) -> Mapping[tuple[str, str], datetime]:
+        return {}
 
     def chain_head(self) -> str | None:
         return hashlib.sha256(msgspec.json.encode(self.kept[-1])).hexdigest() if self.kept else None

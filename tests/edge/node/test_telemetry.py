@@ -101,6 +101,24 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield restart
 
 
+def test_what_comes_again_after_a_crash_opens_nothing_twice(start: Start) -> None:
+    """The node ended after its incident had ended and before its source was told."""
+    life = start(for_s=0.0, clear_for_s=0.0)
+    life.hear(70)
+    life.hear(40)
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+    again = [
+        Reading("pile-1", "t", at, value, at)
+        for at, value in ((life.kept[0].updated_at, 70.0), (life.kept[1].updated_at, 40.0))
+    ]
+    life = start(for_s=0.0, clear_for_s=0.0)
+    life.desk.keep(Parcel([], again))
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+    life.hear(70)
+    assert life.states()[2:] == [IncidentState.OPEN]
+    assert life.kept[2].incident_id != life.kept[0].incident_id
+
+
 def opened(start: Start, **changed: object) -> Life:
     """A life in which a threshold incident is open."""
     life = start(**changed)

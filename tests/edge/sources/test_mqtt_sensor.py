@@ -1,4 +1,5 @@
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +127,46 @@ def test_a_crowd_of_readings_is_kept_in_parts_that_fit_into_any_outbox(open_brok
         wait_until(lambda: len(keeper.kept) == 80 * 200, "all readings")
     assert max(keeper.sizes) <= READINGS_AT_ONCE + 200
     assert keeper.numbers()[::200] == list(range(80))
+
+
+def test_what_a_broken_link_brings_again_is_kept_once_and_at_its_first_time(open_broker: EmbeddedBroker) -> None:
+    if open_broker.kind != "mosquitto":
+        pytest.skip("amqtt keeps nothing for a client that went away")
+    keeper = Keeper()
+    with source(open_broker.port, keeper) as made, device(open_broker.port) as client:
+        keeper.gate.clear()
+        say(client, 1, 1, 1)
+        wait_until(lambda: made.figures.messages + made._link.events.qsize() >= 3, "all of it here")
+        line = made._link._client
+        assert line is not None
+        own = line.socket()
+        assert isinstance(own, socket.socket)
+        own.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not made._link.connected or line is not made._link._client, "the end of the link")
+        say(client, 2)
+        keeper.gate.set()
+        wait_until(lambda: 2.0 in keeper.numbers(), "the last one")
+        wait_until(lambda: len(keeper.again) == 3, "those that came again")
+    assert keeper.numbers() == [1, 1, 1, 2]
+    assert [reading.observed_at for reading in keeper.again] == [reading.observed_at for reading in keeper.kept[:3]]
+
+
+def test_of_messages_that_say_the_same_only_those_that_were_kept_count_as_kept(open_broker: EmbeddedBroker) -> None:
+    if open_broker.kind != "mosquitto":
+        pytest.skip("amqtt keeps nothing for a client that went away")
+    keeper = Keeper()
+    with source(open_broker.port, keeper) as made, device(open_broker.port) as client:
+        say(client, 7)
+        wait_until(lambda: len(keeper.kept) == 1, "the first one")
+        marks = keeper.marks
+        keeper.refusing = True
+        say(client, 7)
+        wait_until(lambda: keeper.refused, "the refusal of the second one")
+        made.stop()
+        keeper.refusing = False
+        with source(open_broker.port, keeper, receipts=marks):
+            wait_until(lambda: len(keeper.kept) == 2, "the second one, which says the same")
+    assert keeper.again == []
 
 
 def test_what_was_not_kept_is_delivered_again(open_broker: EmbeddedBroker) -> None:
