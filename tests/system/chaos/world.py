@@ -43,6 +43,7 @@ DISTRICT = "110105"
 NODE = "station-1"
 WATCHER = "watcher"
 START_S = 60.0
+RELAUNCH_EVERY_S = 0.5
 THRESHOLD = 500_000.0
 
 Value = TypeVar("Value")
@@ -103,6 +104,10 @@ class World:
         self.proxies: dict[Link, Proxy] = {}
         self._processes: dict[Part, subprocess.Popen[bytes]] = {}
         self._frozen: dict[Part, list[psutil.Process]] = {}
+        self._wanted: set[Part] = set()
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_running, name="site", daemon=True)
         self._environment: dict[str, str] = {}
         self._database_url = ""
         self.url = ""
@@ -165,6 +170,7 @@ class World:
             self.launch(part)
         self._configuration = configuration
         self.launch(Part.EDGE)
+        self._keeper.start()
         wait_for("answer of the API", self._sign_in, timeout_s=START_S)
         wait_for("connected node", lambda: self.status().get("uplink", {}).get("connected") or None, timeout_s=START_S)
 
@@ -206,7 +212,12 @@ class World:
     # --- processes ----------------------------------------------------------------------------------------------
 
     def launch(self, part: Part) -> None:
-        """Start one of our programs unless it runs."""
+        """Start one of our programs unless it runs, and see to it that it goes on running."""
+        with self._lock:
+            self._wanted.add(part)
+            self._launch(part)
+
+    def _launch(self, part: Part) -> None:
         known = self._processes.get(part)
         if known is not None and known.poll() is None:
             return
@@ -223,7 +234,17 @@ class World:
                 stderr=subprocess.STDOUT,
             )
 
+    def _keep_running(self) -> None:
+        """A program that gives up (its database is away while it starts) is started again, as a service manager does."""
+        while not self._ending.wait(RELAUNCH_EVERY_S):
+            with self._lock:
+                for part in self._wanted:
+                    self._launch(part)
+
     def _end_processes(self) -> None:
+        self._ending.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -256,7 +277,16 @@ class World:
             self.database.kill()
         elif part is Part.BROKER:
             self.broker.kill()
-        elif (process := self.process(part)) is not None:
+        else:
+            self._kill_program(part)
+
+    def _kill_program(self, part: Part) -> None:
+        with self._lock:
+            process = self.process(part)
+            if part is not Part.EDGE:
+                self._wanted.discard(part)
+            if process is None:
+                return
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
             if part is not Part.EDGE:
@@ -315,9 +345,9 @@ class World:
             answer = httpx.post(f"{self.url}/api/v1/session", json={"name": WATCHER, "password": PASSWORD}, timeout=5.0)
             answer.raise_for_status()
         except httpx.HTTPError:
-            for part, process in self._processes.items():
-                if process.poll() is not None:
-                    raise RuntimeError(f"{part} ended: {log_tail(self.directory / f'{part.value}.log')}") from None
+            process = self._processes[Part.API]
+            if process.poll() is not None:
+                raise RuntimeError(f"the API ended: {log_tail(self.directory / 'api.log')}") from None
             return None
         self._token = str(answer.json()["token"])
         return True
