@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -19,6 +20,7 @@ from edge.node.orders import Order, ordered, standings
 from edge.node.process import run_node
 from edge.node.status import read_status
 from edge.node.wording import status_lines
+from edge.outbox.letters import Letters
 from edge.perception.detector import open_detector
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.supervisor import STATUS_NOT_STARTABLE
@@ -38,8 +40,11 @@ camera_app = typer.Typer(help="Cameras in quarantine.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 app.add_typer(camera_app, name="camera")
+letters_app = typer.Typer(help="Messages that the cloud has rejected.", no_args_is_help=True)
+app.add_typer(letters_app, name="letters")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration.", metavar="FILE")]
+LetterNumbers = Annotated[list[int], typer.Argument(help="Numbers from the list.", metavar="NUMBER…")]
 CameraId = Annotated[str, typer.Argument(help="A camera of the configuration.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
@@ -188,6 +193,33 @@ def quarantine_camera(camera: CameraId, config: ConfigFile, *, as_json: Json = F
 def _give_order(camera: str, order: Order, config: Path, *, as_json: bool) -> None:
     result = ordered(load(config), camera, order)
     print(json.dumps(result.plain(), indent=2) if as_json else str(result))
+
+
+@letters_app.command("list")
+def list_letters(config: ConfigFile, *, as_json: Json = False) -> None:
+    """The newest thousand messages and files that the cloud has rejected; those of incidents stay until you see to them."""
+    found = Letters(load(config).node.data_directory).newest()
+    print(json.dumps([each.plain() for each in found], indent=2) if as_json else "\n".join(map(str, found)))
+
+
+@letters_app.command()
+def show(number: Annotated[int, typer.Argument(help="A number from the list.")], config: ConfigFile) -> None:
+    """Print what is kept of one, as JSON."""
+    print(Letters(load(config).node.data_directory).body(number).decode("utf-8", errors="replace"))
+
+
+@letters_app.command("send-again")
+def send_again(numbers: LetterNumbers, config: ConfigFile, *, as_json: Json = False) -> None:
+    """Let rejected incidents wait for the cloud anew; they leave with the next thing that the node keeps."""
+    Letters(load(config).node.data_directory).send_again(numbers, now=datetime.now(UTC))
+    print(json.dumps({"waiting_again": numbers}) if as_json else f"waiting again: {len(numbers)}")
+
+
+@letters_app.command()
+def discard(numbers: LetterNumbers, config: ConfigFile, *, as_json: Json = False) -> None:
+    """Throw letters away for good; `letters show` prints one, to be kept elsewhere before."""
+    Letters(load(config).node.data_directory).discard(numbers)
+    print(json.dumps({"discarded": numbers}) if as_json else f"discarded: {len(numbers)}")
 
 
 @models_app.command()

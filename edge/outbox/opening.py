@@ -14,6 +14,7 @@ from edge.outbox.disk import make_folder
 from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
 
+STORE = "outbox.db"
 SCHEMA_VERSION = 2
 _UPGRADES = {
     1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
