@@ -20,7 +20,7 @@ from tests.system.chaos.truth import ALARM_FROM
 from tests.system.chaos.world import World, wait_for
 
 DRAIN_S = 120.0
-JUDGED_FOR_S = 15.0
+JUDGED_FOR_S = 30.0
 """What drained a moment ago may not stand everywhere yet: the node's status and the rollups follow in seconds."""
 
 PROBE_EVERY_S = 0.5
@@ -70,9 +70,13 @@ def run(
     amount: Amount,
     *,
     drain_s: float = DRAIN_S,
+    judged_for_s: float = JUDGED_FOR_S,
+    rollups: bool = True,
     say: Say = quiet,
 ) -> Outcome:
-    """One run. Raises TimeoutError when the sources' own broker does not answer."""
+    """One run; without `rollups` they are neither waited for nor looked at. Raises TimeoutError when the sources' own broker
+    does not answer.
+    """
     since = datetime.now(UTC) - timedelta(minutes=1)
     sender = _send(load, amount)
     began_s = time.monotonic()
@@ -86,8 +90,8 @@ def run(
     load.settle()
     lifted_s = time.monotonic()
     say(f"{lifted_s - began_s:6.1f} s  all is sent and lifted")
-    drained_s = _drain(world, lifted_s, drain_s)
-    verdict, seen = settled_verdict(world, load, since)
+    drained_s = _drain(world, lifted_s, drain_s, rollups=rollups)
+    verdict, seen = settled_verdict(world, load, since, judged_for_s=judged_for_s, rollups=rollups)
     return Outcome(
         tuple(episodes),
         load.truth.readings,
@@ -122,10 +126,10 @@ def _drain(world: World, lifted_s: float, patience_s: float, *, rollups: bool = 
 
 
 def settled_verdict(
-    world: World, load: Load, since: datetime, *, rollups: bool = True
+    world: World, load: Load, since: datetime, *, judged_for_s: float = JUDGED_FOR_S, rollups: bool = True
 ) -> tuple[Verdict, Observation | None]:
-    """The verdict, asked again until it is good or has been bad for `JUDGED_FOR_S`."""
-    until_s = time.monotonic() + JUDGED_FOR_S
+    """The verdict, asked again until it is good or has been bad for `judged_for_s`."""
+    until_s = time.monotonic() + judged_for_s
     pause = threading.Event()
     while True:
         seen = None

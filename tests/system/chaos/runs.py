@@ -92,4 +92,5 @@ def single_faults(broker: BrokerKind, faults: tuple[Fault, ...], *, say: Say = q
 def defective_run(defect: Defect | None, broker: BrokerKind = BrokerKind.MOSQUITTO, *, say: Say = quiet) -> Outcome:
     """The telling schedule, with a defect or without."""
     with world_of(broker, defect=defect) as world, Load(world.devices, world.sources.port) as load:
-        return run(world, load, TELLING, TELLING_AMOUNT, drain_s=60.0, say=say)
+        patience_s = 30.0 if defect is None else 3.0
+        return run(world, load, TELLING, TELLING_AMOUNT, drain_s=60.0, judged_for_s=patience_s, rollups=False, say=say)
