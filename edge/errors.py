@@ -3,6 +3,8 @@
 EdgeError
 ├── Retryable
 │   ├── SourceLost          a camera, broker or device went away
+│   │   ├── GatewayLost     a video gateway does not answer, or does not let the node in
+│   │   └── ChannelRefused  a video gateway answers, and has no stream of this channel
 │   ├── UplinkLost          the cloud can't be reached
 │   ├── OutboxFull          no room now; the source is not acknowledged
 │   └── EvidenceNotKept     the disk takes an incident's files no more; the incident goes without them
@@ -28,6 +30,14 @@ class Permanent(EdgeError):
 
 class SourceLost(Retryable):
     """A camera, broker or device went away."""
+
+
+class GatewayLost(SourceLost):
+    """A video gateway does not answer, answers what it can't mean, or does not let the node in."""
+
+
+class ChannelRefused(SourceLost):
+    """A video gateway answers, and has no stream of this channel at present."""
 
 
 class UplinkLost(Retryable):

@@ -3,6 +3,7 @@
 Unknown keys are mistakes. Coordinates are normalised (0–1 from the upper left corner), durations are seconds of event time.
 """
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,8 +81,43 @@ class LoiteringSettings(_Strict):
 SceneRuleSettings = Annotated[IntrusionSettings | LoiteringSettings, Field(discriminator="kind")]
 
 
+class Department(StrEnum):
+    """Whose camera it is (归口部门): whoever else looks through it is a guest."""
+
+    URBAN_MANAGEMENT = "urban_management"
+    """城管"""
+    TRAFFIC = "traffic"
+    """交通"""
+    PUBLIC_SECURITY = "public_security"
+    """公安"""
+
+
+class GatewaySettings(_Strict):
+    """A video gateway (视频网关) that hands out GB/T 28181 channels: WVP-GB28181-pro with ZLMediaKit.
+
+    One logs in with `user` and `password_file`, or with `api_key_file`, or not at all where the gateway asks for nothing.
+    An invitation is given up after `play_timeout_s`, whatever the gateway waits for. `stream_host` stands in for the host that
+    the gateway names in the addresses of streams, where that one can't be reached from here.
+    """
+
+    id: Identifier
+    url: HttpUrl
+    user: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    password_file: Path | None = None
+    api_key_file: Path | None = None
+    ca_file: Path | None = None
+    play_timeout_s: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 20.0
+    stream_host: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$")] | None
+    ) = None
+
+
 class CameraSettings(_Strict):
-    """One camera: an RTSP address, or a file (`file:///…` or a path), `loop` playing it for ever."""
+    """One camera: an RTSP address, a file (`file:///…` or a path), `loop` playing it for ever, or a channel of a gateway.
+
+    A channel stands as `gb28181://GATEWAY`, or `gb28181://GATEWAY/DEVICE` with the code of its device, and has its own code of 20
+    digits as its `id`. `department` is needed only where that code does not say it, or says it wrongly.
+    """
 
     id: Identifier
     name: str = Field(default="", max_length=200)
@@ -90,6 +126,7 @@ class CameraSettings(_Strict):
     password_file: Path | None = None
     loop: bool = False
     spot: Identifier | None = None
+    department: Department | None = None
     analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
     model: Identifier | None = "yolox_nano_416"
     zones: Annotated[dict[Identifier, Polygon], Field(max_length=64)] = Field(default_factory=dict)
@@ -159,6 +196,7 @@ class NodeConfiguration(_Strict):
     node: NodeSettings
     cloud: CloudSettings
     local_mqtt: BrokerSettings | None = None
+    gateways: Annotated[tuple[GatewaySettings, ...], Field(max_length=16)] = ()
     cameras: Annotated[tuple[CameraSettings, ...], Field(max_length=64)] = ()
     sensors: Annotated[tuple[SensorSettings, ...], Field(max_length=400)] = ()
     outbox: OutboxSettings = OutboxSettings()

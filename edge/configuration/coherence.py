@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from edge.configuration.gateways import gateway_incoherences, is_channel
 from edge.configuration.outline import crossing_sides
 from edge.errors import ModelUnusable
 from edge.perception.detector import reader, usable, watched_labels
@@ -29,6 +30,7 @@ def incoherences(tree: dict[str, Any]) -> Found:
         _data_directory,
         _device_ids,
         _cameras,
+        gateway_incoherences,
         _sensors,
         _files,
         _outbox,
@@ -68,7 +70,7 @@ def _device_ids(tree: dict[str, Any]) -> Found:
     node = tree.get("node")
     if isinstance(node, dict) and isinstance(node.get("id"), str):
         taken[node["id"]] = "device, the node itself,"
-    for key, kind in (("cameras", "camera"), ("sensors", "sensor")):
+    for key, kind in (("cameras", "camera"), ("sensors", "sensor"), ("gateways", "gateway")):
         for index, device in _items(tree, key):
             name = device.get("id")
             if not isinstance(name, str):
@@ -150,7 +152,7 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
 
 def _camera_address(camera: dict[str, Any], place: Location) -> Found:
     url = camera.get("url")
-    if not isinstance(url, str):
+    if not isinstance(url, str) or is_channel(url):
         return
     try:
         parts = urlsplit(url)
@@ -282,6 +284,8 @@ def _files(tree: dict[str, Any]) -> Found:
     yield from _files_of(tree.get("local_mqtt"), ("local_mqtt",), ("password_file",))
     for index, camera in _items(tree, "cameras"):
         yield from _files_of(camera, ("cameras", index), ("password_file",))
+    for index, gateway in _items(tree, "gateways"):
+        yield from _files_of(gateway, ("gateways", index), ("password_file", "api_key_file", "ca_file"))
 
 
 def _files_of(part: Any, place: Location, keys: tuple[str, ...]) -> Found:

@@ -72,6 +72,8 @@ def _missing(_problem: _Problem) -> str:
 def _pattern(problem: _Problem) -> str:
     if "0-9]{6}" in str(problem.context.get("pattern")):
         return f"{problem.given} is no six-digit district code"
+    if problem.key == "stream_host":
+        return f"{problem.given} is no name or address of a host"
     return f"{problem.given} is no identifier: {_IDENTIFIER}"
 
 

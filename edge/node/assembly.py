@@ -31,10 +31,12 @@ from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
 from edge.settings import NodeConfiguration
 from edge.sources.registry import ReadingHandover, reading_sources
+from edge.sources.video_gateway import Gateways
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
 
 CLOCK = "clock"
+GATEWAY_LOST = "gateway_lost"
 SKEW_FROM_S = 10.0
 """From here on somebody should set the machine's clock; what leaves the node is corrected, what others log on it is not."""
 
@@ -90,6 +92,7 @@ class Node:
             standing=self.standing,
             clock=self.clock,
             told=self.clock.told,
+            gateways=Gateways(configuration.gateways, read_secret, self._on_gateway),
         )
         self.desk = SensorDesk(
             configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
@@ -203,6 +206,12 @@ class Node:
             f"pictures wait here: `gridward-cloud node add {self.identity.node}` gives a token for cloud.token_file"
         )
         self.standing.degrade(EVIDENCE, "not_admitted", f"{reason}; {way_out}")
+
+    def _on_gateway(self, gateway: str, problem: str | None) -> None:
+        if problem is None:
+            self.standing.recover(gateway, GATEWAY_LOST)
+        else:
+            self.standing.degrade(gateway, GATEWAY_LOST, problem)
 
     def _keep_house(self) -> None:
         while not self._stop.is_set():

@@ -15,6 +15,7 @@ from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.watch import CameraWatch
 from edge.settings import CameraSettings
+from edge.sources.video_gateway import Gateways
 
 PATIENCE_S = 3.0
 """A camera that does not let go is left behind with the process."""
@@ -39,6 +40,7 @@ class Cameras:
         standing: Standing,
         clock: Callable[[], datetime],
         told: Callable[[], datetime],
+        gateways: Gateways,
     ) -> None:
         self._settings = settings
         self._shelf = shelf
@@ -46,12 +48,14 @@ class Cameras:
         self._recorder = recorder
         self._standing = standing
         self._clock = clock
+        self.gateways = gateways
         self._places = {camera.id: place for place, camera in enumerate(settings)}
         self.quarantine = Quarantine(directory, settings, clock=told)
         self.watches = [self._make(camera) for camera in settings]
 
     def start(self) -> None:
         """Open all cameras but those in quarantine."""
+        self.gateways.start()
         for watch in self.watches:
             if self.quarantine.holds(watch.camera.id):
                 watch.hold(self.quarantine.detail(watch.camera.id))
@@ -81,6 +85,7 @@ class Cameras:
         until_s = time.monotonic() + PATIENCE_S
         for thread in stopping:
             thread.join(max(0.0, until_s - time.monotonic()))
+        self.gateways.stop()
 
     def _make(self, camera: CameraSettings) -> CameraWatch:
         return CameraWatch(
@@ -91,6 +96,7 @@ class Cameras:
             standing=self._standing,
             mark=lambda role: self.quarantine.mark(camera.id, role),
             clock=self._clock,
+            gateways=self.gateways,
         )
 
     def _shows_pictures(self, name: str) -> bool:

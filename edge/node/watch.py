@@ -34,6 +34,7 @@ from edge.rules.registry import scene_rule
 from edge.settings import CameraSettings
 from edge.sources.mailbox import Mailbox
 from edge.sources.registry import frame_source
+from edge.sources.video_gateway import Gateways
 
 PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost"}
 """How the reserved point `presence` tells a health."""
@@ -79,10 +80,13 @@ class CameraWatch:
         standing: Standing,
         mark: Callable[[str], NativeMark],
         clock: Callable[[], datetime],
+        gateways: Gateways,
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
-        self.source = frame_source(camera, self.mailbox, self._on_status, clock=clock, mark=mark("source"))
+        self.source = frame_source(
+            camera, self.mailbox, self._on_status, clock=clock, mark=mark("source"), gateways=gateways
+        )
         self.faults = 0
         self._shelf = shelf
         self._book = book

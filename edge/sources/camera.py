@@ -9,20 +9,19 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
 from edge.errors import EdgeError, MediaUnusable, SourceLost
 from edge.flow import Frame, Health, NativeMark
 from edge.settings import CameraSettings
+from edge.sources.address import AddressProvider, ConfiguredAddress
 from edge.sources.mailbox import Mailbox
 from edge.sources.timing import AnalysisGrid, EventClock
-from edge.video import UNMARKED, Decoded, Video, is_live, with_credentials
+from edge.video import UNMARKED, Decoded, Video, is_live
 
 RETRY_CAP_S: Final = 5.0
 _RETRY_FIRST_S: Final = 0.25
@@ -91,15 +90,18 @@ class CameraSource:
         now: Callable[[], datetime] = _utc_now,
         delay: RetryDelay | None = None,
         mark: NativeMark = UNMARKED,
+        addresses: AddressProvider | None = None,
     ) -> None:
         """Nothing is opened before `start`. `on_status` is called from the camera's thread, on changes only; `mark` is told
-        what the thread does, for those who look into a crash.
+        what the thread does, for those who look into a crash. `addresses` is asked before each connection; without it the
+        configured address is opened.
         """
         self.camera = camera
         self.counters = CameraCounters()
         self._mailbox, self._on_status, self._now = mailbox, on_status, now
         self._delay = delay or RetryDelay()
         self._mark = mark
+        self._addresses = addresses or ConfiguredAddress(camera)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
         self._status: tuple[Health, str | None] | None = None
@@ -148,7 +150,7 @@ class CameraSource:
         return False
 
     def _read(self) -> None:
-        address = _address(self.camera)
+        address = self._addresses.obtain(self._stopping)
         live = is_live(address)
         clock = EventClock(not_before=self._last_at)
         grid = AnalysisGrid(self.camera.analysis_hz)
@@ -157,6 +159,7 @@ class CameraSource:
             before = self.counters.decoded
             with Video(address, mark=self._mark) as video:
                 self.counters.connections += 1
+                self._addresses.opened()
                 self._play(video, clock, grid, reel)
             if self._stopping.is_set():
                 return
@@ -286,17 +289,3 @@ class _Reel:
         if ahead_s > 0:
             self._stopping.wait(ahead_s)
         return self._position_s
-
-
-def _address(camera: CameraSettings) -> str:
-    """The address to open, with the password where there is one. Raises SourceLost when its file can't be read."""
-    if is_live(camera.url):
-        if camera.password_file is None:
-            return with_credentials(camera.url, camera.user, None)
-        try:
-            password = camera.password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceLost(f"the password file can't be read: {type(error).__name__}") from error
-        return with_credentials(camera.url, camera.user, password)
-    parts = urlsplit(camera.url)
-    return str(Path(unquote(parts.path))) if parts.scheme == "file" else camera.url

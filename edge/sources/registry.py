@@ -14,10 +14,13 @@ from edge.errors import ConfigurationError
 from edge.flow import Health, NativeMark, Parcel
 from edge.mqtt import Endpoint
 from edge.settings import CameraSettings, NodeConfiguration
+from edge.sources.address import AddressProvider
 from edge.sources.camera import CameraSource
 from edge.sources.camera import StatusListener as CameraStatusListener
+from edge.sources.gb28181 import SCHEME
 from edge.sources.mailbox import Mailbox
 from edge.sources.mqtt_sensor import RECEIPTS, MqttSensorSource
+from edge.sources.video_gateway import Gateways
 
 
 class ReadingSource(Protocol):
@@ -64,8 +67,11 @@ class FrameSourceFactory(Protocol):
         *,
         now: Callable[[], datetime],
         mark: NativeMark,
+        addresses: AddressProvider | None,
     ) -> CameraSource:
-        """`now` tells node time; `mark` is told what the source's thread does, for those who look into a crash."""
+        """`now` tells node time; `mark` is told what the source's thread does, for those who look into a crash. `addresses`
+        tells what to open where that is asked for anew each time.
+        """
         ...
 
 
@@ -95,8 +101,9 @@ FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
     "rtsp": CameraSource,
     "rtsps": CameraSource,
     "file": CameraSource,
+    SCHEME: CameraSource,
 }
-"""By the scheme of a camera's address; a path is a file."""
+"""By the scheme of a camera's address; a path is a file. A channel of a gateway is a camera whose address has to be asked for."""
 
 READING_SOURCES: Mapping[str, ReadingSourceFactory] = {
     "mqtt": _mqtt_sensors,
@@ -111,15 +118,17 @@ def frame_source(
     *,
     clock: Callable[[], datetime],
     mark: NativeMark,
+    gateways: Gateways,
 ) -> CameraSource:
-    """The source of a camera. Raises ConfigurationError when no row speaks its address."""
+    """The source of a camera. Raises ConfigurationError when no row speaks its address, or its gateway is not there."""
     scheme = urlsplit(camera.url).scheme if "://" in camera.url else "file"
     factory = FRAME_SOURCES.get(scheme)
     if factory is None:
         raise ConfigurationError(
             f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
         )
-    return factory(camera, mailbox, on_status, now=clock, mark=mark)
+    addresses = gateways.address(camera) if scheme == SCHEME else None
+    return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses)
 
 
 def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> list[ReadingSource]:

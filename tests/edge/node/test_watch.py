@@ -18,6 +18,7 @@ from edge.node.standing import Standing
 from edge.node.watch import ANALYSIS_STALLED, CameraWatch
 from edge.perception.detector import OnnxDetector
 from edge.settings import CameraSettings
+from edge.sources.video_gateway import Gateways
 from edge.video import UNMARKED
 from models import catalogue
 from tests.edge.records import SteppedClock
@@ -74,6 +75,7 @@ class Watching:
             standing=self.standing,
             mark=_unmarked,
             clock=SteppedClock(),
+            gateways=Gateways((), lambda _file: None, lambda _gateway, _problem: None),
         )
 
     def start(self) -> None:

@@ -1,0 +1,365 @@
+"""A stand-in for a WVP-GB28181-pro gateway: its HTTP interface with exactly its shapes, and the oddities that were seen in it.
+
+What is behind the channels are real RTSP streams: whoever makes the stand-in says at which address each channel plays.
+
+| oddity | as seen in |
+|---|---|
+| fields that are missing, empty, null, of another type | lists of cascaded platforms; `status` as 0/1 in version 2.6, ON/OFF since |
+| `channelId` beside `deviceId` | version 2.6 and before |
+| no `/api/common/…` | before version 2.7.4: HTTP 404 without an envelope |
+| a call to play that is held for 180 s | `play-timeout: 180000`, a device that never sends |
+| code 100 点播超时, -1, -2, 486 in HTTP 200 | a device that does not answer the INVITE |
+| a channel that is gone: code 100 通道不存在 in HTTP 200 | a device that was registered anew |
+| HTTP 401 with code 401 | a token after 30 minutes, or after a restart with a new key |
+| an address with the host of a container, 127.0.0.1 or nothing at all | `stream-ip` that was never set |
+| POST of a log-in: HTTP 400 with code 400 | two mappings on one method, of which only GET counts |
+"""
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, urlsplit
+
+HELD_S: Final = 180.0
+_SUCCESS: Final = "成功"
+
+
+@dataclass(slots=True)
+class StandInChannel:
+    """A channel. `address` is where it plays; `fields` override what the lists say of it, None takes a field away.
+
+    `held` holds calls to play, `refusal` answers them with a code and words.
+    """
+
+    code: str
+    address: str = ""
+    name: str = ""
+    device: str = "34020000001110000001"
+    online: bool = True
+    owner: str = ""
+    longitude: float = 0.0
+    latitude: float = 0.0
+    held: bool = False
+    refusal: tuple[int, str] | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    plays: int = 0
+
+
+class WvpGateway:
+    """The gateway, on a free port of the loopback address; a context manager."""
+
+    def __init__(
+        self,
+        *channels: StandInChannel,
+        user: str | None = None,
+        password: str = "",
+        api_key: str | None = None,
+        unified: bool = True,
+        old_fields: bool = False,
+        last_page_again: bool = False,
+    ) -> None:
+        """Without `user` and `api_key` everybody is let in. `unified`: the lists over all devices are there.
+
+        `old_fields`: elements look as in version 2.6. `last_page_again`: so does a page behind the last one
+        (`pagehelper.reasonable`).
+        """
+        self.channels = {channel.code: channel for channel in channels}
+        self.requests: list[str] = []
+        self.port = 0
+        self.unified, self.old_fields, self.last_page_again = unified, old_fields, last_page_again
+        self.refused_lists: tuple[int, str] | None = None
+        """Code and words that lists are answered with: a user without the right to them."""
+        self.broken: bytes | None = None
+        """What every call is answered with instead."""
+        self._user, self._api_key = user, api_key
+        self._digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
+        self._tokens: set[str] = set()
+        self._over = threading.Event()
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        """Listen; again on the same port after `stop`."""
+        self._over.clear()
+        self._server = _Server(("127.0.0.1", self.port), _handler_of(self))
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="wvp-gateway", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End it; calls that are held are let go. May be called again."""
+        self._over.set()
+        server, self._server = self._server, None
+        if server is not None and self._thread is not None:
+            server.shutdown()
+            server.server_close()
+            self._thread.join()
+
+    def expire_tokens(self) -> None:
+        """Every log-in is worn out, as after thirty minutes."""
+        self._tokens.clear()
+
+    def asked(self, path: str) -> int:
+        """How often something under this path was asked for."""
+        return sum(request.startswith(path) for request in self.requests)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    # --- answers ------------------------------------------------------------------------------------------------
+
+    def answer(self, path: str, query: dict[str, str], headers: Callable[[str], str | None]) -> tuple[int, bytes]:
+        """HTTP status and body of a GET."""
+        self.requests.append(path)
+        if self.broken is not None:
+            return 200, self.broken
+        if path == "/api/user/login":
+            return _json(200, self._log_in(query))
+        if not self._lets_in(headers, query):
+            return _json(401, {"code": 401, "msg": "请登录后重新请求"})
+        if self.refused_lists is not None and "/play/" not in f"{path}/":
+            return _json(200, _fail(*self.refused_lists))
+        return self._call(path, query)
+
+    def _log_in(self, query: dict[str, str]) -> dict[str, Any]:
+        if self._user is None or query.get("username") != self._user or query.get("password") != self._digest:
+            return _fail(100, "用户名或密码错误")
+        token = secrets.token_urlsafe(24)
+        self._tokens.add(token)
+        role = {"id": 1, "name": "admin", "authority": "0", "createTime": None, "updateTime": None}
+        return _success(
+            {
+                "id": 1,
+                "username": self._user,
+                "enabled": True,
+                "accountNonExpired": True,
+                "accountNonLocked": True,
+                "credentialsNonExpired": True,
+                "role": role,
+                "pushKey": "3e80d1762a324d5b0ff636e0bd16f1e3",
+                "accessToken": token,
+                "serverId": "000000",
+            }
+        )
+
+    def _lets_in(self, headers: Callable[[str], str | None], query: dict[str, str]) -> bool:
+        if self._user is None and self._api_key is None:
+            return True
+        if self._api_key is not None and headers("api-key") == self._api_key:
+            return True
+        return (headers("access-token") or query.get("access-token", "")) in self._tokens
+
+    def _call(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
+        parts = path.strip("/").split("/")
+        match parts:
+            case ["api", "common", "channel", "list"] if self.unified:
+                return _json(200, _success(self._page([self._common(c) for c in self._matching(query)], query)))
+            case ["api", "common", "channel", "play"] if self.unified:
+                number = query.get("channelId", "")
+                found = next((c for c in self.channels.values() if str(self._number(c)) == number), None)
+                return _json(200, self._play(found))
+            case ["api", "device", "query", "devices"]:
+                devices = dict.fromkeys(channel.device for channel in self.channels.values())
+                return _json(200, _success(self._page([self._device(code) for code in devices], query)))
+            case ["api", "device", "query", "devices", device, "channels"]:
+                rows = [self._channel(c) for c in self._matching(query) if c.device == device]
+                return _json(200, _success(self._page(rows, query)))
+            case ["api", "play", "start", device, code]:
+                channel = self.channels.get(code)
+                return _json(200, self._play(channel if channel is not None and channel.device == device else None))
+        status = {"timestamp": "2026-01-01T00:00:00.000+08:00", "status": 404, "error": "Not Found", "path": path}
+        return _json(404, status)
+
+    def _play(self, channel: StandInChannel | None) -> dict[str, Any]:
+        if channel is None:
+            return _fail(100, "通道不存在")
+        channel.plays += 1
+        if channel.held:
+            self._over.wait(HELD_S)
+            return _fail(100, "点播超时")
+        if channel.refusal is not None:
+            return _fail(*channel.refusal)
+        return _success(_stream(channel))
+
+    def _matching(self, query: dict[str, str]) -> list[StandInChannel]:
+        words = query.get("query", "")
+        return [c for c in self.channels.values() if words in c.code or words in c.name]
+
+    def _number(self, channel: StandInChannel) -> int:
+        return 1 + list(self.channels).index(channel.code)
+
+    def _page(self, rows: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+        page, count = int(query.get("page", "1")), int(query.get("count", "10"))
+        pages = -(-len(rows) // count)
+        if self.last_page_again:
+            page = max(1, min(page, pages))
+        shown = rows[(page - 1) * count : page * count]
+        return {
+            "total": len(rows),
+            "list": shown,
+            "pageNum": page,
+            "pageSize": count,
+            "size": len(shown),
+            "pages": pages,
+            "isFirstPage": page == 1,
+            "isLastPage": page >= pages,
+            "hasNextPage": page < pages,
+            "hasPreviousPage": page > 1,
+        }
+
+    def _device(self, code: str) -> dict[str, Any]:
+        count = sum(channel.device == code for channel in self.channels.values())
+        return {
+            "id": 1,
+            "deviceId": code,
+            "name": "平台",
+            "manufacturer": "Gridward",
+            "model": "",
+            "transport": "UDP",
+            "streamMode": "TCP-PASSIVE",
+            "ip": "192.0.2.30",
+            "port": 5060,
+            "onLine": True,
+            "channelCount": count,
+            "password": None,
+        }
+
+    def _channel(self, channel: StandInChannel) -> dict[str, Any]:
+        row = {
+            "id": self._number(channel),
+            "deviceId": channel.code,
+            "parentDeviceId": channel.device,
+            "name": channel.name,
+            "manufacturer": "Hikvision",
+            "model": "IP Camera",
+            "owner": channel.owner,
+            "civilCode": channel.code[:6],
+            "address": "",
+            "parental": 0,
+            "parentId": channel.device,
+            "secrecy": 0,
+            "password": None,
+            "status": "ON" if channel.online else "OFF",
+            "longitude": channel.longitude,
+            "latitude": channel.latitude,
+            "ptzType": 3,
+            "subCount": 0,
+            "hasAudio": False,
+            "channelType": 0,
+        }
+        if self.old_fields:
+            row |= {"channelId": channel.code, "deviceId": channel.device, "status": int(channel.online)}
+            row |= {"manufacture": row.pop("manufacturer")}
+        return _changed(row, channel.fields)
+
+    def _common(self, channel: StandInChannel) -> dict[str, Any]:
+        row = {
+            "gbId": self._number(channel),
+            "gbDeviceId": channel.code,
+            "gbName": channel.name,
+            "gbManufacturer": "Hikvision",
+            "gbModel": "IP Camera",
+            "gbOwner": channel.owner,
+            "gbCivilCode": channel.code[:6],
+            "gbParentId": channel.device,
+            "gbPassword": None,
+            "gbStatus": "ON" if channel.online else "OFF",
+            "gbLongitude": channel.longitude,
+            "gbLatitude": channel.latitude,
+            "gbPtzType": 3,
+            "dataType": 1,
+            "dataDeviceId": 1,
+            "streamId": None,
+        }
+        return _changed(row, channel.fields)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no news."""
+
+
+def _handler_of(gateway: WvpGateway) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            self._say(*gateway.answer(parts.path, query, self.headers.get))
+
+        def do_POST(self) -> None:
+            self._say(*_json(400, _fail(400, "参数或方法错误")))
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
+            """Nothing: addresses hold log-ins."""
+
+        def _say(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json;charset=UTF-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
+
+
+def _stream(channel: StandInChannel) -> dict[str, Any]:
+    """What an invitation comes to: addresses of one stream in many protocols."""
+    stream = f"{channel.device}_{channel.code}"
+    flv = f"http://192.0.2.30:8080/rtp/{stream}.live.flv"
+    return {
+        "app": "rtp",
+        "stream": stream,
+        "ip": None,
+        "flv": flv,
+        "https_flv": None,
+        "ws_flv": flv.replace("http", "ws"),
+        "hls": f"http://192.0.2.30:8080/rtp/{stream}/hls.m3u8",
+        "rtmp": f"rtmp://192.0.2.30:1935/rtp/{stream}",
+        "rtsp": channel.address or None,
+        "rtsps": None,
+        "rtc": f"http://192.0.2.30:8080/index/api/webrtc?app=rtp&stream={stream}&type=play",
+        "mediaServerId": "zlmediakit-local",
+        "mediaInfo": {"app": "rtp", "stream": stream, "readerCount": 0, "videoCodec": "H264", "online": True},
+        "startTime": None,
+        "endTime": None,
+        "duration": None,
+        "progress": 0.0,
+        "key": None,
+        "serverId": "000000",
+    }
+
+
+def _changed(row: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**row, **fields}.items() if name not in fields or fields[name] is not None}
+
+
+def _success(data: Any) -> dict[str, Any]:
+    return {"code": 0, "msg": _SUCCESS, "data": data}
+
+
+def _fail(code: int, words: str) -> dict[str, Any]:
+    return {"code": code, "msg": words, "data": None}
+
+
+def _json(status: int, answer: dict[str, Any]) -> tuple[int, bytes]:
+    return status, json.dumps(answer, ensure_ascii=False).encode()
