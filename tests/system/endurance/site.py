@@ -214,12 +214,13 @@ class Site:
 
 
 class Visitor:
-    """Someone with the page open: the live stream on one thread, the lists now and then on another."""
+    """Someone with the page open: the live stream on one thread, the lists now and then on another, and who collects metrics."""
 
-    PAGES: Final = ("/api/v1/cases?limit=50", "/api/v1/nodes", "/api/v1/devices?limit=200", "/metrics")
+    PAGES: Final = ("/api/v1/cases?limit=50", "/api/v1/nodes", "/api/v1/devices?limit=200")
 
     def __init__(self, url: str, token: str) -> None:
         self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0)
+        self._collector = httpx.Client(base_url=url, timeout=30.0)
         self._stop = threading.Event()
         self.events = 0
         self.streams = 0
@@ -238,6 +239,7 @@ class Visitor:
     def __exit__(self, *_exception: object) -> None:
         self._stop.set()
         self._client.close()
+        self._collector.close()
         for thread in self._threads:
             thread.join(5.0)
 
@@ -256,14 +258,15 @@ class Visitor:
 
     def _look(self) -> None:
         while not self._stop.wait(0.5):
-            for page in self.PAGES:
+            for client, page in (*((self._client, page) for page in self.PAGES), (self._collector, "/metrics")):
                 try:
-                    status = self._client.get(page).status_code
-                    self.answers += 1
-                    if status >= 500:
-                        self.errors[f"{page}: {status}"] = self.errors.get(f"{page}: {status}", 0) + 1
+                    status = client.get(page).status_code
                 except (httpx.HTTPError, RuntimeError) as error:
                     self._note(error)
+                    continue
+                self.answers += 1
+                if status != httpx.codes.OK:
+                    self.errors[f"{page}: {status}"] = self.errors.get(f"{page}: {status}", 0) + 1
 
     def _note(self, error: Exception) -> None:
         if not self._stop.is_set():
