@@ -1,7 +1,8 @@
-"""What nodes are told after a commit: one acknowledgement for each node, in pieces that a reader takes. Pure."""
+"""What nodes are told after a commit: one acknowledgement for each node and session, in pieces that a reader takes. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from uuid import UUID
 
 from cloud.ingest.model import Verdict
 from edge.contract.downlink import Ack, Result
@@ -14,13 +15,13 @@ REASON_CHARACTERS = 500
 
 def acknowledgements(verdicts: Iterable[Verdict], sent_at: datetime) -> Iterator[tuple[str, bytes]]:
     """(topic, payload) for every node that is named in the verdicts."""
-    by_node: dict[tuple[str, str], list[Result]] = {}
+    by_session: dict[tuple[str, str, UUID | None], list[Result]] = {}
     for verdict in verdicts:
         reason = None if verdict.reason is None else verdict.reason[:REASON_CHARACTERS]
         result = Result(id=verdict.message_id, outcome=verdict.outcome, reason=reason)
-        by_node.setdefault((verdict.topic.district, verdict.topic.node), []).append(result)
-    for (district, node), results in by_node.items():
+        by_session.setdefault((verdict.topic.district, verdict.topic.node, verdict.session), []).append(result)
+    for (district, node, session), results in by_session.items():
         topic = str(Topic(district, node, Channel.ACK))
         for start in range(0, len(results), RESULTS_PER_MESSAGE):
             piece = tuple(results[start : start + RESULTS_PER_MESSAGE])
-            yield topic, encode(Ack(node=node, sent_at=sent_at, results=piece))
+            yield topic, encode(Ack(node=node, session=session, sent_at=sent_at, results=piece))

@@ -93,3 +93,4 @@ class Verdict:
     message_id: UUID
     outcome: Outcome
     reason: str | None = None
+    session: UUID | None = None

@@ -151,7 +151,8 @@ class Transaction:
             fleet_store.lock_nodes(self._conn, locked)
 
     def _tell(self, message: Message, outcome: Outcome, reason: str | None = None) -> None:
-        self._settled.verdicts.append(Verdict(message.topic, message.envelope.id, outcome, reason))
+        envelope = message.envelope
+        self._settled.verdicts.append(Verdict(message.topic, envelope.id, outcome, reason, envelope.session))
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refused.add(refusal, enrolled=refusal.topic is not None and refusal.topic.node in self._settled.nodes)

@@ -28,10 +28,13 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Ack(Struct, frozen=True, kw_only=True):
-    """One per commit and node, sent only after that commit."""
+    """One per commit, node and session, sent only after that commit. `session` is that in which the answered messages were
+    sent: what an earlier session sent is delivered, but the number that it has in the present one has not come yet.
+    """
 
     v: int = VERSION
     node: Name
+    session: UUID | None = None
     sent_at: Instant
     results: Annotated[tuple[Result, ...], Meta(min_length=1, max_length=1000)]
 

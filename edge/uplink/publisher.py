@@ -259,7 +259,9 @@ class Publisher:
             _log.warning("a message from above can't be read", topic=delivery.topic[:200], reason=str(error)[:300])
 
     def _settle(self, acks: list[Ack]) -> None:
-        """The outbox first: only what it has let go leaves the window."""
+        """The outbox first: only what it has let go leaves the window. What was answered as sent by an earlier session stays
+        there: its number in this one has to arrive as well, or the cloud would miss it for ever.
+        """
         outcomes = {result.id: (result.outcome, result.reason) for ack in acks for result in ack.results}
         births = self._birth.ids
         self._hear_the_time(acks)
@@ -269,7 +271,8 @@ class Publisher:
         known = {key: value for key, value in outcomes.items() if key not in births}
         if known:
             self._outbox.settle(known)
-        self._window.settle(known, self._monotonic())
+        present = {each.id for ack in acks if ack.session in {None, self._identity.session} for each in ack.results}
+        self._window.settle(known.keys() & present, self._monotonic())
         self._figures = replace(self._figures, acknowledged=self._figures.acknowledged + len(known))
         self._more.set()
 

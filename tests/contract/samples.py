@@ -177,6 +177,7 @@ SAMPLES: dict[str, Any] = {
     "up-health": HEALTH,
     "down-ack": Ack(
         node="station-01",
+        session=SESSION,
         sent_at=AT,
         results=(
             Result(id=UUID("019530b4-0000-7000-8000-0000000000ff"), outcome=Outcome.ACCEPTED),

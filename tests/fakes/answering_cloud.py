@@ -47,9 +47,16 @@ class AnsweringCloud:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def acknowledge(self, ids: Iterable[UUID], outcome: Outcome = Outcome.ACCEPTED, reason: str | None = None) -> None:
+    def acknowledge(
+        self,
+        ids: Iterable[UUID],
+        outcome: Outcome = Outcome.ACCEPTED,
+        reason: str | None = None,
+        *,
+        session: UUID | None = None,
+    ) -> None:
         results = tuple(Result(id=each, outcome=outcome, reason=reason) for each in ids)
-        self.send_down(encode(Ack(node=self._node, sent_at=datetime.now(UTC), results=results)))
+        self.send_down(encode(Ack(node=self._node, session=session, sent_at=datetime.now(UTC), results=results)))
 
     def send_down(self, payload: bytes, channel: str = "down/ack") -> None:
         self._client.publish(f"{self._topic}/{channel}", payload, qos=1)

@@ -153,6 +153,23 @@ def test_a_broker_that_dies_costs_nothing(rig: Rig, monkeypatch: pytest.MonkeyPa
     assert {envelope.body.incident_id.int for envelope in rig.cloud.sent} == set(range(1, 31))
 
 
+def test_what_an_earlier_session_sent_is_delivered_and_its_number_still_travels(rig: Rig) -> None:
+    earlier = uuid7(0)
+    rig.cloud.answer = lambda _envelope: None
+    rig.outbox.incident(incident(1))
+    made = rig.publish(probe_after_s=0.1)
+    wait_until(lambda: rig.cloud.sent, "the first sending")
+    first = rig.cloud.sent[0]
+    rig.cloud.acknowledge([first.id], session=earlier)
+    wait_until(lambda: rig.count(Counter.INCIDENTS_DELIVERED) == 1, "it is delivered")
+    assert made.figures.in_flight == 1
+    wait_until(lambda: len(rig.cloud.sent) > 1, "another sending")
+    assert {(each.id, each.session, each.seq) for each in rig.cloud.sent} == {(first.id, first.session, first.seq)}
+    rig.cloud.acknowledge([first.id], Outcome.DUPLICATE, session=first.session)
+    wait_until(lambda: made.figures.in_flight == 0, "the end of it")
+    assert rig.count(Counter.INCIDENTS_DELIVERED) == 1
+
+
 def test_at_most_a_window_is_in_flight(rig: Rig) -> None:
     rig.cloud.answer = lambda _envelope: None
     for number in range(WINDOW + 50):

@@ -69,7 +69,9 @@ def cloud_ack_before_commit() -> None:
 
     def hasty(self: IngestService, batch: Batch) -> None:
         messages = [item for item in batch.items if isinstance(item, Message)]
-        verdicts = [Verdict(item.topic, item.envelope.id, Outcome.ACCEPTED) for item in messages]
+        verdicts = [
+            Verdict(item.topic, item.envelope.id, Outcome.ACCEPTED, session=item.envelope.session) for item in messages
+        ]
         for topic, payload in acknowledgements(verdicts, self._clock()):
             self._subscriber.publish(topic, payload)
         self._acknowledge(batch.deliveries)
