@@ -109,7 +109,7 @@ def test_ended_at_each_step_it_loses_nothing_and_tells_nothing_twice(
 def test_ended_again_on_its_way_back_it_loses_nothing_either(
     nursery: Nursery, undisturbed: dict[str, Any], directories: Path
 ) -> None:
-    for end_at in range(1, undisturbed["steps"] + 1, 5):
+    for end_at in range(1, undisturbed["steps"] + 1, 9):
         directory = directories / f"ended-at-{end_at}"
         directory.mkdir()
         nursery.live(directory, end_at)
