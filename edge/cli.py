@@ -22,7 +22,11 @@ from edge.node.status import read_status
 from edge.node.wording import status_lines
 from edge.outbox.letters import Letters
 from edge.perception.detector import open_detector
+from edge.provisioning.credentials import read_secret
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
+from edge.settings import Department
+from edge.sources import channel_listing
+from edge.sources.video_gateway import Gateways
 from edge.supervisor import STATUS_NOT_STARTABLE
 from models import catalogue
 from models.manifest import ModelProblem
@@ -42,6 +46,9 @@ app.add_typer(models_app, name="models")
 app.add_typer(camera_app, name="camera")
 letters_app = typer.Typer(help="Messages that the cloud has rejected.", no_args_is_help=True)
 app.add_typer(letters_app, name="letters")
+
+gateway_app = typer.Typer(help="Video gateways for GB/T 28181 channels.", no_args_is_help=True)
+app.add_typer(gateway_app, name="gateway")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration.", metavar="FILE")]
 LetterNumbers = Annotated[list[int], typer.Argument(help="Numbers from the list.", metavar="NUMBER…")]
@@ -193,6 +200,37 @@ def quarantine_camera(camera: CameraId, config: ConfigFile, *, as_json: Json = F
 def _give_order(camera: str, order: Order, config: Path, *, as_json: bool) -> None:
     result = ordered(load(config), camera, order)
     print(json.dumps(result.plain(), indent=2) if as_json else str(result))
+
+
+@gateway_app.command("channels")
+def list_channels(
+    gateway: Annotated[str, typer.Argument(help="A gateway of the configuration.", metavar="ID")],
+    config: ConfigFile,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Directories, alarm inputs and sounds too.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Without those that are told to be offline.")] = False,
+    department: Annotated[
+        Department | None, typer.Option(help="Only cameras of one department, by their codes.")
+    ] = None,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="As cameras for a configuration.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask a gateway for its channels: code, status, whose they are, name. Nothing is invited."""
+    gateways = Gateways(load(config).gateways, read_secret, lambda _gateway, _problem: None)
+    asked = gateways.gateway(gateway)
+    asked.start()
+    try:
+        channels = asked.channels()
+    finally:
+        asked.stop()
+    found = channel_listing.Wanted(everything, online, department).among(channels)
+    if as_json:
+        print(json.dumps([channel_listing.plain(each) for each in found], ensure_ascii=False, indent=2))
+    elif as_yaml:
+        print(channel_listing.entries(gateway, found), end="")
+    else:
+        print("\n".join(map(channel_listing.line, found)))
+        print(f"{len(found)} of {len(channels)} channels", file=sys.stderr)
 
 
 @letters_app.command("list")

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from edge.configuration.gateways import gateway_incoherences, is_channel
+from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.outline import crossing_sides
 from edge.errors import ModelUnusable
 from edge.perception.detector import reader, usable, watched_labels
 from edge.settings import CameraSettings, PointSettings
 from edge.sources.registry import FRAME_SOURCES
+from edge.sources.video_gateway import is_channel
 from models import catalogue
 from models.manifest import ModelProblem
 

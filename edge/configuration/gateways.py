@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge.sources.gb28181 import CODE, SCHEME
-from edge.sources.video_gateway import gateway_and_device
+from edge.sources.gb28181 import CODE
+from edge.sources.video_gateway import gateway_and_device, is_channel
 
 Location = tuple[str | int, ...]
 Found = Iterator[tuple[Location, str]]
@@ -23,11 +23,6 @@ def gateway_incoherences(tree: dict[str, Any]) -> Found:
         url = camera.get("url")
         if isinstance(url, str) and is_channel(url):
             yield from _channel(camera, url, known, ("cameras", index))
-
-
-def is_channel(url: str) -> bool:
-    """Whether a camera's address means a channel of a gateway."""
-    return url.lower().startswith(f"{SCHEME}://")
 
 
 def _items(tree: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -17,6 +17,7 @@ from edge.contract.health import (
 from edge.contract.topics import Channel
 from edge.node.alarms import EVIDENCE_RULE, OUTBOX_RULE
 from edge.node.declaration import software
+from edge.node.gateways import gateway_figures
 from edge.outbox.outbox import Figures
 from edge.outbox.store import Counter, DeadLetterTally, DropTally
 
@@ -80,6 +81,7 @@ def status_of(node: "Node") -> dict[str, Any]:
             "left_out": node.book.evidence_left_out,
         },
         "cameras": {watch.camera.id: _camera(node, watch) for watch in node.cameras.watches},
+        "gateways": gateway_figures(node.cameras.gateways, node.configuration.cameras),
         "models": {model: {"withdrawn": count} for model, count in node.shelf.failures.items()},
         "crashes": {
             "total": node.cameras.quarantine.ledger.crashes,

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from edge.contract.health import Level
 from edge.contract.telemetry import GapReason
 from edge.errors import ConfigurationError
+from edge.node.gateways import gateway_metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_TIMEOUT_S = 5.0
@@ -83,6 +84,7 @@ class NodeCollector(Collector):
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], now)
         yield from _cameras(status["cameras"])
+        yield from gateway_metrics(status["gateways"])
         yield from _crashes(status["crashes"])
         yield from _models(status["models"])
 

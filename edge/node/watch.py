@@ -99,6 +99,7 @@ class CameraWatch:
         self._detector: OnnxDetector | None = None
         self._pipeline = CameraPipeline(camera, None)
         self._rules = self._make_rules()
+        self._health: Health | None = None
         self._seen_s: float | None = None
         self._busy_since_s: float | None = None
         self._stop = threading.Event()
@@ -154,7 +155,9 @@ class CameraWatch:
                 self._standing.degrade(self.camera.id, name, reason or "no picture")
             else:
                 self._standing.recover(self.camera.id, name)
-        self._tell_presence(health)
+        if health is not self._health:  # lost for one reason after another is lost once
+            self._health = health
+            self._tell_presence(health)
 
     def _tell_presence(self, health: Health) -> None:
         presence = presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from edge.node.gateways import gateway_lines
+
 _MIB = 1 << 20
 _DROPS_SHOWN = 20
 
@@ -25,6 +27,7 @@ def status_lines(found: Status) -> list[str]:
         *_outbox(found["outbox"], now),
         *_lost(found["outbox"]),
         *_evidence(found["evidence"], now),
+        *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
         *(
             f"degraded: {each['subject']}: {each['reason']}: {each['detail']} (since {_moment(each['since'], now)})"

@@ -20,7 +20,7 @@ from edge.sources.camera import StatusListener as CameraStatusListener
 from edge.sources.gb28181 import SCHEME
 from edge.sources.mailbox import Mailbox
 from edge.sources.mqtt_sensor import RECEIPTS, MqttSensorSource
-from edge.sources.video_gateway import Gateways
+from edge.sources.video_gateway import Gateways, is_channel
 
 
 class ReadingSource(Protocol):
@@ -127,7 +127,7 @@ def frame_source(
         raise ConfigurationError(
             f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
         )
-    addresses = gateways.address(camera) if scheme == SCHEME else None
+    addresses = gateways.address(camera) if is_channel(camera.url) else None
     return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses)
 
 

@@ -277,6 +277,16 @@ class Gateways:
         return ChannelAddress(self.gateway(name), camera.id, device)
 
 
+def gateway_of(url: str) -> str | None:
+    """The gateway's id in the address of a camera; None for a camera without one."""
+    return gateway_and_device(url)[0] if is_channel(url) else None
+
+
+def is_channel(url: str) -> bool:
+    """Whether a camera's address means a channel of a gateway."""
+    return url.lower().startswith(f"{SCHEME}://")
+
+
 def gateway_and_device(url: str) -> tuple[str, str | None]:
     """The gateway's id, and the code of the device where it stands in the address. Raises ValueError."""
     parts = urlsplit(url)

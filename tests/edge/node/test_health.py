@@ -66,6 +66,7 @@ STATUS: dict[str, Any] = {
         "left_out": 1,
     },
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
+    "gateways": {},
     "models": {"yolox_nano_416": {"withdrawn": 3}},
     "crashes": {"total": 5, "without_suspect": 2},
 }
