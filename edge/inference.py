@@ -7,8 +7,9 @@ CPU at ten pictures a second.
 import mmap
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,11 @@ from edge.errors import ModelUnusable
 
 Tensor = NDArray[np.float32]
 
-_FLOAT: Final = "tensor(float)"
+FLOAT: Final = "tensor(float)"
+_WHOLE: Final = "tensor(int64)"
+_ANSWERS: Final = frozenset({FLOAT, _WHOLE, "tensor(int32)"})
+"""What outputs may be made of: numbers, or indices of classes."""
+
 _PROVIDERS: Final = ["CPUExecutionProvider"]
 _FATAL_ALONE: Final = 4
 """What onnxruntime would write to the standard error itself: an error is raised as well, and told once."""
@@ -38,6 +43,46 @@ LooseShape = tuple[int | None, ...]
 """A shape in which None is any length."""
 
 
+WholeNumbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An input or output of a graph, as the file declares it; None: a length that only a run shows."""
+
+    name: str
+    kind: str
+    shape: LooseShape
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a file of weights says of itself."""
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    metadata: Mapping[str, str]
+
+
+def declared(path: Path, model: str) -> Declared:
+    """Read what a graph declares. Raises ModelUnusable when the file is no graph."""
+    session = _open(path, model)
+    told = session.get_modelmeta()
+    return Declared(
+        tuple(_node(node) for node in session.get_inputs()),
+        tuple(_node(node) for node in session.get_outputs()),
+        {
+            "description": str(told.description),
+            **{str(key): str(told.custom_metadata_map[key]) for key in told.custom_metadata_map},
+        },
+    )
+
+
+def _node(node: Any) -> Node:
+    lengths = tuple(length if isinstance(length, int) and length > 0 else None for length in node.shape)
+    return Node(str(node.name), str(node.type), lengths)
+
+
 class Graph:
     """Weights, ready to run; threads may share it."""
 
@@ -48,18 +93,23 @@ class Graph:
         output_shapes: Sequence[LooseShape],
         *,
         model: str,
+        further_inputs: Sequence[WholeNumbers] = (),
+        outputs: Sequence[str] = (),
         longest_run_s: float = LONGEST_RUN_S,
     ) -> None:
-        """Open and warm up a graph of one float input. Raises ModelUnusable when the file is no graph, another one than its
-        manifest says, or one that can't be run.
+        """Open and warm up a graph of one float input; `further_inputs` are what any others always get, in the graph's order.
+
+        `outputs` names those that are asked for, in the order of their shapes; all, in the graph's order, when there is none.
+        Raises ModelUnusable when the file is no graph, another one than its manifest says, or one that can't be run.
         """
         self._model = model
         self._longest_run_s = longest_run_s
         self._running: dict[int, tuple[float, onnxruntime.RunOptions]] = {}
         self._session = _open(path, model)
-        _check(self._session, input_shape, output_shapes, model)
-        self._input = str(self._session.get_inputs()[0].name)
-        self._output_shapes = tuple(output_shapes)
+        wanted = _Wanted(input_shape, tuple(further_inputs), tuple(output_shapes), tuple(outputs))
+        self._input, self._constants = _checked_inputs(self._session, wanted, model)
+        self._outputs = _checked_outputs(self._session, wanted, model)
+        self._output_shapes = wanted.output_shapes
         patience = threading.Timer(longest_run_s, self._end, args=(0.0,))
         patience.daemon = True
         patience.start()
@@ -69,10 +119,12 @@ class Graph:
             patience.cancel()
 
     def run(self, tensor: Tensor) -> Sequence[Tensor]:
-        """All outputs for one input of the declared shape. Raises ModelUnusable when there are none that could be used."""
+        """The outputs for one input of the declared shape, all as floats. Raises ModelUnusable when there are none that could be used."""
         with self._under_way() as options:
             try:
-                outputs: Sequence[Tensor] = self._session.run(None, {self._input: tensor}, options)
+                outputs: Sequence[NDArray[Any]] = self._session.run(
+                    self._outputs, {self._input: tensor, **self._constants}, options
+                )
             except Exception as error:  # onnxruntime raises unrelated classes here as well
                 reason = f"took longer than {self._longest_run_s:g} s" if options.terminate else f"failed ({error})"
                 raise ModelUnusable(f"{self._model}: the graph {reason}; choose other weights") from error
@@ -83,7 +135,7 @@ class Graph:
                 )
             if not np.isfinite(output).all():
                 raise ModelUnusable(f"{self._model}: the graph gave values that are no numbers; choose other weights")
-        return outputs
+        return [np.asarray(output, dtype=np.float32) for output in outputs]
 
     def end_overdue(self) -> None:
         """End the runs that take too long; whoever waits for one gets ModelUnusable. Called from any thread, now and then."""
@@ -136,28 +188,62 @@ def _refuse_other_files(path: Path, model: str) -> None:
         )
 
 
-def _check(
-    session: onnxruntime.InferenceSession, input_shape: Shape, output_shapes: Sequence[LooseShape], model: str
-) -> None:
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    way_out = "correct the manifest (input, decoder, labels) or choose weights that fit it"
-    if len(inputs) != 1:
+_WAY_OUT: Final = "correct the manifest (input, decoder, labels) or choose weights that fit it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a graph has to be."""
+
+    input_shape: Shape
+    further_inputs: tuple[WholeNumbers, ...]
+    output_shapes: tuple[LooseShape, ...]
+    outputs: tuple[str, ...]
+
+
+def _checked_inputs(
+    session: onnxruntime.InferenceSession, wanted: _Wanted, model: str
+) -> tuple[str, dict[str, WholeNumbers]]:
+    """The name of the picture's input, and what the others get. The picture is the one with the most dimensions."""
+    inputs = session.get_inputs()
+    expected = 1 + len(wanted.further_inputs)
+    if len(inputs) != expected:
         names = ", ".join(str(node.name) for node in inputs)
-        raise ModelUnusable(f"{model}: the graph has {len(inputs)} inputs ({names}), one is expected; {way_out}")
-    _check_node(inputs[0], input_shape, "input", model, way_out)
-    if len(outputs) != len(output_shapes):
-        raise ModelUnusable(f"{model}: the graph has {len(outputs)} outputs, {len(output_shapes)} expected; {way_out}")
-    for node, shape in zip(outputs, output_shapes, strict=True):
-        _check_node(node, shape, "output", model, way_out)
+        count = "one is" if expected == 1 else f"{expected} are"
+        raise ModelUnusable(f"{model}: the graph has {len(inputs)} inputs ({names}), {count} expected; {_WAY_OUT}")
+    picture = max(inputs, key=lambda node: len(node.shape))
+    _check_node(picture, wanted.input_shape, {FLOAT}, "input", model)
+    others = [node for node in inputs if node is not picture]
+    for node, value in zip(others, wanted.further_inputs, strict=True):
+        _check_node(node, value.shape, {_WHOLE}, "input", model)
+    constants = {str(node.name): value for node, value in zip(others, wanted.further_inputs, strict=True)}
+    return str(picture.name), constants
 
 
-def _check_node(node: Any, expected: LooseShape, side: str, model: str, way_out: str) -> None:
-    if node.type != _FLOAT:
-        raise ModelUnusable(f"{model}: {side} `{node.name}` is {node.type}, {_FLOAT} is expected; {way_out}")
+def _checked_outputs(session: onnxruntime.InferenceSession, wanted: _Wanted, model: str) -> list[str]:
+    nodes = {str(node.name): node for node in session.get_outputs()}
+    names = list(wanted.outputs or nodes)
+    if unknown := [name for name in names if name not in nodes]:
+        raise ModelUnusable(
+            f"{model}: the graph has no output {', '.join(unknown)}, it has {', '.join(nodes)}; {_WAY_OUT}"
+        )
+    if len(names) != len(wanted.output_shapes):
+        raise ModelUnusable(
+            f"{model}: the graph has {len(names)} outputs, {len(wanted.output_shapes)} expected; {_WAY_OUT}"
+        )
+    for name, shape in zip(names, wanted.output_shapes, strict=True):
+        _check_node(nodes[name], shape, _ANSWERS, "output", model)
+    return names
+
+
+def _check_node(node: Any, expected: LooseShape, kinds: Collection[str], side: str, model: str) -> None:
+    if node.type not in kinds:
+        possible = " or ".join(sorted(kinds))
+        raise ModelUnusable(f"{model}: {side} `{node.name}` is {node.type}, {possible} is expected; {_WAY_OUT}")
     found = tuple(node.shape)
     if not _fits(found, expected):
         raise ModelUnusable(
-            f"{model}: {side} `{node.name}` has the shape {list(found)}, {list(expected)} is expected; {way_out}"
+            f"{model}: {side} `{node.name}` has the shape {list(found)}, {list(expected)} is expected; {_WAY_OUT}"
         )
 
 

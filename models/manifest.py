@@ -109,7 +109,9 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Manifest(Artifact):
-    """A model. `decoder` names the head, `labels` its classes in order, `figures` what was measured and on what."""
+    """A model. `decoder` names the head, `labels` its classes in order, `figures` what was measured and on what; `outputs` are
+    the names of the graph's outputs in the order in which the head reads them, none where the graph has just these.
+    """
 
     version: str
     title: str
@@ -117,6 +119,7 @@ class Manifest(Artifact):
     decoder: str
     labels: tuple[str, ...]
     figures: Mapping[str, float | str]
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def read_manifest(file: Path) -> Manifest:
         decoder=fields.identifier("decoder"),
         labels=_labels(fields, file),
         figures=_figures(fields.part("figures")),
+        outputs=fields.names("outputs"),
     )
     fields.finish()
     return manifest
@@ -228,6 +232,14 @@ class _Fields:
         if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, int | float) for v in value):
             raise self.fail(key, "three numbers are expected")
         return float(value[0]), float(value[1]), float(value[2])
+
+    def names(self, key: str) -> tuple[str, ...]:
+        value = self.take(key, [])
+        if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+            raise self.fail(key, "a list of names is expected")
+        if len(set(value)) != len(value):
+            raise self.fail(key, "a name stands there twice")
+        return tuple(value)
 
     def rest(self) -> dict[Any, Any]:
         values, self._values = self._values, {}

@@ -50,7 +50,14 @@ class OnnxDetector:
         self.manifest = manifest
         self.labels: tuple[str, ...] = manifest.labels
         self._decoder = reader(manifest, watched)
-        self._graph = Graph(model.path, input_shape(manifest.input), self._decoder.output_shapes, model=manifest.id)
+        self._graph = Graph(
+            model.path,
+            input_shape(manifest.input),
+            self._decoder.output_shapes,
+            model=manifest.id,
+            further_inputs=self._decoder.further_inputs,
+            outputs=manifest.outputs,
+        )
 
     def detect(self, image: Image) -> Detections:
         """Look at one BGR picture; boxes are normalised and may reach a little past the picture's edge.

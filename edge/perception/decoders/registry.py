@@ -3,29 +3,45 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.errors import ModelUnusable
-from edge.flow import Boxes
-from edge.inference import LooseShape, Tensor
+from edge.inference import LooseShape, Tensor, WholeNumbers
+from edge.perception.decoders.detr import DetrDecoder
+from edge.perception.decoders.detr_postprocessed import PostprocessedDetrDecoder
+from edge.perception.decoders.end_to_end import EndToEndDecoder, FlatEndToEndDecoder
+from edge.perception.decoders.selection import Answer
+from edge.perception.decoders.yolov5 import Yolov5Decoder
+from edge.perception.decoders.yolov8 import Yolov8Decoder
 from edge.perception.decoders.yolox import YoloxDecoder
 from models.manifest import Manifest
 
 
 class Decoder(Protocol):
-    """Makes boxes of a network's raw outputs, and knows the shapes that those must have (None: any length)."""
+    """Makes boxes of a network's raw outputs, and knows the shapes that those must have (None: any length), and what inputs
+    besides the picture always get.
+    """
 
-    output_shapes: tuple[LooseShape, ...]
+    @property
+    def output_shapes(self) -> tuple[LooseShape, ...]:
+        """In the order in which `decode` reads them."""
+        ...
 
-    def decode(
-        self, outputs: Sequence[Tensor], *, least_score: float
-    ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.intp]]:
+    @property
+    def further_inputs(self) -> tuple[WholeNumbers, ...]:
+        """In the graph's order."""
+        ...
+
+    def decode(self, outputs: Sequence[Tensor], *, least_score: float) -> Answer:
         """Boxes (n, 4) in pixels of the input, scores (n,), class indices (n,)."""
         ...
 
 
 DECODERS: Mapping[str, Callable[[Manifest, Sequence[int]], Decoder]] = {
+    "detr": DetrDecoder,
+    "detr_postprocessed": PostprocessedDetrDecoder,
+    "end_to_end": EndToEndDecoder,
+    "end_to_end_flat": FlatEndToEndDecoder,
+    "yolov5": Yolov5Decoder,
+    "yolov8": Yolov8Decoder,
     "yolox": YoloxDecoder,
 }
 """Head → what builds its decoder from a manifest and the indices of the labels that compete; ValueError: it can't be."""

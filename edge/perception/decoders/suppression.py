@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from edge.flow import Boxes
 from edge.geometry import intersection_over_union
+from edge.perception.decoders.selection import Answer
 
 
 def suppressed(
@@ -21,3 +22,10 @@ def suppressed(
             stays.append(int(index))
             dropped |= same[index]
     return np.array(stays, dtype=np.intp)
+
+
+def without_doubles(answer: Answer, *, overlap: float = 0.5) -> Answer:
+    """What stays of boxes, scores and classes, surest first."""
+    boxes, scores, classes = answer
+    stays = suppressed(boxes, scores, classes, overlap=overlap)
+    return boxes[stays], scores[stays], classes[stays]

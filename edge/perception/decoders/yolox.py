@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.flow import Boxes
 from edge.inference import LooseShape, Tensor
-from edge.perception.decoders.suppression import suppressed
+from edge.perception.decoders.selection import Answer, best_wanted, placed, surest
+from edge.perception.decoders.suppression import without_doubles
 from models.manifest import Manifest
 
 _STRIDES: Final = (8, 16, 32)
-_OVERLAP: Final = 0.5
-_MOST: Final = 300
 _LARGEST_LOG_SIZE: Final = 8.0
 
 
 class YoloxDecoder:
     """Decodes (1, cells, 5 + labels) into boxes in pixels of the network's input."""
+
+    further_inputs = ()
 
     def __init__(self, manifest: Manifest, wanted: Sequence[int]) -> None:
         """Lay out the grids; only the classes `wanted` (indices of labels) compete for a cell.
@@ -31,6 +30,7 @@ class YoloxDecoder:
         width, height = manifest.input.width, manifest.input.height
         if width % _STRIDES[-1] or height % _STRIDES[-1]:
             raise ValueError(f"a YOLOX input has sides divisible by {_STRIDES[-1]}, not {width}×{height}")
+        self._input = manifest.input
         self._wanted = np.array(wanted, dtype=np.intp)
         corners, strides = [], []
         for stride in _STRIDES:
@@ -41,23 +41,16 @@ class YoloxDecoder:
         self._strides = np.concatenate(strides).astype(np.float32)
         self.output_shapes: tuple[LooseShape, ...] = ((1, len(self._corners), 5 + len(manifest.labels)),)
 
-    def decode(
-        self, outputs: Sequence[Tensor], *, least_score: float
-    ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.intp]]:
+    def decode(self, outputs: Sequence[Tensor], *, least_score: float) -> Answer:
         """Boxes (n, 4) in pixels of the input, scores (n,), class indices (n,); surest first, at most 300."""
         rows = outputs[0][0]
         hopeful = np.flatnonzero(rows[:, 4] >= least_score)
         rows = rows[hopeful]
-        class_scores = rows[:, 5 + self._wanted] * rows[:, 4:5]
-        best = class_scores.argmax(axis=1)
-        scores = class_scores[np.arange(len(rows)), best]
-        classes = self._wanted[best]
-        sure = np.flatnonzero(np.isfinite(scores) & (scores >= least_score))
-        sure = sure[np.argsort(-scores[sure], kind="stable")][:_MOST]
+        scores, classes = best_wanted(rows[:, 5:] * rows[:, 4:5], self._wanted)
+        sure = surest(scores, least_score=least_score)
         rows, classes, scores = rows[sure], classes[sure], scores[sure].astype(np.float32)
         corners, strides = self._corners[hopeful[sure]], self._strides[hopeful[sure]]
         centres = (rows[:, :2] + corners) * strides
         half_sizes = np.exp(np.minimum(rows[:, 2:4], _LARGEST_LOG_SIZE)) * strides / 2
         boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=1).astype(np.float32)
-        stays = suppressed(boxes, scores, classes, overlap=_OVERLAP)
-        return boxes[stays], scores[stays], classes[stays]
+        return without_doubles(placed((boxes, scores, classes), self._input))
