@@ -79,10 +79,15 @@ class _Late:
 
     @classmethod
     def after(cls, run: "_Late | None", mark: _Mark, received_at: datetime) -> "_Late":
-        """The run with one more reading; one that is out of order begins another run."""
-        if run is None or mark.at <= run.marks[-1].at:
+        """The run with one more reading; one that is out of order, or leaps ahead, begins another run."""
+        if run is None or not run.leads_to(mark, received_at):
             return cls(mark.at, received_at, received_at, (mark,))
         return replace(run, received_at=received_at, marks=(*run.marks, mark)[-_MOST_KEPT:])
+
+    def leads_to(self, mark: _Mark, received_at: datetime) -> bool:
+        """Whether a reading goes on with the run, at the pace of a clock."""
+        step_s = (mark.at - self.marks[-1].at).total_seconds()
+        return 0 < step_s <= 2 * (received_at - self.received_at).total_seconds() + _SILENCE_LEAST_S
 
     @property
     def is_set_back(self) -> bool:

@@ -245,6 +245,20 @@ def test_a_device_clock_that_is_set_back_makes_the_rule_deaf_for_a_moment_only()
     assert watching.set_back == 1
 
 
+def test_a_clock_that_is_set_back_and_then_forth_is_believed_after_half_a_minute_too() -> None:
+    watching = rule(period_s=0.5)
+    places = [(0.5 * number, 0.0) for number in range(38)]
+    places += [(19 + 0.5 * number, -3_600.0) for number in range(33)]
+    for arrives_s, offset_s in places:
+        assert not watching.observe(arriving(arrives_s, arrives_s + offset_s, COOL))
+    said = [
+        finding
+        for number in range(round(2 * (SET_BACK_S + 1)))
+        for finding in watching.observe(arriving(36 + 0.5 * number, 36 + 0.5 * number - 3_510, HOT))
+    ]
+    assert [finding.state for finding in said] == [OPEN]
+
+
 def test_what_was_open_when_the_clock_was_set_back_ends_with_its_true_length() -> None:
     watching = rule()
     (opened,) = watching.observe(arriving(0, 0, HOT))
