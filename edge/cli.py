@@ -123,9 +123,13 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     ] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of the configuration.")] = None,
     zone: Annotated[list[str] | None, typer.Option(help='For example: floor="0,0.25 1,0.25 1,1 0,1"')] = None,
+    line: Annotated[list[str] | None, typer.Option(help='A directed line: door="0,0.5 1,0.5"')] = None,
     rule: Annotated[
         list[str] | None,
-        typer.Option(help="For example: intrusion:floor, loitering:floor:16.5, intrusion:floor:car+truck"),
+        typer.Option(
+            help="For example: intrusion:floor, loitering:floor:16.5, intrusion:floor:car+truck, line_crossing:door, "
+            "line_crossing:door:out"
+        ),
     ] = None,
     model: Annotated[str, typer.Option(help="A model of the catalogue, for zones given here.")] = "yolox_nano_416",
     analysis_hz: Annotated[float, typer.Option(help="Frames looked at per second, for zones given here.")] = 5.0,
@@ -133,10 +137,10 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     as_json: Json = False,
 ) -> None:
     """What the rules find in a clip, as fast as the machine can and the same every time."""
-    if (config is None) == (not zone and not rule):
-        raise ConfigurationError("give either --config, or --zone and --rule")
+    if (config is None) == (not zone and not line and not rule):
+        raise ConfigurationError("give either --config, or --zone and --rule, or --line and --rule")
     settings = (
-        camera_from_words(zone or (), rule or (), model=model, analysis_hz=analysis_hz)
+        camera_from_words(zone or (), rule or (), lines=line or (), model=model, analysis_hz=analysis_hz)
         if config is None
         else chosen_camera(load(config), camera)
     )

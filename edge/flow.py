@@ -154,6 +154,8 @@ class Finding:
     zone: str | None = None
     confidence: float | None = None
     dwell_s: float | None = None
+    direction: str | None = None
+    count: int | None = None
     point: str | None = None
     value: float | None = None
     unit: str | None = None
@@ -222,6 +224,10 @@ class SceneRule(Protocol):
 
     def finish(self, at: datetime) -> Sequence[Finding]:
         """End whatever is open: the source has ended or the node stops."""
+        ...
+
+    def readings(self, at: datetime) -> Sequence[Reading]:
+        """What the rule has counted and is complete at a moment, each count once; after `finish` all that is left."""
         ...
 
 

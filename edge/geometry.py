@@ -1,6 +1,7 @@
 """Polygons and boxes in normalised image coordinates (0–1 from the upper left corner). Pure."""
 
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,28 @@ def contains(polygon: Sequence[Point], point: Point) -> bool:
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
             inside = not inside
     return inside
+
+
+def side_of(line: Sequence[Point], point: Point) -> float:
+    """How far a point lies off a directed line, in shares of the picture: positive at the right hand of one who walks along it."""
+    (x1, y1), (x2, y2) = line
+    x, y = point
+    return ((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)) / max(hypot(x2 - x1, y2 - y1), 1e-12)
+
+
+def passage(line: Sequence[Point], start: Point, end: Point) -> float | None:
+    """Which share of the way from `start` to `end` lies before the line; None when the way does not pass through it.
+
+    Who stands on the line is on its right, so that a way in several steps passes through it once.
+    """
+    before, after = side_of(line, start), side_of(line, end)
+    if (before < 0) == (after < 0):
+        return None
+    share = before / (before - after)
+    (x1, y1), (x2, y2) = line
+    x, y = start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+    along = ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / max((x2 - x1) ** 2 + (y2 - y1) ** 2, 1e-24)
+    return share if 0.0 <= along <= 1.0 else None
 
 
 def _lies_on(start: Point, end: Point, point: Point) -> bool:

@@ -24,7 +24,7 @@ from edge.contract.incident import (
 from edge.errors import EdgeError, EvidenceNotKept
 from edge.flow import EvidenceFile, Finding
 from edge.rules.identity import rule_id
-from edge.settings import IntrusionSettings, LoiteringSettings, NodeConfiguration, ThresholdSettings
+from edge.settings import CameraSettings, LineCrossingSettings, NodeConfiguration, SceneRuleSettings, ThresholdSettings
 
 RULE_VERSION = "1"
 TRACK_POINTS = 120
@@ -39,7 +39,6 @@ tells nothing worse is left to the next one."""
 UNSAVED_MOST = 5_000
 """Where a disk takes nothing for days, memory ends here: what finds no room is counted as lost."""
 
-_RuleSettings = IntrusionSettings | LoiteringSettings | ThresholdSettings
 _log = structlog.get_logger(__name__)
 
 
@@ -89,7 +88,7 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
     for camera in configuration.cameras:
         for rule in camera.rules:
             cards[camera.id, rule_id(rule)] = RuleCard(
-                _reference(rule, {"zone": camera.zones.get(rule.zone)}), camera.spot, camera.simulated, resumes=False
+                _reference(rule, _place(rule, camera)), camera.spot, camera.simulated, resumes=False
             )
     for sensor in configuration.sensors:
         points = {point.name: point.model_dump(mode="json") for point in sensor.points}
@@ -103,7 +102,14 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
     return cards
 
 
-def _reference(rule: _RuleSettings, setting: Mapping[str, object]) -> RuleReference:
+def _place(rule: SceneRuleSettings, camera: CameraSettings) -> Mapping[str, object]:
+    """What the rule stands on in the camera's picture."""
+    if isinstance(rule, LineCrossingSettings):
+        return {"line": camera.lines.get(rule.line)}
+    return {"zone": camera.zones.get(rule.zone)}
+
+
+def _reference(rule: SceneRuleSettings | ThresholdSettings, setting: Mapping[str, object]) -> RuleReference:
     """Name, version and the hash of the canonical configuration: the rule's own and that of what it stands on."""
     canonical = json.dumps(
         {"rule": rule.model_dump(mode="json"), **setting}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -286,6 +292,8 @@ class IncidentBook:
             zone=finding.zone,
             confidence=None if finding.confidence is None else min(1.0, max(0.0, finding.confidence)),
             dwell_s=finding.dwell_s,
+            direction=finding.direction,
+            count=finding.count,
             point=finding.point,
             value=finding.value,
             unit=finding.unit,

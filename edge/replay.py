@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from edge.perception.detector import OnnxDetector
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.identity import rule_id
 from edge.rules.registry import scene_rule
-from edge.settings import CameraSettings, LoiteringSettings, NodeConfiguration, SceneRuleSettings
+from edge.settings import CameraSettings, LineCrossingSettings, LoiteringSettings, NodeConfiguration, SceneRuleSettings
 from edge.sources.timing import AnalysisGrid
 from edge.video import Video
 
@@ -41,7 +42,8 @@ class RuleUsed:
 
     id: str
     kind: str
-    zone: str
+    zone: str | None
+    line: str | None
     limit_s: float | None
     classes: tuple[str, ...]
 
@@ -59,6 +61,15 @@ class ReplayIncident:
     ended_s: float | None
     dwell_s: float | None
     confidence: float | None
+    direction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayCount:
+    """What a rule has counted over the whole clip under one point."""
+
+    point: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,7 @@ class ReplayResult:
     inferences: int
     model: ModelUsed | None
     rules: tuple[RuleUsed, ...]
+    counts: tuple[ReplayCount, ...]
     incidents: tuple[ReplayIncident, ...]
 
     def to_json(self) -> str:
@@ -121,6 +133,7 @@ def _replayed(
             meter.show(frame.media_s)
         end = _CLIP_START + timedelta(seconds=frames.last_s)
         ledger.take(_finished(pipeline, rules, end))
+        counts = _counted(rules, end)
         meter.done()
     return ReplayResult(
         clip=clip.name,
@@ -134,13 +147,15 @@ def _replayed(
         inferences=pipeline.counters.inferences,
         model=None if detector is None else _model_used(detector),
         rules=tuple(_rule_used(settings) for settings in camera.rules),
+        counts=counts,
         incidents=ledger.incidents(),
     )
 
 
 def _rule_used(settings: SceneRuleSettings) -> RuleUsed:
     limit_s = settings.limit_s if isinstance(settings, LoiteringSettings) else None
-    return RuleUsed(rule_id(settings), settings.kind, settings.zone, limit_s, settings.classes)
+    zone, line = (None, settings.line) if isinstance(settings, LineCrossingSettings) else (settings.zone, None)
+    return RuleUsed(rule_id(settings), settings.kind, zone, line, limit_s, settings.classes)
 
 
 def _model_used(detector: OnnxDetector) -> ModelUsed:
@@ -153,6 +168,14 @@ def _finished(pipeline: CameraPipeline, rules: Sequence[SceneRule], end: datetim
     for rule in rules:
         yield from rule.observe(scene)
         yield from rule.finish(scene.at)
+
+
+def _counted(rules: Sequence[SceneRule], end: datetime) -> tuple[ReplayCount, ...]:
+    """The sums over all intervals; to be asked for after the end."""
+    counts: Counter[str] = Counter()
+    for reading in (reading for rule in rules for reading in rule.readings(end)):
+        counts[reading.point] += int(reading.value)
+    return tuple(ReplayCount(point, count) for point, count in counts.items())
 
 
 def chosen_camera(configuration: NodeConfiguration, camera: str | None) -> CameraSettings:
@@ -189,12 +212,13 @@ def table(result: ReplayResult) -> str:
     above = [head, *warnings(result), *map(_looked_for, result.rules)]
     if not result.rules:
         above.append("no rule: nothing was looked for")
+    above += [f"counted {each.point}: {each.count}" for each in result.counts]
     if not result.incidents:
         return "\n".join([*above, "no incident"])
-    lines = [f"{'kind':<12}{'zone':<14}{'from':>8}{'to':>8}{'dwell':>8}{'sure':>6}{'track':>7}"]
+    lines = [f"{'kind':<14}{'zone':<14}{'from':>8}{'to':>8}{'dwell':>8}{'sure':>6}{'track':>7}"]
     lines += [
-        f"{each.kind:<12}{each.zone or '':<14}{each.started_s:>8.1f}{each.ended_s or 0:>8.1f}"
-        f"{each.dwell_s or 0:>8.1f}{each.confidence or 0:>6.2f}{each.track_id or 0:>7}"
+        f"{each.kind:<14}{each.zone or '':<14}{each.started_s:>8.1f}{each.ended_s or 0:>8.1f}"
+        f"{each.dwell_s or 0:>8.1f}{each.confidence or 0:>6.2f}{each.track_id or 0:>7}  {each.direction or ''}".rstrip()
         for each in result.incidents
     ]
     return "\n".join([*above, *lines])
@@ -202,7 +226,8 @@ def table(result: ReplayResult) -> str:
 
 def _looked_for(rule: RuleUsed) -> str:
     limit = "" if rule.limit_s is None else f" for {rule.limit_s:g} s"
-    return f"looked for {', '.join(rule.classes) or 'nothing'}: {rule.kind} in {rule.zone}{limit}"
+    place = f"over {rule.line}" if rule.zone is None else f"in {rule.zone}"
+    return f"looked for {', '.join(rule.classes) or 'nothing'}: {rule.kind} {place}{limit}"
 
 
 class _FrameCounter:
@@ -268,6 +293,7 @@ def _incident(finding: Finding) -> ReplayIncident:
         ended_s=None,
         dwell_s=finding.dwell_s,
         confidence=finding.confidence,
+        direction=finding.direction,
     )
 
 

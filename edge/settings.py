@@ -15,6 +15,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Vertex = tuple[UnitInterval, UnitInterval]
 Polygon = Annotated[tuple[Vertex, ...], Field(min_length=3, max_length=100)]
+Line = Annotated[tuple[Vertex, ...], Field(min_length=2, max_length=2)]
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
 MqttUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["mqtt", "mqtts"])]
 HttpUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"])]
@@ -55,13 +56,16 @@ class BrokerSettings(_Strict):
     password_file: Path | None = None
 
 
+Classes = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)]
+
+
 class IntrusionSettings(_Strict):
     """Someone of `classes` stands in the zone. Confirmed by the tracker's `confirm_frames`."""
 
     kind: Literal["intrusion"]
     id: Identifier | None = None
     zone: Identifier
-    classes: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)] = ("person",)
+    classes: Classes = ("person",)
     severity: Severity = Severity.MEDIUM
     category: Identifier = "public_order"
 
@@ -73,12 +77,37 @@ class LoiteringSettings(_Strict):
     id: Identifier | None = None
     zone: Identifier
     limit_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-    classes: Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)] = ("person",)
+    classes: Classes = ("person",)
     severity: Severity = Severity.HIGH
     category: Identifier = "public_order"
 
 
-SceneRuleSettings = Annotated[IntrusionSettings | LoiteringSettings, Field(discriminator="kind")]
+class Direction(StrEnum):
+    """How a directed line is crossed, as seen by one who walks from its first to its second point."""
+
+    IN = "in"
+    """From the left hand to the right: downwards over a line that is drawn from left to right."""
+    OUT = "out"
+
+
+class LineCrossingSettings(_Strict):
+    """Tracks of `classes` are counted as they cross the line, per direction in intervals of `interval_s`; a direction that is
+    `forbidden` is an incident as well. Who has not been `margin` (a share of the picture) beyond the line on both sides has
+    not crossed it.
+    """
+
+    kind: Literal["line_crossing"]
+    id: Identifier | None = None
+    line: Identifier
+    classes: Classes = ("person",)
+    forbidden: Annotated[tuple[Direction, ...], Field(max_length=2)] = ()
+    interval_s: Annotated[int, Field(ge=10, le=3600)] = 60
+    margin: Annotated[float, Field(gt=0, le=0.25, allow_inf_nan=False)] = 0.015
+    severity: Severity = Severity.MEDIUM
+    category: Identifier = "public_order"
+
+
+SceneRuleSettings = Annotated[IntrusionSettings | LoiteringSettings | LineCrossingSettings, Field(discriminator="kind")]
 
 
 class Department(StrEnum):
@@ -130,6 +159,7 @@ class CameraSettings(_Strict):
     analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
     model: Identifier | None = "yolox_nano_416"
     zones: Annotated[dict[Identifier, Polygon], Field(max_length=64)] = Field(default_factory=dict)
+    lines: Annotated[dict[Identifier, Line], Field(max_length=64)] = Field(default_factory=dict)
     masks: Annotated[tuple[Polygon, ...], Field(max_length=64)] = ()
     rules: Annotated[tuple[SceneRuleSettings, ...], Field(max_length=64)] = ()
     simulated: bool = False

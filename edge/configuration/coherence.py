@@ -1,6 +1,7 @@
 """What has to hold between the values of a configuration: looked for in the raw tree, so that one mistake hides no other."""
 
 from collections.abc import Callable, Iterator
+from math import dist
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +21,11 @@ from models.manifest import ModelProblem
 Location = tuple[str | int, ...]
 Found = Iterator[tuple[Location, str]]
 
-_NEED_A_MODEL = ("intrusion", "loitering")
+_NEED_A_MODEL = ("intrusion", "loitering", "line_crossing")
+_SUBJECTS = ("zone", "line", "point")
 _MOST_ITEMS = 1_000
+_LONGEST_COUNTING_ID = 64 - len(".out_count")
+_SHORTEST_LINE = 0.01
 _LARGEST_SECRET_BYTES = 64 << 10
 
 
@@ -81,10 +85,11 @@ def _device_ids(tree: dict[str, Any]) -> Found:
             taken.setdefault(name, kind)
 
 
-def _rule_ids(device: dict[str, Any], place: Location, subject: str) -> Found:
+def _rule_ids(device: dict[str, Any], place: Location) -> Found:
     taken: set[str] = set()
     for index, rule in _items(device, "rules"):
-        name = str(rule.get("id") or f"{rule.get('kind')}-{rule.get(subject)}")
+        subject = next((rule[key] for key in _SUBJECTS if key in rule), None)
+        name = str(rule.get("id") or f"{rule.get('kind')}-{subject}")
         if name in taken:
             yield (
                 (*place, "rules", index, *(("id",) if "id" in rule else ())),
@@ -105,8 +110,9 @@ def _cameras(tree: dict[str, Any]) -> Found:
 
 def scene_incoherences(camera: dict[str, Any], place: Location = ()) -> Found:
     """What does not fit together between the zones, rules and model of one camera."""
-    yield from _rule_ids(camera, place, "zone")
+    yield from _rule_ids(camera, place)
     yield from _polygons(camera, place)
+    yield from _lines(camera, place)
     labels: tuple[str, ...] = ()
     model = camera.get("model", CameraSettings.model_fields["model"].default)
     if isinstance(model, str):
@@ -134,14 +140,16 @@ def _model_labels(name: str) -> tuple[tuple[str, ...], str | None]:
 
 def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...]) -> Found:
     """`labels` is empty where nothing is known of the model."""
-    zones = camera.get("zones", {})
-    known = sorted(map(str, zones)) if isinstance(zones, dict) else []
     has_model = camera.get("model", "") is not None
     for index, rule in _items(camera, "rules"):
         here = (*place, "rules", index)
-        zone = rule.get("zone")
-        if isinstance(zone, str) and zone not in known and isinstance(zones, dict):
-            yield (*here, "zone"), f"there is no zone `{zone}`; this camera has {', '.join(known) or 'none'}"
+        for key, outlines in (("zone", camera.get("zones", {})), ("line", camera.get("lines", {}))):
+            name = rule.get(key)
+            if isinstance(name, str) and isinstance(outlines, dict) and name not in map(str, outlines):
+                known = ", ".join(sorted(map(str, outlines))) or "none"
+                yield (*here, key), f"there is no {key} `{name}`; this camera has {known}"
+        if rule.get("kind") == "line_crossing":
+            yield from _count_names(rule, here)
         if not has_model and str(rule.get("kind")) in _NEED_A_MODEL:
             yield (*here, "kind"), f"`{rule['kind']}` needs a `model`, and this camera has none"
         classes = rule.get("classes")
@@ -149,6 +157,13 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
             if isinstance(name, str) and name not in labels:
                 reason = f"no class `{name}` is looked for with this model; possible: {', '.join(labels)}"
                 yield (*here, "classes", number), reason
+
+
+def _count_names(rule: dict[str, Any], here: Location) -> Found:
+    name = str(rule.get("id") or f"line_crossing-{rule.get('line')}")
+    if len(name) > _LONGEST_COUNTING_ID:
+        reason = f"its counts are charted under names made of `{name}`: give it an `id` of at most {_LONGEST_COUNTING_ID} signs"
+        yield (*here, *(("id",) if "id" in rule else ())), reason
 
 
 def _camera_address(camera: dict[str, Any], place: Location) -> Found:
@@ -199,8 +214,16 @@ def _polygons(camera: dict[str, Any], place: Location) -> Found:
             yield here, f"the outline crosses itself: side {crossing[0] + 1} and side {crossing[1] + 1}"
 
 
-def _corners(outline: Any) -> list[tuple[float, float]] | None:
-    if not isinstance(outline, list) or not 3 <= len(outline) <= 100:
+def _lines(camera: dict[str, Any], place: Location) -> Found:
+    lines = camera.get("lines")
+    for name, outline in (lines if isinstance(lines, dict) else {}).items():
+        ends = _corners(outline, least=2)
+        if ends is not None and len(ends) == 2 and dist(*ends) < _SHORTEST_LINE:
+            yield (*place, "lines", name), "its two ends are one point: the line has no direction"
+
+
+def _corners(outline: Any, *, least: int = 3) -> list[tuple[float, float]] | None:
+    if not isinstance(outline, list) or not least <= len(outline) <= 100:
         return None
     corners = []
     for corner in outline:
@@ -220,7 +243,7 @@ def _sensors(tree: dict[str, Any]) -> Found:
         yield ("sensors",), "sensors need a local broker: `local_mqtt` is missing"
     for index, sensor in _items(tree, "sensors"):
         place: Location = ("sensors", index)
-        yield from _rule_ids(sensor, place, "point")
+        yield from _rule_ids(sensor, place)
         topic = sensor.get("topic")
         if isinstance(topic, str) and any(sign in topic for sign in "+#"):
             yield (*place, "topic"), "one sensor has one topic: `+` and `#` are not possible"

@@ -168,7 +168,7 @@ def _range(context: Mapping[str, Any]) -> str:
 
 
 def _pixel_hint(location: Sequence[str | int]) -> str:
-    inside = any(part in {"zones", "masks"} for part in location)
+    inside = any(part in {"zones", "lines", "masks"} for part in location)
     return "; coordinates are shares of width and height, not pixels" if inside else ""
 
 

@@ -9,29 +9,35 @@ from pydantic import ValidationError
 from edge.configuration.coherence import Location, scene_incoherences
 from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
-from edge.settings import CameraSettings
+from edge.settings import CameraSettings, Direction
 
 _ZONE = "write NAME=x,y x,y x,y with coordinates from 0 to 1"
-_RULE = "write intrusion:ZONE or loitering:ZONE:SECONDS, and :LABEL+LABEL behind it for others than persons"
+_LINE = "write NAME=x,y x,y with coordinates from 0 to 1"
+_RULE = (
+    "write intrusion:ZONE or loitering:ZONE:SECONDS or line_crossing:LINE (with :in or :out behind it for what is forbidden), "
+    "and :LABEL+LABEL behind it for others than persons"
+)
 
 
 def camera_from_words(
-    zones: Sequence[str], rules: Sequence[str], *, model: str, analysis_hz: float = 5.0
+    zones: Sequence[str], rules: Sequence[str], *, lines: Sequence[str] = (), model: str, analysis_hz: float = 5.0
 ) -> CameraSettings:
-    """A camera of zones and rules.
+    """A camera of zones, lines and rules.
 
-    `zones`: `NAME=x,y x,y x,y …` in normalised coordinates. `rules`: `intrusion:ZONE` and `loitering:ZONE:SECONDS`, each
-    with `:LABEL+LABEL…` where others than persons are meant. Raises ConfigurationError with all mistakes, one per line.
+    `zones`: `NAME=x,y x,y x,y …` in normalised coordinates, `lines`: `NAME=x,y x,y`. `rules`: `intrusion:ZONE`,
+    `loitering:ZONE:SECONDS` and `line_crossing:LINE` (with `:in`, `:out` or `:in+out` for forbidden directions), each with
+    `:LABEL+LABEL…` where others than persons are meant. Raises ConfigurationError with all mistakes, one per line.
     """
     tree = {
         "id": "clip",
         "url": "clip",
         "model": model,
         "analysis_hz": analysis_hz,
-        **_scene(zones, rules),
+        **_scene(zones, lines, rules),
     }
     options: dict[Location, str] = {("model",): f"--model {model}", ("analysis_hz",): f"--analysis-hz {analysis_hz:g}"}
     options |= {("zones", words.partition("=")[0]): f"--zone {words}" for words in zones}
+    options |= {("lines", words.partition("=")[0]): f"--line {words}" for words in lines}
     options |= {("rules", index): f"--rule {words}" for index, words in enumerate(rules)}
     camera: CameraSettings | None = None
     mistakes: list[tuple[Location, str]] = []
@@ -46,29 +52,34 @@ def camera_from_words(
         ]
     mistakes += scene_incoherences(tree)
     if camera is None or mistakes:
-        lines = (_line(options, place, reason) for place, reason in mistakes)
-        raise ConfigurationError("\n".join(dict.fromkeys(lines)))
+        said = (_line(options, place, reason) for place, reason in mistakes)
+        raise ConfigurationError("\n".join(dict.fromkeys(said)))
     return camera
 
 
 def _line(options: Mapping[Location, str], place: Location, reason: str) -> str:
     option = options.get(place[:2]) or options.get(place[:1]) or ".".join(map(str, place))
-    corner = f"corner {place[2] + 1}: " if place[0] == "zones" and len(place) > 2 and isinstance(place[2], int) else ""
+    corner = (
+        f"corner {place[2] + 1}: "
+        if place[0] in {"zones", "lines"} and len(place) > 2 and isinstance(place[2], int)
+        else ""
+    )
     return f"{option}: {corner}{reason}"
 
 
-def _scene(zones: Sequence[str], rules: Sequence[str]) -> dict[str, Any]:
-    """Zones and rules as a file would have them. Raises ConfigurationError for what can't be taken apart."""
+def _scene(zones: Sequence[str], lines: Sequence[str], rules: Sequence[str]) -> dict[str, Any]:
+    """Zones, lines and rules as a file would have them. Raises ConfigurationError for what can't be taken apart."""
     mistakes: list[str] = []
-    outlines: dict[str, list[list[float]]] = {}
-    for words in zones:
-        name, outline = _zone(words)
-        if outline is None:
-            mistakes.append(f"--zone {words}: {_ZONE}")
-        elif name in outlines:
-            mistakes.append(f"--zone {words}: a zone `{name}` is there already")
-        else:
-            outlines[name] = outline
+    outlines: dict[str, dict[str, list[list[float]]]] = {"zone": {}, "line": {}}
+    for what, named, right in (("zone", zones, _ZONE), ("line", lines, _LINE)):
+        for words in named:
+            name, outline = _outline(words)
+            if outline is None:
+                mistakes.append(f"--{what} {words}: {right}")
+            elif name in outlines[what]:
+                mistakes.append(f"--{what} {words}: a {what} `{name}` is there already")
+            else:
+                outlines[what][name] = outline
     parts: list[dict[str, Any]] = []
     taken: Counter[str] = Counter()
     for index, words in enumerate(rules):
@@ -78,15 +89,15 @@ def _scene(zones: Sequence[str], rules: Sequence[str]) -> dict[str, Any]:
             continue
         if words in rules[:index]:
             mistakes.append(f"--rule {words}: stands there twice")
-        name = f"{rule['kind']}-{rule['zone']}"
+        name = f"{rule['kind']}-{rule.get('zone', rule.get('line'))}"
         taken[name] += 1
         parts.append(rule if taken[name] == 1 else {"id": f"{name}-{taken[name]}", **rule})
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
-    return {"zones": outlines, "rules": parts}
+    return {"zones": outlines["zone"], "lines": outlines["line"], "rules": parts}
 
 
-def _zone(words: str) -> tuple[str, list[list[float]] | None]:
+def _outline(words: str) -> tuple[str, list[list[float]] | None]:
     """Name and corners; None for corners that are no pairs of numbers."""
     name, _, outline = words.partition("=")
     try:
@@ -102,8 +113,16 @@ def _rule(words: str) -> dict[str, Any] | None:
             rule: dict[str, Any] = {"kind": "intrusion", "zone": zone}
         case ["loitering", zone, limit_s, *labels] if len(labels) <= 1:
             rule = {"kind": "loitering", "zone": zone, "limit_s": limit_s}
+        case ["line_crossing", line, directions, *labels] if len(labels) <= 1 and _are_directions(directions):
+            rule = {"kind": "line_crossing", "line": line, "forbidden": directions.split("+")}
+        case ["line_crossing", line, *labels] if len(labels) <= 1:
+            rule = {"kind": "line_crossing", "line": line}
         case _:
             return None
     if labels:
         rule["classes"] = [label.strip() for label in labels[0].split("+")]
     return rule if all(rule.get("classes", "-")) else None
+
+
+def _are_directions(words: str) -> bool:
+    return all(word in set(Direction) for word in words.split("+"))

@@ -8,7 +8,8 @@ from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVer
 from edge.contract.envelope import MAXIMUM_BYTES
 from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
-from edge.settings import CameraSettings, NodeConfiguration, NodeSettings, SensorSettings
+from edge.rules.counting import count_points
+from edge.settings import CameraSettings, LineCrossingSettings, NodeConfiguration, NodeSettings, SensorSettings
 
 MOST_DEGRADATIONS = 50
 LARGEST_DECLARATION_BYTES = MAXIMUM_BYTES - 64 * 1024
@@ -68,6 +69,9 @@ def _camera(camera: CameraSettings) -> Device:
         kind=DeviceKind.CAMERA.value,
         name=camera.name or None,
         spot=camera.spot,
+        points=tuple(
+            point for rule in camera.rules if isinstance(rule, LineCrossingSettings) for point in count_points(rule)
+        ),
         simulated=camera.simulated,
     )
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -160,11 +160,19 @@ class CameraWatch:
             self._tell_presence(health)
 
     def _tell_presence(self, health: Health) -> None:
-        presence = presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)
+        self._keep([presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)])
+
+    def _tell_counts(self, at: datetime) -> None:
+        self._keep([reading for rule in self._rules for reading in rule.readings(at)])
+
+    def _keep(self, readings: Sequence[Reading]) -> None:
+        if not readings:
+            return
         try:
-            self._recorder.readings([presence])
+            self._recorder.readings(readings)
         except OutboxFull as error:
-            _log.error("a presence was not kept", camera=self.camera.id, reason=str(error))
+            points = sorted({reading.point for reading in readings})
+            _log.error("readings of a camera were not kept", camera=self.camera.id, points=points, reason=str(error))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -181,13 +189,13 @@ class CameraWatch:
                 self._standing.degrade(self.camera.id, ANALYSIS_FAILED, f"{type(error).__name__}; see the node's log")
                 self._begin_anew()
                 self._stop.wait(1.0)
-        self._report(self._finished(self._clock()), None)
+        self._finish()
 
     def _turn(self) -> bool:
         """One frame, or nothing for a while; False when no more will come."""
         detector = self._shelf.detector(self.camera.model)
         if detector is not self._detector:
-            self._report(self._finished(self._clock()), None)
+            self._finish()
             self._detector = detector
             self._begin_anew()
         frame = self.mailbox.take(0.5)
@@ -196,12 +204,14 @@ class CameraWatch:
             scene = self._analysed(frame)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
+            self._tell_counts(scene.at)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
         if self._seen_s is not None and time.monotonic() - self._seen_s >= BLIND_S:
             self._seen_s = None
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
+        self._tell_counts(self._clock())
         return not self.mailbox.closed
 
     def _analysed(self, frame: Frame) -> Scene:
@@ -218,9 +228,13 @@ class CameraWatch:
         self._rules = self._make_rules()
         self._second_looks.clear()
 
-    def _finished(self, at: datetime) -> list[Finding]:
-        scene = self._pipeline.interrupt(at)
-        return [finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at))]
+    def _finish(self) -> None:
+        """End whatever the rules have open, and tell what they have counted."""
+        scene = self._pipeline.interrupt(self._clock())
+        self._report(
+            (finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at))), None
+        )
+        self._tell_counts(scene.at)
 
     def _report(self, findings: Iterable[Finding], frame: Frame | None) -> None:
         """Findings to the book; one that opens takes a picture along."""

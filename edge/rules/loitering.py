@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from edge.flow import Finding, Scene
+from edge.flow import Finding, Reading, Scene
 from edge.geometry import Point
 from edge.rules.reporting import StayReporter
 from edge.rules.zones import Zone
@@ -30,3 +30,7 @@ class LoiteringRule:
         """End whatever is open, each with its last sight."""
         over = [self._reporter.over(stay, at) for stay in self._zone.clear()]
         return [finding for finding in over if finding is not None]
+
+    def readings(self, at: datetime) -> Sequence[Reading]:  # noqa: ARG002 (asked of every rule on scenes)
+        """Counts nothing."""
+        return ()

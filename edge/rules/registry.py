@@ -1,32 +1,48 @@
 """Which rule a configured kind makes. Pure."""
 
+from collections.abc import Mapping, Sequence
+
 from edge.errors import ConfigurationError
 from edge.flow import ReadingRule, SceneRule
+from edge.geometry import Point
+from edge.rules.identity import subject
 from edge.rules.intrusion import IntrusionRule
+from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.threshold import ThresholdRule
 from edge.settings import (
     CameraSettings,
     IntrusionSettings,
+    LineCrossingSettings,
     LoiteringSettings,
+    SceneRuleSettings,
     SensorSettings,
     ThresholdSettings,
 )
 
 
-def scene_rule(settings: IntrusionSettings | LoiteringSettings, camera: CameraSettings) -> SceneRule:
-    """The rule on a camera's tracks. Raises ConfigurationError when its zone is not one of the camera's."""
-    polygon = camera.zones.get(settings.zone)
-    if polygon is None:
-        known = ", ".join(sorted(camera.zones)) or "none"
-        raise ConfigurationError(
-            f"camera {camera.id}: rule {settings.kind} names the zone `{settings.zone}`; there is {known}"
-        )
+def scene_rule(settings: SceneRuleSettings, camera: CameraSettings) -> SceneRule:
+    """The rule on a camera's tracks. Raises ConfigurationError when its zone or line is not one of the camera's."""
     match settings:
         case IntrusionSettings():
-            return IntrusionRule(settings, polygon, camera.id)
+            return IntrusionRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
         case LoiteringSettings():
-            return LoiteringRule(settings, polygon, camera.id)
+            return LoiteringRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
+        case LineCrossingSettings():
+            line = _outline(settings, "line", camera.lines, camera)
+            return LineCrossingRule(settings, line, camera.id, simulated=camera.simulated)
+
+
+def _outline(
+    settings: SceneRuleSettings, what: str, outlines: Mapping[str, Sequence[Point]], camera: CameraSettings
+) -> Sequence[Point]:
+    name = subject(settings)
+    if name not in outlines:
+        known = ", ".join(sorted(outlines)) or "none"
+        raise ConfigurationError(
+            f"camera {camera.id}: rule {settings.kind} names the {what} `{name}`; there is {known}"
+        )
+    return outlines[name]
 
 
 def reading_rule(settings: ThresholdSettings, sensor: SensorSettings) -> ReadingRule:

@@ -14,7 +14,7 @@ from edge.replay import chosen_camera, replay, table, warnings
 from edge.settings import NodeConfiguration
 from tests.fakes.footage import remuxed, write_clip
 from tests.fakes.variants import VARIANTS, write_variant
-from tests.fakes.visits import CLIP, compare, floor_camera
+from tests.fakes.visits import CLIP, VISIBLE_S, compare, floor_camera
 
 Clip = Callable[[str], Path]
 
@@ -107,6 +107,23 @@ def test_only_the_classes_of_a_rule_are_found(clip: Clip, detector: OnnxDetector
     camera = camera_from_words(["all=0,0 1,0 1,1 0,1"], rules, model="yolox_nano_416")
     found = replay(clip("car_detection"), camera, detector).incidents
     assert {each.rule for each in found} == {"intrusion-all-2"}
+
+
+def test_who_goes_out_over_a_line_is_counted_and_where_it_is_forbidden_an_incident(
+    clip: Clip, detector: OnnxDetector
+) -> None:
+    rules = ["line_crossing:door", "line_crossing:door:out"]
+    camera = camera_from_words([], rules, lines=["door=0.75,0 0.75,1"], model="yolox_nano_416")
+    result = replay(clip(CLIP), camera, detector)
+    assert {(each.point, each.count) for each in result.counts} == {
+        (f"{rule}.{name}", count)
+        for rule in ("line_crossing-door", "line_crossing-door-2")
+        for name, count in (("in_count", 0), ("out_count", 6))
+    }
+    assert [(each.rule, each.direction) for each in result.incidents] == [("line_crossing-door-2", "out")] * 6
+    for each, (_, leaves_s) in zip(result.incidents, VISIBLE_S, strict=True):
+        assert leaves_s - 3 < each.started_s < leaves_s
+    assert "counted line_crossing-door.out_count: 6" in table(result)
 
 
 def test_a_clip_that_breaks_off_says_so(tmp_path: Path, clip: Clip) -> None:

@@ -6,6 +6,7 @@ from cloud.demo import plan
 from cloud.demo.footage import Showing, find_showings, own_camera
 from cloud.embedded.grants import Access, node_grants, user
 from cloud.embedded.process import EmbeddedProblem
+from edge.rules.identity import subject
 from edge.settings import NodeConfiguration
 from edge.simulators.sensors import DEVICES, Sensor
 from models import catalogue
@@ -26,7 +27,7 @@ def test_the_edge_takes_every_configuration(node: plan.NodePlan) -> None:
     feeds = [plan.CameraFeed(camera, "rtsp://127.0.0.1:554/live") for camera in node.cameras]
     configuration = NodeConfiguration.model_validate(plan.node_configuration(node, feeds, FILES))
     assert [camera.id for camera in configuration.cameras] == [camera.id for camera in node.cameras]
-    assert {rule.zone for camera in configuration.cameras for rule in camera.rules} <= {
+    assert {subject(rule) for camera in configuration.cameras for rule in camera.rules} <= {
         zone for camera in configuration.cameras for zone in camera.zones
     }
     assert all(sensor.simulated for sensor in configuration.sensors)

@@ -318,3 +318,36 @@ def test_whatever_stands_there_is_a_mistake_and_never_a_crash(tmp_path: Path, da
 @given(st.text(max_size=200))
 def test_any_text_is_answered(tmp_path: Path, text: str) -> None:
     examine_text(text, folder=tmp_path)
+
+
+def test_mistakes_of_lines_are_told_with_their_line() -> None:
+    long = "a" * 60
+    text = (
+        MINIMAL
+        + f"""\
+cameras:
+  - id: c
+    url: rtsp://192.0.2.1/
+    lines:
+      door: [[0.2, 0.5], [0.2, 0.5]]
+      far: [[0, 0], [768, 0]]
+    rules:
+      - {{kind: line_crossing, line: dor}}
+      - {{kind: line_crossing, line: door, forbidden: [up]}}
+      - {{kind: line_crossing, id: {long}, line: door}}
+      - {{kind: line_crossing, line: door, id: slow, interval_s: 7200}}
+"""
+    )
+    first = MINIMAL.count("\n")
+    _, mistakes = examine_text(text, folder=Path("/"))
+    found = {(each.line - first, each.reason) for each in mistakes}
+    for line, words in (
+        (5, "its two ends are one point"),
+        (6, "coordinates are shares of width and height, not pixels"),
+        (8, "there is no line `dor`; this camera has door, far"),
+        (9, "`up` is not possible; choose 'in' or 'out'"),
+        (10, "give it an `id` of at most 54 signs"),
+        (11, "out of range: at most 3600"),
+    ):
+        assert any(line == place and words in reason for place, reason in found), (line, words, found)
+    assert len(found) == 6

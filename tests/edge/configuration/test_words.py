@@ -74,6 +74,45 @@ def test_words_that_make_no_camera_are_named_with_their_option(
         assert line.startswith(("--zone ", "--rule "))
 
 
+def test_lines_make_a_camera() -> None:
+    rules = [
+        "line_crossing:door",
+        "line_crossing:door:out",
+        "line_crossing:door:in+out:car",
+        "line_crossing:door:car+bus",
+    ]
+    camera = camera_from_words([], rules, lines=["door=0,0.5 1,0.5"], model=MODEL)
+    assert camera.lines["door"] == ((0.0, 0.5), (1.0, 0.5))
+    assert [getattr(rule, "forbidden", None) for rule in camera.rules] == [(), ("out",), ("in", "out"), ()]
+    assert [rule.classes for rule in camera.rules] == [("person",), ("person",), ("car",), ("car", "bus")]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "expected"),
+    [
+        ("door=0,0.5", "line_crossing:door", "--line door=0,0.5: too few: at least 2 are needed, here are 1"),
+        ("door=0,0 1,0 1,1", "line_crossing:door", "too many: at most 2 are possible, here are 3"),
+        (
+            "door=0,0 1,500",
+            "line_crossing:door",
+            "corner 2: `500.0` is out of range: at most 1.0; coordinates are shares",
+        ),
+        ("door=0.5,0.5 0.5,0.5", "line_crossing:door", "its two ends are one point: the line has no direction"),
+        ("door=0", "line_crossing:door", "--line door=0: write NAME=x,y x,y with coordinates"),
+        (
+            "door=0,0 1,0",
+            "line_crossing:gate",
+            "--rule line_crossing:gate: there is no line `gate`; this camera has door",
+        ),
+        ("door=0,0 1,0", "line_crossing:door:up", "no class `up` is looked for"),
+    ],
+)
+def test_lines_that_make_no_camera_are_named_with_their_option(line: str, rule: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        camera_from_words([], [rule], lines=[line], model=MODEL)
+    assert expected in str(caught.value)
+
+
 def test_the_classes_are_those_of_the_model() -> None:
     [line] = refused([SQUARE], ["intrusion:a:car"], model="lightperson_192")
     assert line.endswith("possible: person")

@@ -62,13 +62,15 @@ class FakeRecorder:
 class Watching:
     """A watch over a clip that is played for ever, with a model made by hand."""
 
-    def __init__(self, clip: Path, look: Callable[[], None]) -> None:
+    def __init__(self, clip: Path, look: Callable[[], None], **settings: Any) -> None:
         self.detector = FakeDetector(look)
         self.standing = Standing(clock=SteppedClock(), on_change=lambda: None)
         self.shelf = ModelShelf([MODEL], self.standing, open_model=lambda _id: cast("OnnxDetector", self.detector))
         self.recorder = FakeRecorder()
         self.watch = CameraWatch(
-            CameraSettings.model_validate({"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30}),
+            CameraSettings.model_validate(
+                {"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30, **settings}
+            ),
             shelf=self.shelf,
             book=IncidentBook(FakeKeeper(), {}, clock=SteppedClock()),
             recorder=cast("Any", self.recorder),
@@ -99,8 +101,8 @@ def watching(tmp_path: Path) -> Iterator[Callable[[Callable[[], None]], Watching
     running: list[Watching] = []
     clip = write_clip(tmp_path / "a.mp4", frames=20)
 
-    def start(look: Callable[[], None]) -> Watching:
-        found = Watching(clip, look)
+    def start(look: Callable[[], None], **settings: Any) -> Watching:
+        found = Watching(clip, look, **settings)
         running.append(found)
         found.start()
         return found
@@ -167,3 +169,12 @@ def test_an_analysis_that_hangs_is_told_and_told_again_when_it_ends(
     wait_until(lambda: found.watch.pipeline.counters.frames > 3, what="the next pictures")
     found.watch.check()
     assert ("cam-1", ANALYSIS_STALLED) not in found.reasons()
+
+
+def test_what_was_counted_when_the_watch_ends_is_told(watching: Callable[..., Watching]) -> None:
+    rule = {"kind": "line_crossing", "id": "footfall", "line": "door", "interval_s": 3600}
+    found = watching(lambda: None, lines={"door": [[0, 0.5], [1, 0.5]]}, rules=[rule])
+    wait_until(lambda: found.watch.pipeline.counters.frames > 3, what="pictures")
+    found.stop()
+    counts = [(each.point, each.value) for each in found.recorder.kept if each.point != "presence"]
+    assert counts[:2] == [("footfall.in_count", 0.0), ("footfall.out_count", 0.0)]

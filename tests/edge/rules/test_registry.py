@@ -3,13 +3,21 @@ import pytest
 from edge.errors import ConfigurationError
 from edge.rules.identity import rule_id
 from edge.rules.intrusion import IntrusionRule
+from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.registry import reading_rule, scene_rule
 from edge.rules.threshold import ThresholdRule
-from edge.settings import CameraSettings, IntrusionSettings, LoiteringSettings, SensorSettings, ThresholdSettings
+from edge.settings import (
+    CameraSettings,
+    IntrusionSettings,
+    LineCrossingSettings,
+    LoiteringSettings,
+    SensorSettings,
+    ThresholdSettings,
+)
 
 ZONE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
-CAMERA = CameraSettings(id="c", url="c.mp4", zones={"floor": ZONE})
+CAMERA = CameraSettings(id="c", url="c.mp4", zones={"floor": ZONE}, lines={"door": ZONE[:2]})
 SENSOR = SensorSettings.model_validate(
     {"id": "s", "topic": "t", "points": [{"name": "cable_c", "unit": "°C"}, {"name": "door", "kind": "state"}]}
 )
@@ -18,6 +26,7 @@ SENSOR = SensorSettings.model_validate(
 def test_each_kind_makes_its_rule() -> None:
     assert isinstance(scene_rule(IntrusionSettings(kind="intrusion", zone="floor"), CAMERA), IntrusionRule)
     assert isinstance(scene_rule(LoiteringSettings(kind="loitering", zone="floor", limit_s=9), CAMERA), LoiteringRule)
+    assert isinstance(scene_rule(LineCrossingSettings(kind="line_crossing", line="door"), CAMERA), LineCrossingRule)
     settings = ThresholdSettings(kind="threshold", point="cable_c", above=60)
     assert isinstance(reading_rule(settings, SENSOR), ThresholdRule)
 
@@ -25,6 +34,11 @@ def test_each_kind_makes_its_rule() -> None:
 def test_an_unknown_zone_stops_the_start_and_names_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"`yard`.*floor"):
         scene_rule(IntrusionSettings(kind="intrusion", zone="yard"), CAMERA)
+
+
+def test_an_unknown_line_stops_the_start_and_names_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"line `gate`.*door"):
+        scene_rule(LineCrossingSettings(kind="line_crossing", line="gate"), CAMERA)
 
 
 @pytest.mark.parametrize("point", ["door", "nothing"])
@@ -35,5 +49,6 @@ def test_a_threshold_needs_a_numeric_point(point: str) -> None:
 
 def test_a_rule_without_an_id_is_called_by_its_kind_and_subject() -> None:
     assert rule_id(IntrusionSettings(kind="intrusion", zone="floor")) == "intrusion-floor"
+    assert rule_id(LineCrossingSettings(kind="line_crossing", line="door")) == "line_crossing-door"
     assert rule_id(ThresholdSettings(kind="threshold", point="cable_c", above=1)) == "threshold-cable_c"
     assert rule_id(ThresholdSettings(kind="threshold", id="hot", point="cable_c", above=1)) == "hot"
