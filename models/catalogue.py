@@ -1,5 +1,8 @@
 """The catalogue: from the name of a model or a clip to a verified file. `python -m models.catalogue list|fetch|verify`.
 
+The models are those of this project, and those that `gridward-edge models import` took in on this machine
+(`models/imported.py`), whose weights lie beside their manifests.
+
 Places in order: the cache (`$GRIDWARD_CACHE`, else `~/.cache/gridward`), `$GRIDWARD_MIRROR` (a folder or an address),
 the assets of this machine (`$GRIDWARD_ASSETS`, else `../shared/assets` beside the repository), the public address of the
 manifest. Whatever a place offers is taken only when size and SHA-256 are those of the manifest; else the next one is asked.
@@ -22,14 +25,17 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from models import imported
 from models.manifest import (
     Artifact,
     FileMissing,
     FileWrong,
     Footage,
+    Imported,
     Manifest,
     ManifestWrong,
     ModelProblem,
+    Source,
     read_footage,
     read_manifest,
 )
@@ -50,11 +56,12 @@ class ResolvedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """One place and the file or address that it would have."""
+    """One place and the file or address that it would have. What `stays` is used where it lies."""
 
     place: str
     file: Path | None = None
     address: str | None = None
+    stays: bool = False
 
 
 class _Refused(Exception):
@@ -66,9 +73,15 @@ class _Refused(Exception):
 
 
 @cache
-def models() -> Mapping[str, Manifest]:
-    """All models by id. Raises ManifestWrong."""
+def own_models() -> Mapping[str, Manifest]:
+    """The models of this project by id. Raises ManifestWrong."""
     return {file.stem: read_manifest(file) for file in sorted((_HERE / "manifests").glob("*.yaml"))}
+
+
+def models() -> Mapping[str, Manifest]:
+    """All models by id, the imported ones last; of two of one name this project's counts. Raises ManifestWrong."""
+    own = own_models()
+    return {**own, **{name: entry for name, entry in imported.entries().sound.items() if name not in own}}
 
 
 @cache
@@ -80,6 +93,8 @@ def footage() -> Mapping[str, Footage]:
 def resolve(model_id: str) -> ResolvedModel:
     """The verified weights of a model, fetched where needed. Raises ModelProblem."""
     manifest = models().get(model_id)
+    if manifest is None and (problem := imported.entries().problems.get(model_id)) is not None:
+        raise ManifestWrong(f"{problem}; correct it, or import the model again")
     if manifest is None:
         raise ManifestWrong(f"there is no model {model_id!r}; known: {', '.join(models())}")
     return ResolvedModel(manifest, obtain(manifest))
@@ -121,14 +136,21 @@ def obtain(artifact: Artifact) -> Path:
         except _Refused as refusal:
             tried.append(f"{offer.place}: {refusal}")
             wrong = wrong or refusal.wrong
+    way_out = (
+        "import the file again"
+        if isinstance(artifact.source, Imported)
+        else f"run `python -m models.catalogue fetch {artifact.id}` where there is a network"
+    )
     raise (FileWrong if wrong else FileMissing)(
-        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Way out: run "
-        f"`python -m models.catalogue fetch {artifact.id}` where there is a network, or set GRIDWARD_MIRROR to a folder or an "
+        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Way out: {way_out}, or set GRIDWARD_MIRROR to a folder or an "
         f"address that has {artifact.mirror}. Tried: {'; '.join(tried)}"
     )
 
 
 def _offers(artifact: Artifact, cached: Path) -> Iterator[_Offer]:
+    if isinstance(artifact.source, Imported):
+        weights = imported.weights(artifact.id)
+        yield _Offer(f"imported models {weights.parent}", file=weights, stays=True)
     yield _Offer(f"cache {cached.parent.parent}", file=cached)
     mirror = os.environ.get("GRIDWARD_MIRROR", "").strip()
     if urlsplit(mirror).scheme in {"http", "https"}:
@@ -137,7 +159,8 @@ def _offers(artifact: Artifact, cached: Path) -> Iterator[_Offer]:
         yield _Offer(f"GRIDWARD_MIRROR {mirror}", file=Path(mirror).expanduser() / artifact.mirror)
     assets = assets_directory()
     yield _Offer(f"assets {assets}", file=assets / artifact.mirror)
-    yield _Offer("the public address", address=artifact.source.address)
+    if isinstance(artifact.source, Source):
+        yield _Offer("the public address", address=artifact.source.address)
 
 
 def _take(artifact: Artifact, offer: _Offer, cached: Path) -> Path:
@@ -145,8 +168,8 @@ def _take(artifact: Artifact, offer: _Offer, cached: Path) -> Path:
     try:
         if offer.file is None:
             return _store(artifact, cached, _stream(str(offer.address)))
-        if offer.file == cached:
-            return _verified(artifact, cached)
+        if offer.stays or offer.file == cached:
+            return _verified(artifact, offer.file)
         with offer.file.open("rb") as file:
             return _store(artifact, cached, iter(lambda: file.read(_CHUNK_BYTES), b""))
     except FileNotFoundError:
@@ -230,7 +253,8 @@ def _describe(artifact: Artifact) -> dict[str, object]:
     described = asdict(artifact) if isinstance(artifact, Footage) else _describe_model(artifact)
     return {
         "kind": "clip" if isinstance(artifact, Footage) else "model",
-        "cached": cached_path(artifact).exists(),
+        "cached": cached_path(artifact).exists()
+        or (isinstance(artifact.source, Imported) and imported.weights(artifact.id).exists()),
         **described,
     }
 
@@ -247,14 +271,17 @@ def _act(action: str, artifact: Artifact) -> dict[str, object]:
     if action == "list":
         return _describe(artifact)
     try:
-        path = obtain(artifact) if action == "fetch" else _verify(artifact)
+        path = obtain(artifact) if action == "fetch" else verified(artifact)
     except ModelProblem as problem:
         return {"id": artifact.id, "ok": False, "problem": str(problem)}
     return {"id": artifact.id, "ok": True, "path": str(path)}
 
 
-def _verify(artifact: Artifact) -> Path:
+def verified(artifact: Artifact) -> Path:
+    """The path of the file on this machine, looked through once more; nothing is fetched. Raises FileMissing, FileWrong."""
     cached = cached_path(artifact)
+    if isinstance(artifact.source, Imported) and imported.weights(artifact.id).exists():
+        cached = imported.weights(artifact.id)
     try:
         return _verified(artifact, cached)
     except FileNotFoundError:
@@ -285,7 +312,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ModelProblem as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-    text = json.dumps(results, indent=2) if options.json else "\n".join(_line(result) for result in results)
+    text = (
+        json.dumps(results, indent=2, default=str) if options.json else "\n".join(_line(result) for result in results)
+    )
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(text + "\n")
     return 0 if all(result.get("ok", True) for result in results) else 1

@@ -6,6 +6,7 @@ One YAML file per entry. Unknown keys are mistakes, so that a misspelt one is fo
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -80,6 +81,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """Where a file came from that somebody brought himself: its name there, and when (aware UTC)."""
+
+    file: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A file that is not part of this repository. `mirror` is its path below a mirror's root."""
 
@@ -88,7 +97,7 @@ class Artifact:
     bytes: int
     licence: str
     licence_note: str
-    source: Source
+    source: Source | Imported
     mirror: str
 
 
@@ -256,7 +265,7 @@ def _artifact(fields: _Fields, file: Path) -> dict[str, Any]:
     name = fields.identifier("id")
     if name != file.stem:
         raise fields.fail("id", f"{name} does not fit the file's name")
-    source = fields.part("source")
+    source = _source(fields.part("source"))
     mirror = fields.text("mirror")
     if mirror.startswith("/") or ".." in mirror.split("/"):
         raise fields.fail("mirror", "a path below the mirror's root is expected")
@@ -266,11 +275,22 @@ def _artifact(fields: _Fields, file: Path) -> dict[str, Any]:
         "bytes": fields.whole("bytes", 1),
         "licence": fields.text("licence"),
         "licence_note": fields.text("licence_note"),
-        "source": Source(
-            source.text("repository", _REPOSITORY), source.text("commit", _COMMIT), source.text("path").lstrip("/")
-        ),
+        "source": source,
         "mirror": mirror,
     }
+
+
+def _source(source: _Fields) -> Source | Imported:
+    if (name := source.take("imported", None)) is None:
+        return Source(
+            source.text("repository", _REPOSITORY), source.text("commit", _COMMIT), source.text("path").lstrip("/")
+        )
+    if not isinstance(name, str) or not name.strip():
+        raise source.fail("imported", "the name of a file is expected")
+    try:
+        return Imported(name, datetime.fromisoformat(source.text("at")).astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise source.fail("at", "a time like 2026-07-01T12:00:00+00:00 is expected") from error
 
 
 def _input(fields: _Fields) -> Input:

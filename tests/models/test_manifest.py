@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from models import catalogue
-from models.manifest import Colour, Fit, Layout, ManifestWrong, read_footage, read_manifest
+from models.manifest import Colour, Fit, Layout, ManifestWrong, Source, read_footage, read_manifest
 
 GOOD: dict[str, Any] = {
     "id": "tiny",
@@ -40,6 +40,7 @@ def test_a_good_manifest_is_read(tmp_path: Path) -> None:
         Fit.LETTERBOX,
     )
     assert (manifest.input.scale, manifest.input.mean, manifest.input.deviation) == (1.0, (0.0,) * 3, (1.0,) * 3)
+    assert isinstance(manifest.source, Source)
     assert manifest.source.address.endswith(f"/someone/something/{'b' * 40}/weights/tiny.onnx")
 
 
