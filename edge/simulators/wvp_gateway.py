@@ -1,12 +1,13 @@
-"""A stand-in for a WVP-GB28181-pro gateway: its HTTP interface with exactly its shapes, and the oddities that were seen in it.
+"""A stand-in for a WVP-GB28181-pro gateway: its HTTP interface, and the oddities that were seen in it.
 
-What is behind the channels are real RTSP streams: whoever makes the stand-in says at which address each channel plays.
+The shapes of its answers stand in `wvp_shapes`. What is behind the channels are real RTSP streams: whoever makes the stand-in
+says at which address each channel plays.
 
 | oddity | as seen in |
 |---|---|
-| fields that are missing, empty, null, of another type | lists of cascaded platforms; `status` as 0/1 in version 2.6, ON/OFF since |
-| `channelId` beside `deviceId` | version 2.6 and before |
-| no `/api/common/…` | before version 2.7.4: HTTP 404 without an envelope |
+| fields that are missing, empty, null, of another type | lists of cascaded platforms; `status` is 0/1 in older versions, ON/OFF since |
+| `channelId` beside `deviceId` | older versions |
+| no `/api/common/…` | older versions: HTTP 404 without an envelope |
 | a call to play that is held for 180 s | `play-timeout: 180000`, a device that never sends |
 | code 100 点播超时, -1, -2, 486 in HTTP 200 | a device that does not answer the INVITE |
 | a channel that is gone: code 100 通道不存在 in HTTP 200 | a device that was registered anew |
@@ -20,34 +21,14 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
+from edge.simulators import wvp_shapes as shapes
+from edge.simulators.wvp_shapes import StandInChannel
+
 HELD_S: Final = 180.0
-_SUCCESS: Final = "成功"
-
-
-@dataclass(slots=True)
-class StandInChannel:
-    """A channel. `address` is where it plays; `fields` override what the lists say of it, None takes a field away.
-
-    `held` holds calls to play, `refusal` answers them with a code and words.
-    """
-
-    code: str
-    address: str = ""
-    name: str = ""
-    device: str = "34020000001110000001"
-    online: bool = True
-    owner: str = ""
-    longitude: float = 0.0
-    latitude: float = 0.0
-    held: bool = False
-    refusal: tuple[int, str] | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
-    plays: int = 0
 
 
 class WvpGateway:
@@ -65,7 +46,7 @@ class WvpGateway:
     ) -> None:
         """Without `user` and `api_key` everybody is let in. `unified`: the lists over all devices are there.
 
-        `old_fields`: elements look as in version 2.6. `last_page_again`: so does a page behind the last one
+        `old_fields`: elements look as in older versions. `last_page_again`: so does a page behind the last one
         (`pagehelper.reasonable`).
         """
         self.channels = {channel.code: channel for channel in channels}
@@ -134,29 +115,15 @@ class WvpGateway:
         if not self._lets_in(headers, query):
             return _json(401, {"code": 401, "msg": "请登录后重新请求"})
         if self.refused_lists is not None and "/play/" not in f"{path}/":
-            return _json(200, _fail(*self.refused_lists))
+            return _json(200, shapes.fail(*self.refused_lists))
         return self._call(path, query)
 
     def _log_in(self, query: dict[str, str]) -> dict[str, Any]:
         if self._user is None or query.get("username") != self._user or query.get("password") != self._digest:
-            return _fail(100, "用户名或密码错误")
+            return shapes.fail(100, "用户名或密码错误")
         token = secrets.token_urlsafe(24)
         self._tokens.add(token)
-        role = {"id": 1, "name": "admin", "authority": "0", "createTime": None, "updateTime": None}
-        return _success(
-            {
-                "id": 1,
-                "username": self._user,
-                "enabled": True,
-                "accountNonExpired": True,
-                "accountNonLocked": True,
-                "credentialsNonExpired": True,
-                "role": role,
-                "pushKey": "3e80d1762a324d5b0ff636e0bd16f1e3",
-                "accessToken": token,
-                "serverId": "000000",
-            }
-        )
+        return shapes.success(shapes.user(self._user, token))
 
     def _lets_in(self, headers: Callable[[str], str | None], query: dict[str, str]) -> bool:
         if self._user is None and self._api_key is None:
@@ -166,128 +133,48 @@ class WvpGateway:
         return (headers("access-token") or query.get("access-token", "")) in self._tokens
 
     def _call(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
-        parts = path.strip("/").split("/")
-        match parts:
+        channels = self.channels.values()
+        match path.strip("/").split("/"):
             case ["api", "common", "channel", "list"] if self.unified:
-                return _json(200, _success(self._page([self._common(c) for c in self._matching(query)], query)))
+                rows = [shapes.common(c, _number(c)) for c in self._matching(query)]
+                return _json(200, shapes.success(self._page(rows, query)))
             case ["api", "common", "channel", "play"] if self.unified:
                 number = query.get("channelId", "")
-                found = next((c for c in self.channels.values() if str(self._number(c)) == number), None)
-                return _json(200, self._play(found))
+                return _json(200, self._play(next((c for c in channels if str(_number(c)) == number), None)))
             case ["api", "device", "query", "devices"]:
-                devices = dict.fromkeys(channel.device for channel in self.channels.values())
-                return _json(200, _success(self._page([self._device(code) for code in devices], query)))
+                devices = dict.fromkeys(channel.device for channel in channels)
+                rows = [shapes.device(code, self._count(code)) for code in devices]
+                return _json(200, shapes.success(self._page(rows, query)))
             case ["api", "device", "query", "devices", device, "channels"]:
-                rows = [self._channel(c) for c in self._matching(query) if c.device == device]
-                return _json(200, _success(self._page(rows, query)))
+                found = [c for c in self._matching(query) if c.device == device]
+                rows = [shapes.channel(c, _number(c), old=self.old_fields) for c in found]
+                return _json(200, shapes.success(self._page(rows, query)))
             case ["api", "play", "start", device, code]:
                 channel = self.channels.get(code)
                 return _json(200, self._play(channel if channel is not None and channel.device == device else None))
-        status = {"timestamp": "2026-01-01T00:00:00.000+08:00", "status": 404, "error": "Not Found", "path": path}
-        return _json(404, status)
+        return _json(404, shapes.not_found(path))
 
     def _play(self, channel: StandInChannel | None) -> dict[str, Any]:
         if channel is None:
-            return _fail(100, "通道不存在")
+            return shapes.fail(100, "通道不存在")
         channel.plays += 1
         if channel.held:
             self._over.wait(HELD_S)
-            return _fail(100, "点播超时")
+            return shapes.fail(100, "点播超时")
         if channel.refusal is not None:
-            return _fail(*channel.refusal)
-        return _success(_stream(channel))
+            return shapes.fail(*channel.refusal)
+        return shapes.success(shapes.stream(channel))
 
     def _matching(self, query: dict[str, str]) -> list[StandInChannel]:
         words = query.get("query", "")
         return [c for c in self.channels.values() if words in c.code or words in c.name]
 
-    def _number(self, channel: StandInChannel) -> int:
-        return 1 + list(self.channels).index(channel.code)
+    def _count(self, device: str) -> int:
+        return sum(channel.device == device for channel in self.channels.values())
 
-    def _page(self, rows: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    def _page(self, rows: list[shapes.Row], query: dict[str, str]) -> shapes.Row:
         page, count = int(query.get("page", "1")), int(query.get("count", "10"))
-        pages = -(-len(rows) // count)
-        if self.last_page_again:
-            page = max(1, min(page, pages))
-        shown = rows[(page - 1) * count : page * count]
-        return {
-            "total": len(rows),
-            "list": shown,
-            "pageNum": page,
-            "pageSize": count,
-            "size": len(shown),
-            "pages": pages,
-            "isFirstPage": page == 1,
-            "isLastPage": page >= pages,
-            "hasNextPage": page < pages,
-            "hasPreviousPage": page > 1,
-        }
-
-    def _device(self, code: str) -> dict[str, Any]:
-        count = sum(channel.device == code for channel in self.channels.values())
-        return {
-            "id": 1,
-            "deviceId": code,
-            "name": "平台",
-            "manufacturer": "Gridward",
-            "model": "",
-            "transport": "UDP",
-            "streamMode": "TCP-PASSIVE",
-            "ip": "192.0.2.30",
-            "port": 5060,
-            "onLine": True,
-            "channelCount": count,
-            "password": None,
-        }
-
-    def _channel(self, channel: StandInChannel) -> dict[str, Any]:
-        row = {
-            "id": self._number(channel),
-            "deviceId": channel.code,
-            "parentDeviceId": channel.device,
-            "name": channel.name,
-            "manufacturer": "Hikvision",
-            "model": "IP Camera",
-            "owner": channel.owner,
-            "civilCode": channel.code[:6],
-            "address": "",
-            "parental": 0,
-            "parentId": channel.device,
-            "secrecy": 0,
-            "password": None,
-            "status": "ON" if channel.online else "OFF",
-            "longitude": channel.longitude,
-            "latitude": channel.latitude,
-            "ptzType": 3,
-            "subCount": 0,
-            "hasAudio": False,
-            "channelType": 0,
-        }
-        if self.old_fields:
-            row |= {"channelId": channel.code, "deviceId": channel.device, "status": int(channel.online)}
-            row |= {"manufacture": row.pop("manufacturer")}
-        return _changed(row, channel.fields)
-
-    def _common(self, channel: StandInChannel) -> dict[str, Any]:
-        row = {
-            "gbId": self._number(channel),
-            "gbDeviceId": channel.code,
-            "gbName": channel.name,
-            "gbManufacturer": "Hikvision",
-            "gbModel": "IP Camera",
-            "gbOwner": channel.owner,
-            "gbCivilCode": channel.code[:6],
-            "gbParentId": channel.device,
-            "gbPassword": None,
-            "gbStatus": "ON" if channel.online else "OFF",
-            "gbLongitude": channel.longitude,
-            "gbLatitude": channel.latitude,
-            "gbPtzType": 3,
-            "dataType": 1,
-            "dataDeviceId": 1,
-            "streamId": None,
-        }
-        return _changed(row, channel.fields)
+        return shapes.page(rows, page, count, last_again=self.last_page_again)
 
 
 class _Server(ThreadingHTTPServer):
@@ -307,7 +194,7 @@ def _handler_of(gateway: WvpGateway) -> type[BaseHTTPRequestHandler]:
             self._say(*gateway.answer(parts.path, query, self.headers.get))
 
         def do_POST(self) -> None:
-            self._say(*_json(400, _fail(400, "参数或方法错误")))
+            self._say(*_json(400, shapes.fail(400, "参数或方法错误")))
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
             """Nothing: addresses hold log-ins."""
@@ -322,43 +209,9 @@ def _handler_of(gateway: WvpGateway) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _stream(channel: StandInChannel) -> dict[str, Any]:
-    """What an invitation comes to: addresses of one stream in many protocols."""
-    stream = f"{channel.device}_{channel.code}"
-    flv = f"http://192.0.2.30:8080/rtp/{stream}.live.flv"
-    return {
-        "app": "rtp",
-        "stream": stream,
-        "ip": None,
-        "flv": flv,
-        "https_flv": None,
-        "ws_flv": flv.replace("http", "ws"),
-        "hls": f"http://192.0.2.30:8080/rtp/{stream}/hls.m3u8",
-        "rtmp": f"rtmp://192.0.2.30:1935/rtp/{stream}",
-        "rtsp": channel.address or None,
-        "rtsps": None,
-        "rtc": f"http://192.0.2.30:8080/index/api/webrtc?app=rtp&stream={stream}&type=play",
-        "mediaServerId": "zlmediakit-local",
-        "mediaInfo": {"app": "rtp", "stream": stream, "readerCount": 0, "videoCodec": "H264", "online": True},
-        "startTime": None,
-        "endTime": None,
-        "duration": None,
-        "progress": 0.0,
-        "key": None,
-        "serverId": "000000",
-    }
-
-
-def _changed(row: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**row, **fields}.items() if name not in fields or fields[name] is not None}
-
-
-def _success(data: Any) -> dict[str, Any]:
-    return {"code": 0, "msg": _SUCCESS, "data": data}
-
-
-def _fail(code: int, words: str) -> dict[str, Any]:
-    return {"code": code, "msg": words, "data": None}
+def _number(channel: StandInChannel) -> int:
+    """The number of a channel's row in the gateway's database."""
+    return 1 + int(channel.code[-8:])
 
 
 def _json(status: int, answer: dict[str, Any]) -> tuple[int, bytes]:

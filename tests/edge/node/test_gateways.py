@@ -15,7 +15,8 @@ from edge.configuration.reading import load
 from edge.node.assembly import Node
 from edge.node.gateways import gateway_lines, gateway_metrics
 from edge.simulators.camera_process import CameraProcess
-from edge.simulators.wvp_gateway import StandInChannel, WvpGateway
+from edge.simulators.wvp_gateway import WvpGateway
+from edge.simulators.wvp_shapes import StandInChannel
 from tests.edge.waiting import wait_until
 from tests.fakes.answering_cloud import AnsweringCloud
 from tests.fakes.footage import write_clip

@@ -11,7 +11,8 @@ from edge.errors import ChannelRefused, ConfigurationError, GatewayLost, SourceL
 from edge.flow import Health
 from edge.settings import CameraSettings, GatewaySettings
 from edge.simulators.camera_process import CameraProcess
-from edge.simulators.wvp_gateway import StandInChannel, WvpGateway
+from edge.simulators.wvp_gateway import WvpGateway
+from edge.simulators.wvp_shapes import StandInChannel
 from edge.sources.camera import CameraSource, RetryDelay
 from edge.sources.mailbox import Mailbox
 from edge.sources.video_gateway import ASK_ANYWAY_S, ChannelAddress, Gateways, VideoGateway, gateway_and_device

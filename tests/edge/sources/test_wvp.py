@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from edge.errors import ChannelRefused, ConfigurationError, GatewayLost, SourceLost
 from edge.provisioning.credentials import read_secret
 from edge.settings import GatewaySettings
-from edge.simulators.wvp_gateway import StandInChannel, WvpGateway
+from edge.simulators.wvp_gateway import WvpGateway
+from edge.simulators.wvp_shapes import StandInChannel
 from edge.sources.gb28181 import Channel
 from edge.sources.wvp import LOGIN_REST_S, WALK_REST_S, NoStreamInTime, Wvp
 
