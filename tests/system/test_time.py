@@ -5,7 +5,6 @@ no time; broker, database and ingest are real and know nothing of it.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -128,7 +127,6 @@ class Station:
 
     def _hears(self) -> bool:
         self._sensor.publish("piles/1", json.dumps({"t": 20}), qos=1).wait_for_publish(PATIENCE_S)
-        time.sleep(0.05)
         return self._accepted() > 0
 
     def _accepted(self, counter: Counter = Counter.READINGS_ACCEPTED) -> int:
