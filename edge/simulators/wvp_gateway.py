@@ -19,6 +19,7 @@ says at which address each channel plays.
 import hashlib
 import json
 import secrets
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,6 +44,7 @@ class WvpGateway:
         unified: bool = True,
         old_fields: bool = False,
         last_page_again: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Without `user` and `api_key` everybody is let in. `unified`: the lists over all devices are there.
 
@@ -57,7 +59,7 @@ class WvpGateway:
         """Code and words that lists are answered with: a user without the right to them."""
         self.broken: bytes | None = None
         """What every call is answered with instead."""
-        self._user, self._api_key = user, api_key
+        self._user, self._api_key, self._tls = user, api_key, tls
         self._digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
         self._tokens: set[str] = set()
         self._over = threading.Event()
@@ -67,13 +69,15 @@ class WvpGateway:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
         """Listen; again on the same port after `stop`."""
         self._over.clear()
         self._server = _Server(("127.0.0.1", self.port), _handler_of(self))
         self.port = self._server.server_address[1]
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="wvp-gateway", daemon=True
         )

@@ -2,14 +2,17 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
 
+from cloud.api.certificate import demo_certificate
 from edge.errors import ChannelRefused, ConfigurationError, GatewayLost, SourceLost
 from edge.provisioning.credentials import read_secret
 from edge.settings import GatewaySettings
@@ -330,6 +333,16 @@ def test_one_that_accepts_and_drips_for_ever_is_left_after_the_whole_time() -> N
         finally:
             over.set()
             thread.join()
+
+
+def test_an_encrypted_gateway_has_to_be_who_it_says(tmp_path: Path) -> None:
+    made = demo_certificate(tmp_path, ["127.0.0.1"], now=datetime.now(UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    with WvpGateway(channel(GATE), tls=context) as gateway:
+        assert [each.code for each in ask(settings(gateway, ca_file=made.authority), listed)] == [GATE]
+        with pytest.raises(GatewayLost, match="does not answer"):
+            ask(settings(gateway), listed)
 
 
 def test_an_authority_that_can_not_be_read_is_told(gateway: WvpGateway, tmp_path: Path) -> None:
