@@ -215,8 +215,8 @@ class Detector(Protocol):
         ...
 
 
-class SceneRule(Protocol):
-    """A rule on tracks."""
+class SceneObserver(Protocol):
+    """What decides on tracks: one file per kind of rule."""
 
     def observe(self, scene: Scene) -> Sequence[Finding]:
         """Take one analysed moment; scenes of a camera come in order of event time."""
@@ -228,6 +228,14 @@ class SceneRule(Protocol):
 
     def readings(self, at: datetime) -> Sequence[Reading]:
         """What the rule has counted and is complete at a moment, each count once; after `finish` all that is left."""
+        ...
+
+
+class SceneRule(SceneObserver, Protocol):
+    """A configured rule on a camera: what it decides, as far as its schedule and its folding let it be told."""
+
+    def passed(self, at: datetime) -> Sequence[Finding]:
+        """Time has passed without a picture."""
         ...
 
 

@@ -62,6 +62,7 @@ class ReplayIncident:
     dwell_s: float | None
     confidence: float | None
     direction: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,34 +105,42 @@ def replay(
     camera: CameraSettings,
     detector: OnnxDetector | None,
     *,
+    filmed_at: datetime | None = None,
     progress: TextIO | None = None,
 ) -> ReplayResult:
-    """Run a camera's zones and rules over a clip. Raises MediaUnusable, naming the clip, and ConfigurationError.
+    """Run a camera's zones, lines and rules over a clip. Raises MediaUnusable, naming the clip, and ConfigurationError.
+
+    `filmed_at` is when its first frame was filmed; without it the schedules of the rules are left out.
 
     Every frame that the camera's analysis rate asks for is analysed: `skipped_frames` is 0 by construction and stands in
     the result because a live run has it too.
     """
     try:
-        return _replayed(clip, camera, detector, progress)
+        return _replayed(clip, camera, detector, filmed_at, progress)
     except MediaUnusable as error:
         raise MediaUnusable(f"{clip}: {error}") from error
 
 
 def _replayed(
-    clip: Path, camera: CameraSettings, detector: OnnxDetector | None, progress: TextIO | None
+    clip: Path,
+    camera: CameraSettings,
+    detector: OnnxDetector | None,
+    filmed_at: datetime | None,
+    progress: TextIO | None,
 ) -> ReplayResult:
-    ledger = _Ledger()
-    rules = [scene_rule(settings, camera) for settings in camera.rules]
+    start = filmed_at or _CLIP_START
+    ledger = _Ledger(start)
+    rules = [scene_rule(_armed(settings, filmed_at), camera) for settings in camera.rules]
     pipeline = CameraPipeline(camera, detector)
     with Video(clip) as video:
         promised_s, period_s = video.duration_s, video.frame_period_s
         meter = _Meter(progress, promised_s)
-        frames = _FrameCounter(video, camera)
+        frames = _FrameCounter(video, camera, start)
         for frame in frames:
             scene = pipeline.analyse(frame)
             ledger.take(finding for rule in rules for finding in rule.observe(scene))
             meter.show(frame.media_s)
-        end = _CLIP_START + timedelta(seconds=frames.last_s)
+        end = start + timedelta(seconds=frames.last_s)
         ledger.take(_finished(pipeline, rules, end))
         counts = _counted(rules, end)
         meter.done()
@@ -150,6 +159,10 @@ def _replayed(
         counts=counts,
         incidents=ledger.incidents(),
     )
+
+
+def _armed(settings: SceneRuleSettings, filmed_at: datetime | None) -> SceneRuleSettings:
+    return settings if filmed_at is not None else settings.model_copy(update={"schedule": ()})
 
 
 def _rule_used(settings: SceneRuleSettings) -> RuleUsed:
@@ -218,7 +231,7 @@ def table(result: ReplayResult) -> str:
     lines = [f"{'kind':<14}{'zone':<14}{'from':>8}{'to':>8}{'dwell':>8}{'sure':>6}{'track':>7}"]
     lines += [
         f"{each.kind:<14}{each.zone or '':<14}{each.started_s:>8.1f}{each.ended_s or 0:>8.1f}"
-        f"{each.dwell_s or 0:>8.1f}{each.confidence or 0:>6.2f}{each.track_id or 0:>7}  {each.direction or ''}".rstrip()
+        f"{each.dwell_s or 0:>8.1f}{each.confidence or 0:>6.2f}{each.track_id or 0:>7}  {each.direction or ''}{f' × {each.count}' if each.count else ''}".rstrip()
         for each in result.incidents
     ]
     return "\n".join([*above, *lines])
@@ -231,10 +244,10 @@ def _looked_for(rule: RuleUsed) -> str:
 
 
 class _FrameCounter:
-    """The frames of a clip that its camera's analysis rate asks for, with event times that start at `_CLIP_START`."""
+    """The frames of a clip that its camera's analysis rate asks for, with event times that start at `start`."""
 
-    def __init__(self, video: Video, camera: CameraSettings) -> None:
-        self._video, self._camera = video, camera
+    def __init__(self, video: Video, camera: CameraSettings, start: datetime) -> None:
+        self._video, self._camera, self._start = video, camera, start
         self.decoded = 0
         self.last_s = 0.0
         self.end_s = 0.0
@@ -253,7 +266,7 @@ class _FrameCounter:
             self.last_s = max(self.last_s, media_s)
             self.end_s = max(self.end_s, media_s + (decoded.lasts_s or self._video.frame_period_s))
             if grid.takes(media_s):
-                at = _CLIP_START + timedelta(seconds=round(media_s, 6))
+                at = self._start + timedelta(seconds=round(media_s, 6))
                 yield Frame(self._camera.id, sequence, at, media_s, decoded.picture)
                 sequence += 1
 
@@ -261,44 +274,45 @@ class _FrameCounter:
 class _Ledger:
     """Incidents in the order in which they were opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: datetime) -> None:
+        self._start = start
         self._incidents: dict[str, ReplayIncident] = {}
 
     def take(self, findings: Iterable[Finding]) -> None:
         """Take what the rules say."""
         for finding in findings:
             if finding.state is IncidentState.OPEN:
-                self._incidents[finding.key] = _incident(finding)
+                self._incidents[finding.key] = self._opened(finding)
             else:
                 self._incidents[finding.key] = replace(
                     self._incidents[finding.key],
-                    ended_s=_clip_s(finding.ended_at) if finding.ended_at else None,
+                    ended_s=self._clip_s(finding.ended_at) if finding.ended_at else None,
                     dwell_s=finding.dwell_s,
                     confidence=finding.confidence,
+                    count=finding.count,
                 )
 
     def incidents(self) -> tuple[ReplayIncident, ...]:
         """All of them, by start."""
         return tuple(sorted(self._incidents.values(), key=lambda each: (each.started_s, each.reported_s)))
 
+    def _opened(self, finding: Finding) -> ReplayIncident:
+        return ReplayIncident(
+            kind=finding.kind,
+            rule=finding.rule,
+            zone=finding.zone,
+            track_id=finding.track_ids[0] if finding.track_ids else None,
+            started_s=self._clip_s(finding.started_at),
+            reported_s=self._clip_s(finding.at),
+            ended_s=None,
+            dwell_s=finding.dwell_s,
+            confidence=finding.confidence,
+            direction=finding.direction,
+            count=finding.count,
+        )
 
-def _incident(finding: Finding) -> ReplayIncident:
-    return ReplayIncident(
-        kind=finding.kind,
-        rule=finding.rule,
-        zone=finding.zone,
-        track_id=finding.track_ids[0] if finding.track_ids else None,
-        started_s=_clip_s(finding.started_at),
-        reported_s=_clip_s(finding.at),
-        ended_s=None,
-        dwell_s=finding.dwell_s,
-        confidence=finding.confidence,
-        direction=finding.direction,
-    )
-
-
-def _clip_s(at: datetime) -> float:
-    return round((at - _CLIP_START).total_seconds(), 3)
+    def _clip_s(self, at: datetime) -> float:
+        return round((at - self._start).total_seconds(), 3)
 
 
 class _Meter:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, StringConstraints, UrlConstraints
+from pydantic import AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, UrlConstraints
 
 from edge.contract.incident import Severity
 
@@ -59,22 +59,67 @@ class BrokerSettings(_Strict):
 Classes = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=100)]
 
 
-class IntrusionSettings(_Strict):
+def _sexagesimal(value: object) -> object:
+    """YAML takes 22:30 without quotes for a number of base sixty; what was meant is the time of day."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 24 * 60:
+        return f"{value // 60:02}:{value % 60:02}"
+    return value
+
+
+TimeOfDay = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
+    BeforeValidator(_sexagesimal),
+]
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "mon"
+    TUESDAY = "tue"
+    WEDNESDAY = "wed"
+    THURSDAY = "thu"
+    FRIDAY = "fri"
+    SATURDAY = "sat"
+    SUNDAY = "sun"
+
+
+class ScheduleWindow(_Strict):
+    """Hours (Asia/Shanghai) of some days in which a rule is armed. One whose end lies before its start goes over midnight and
+    belongs to the day on which it begins.
+    """
+
+    days: Annotated[tuple[Day, ...], Field(min_length=1, max_length=7)] = tuple(Day)
+    start: TimeOfDay = "00:00"
+    end: TimeOfDay = "24:00"
+
+
+class _SceneRule(_Strict):
+    """What all rules on cameras have: when they are armed (always, without a schedule), within how many seconds what follows is
+    the same incident, and for how many seconds nothing new opens after one has ended.
+    """
+
+    id: Identifier | None = None
+    schedule: Annotated[tuple[ScheduleWindow, ...], Field(max_length=32)] = ()
+    fold_s: Seconds = 0.0
+    cooldown_s: Seconds = 0.0
+
+
+class IntrusionSettings(_SceneRule):
     """Someone of `classes` stands in the zone. Confirmed by the tracker's `confirm_frames`."""
 
     kind: Literal["intrusion"]
-    id: Identifier | None = None
     zone: Identifier
     classes: Classes = ("person",)
     severity: Severity = Severity.MEDIUM
     category: Identifier = "public_order"
 
 
-class LoiteringSettings(_Strict):
+class LoiteringSettings(_SceneRule):
     """The same track stays in the zone for `limit_s` seconds, first to last sight."""
 
     kind: Literal["loitering"]
-    id: Identifier | None = None
     zone: Identifier
     limit_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
     classes: Classes = ("person",)
@@ -90,14 +135,13 @@ class Direction(StrEnum):
     OUT = "out"
 
 
-class LineCrossingSettings(_Strict):
+class LineCrossingSettings(_SceneRule):
     """Tracks of `classes` are counted as they cross the line, per direction in intervals of `interval_s`; a direction that is
     `forbidden` is an incident as well. Who has not been `margin` (a share of the picture) beyond the line on both sides has
     not crossed it.
     """
 
     kind: Literal["line_crossing"]
-    id: Identifier | None = None
     line: Identifier
     classes: Classes = ("person",)
     forbidden: Annotated[tuple[Direction, ...], Field(max_length=2)] = ()

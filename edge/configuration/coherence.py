@@ -12,7 +12,7 @@ from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.outline import crossing_sides
 from edge.errors import ModelUnusable
 from edge.perception.detector import reader, usable, watched_labels
-from edge.settings import CameraSettings, PointSettings
+from edge.settings import CameraSettings, PointSettings, ScheduleWindow
 from edge.sources.registry import FRAME_SOURCES
 from edge.sources.video_gateway import is_channel
 from models import catalogue
@@ -148,6 +148,7 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
             if isinstance(name, str) and isinstance(outlines, dict) and name not in map(str, outlines):
                 known = ", ".join(sorted(map(str, outlines))) or "none"
                 yield (*here, key), f"there is no {key} `{name}`; this camera has {known}"
+        yield from _schedule(rule, here)
         if rule.get("kind") == "line_crossing":
             yield from _count_names(rule, here)
         if not has_model and str(rule.get("kind")) in _NEED_A_MODEL:
@@ -157,6 +158,16 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
             if isinstance(name, str) and name not in labels:
                 reason = f"no class `{name}` is looked for with this model; possible: {', '.join(labels)}"
                 yield (*here, "classes", number), reason
+
+
+def _schedule(rule: dict[str, Any], here: Location) -> Found:
+    for index, window in _items(rule, "schedule"):
+        try:
+            valid = ScheduleWindow.model_validate(window)
+        except ValidationError:
+            continue
+        if valid.start == valid.end or (valid.start, valid.end) == ("24:00", "00:00"):
+            yield (*here, "schedule", index), "begins and ends at the same time of day: nothing lies between"
 
 
 def _count_names(rule: dict[str, Any], here: Location) -> Found:

@@ -72,12 +72,20 @@ def _missing(_problem: _Problem) -> str:
 def _pattern(problem: _Problem) -> str:
     if "0-9]{6}" in str(problem.context.get("pattern")):
         return f"{problem.given} is no six-digit district code"
+    if problem.key in {"start", "end"}:
+        return _no_time(problem)
     if problem.key == "stream_host":
         return f"{problem.given} is no name or address of a host"
     return f"{problem.given} is no identifier: {_IDENTIFIER}"
 
 
+def _no_time(problem: _Problem) -> str:
+    return f"{problem.given} is no time of day: write HH:MM, from 00:00 to 24:00"
+
+
 def _no_text(problem: _Problem) -> str:
+    if problem.key in {"start", "end"}:
+        return _no_time(problem)
     if isinstance(problem.value, int | float):
         return f"{problem.given} has to be a text: put it in quotes"
     return f"{problem.given} has to be a text"

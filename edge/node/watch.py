@@ -211,7 +211,9 @@ class CameraWatch:
             self._seen_s = None
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
-        self._tell_counts(self._clock())
+        at = self._clock()
+        self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
+        self._tell_counts(at)
         return not self.mailbox.closed
 
     def _analysed(self, frame: Frame) -> Scene:

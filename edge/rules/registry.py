@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from edge.errors import ConfigurationError
-from edge.flow import ReadingRule, SceneRule
+from edge.flow import ReadingRule, SceneObserver, SceneRule
 from edge.geometry import Point
+from edge.rules.folding import FoldingRule
 from edge.rules.identity import subject
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.line_crossing import LineCrossingRule
@@ -23,6 +24,10 @@ from edge.settings import (
 
 def scene_rule(settings: SceneRuleSettings, camera: CameraSettings) -> SceneRule:
     """The rule on a camera's tracks. Raises ConfigurationError when its zone or line is not one of the camera's."""
+    return FoldingRule(_observer(settings, camera), settings)
+
+
+def _observer(settings: SceneRuleSettings, camera: CameraSettings) -> SceneObserver:
     match settings:
         case IntrusionSettings():
             return IntrusionRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, MediaUnusable
 from edge.perception.detector import OnnxDetector, open_detector
 from edge.replay import chosen_camera, replay, table, warnings
-from edge.settings import NodeConfiguration
+from edge.rules.schedule import CHINA
+from edge.settings import IntrusionSettings, NodeConfiguration, ScheduleWindow
 from tests.fakes.footage import remuxed, write_clip
 from tests.fakes.variants import VARIANTS, write_variant
 from tests.fakes.visits import CLIP, VISIBLE_S, compare, floor_camera
@@ -193,3 +195,20 @@ def test_the_only_camera_needs_no_name() -> None:
     for configuration, name in ((node(), None), (node("gate", "hall"), None), (node("gate"), "yard")):
         with pytest.raises(ConfigurationError):
             chosen_camera(configuration, name)
+
+
+def test_a_clip_is_looked_at_whatever_the_hour_unless_it_is_said_when_it_was_filmed(
+    clip: Clip, detector: OnnxDetector
+) -> None:
+    night = ScheduleWindow(start="22:00", end="06:00")
+    rule = IntrusionSettings(kind="intrusion", zone="floor", schedule=(night,), fold_s=600)
+    camera = floor_camera(analysis_hz=2.0).model_copy(update={"rules": (rule,)})
+    whole = replay(clip(CLIP), camera, detector).incidents
+    assert [each.count for each in whole] == [6]
+    from_22 = datetime(2026, 3, 1, 21, 59, 0, tzinfo=CHINA)
+    [cut] = replay(clip(CLIP), camera, detector, filmed_at=from_22).incidents
+    assert cut.count == 4
+    assert cut.reported_s == pytest.approx(60, abs=1)
+    assert cut.started_s == pytest.approx(VISIBLE_S[2][0], abs=1)
+    noon = datetime(2026, 3, 1, 12, tzinfo=CHINA)
+    assert replay(clip(CLIP), camera, detector, filmed_at=noon).incidents == ()

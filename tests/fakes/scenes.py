@@ -7,7 +7,7 @@ import numpy as np
 
 from edge.contract.incident import TrackPoint
 from edge.contract.telemetry import to_microseconds
-from edge.flow import Box, Detections, Finding, Scene, SceneRule, Track
+from edge.flow import Box, Detections, Finding, Scene, SceneObserver, Track
 
 EPOCH = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def walk(
         yield Scene("c", at(places[-1][0] + 0.2), (), (track,))
 
 
-def findings(rule: SceneRule, scenes: Iterator[Scene], *, finish_s: float | None = None) -> list[Finding]:
+def findings(rule: SceneObserver, scenes: Iterator[Scene], *, finish_s: float | None = None) -> list[Finding]:
     """All that a rule says."""
     said = [finding for scene in scenes for finding in rule.observe(scene)]
     return said if finish_s is None else [*said, *rule.finish(at(finish_s))]

@@ -351,3 +351,35 @@ cameras:
     ):
         assert any(line == place and words in reason for place, reason in found), (line, words, found)
     assert len(found) == 6
+
+
+def test_mistakes_of_schedules_are_told_with_their_line() -> None:
+    text = (
+        MINIMAL
+        + """\
+cameras:
+  - id: c
+    url: rtsp://192.0.2.1/
+    zones: {a: [[0, 0], [1, 0], [1, 1]]}
+    rules:
+      - kind: intrusion
+        zone: a
+        schedule:
+          - {start: 22:00, end: 06:00}
+          - {start: 22.00}
+          - {days: [monday]}
+          - {start: "08:00", end: "08:00"}
+        fold_s: 10m
+"""
+    )
+    first = MINIMAL.count("\n")
+    _, mistakes = examine_text(text, folder=Path("/"))
+    found = {(each.line - first, each.reason) for each in mistakes}
+    for line, words in (
+        (10, "no time of day: write HH:MM"),
+        (11, "`monday` is not possible; choose 'mon'"),
+        (12, "begins and ends at the same time"),
+        (13, "seconds, without a letter"),
+    ):
+        assert any(line == place and words in reason for place, reason in found), (line, words, found)
+    assert len(found) == 4

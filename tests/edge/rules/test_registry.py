@@ -1,6 +1,7 @@
 import pytest
 
 from edge.errors import ConfigurationError
+from edge.rules.folding import FoldingRule
 from edge.rules.identity import rule_id
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.line_crossing import LineCrossingRule
@@ -12,6 +13,7 @@ from edge.settings import (
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
+    SceneRuleSettings,
     SensorSettings,
     ThresholdSettings,
 )
@@ -24,9 +26,15 @@ SENSOR = SensorSettings.model_validate(
 
 
 def test_each_kind_makes_its_rule() -> None:
-    assert isinstance(scene_rule(IntrusionSettings(kind="intrusion", zone="floor"), CAMERA), IntrusionRule)
-    assert isinstance(scene_rule(LoiteringSettings(kind="loitering", zone="floor", limit_s=9), CAMERA), LoiteringRule)
-    assert isinstance(scene_rule(LineCrossingSettings(kind="line_crossing", line="door"), CAMERA), LineCrossingRule)
+    made: tuple[tuple[SceneRuleSettings, type[object]], ...] = (
+        (IntrusionSettings(kind="intrusion", zone="floor"), IntrusionRule),
+        (LoiteringSettings(kind="loitering", zone="floor", limit_s=9), LoiteringRule),
+        (LineCrossingSettings(kind="line_crossing", line="door"), LineCrossingRule),
+    )
+    for scene_settings, kind in made:
+        folding = scene_rule(scene_settings, CAMERA)
+        assert isinstance(folding, FoldingRule)
+        assert isinstance(folding.rule, kind)
     settings = ThresholdSettings(kind="threshold", point="cable_c", above=60)
     assert isinstance(reading_rule(settings, SENSOR), ThresholdRule)
 

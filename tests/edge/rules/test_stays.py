@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge.clock import NodeClock
 from edge.contract.incident import IncidentState
 from edge.flow import Box as Place
-from edge.flow import Finding, SceneRule
+from edge.flow import Finding, SceneObserver
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.reporting import UPDATE_S
@@ -136,7 +136,7 @@ def test_the_frame_rate_does_not_change_what_is_found(
         (intrusion, merged),
         (loitering, [(start_s, end_s) for start_s, end_s in merged if end_s - start_s > limit_s]),
     ):
-        rule: SceneRule = make()
+        rule: SceneObserver = make()
         said = findings(rule, walk(1, sampled(places, hertz, offset_s=offset_s)), finish_s=1000)
         ended = [finding for finding in said if finding.state is ENDED]
         assert len(ended) == len(wanted)
