@@ -24,6 +24,7 @@ from edge.outbox.letters import Letters
 from edge.perception.detector import open_detector
 from edge.provisioning.credentials import read_secret
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
+from edge.rules.schedule import CHINA
 from edge.settings import Department
 from edge.sources import channel_listing
 from edge.sources.video_gateway import Gateways
@@ -133,6 +134,13 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     ] = None,
     model: Annotated[str, typer.Option(help="A model of the catalogue, for zones given here.")] = "yolox_nano_416",
     analysis_hz: Annotated[float, typer.Option(help="Frames looked at per second, for zones given here.")] = 5.0,
+    filmed_at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"],
+            help="When the clip begins (Asia/Shanghai); without it schedules are left out.",
+        ),
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -145,7 +153,8 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
         else chosen_camera(load(config), camera)
     )
     detector = None if settings.model is None else open_detector(settings.model)
-    result = replay(clip, settings, detector, progress=None if as_json else stderr_progress())
+    begin = None if filmed_at is None else filmed_at.replace(tzinfo=CHINA)
+    result = replay(clip, settings, detector, filmed_at=begin, progress=None if as_json else stderr_progress())
     for warning in warnings(result):
         print(f"warning: {warning}", file=sys.stderr)
     print(result.to_json() if as_json else table(result))
