@@ -217,15 +217,16 @@ UPDATE evidence SET next_at_us = 0 WHERE next_at_us > :final_us
 
 -- name: reading_senseless_remove
 -- What no node writes: a device without a name, an impossible time, a mark that is neither yes nor no. One such row would hold up all the others.
+-- What was aged may have been accepted before 1970, down to the year 1.
 DELETE FROM reading
-WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN 0 AND 253402214400000000
+WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN -62135596800000000 AND 253402214400000000
     OR typeof(observed_at_us) <> 'integer' OR observed_at_us NOT BETWEEN 0 AND 253402214400000000
     OR replayed NOT IN (0, 1) OR typeof(flag) <> 'integer'
     OR series NOT IN (SELECT id FROM series) OR typeof(value) NOT IN ('integer', 'real', 'text') OR (typeof(value) <> 'text' AND abs(value) > 1e100)
 
 -- name: record_senseless_remove
 DELETE FROM record
-WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN 0 AND 253402214400000000
+WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN -62135596800000000 AND 253402214400000000
     OR typeof(message_id) <> 'blob' OR length(message_id) <> 16 OR typeof(readings) <> 'integer'
     OR lane NOT IN ('incident', 'live', 'history') OR channel NOT IN ('up/incident', 'up/telemetry', 'up/gap')
 

@@ -206,8 +206,11 @@ class Store:
             )
 
     def declare(self, ranges: Mapping[str, tuple[int, int, int]], reason: GapReason) -> None:
-        """Declare by device that so many readings between two event times (µs) will never come."""
-        for device, (from_us, to_us, count) in ranges.items():
+        """Declare by device that so many readings between two event times (µs) will never come; what was aged may have been
+        accepted before 1970, and nothing can have happened then.
+        """
+        for device, (first_us, last_us, count) in ranges.items():
+            from_us, to_us = max(0, first_us), max(0, last_us)
             self._do("gap_add", device=device, reason=reason.value, from_us=from_us, to_us=to_us, count=count)
             self._tally_drop(device, reason, from_us, to_us, count)
 

@@ -23,8 +23,9 @@ REPLAYED_AFTER_S = 60.0
 """A device that sends something older than this replays."""
 
 OLDEST = timedelta(days=366)
-"""A time before that is a clock that was never set."""
+"""A time before that is a clock that was never set, and so is one before 1970, whatever the node's own clock says."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 100_000_000_000
 """Numbers above are milliseconds since 1970, below seconds (the year 5138)."""
 
@@ -146,7 +147,7 @@ def _moment(message: Any, sensor: SensorSettings, received_at: datetime, correct
         return _Moment(received_at)
     device_at = _instant(at_path(message, sensor.time))
     now = shifted(received_at, correction)
-    if device_at is None or now - device_at > OLDEST:
+    if device_at is None or device_at < _EPOCH or now - device_at > OLDEST:
         return _Moment(received_at, refusals=(Refusal.BAD_TIME,))
     ahead_s = (device_at - now).total_seconds()
     if ahead_s > FUTURE_TOLERANCE_S:

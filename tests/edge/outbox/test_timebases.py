@@ -13,11 +13,13 @@ import pytest
 from edge.clock import NodeClock
 from edge.contract.envelope import Lane
 from edge.contract.incident import Incident, TrackPoint, moved
-from edge.contract.telemetry import TelemetryBatch, from_microseconds, to_microseconds
+from edge.contract.telemetry import Gap, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 from edge.flow import OutboxRecord
+from edge.outbox.opening import CHECKED
 from edge.outbox.outbox import Outbox
 from edge.outbox.statements import SCHEMA
+from edge.outbox.store import Counter
 from edge.settings import OutboxSettings
 from tests.edge.records import START, incident, reading, snapshot
 from tests.edge.test_clock import DAY_S, NEVER_SET, Box
@@ -218,3 +220,37 @@ def test_since_when_something_waits_is_told_in_true_time(start: Start) -> None:
     start.again()
     start.outbox.incident(incident())
     assert start.outbox.figures().oldest_waiting == START
+
+
+def test_what_was_aged_to_before_1970_outlives_the_next_starts_of_the_machine(start: Start) -> None:
+    start.box.run(3600)
+    at = start.clock()
+    start.outbox.readings([replace(reading(0), observed_at=at, received_at=at)])
+    start.outbox.incident(incident())
+    for _ in range(3):
+        start.boot(wrong_s=(NEVER_SET - start.box.truth).total_seconds())
+        suspected_power_cut(start)
+    counters = start.outbox.figures().counters
+    assert (counters[Counter.READINGS_LOST], counters[Counter.INCIDENTS_LOST]) == (0, 0)
+    assert told_times(start.old(Lane.LIVE)) == [at]
+    assert len(start.old(Lane.INCIDENT)) == 1
+
+
+def test_a_loss_is_declared_though_what_waited_was_aged_to_before_1970(start: Start) -> None:
+    start.box.run(3600)
+    start.outbox.readings(
+        [replace(reading(number), observed_at=start.clock(), received_at=start.clock()) for number in (0, 1)]
+    )
+    start.boot(wrong_s=(NEVER_SET - start.box.truth).total_seconds())
+    start.outbox._committer.write(lambda store: store._connection.execute("DELETE FROM reading WHERE row = 2"))
+    suspected_power_cut(start)
+    assert start.outbox.figures().counters[Counter.READINGS_LOST] == 1
+    [gap] = [record for record in start.waiting() if record.channel == Channel.GAP.value]
+    assert msgspec.json.decode(gap.body, type=Gap).from_at == from_microseconds(0)
+
+
+def suspected_power_cut(start: Start) -> None:
+    """The next opening reads the store through, as the first one after a start of the machine does."""
+    start.outbox.close()
+    (start.directory / CHECKED).unlink()
+    start.again()

@@ -129,6 +129,13 @@ def test_a_time_that_cannot_be_is_replaced_and_counted(time: Any) -> None:
     assert parsed.readings[0].observed_at == NOW
 
 
+def test_neither_clock_was_ever_set_and_the_devices_is_in_another_zone() -> None:
+    start = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+    parsed = parse(message(sent_at="1970-01-01T00:00:30+08:00"), sensor(time="sent_at"), start)
+    assert parsed.refusals == (Refusal.BAD_TIME,)
+    assert parsed.readings[0].told_at == start
+
+
 def test_simulated_sensors_say_so() -> None:
     assert parse(message(), sensor(simulated=True), NOW).readings[0].flag is ReadingFlag.SIMULATED
 
