@@ -143,6 +143,8 @@ class EvidenceUploader:
             return UploadResult(UploadOutcome.UNREACHED, f"{type(error).__name__}: {error}")
         except FileNotFoundError:
             return UploadResult(UploadOutcome.REFUSED, "gone from the disk of the node")
+        except OSError as error:  # a bad sector: the others must not wait for it
+            return UploadResult(UploadOutcome.LATER, f"the file can't be read: {error.strerror}")
 
     def _attempt(self, upload: EvidenceUpload) -> UploadResult:
         address = f"/api/v1/evidence/{upload.sha256}"
@@ -155,6 +157,8 @@ class EvidenceUploader:
             while not self._stop.is_set():
                 file.seek(offset)
                 part = file.read(PART_BYTES)
+                if not part:
+                    return UploadResult(UploadOutcome.REFUSED, "cut short on the disk of the node")
                 answer = self._client.put(
                     address,
                     content=part,

@@ -244,6 +244,36 @@ def test_what_is_refused_for_good_goes_to_the_dead_letters(outbox: Outbox) -> No
     assert outbox.figures().counters[Counter.EVIDENCE_REFUSED] == 1
 
 
+def test_a_file_that_the_disk_does_not_give_back_holds_no_other_up(outbox: Outbox) -> None:
+    bad = outbox.next_upload()
+    assert bad is not None
+    bad.path.unlink()
+    bad.path.mkdir()
+    good = snapshot(CONTENT[:9_000])
+    outbox.incident(incident(2, evidence=(good.reference,)), [good])
+    [record] = outbox.pending(Lane.INCIDENT, fresh_since=START, old=False, skip=(), limit=9)
+    outbox.settle({record.message_id: (Outcome.ACCEPTED, None)})
+    store = FakeStore()
+    with serving(store) as url:
+        uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
+        assert uploader.attempt(bad).outcome is UploadOutcome.LATER
+        uploader.start()
+        wait_until(lambda: good.reference.sha256 in store.complete, "the upload of the other one")
+        uploader.stop()
+
+
+def test_a_file_that_was_cut_short_is_refused(outbox: Outbox) -> None:
+    upload = outbox.next_upload()
+    assert upload is not None
+    upload.path.write_bytes(CONTENT[:5_000])
+    store = FakeStore()
+    with serving(store) as url:
+        uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
+        result = uploader.attempt(upload)
+        uploader.stop()
+    assert (result.outcome, result.reason) == (UploadOutcome.REFUSED, "cut short on the disk of the node")
+
+
 def test_a_file_that_vanished_is_refused(outbox: Outbox) -> None:
     upload = outbox.next_upload()
     assert upload is not None
