@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from edge.adoption.command import models_app
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, EdgeError
@@ -29,7 +30,6 @@ from edge.settings import Department
 from edge.sources import channel_listing
 from edge.sources.video_gateway import Gateways
 from edge.supervisor import STATUS_NOT_STARTABLE
-from models import catalogue
 from models.manifest import ModelProblem
 
 app = typer.Typer(
@@ -40,7 +40,6 @@ app = typer.Typer(
     add_completion=False,
 )
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
-models_app = typer.Typer(help="The model catalogue.", no_args_is_help=True)
 camera_app = typer.Typer(help="Cameras in quarantine.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
@@ -271,17 +270,6 @@ def discard(numbers: LetterNumbers, config: ConfigFile, *, as_json: Json = False
     """Throw letters away for good; `letters show` prints one, to be kept elsewhere before."""
     Letters(load(config).node.data_directory).discard(numbers)
     print(json.dumps({"discarded": numbers}) if as_json else f"discarded: {len(numbers)}")
-
-
-@models_app.command()
-def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Ids of models; all when none is given.")] = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Verify size and hash of the cached weights; exit status 1 when one is missing or wrong."""
-    arguments = ["verify", *(names or sorted(catalogue.models())), *(["--json"] if as_json else [])]
-    raise typer.Exit(catalogue.main(arguments))
 
 
 if __name__ == "__main__":

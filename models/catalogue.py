@@ -24,6 +24,7 @@ from typing import IO
 from urllib.parse import quote, urlsplit
 
 import httpx
+import yaml
 
 from models import imported
 from models.manifest import (
@@ -82,6 +83,13 @@ def models() -> Mapping[str, Manifest]:
     """All models by id, the imported ones last; of two of one name this project's counts. Raises ManifestWrong."""
     own = own_models()
     return {**own, **{name: entry for name, entry in imported.entries().sound.items() if name not in own}}
+
+
+@cache
+def label_lists() -> Mapping[str, tuple[str, ...]]:
+    """The lists of labels that manifests refer to by name."""
+    files = sorted((_HERE / "labels").glob("*.yaml"))
+    return {file.stem: tuple(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files}
 
 
 @cache
@@ -279,17 +287,18 @@ def _act(action: str, artifact: Artifact) -> dict[str, object]:
 
 def verified(artifact: Artifact) -> Path:
     """The path of the file on this machine, looked through once more; nothing is fetched. Raises FileMissing, FileWrong."""
-    cached = cached_path(artifact)
-    if isinstance(artifact.source, Imported) and imported.weights(artifact.id).exists():
-        cached = imported.weights(artifact.id)
+    brought = isinstance(artifact.source, Imported)
+    file = cached_path(artifact)
+    if brought and imported.weights(artifact.id).exists():
+        file = imported.weights(artifact.id)
     try:
-        return _verified(artifact, cached)
+        return _verified(artifact, file)
     except FileNotFoundError:
-        raise FileMissing(
-            f"{artifact.id} is not in the cache; `python -m models.catalogue fetch {artifact.id}`"
-        ) from None
+        again = "import the file again" if brought else f"`python -m models.catalogue fetch {artifact.id}`"
+        raise FileMissing(f"{artifact.id} is not on this machine; {again}") from None
     except (OSError, _Refused) as error:
-        raise FileWrong(f"{artifact.id}: {cached}: {error}; remove the file and fetch it again") from error
+        again = "import the file again" if brought else "remove the file and fetch it again"
+        raise FileWrong(f"{artifact.id}: {file}: {error}; {again}") from error
 
 
 def _line(result: dict[str, object]) -> str:

@@ -6,9 +6,10 @@ import numpy as np
 
 from edge.errors import ModelUnusable
 from edge.flow import Detections, Image
-from edge.inference import Graph
+from edge.inference import Graph, Tensor
 from edge.perception.decoders.registry import Decoder, decoder
-from edge.perception.preprocess import input_shape, prepared
+from edge.perception.decoders.selection import Answer
+from edge.perception.preprocess import Placement, input_shape, prepared
 from models.catalogue import ResolvedModel, resolve
 from models.manifest import Manifest, ModelProblem
 
@@ -64,10 +65,18 @@ class OnnxDetector:
 
         Raises ModelUnusable when the graph fails over it.
         """
-        tensor, placement = prepared(image, self.manifest.input)
-        boxes, scores, classes = self._decoder.decode(self._graph.run(tensor), least_score=LEAST_SCORE)
+        tensor, placement = self.prepare(image)
+        boxes, scores, classes = self.infer(tensor)
         labels = tuple(self.labels[index] for index in classes)
         return Detections(boxes=placement.to_picture(boxes), scores=np.clip(scores, 0, 1), labels=labels)
+
+    def prepare(self, image: Image) -> tuple[Tensor, Placement]:
+        """A BGR picture as the network wants it, and where it lies in it."""
+        return prepared(image, self.manifest.input)
+
+    def infer(self, tensor: Tensor) -> Answer:
+        """What the network finds, in pixels of its input, as sure as it says. Raises ModelUnusable as `detect` does."""
+        return self._decoder.decode(self._graph.run(tensor), least_score=LEAST_SCORE)
 
     def end_overdue(self) -> None:
         """End looks that take too long; called now and then from another thread."""

@@ -219,9 +219,10 @@ def _range_nodes(wanted: Range) -> tuple[list[onnx.NodeProto], list[onnx.TensorP
     shallow = "ReduceMin" if wanted is Range.UNIT else "ReduceMax"
     node = helper.make_node
     nodes = [
-        node("ReduceMax", ["images"], ["largest"], keepdims=0),
-        node(shallow, ["images"], ["bound"], keepdims=0),
-        node("ReduceMin", ["images"], ["smallest"], keepdims=0),
+        node("Cast", ["images"], ["picture"], to=TensorProto.FLOAT),
+        node("ReduceMax", ["picture"], ["largest"], keepdims=0),
+        node(shallow, ["picture"], ["bound"], keepdims=0),
+        node("ReduceMin", ["picture"], ["smallest"], keepdims=0),
         node("GreaterOrEqual", ["bound", "least"], ["enough"]),
         node("LessOrEqual", ["largest", "most"], ["not_too_much"]),
         node("Less", ["smallest", "zero"], ["below"]),
