@@ -100,9 +100,11 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
             audit.write(conn, "session.refused", f"account:{name}", actor_name=name, address=attempt.address)
         else:
             # address and account get back one attempt, not all: who knows one password shall not guess others for ever
-            _queries.forget_attempts(conn, subject=policy.pair_subject(name, network))
-            for subject in sorted(subjects.keys() - {policy.pair_subject(name, network)}):
-                _queries.take_back_attempt(conn, subject=subject)
+            for subject in sorted(subjects):  # in the order of `_count_attempt`
+                if subject == policy.pair_subject(name, network):
+                    _queries.forget_attempts(conn, subject=subject)
+                else:
+                    _queries.take_back_attempt(conn, subject=subject)
             if passwords.is_outdated(account.password_hash):
                 _queries.rehash_password(
                     conn,

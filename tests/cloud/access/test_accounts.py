@@ -11,6 +11,7 @@ from cloud.access.model import Role
 from cloud.db.pool import Pool, open_pool
 from cloud.errors import Conflict, Invalid, LockedOut, NotSignedIn
 from tests.cloud.samples import GRID, NOW, PASSWORD, add_person, take_in_areas
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -226,3 +227,26 @@ def test_a_neighbour_in_the_same_ipv6_network_is_no_way_around_the_lock_out(pool
     with pytest.raises(LockedOut):
         sign_in(pool, attempt("wrong", name="nobody", address="2001:db8::ffff:1"), clock)
     sign_in(pool, attempt(address="2001:db8:0:1::1"), clock)
+
+
+def test_a_success_takes_its_locks_in_the_order_of_the_attempts(pool: Pool, migrated_url: str) -> None:
+    admitted: list[accounts.Admitted] = []
+    with psycopg.connect(migrated_url) as other, psycopg.connect(migrated_url, autocommit=True) as watcher:
+        asked = iter((False, True))
+
+        def clock() -> datetime:
+            if next(asked):  # the password was looked at: another attempt begins to count
+                other.execute("select from login_attempt where subject = 'account:chief' for update")
+            return NOW
+
+        def succeed() -> None:
+            admitted.append(accounts.sign_in(pool, attempt(), clock=clock, lasts_s=3600))
+
+        thread = threading.Thread(target=succeed)
+        thread.start()
+        waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        wait_until(lambda: watcher.execute(waiting).fetchone() is not None)
+        other.execute("select from login_attempt where subject like 'account:chief@%' for update nowait")
+        other.rollback()
+        thread.join()
+    assert admitted
