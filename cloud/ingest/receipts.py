@@ -60,8 +60,9 @@ class Receipts:
         self._new = {key: message for key, message in waiting.items() if key in new}
         known = {key: message for key, message in waiting.items() if key not in new}
         noted = store.noted_receipts(self.conn, known)
-        renewed = store.renew_receipts(self.conn, {key: message.envelope.session for key, message in known.items()})
-        self._count([*self._new.items(), *((key, known[key]) for key in renewed)])
+        latest = _latest([*known.items(), *self._echoes])
+        renewed = store.renew_receipts(self.conn, {key: message.envelope.session for key, message in latest.items()})
+        self._count([*self._new.items(), *((key, latest[key]) for key in renewed)])
         return [*fresh, *self._new.values()], [_answer(message, noted.get(key)) for key, message in known.items()]
 
     def reject(self, key: Key, reason: str) -> None:
@@ -96,6 +97,15 @@ def digest(message: Message) -> int:
         form = msgspec.json.encode(body)  # a count beyond 2^64
     crc = zlib.crc32(form)
     return crc - (1 << 32) if crc >= 1 << 31 else crc
+
+
+def _latest(messages: Iterable[tuple[Key, Message]]) -> dict[Key, Message]:
+    """Of each the copy of the newest session: the one whose numbers it may still be missing in."""
+    latest: dict[Key, Message] = {}
+    for key, message in messages:
+        if key not in latest or latest[key].envelope.session < message.envelope.session:
+            latest[key] = message
+    return latest
 
 
 def _answer(message: Message, noted: store.Noted | None) -> Answer:

@@ -83,6 +83,20 @@ def test_a_resend_counts_in_the_lanes_of_its_new_session(pool: Pool, node: FakeN
     assert in_later == [(2, 2)]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_copies_of_two_sessions_in_one_transaction_count_in_the_later_one(
+    pool: Pool, node: FakeNode, writer: Writer, first: int
+) -> None:
+    lost, later = node.envelope(batch(column([1.0]))), new_id()
+    writer.settle([read(node.arrival(node.envelope(birth()))), in_session(node, node.envelope(birth()), later, 1)])
+    copies = [read(node.arrival(lost)), in_session(node, lost, later, 1)]
+    second = in_session(node, node.envelope(batch(column([2.0], begin=AT + timedelta(seconds=1)))), later, 2)
+    writer.settle([copies[first], copies[1 - first], second])
+    with pool.connection() as conn:
+        assert store.missing_messages(conn) == {}
+    assert rows(pool, "select value from reading order by value") == [(1.0,), (2.0,)]
+
+
 def test_what_waited_in_quarantine_has_its_room_there(
     pool: Pool, node: FakeNode, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
