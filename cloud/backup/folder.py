@@ -50,13 +50,15 @@ class BackupWriter:
 
     def __init__(self, place: Path) -> None:
         self._place = place.absolute()
-        self._scratch = self._place.with_name(self._place.name + _UNFINISHED)
+        self._scratch = self._place.parent / (self._place.name + _UNFINISHED)
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
         """Raises Conflict when something is in the place, or another backup goes there; OSError."""
         if os.path.lexists(self._place) and not _is_empty_folder(self._place):
             raise Conflict(f"{self._place} is there already: a backup goes to a place of its own")
+        if os.path.lexists(self._scratch) and not _is_own_folder(self._scratch):  # what is in it would be removed
+            raise Conflict(f"{self._scratch} is in the way: it is no folder of an unfinished backup")
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self._scratch / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -257,3 +259,9 @@ def _sync(path: Path) -> None:
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Not a link, and nobody else's, who could exchange what is written there."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()

@@ -100,3 +100,13 @@ def test_a_place_that_can_not_be_written_to_is_named(run: Run, tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"")
     assert "can't be written to" in refusal(run("backup", str(tmp_path / "file" / "backup"), "--json"))
     assert "is there already" in refusal(run("backup", str(tmp_path / "file"), "--json"))
+    assert "is there already" in refusal(run("backup", "/", "--json"))
+
+
+def test_what_is_no_unfinished_backup_is_left_alone(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter").write_bytes(b"dear")
+    (tmp_path / "backup.unfinished").symlink_to(mine)
+    assert "is in the way" in refusal(run("backup", str(tmp_path / "backup"), "--json"))
+    assert (mine / "letter").read_bytes() == b"dear"
