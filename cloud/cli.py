@@ -46,11 +46,11 @@ def main() -> None:
         app()
     except CloudError as error:
         _fail(str(error))
-    except psycopg.OperationalError:
-        _fail("the database can't be reached: see GRIDWARD_DATABASE_URL")
     except psycopg.errors.UndefinedTable:
         _fail("the database is not up to date: run `gridward-cloud migrate`")
     except psycopg.Error as error:
+        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            _fail("the database can't be reached: see GRIDWARD_DATABASE_URL")
         _fail(f"the database refuses: {error.diag.message_primary or type(error).__name__}")
 
 

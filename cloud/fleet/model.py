@@ -78,7 +78,7 @@ class LevelChange:
 
 @dataclass(frozen=True, slots=True)
 class FleetBacklog:
-    """What waits in all nodes together. `silent` nodes are accepted and have never told."""
+    """What waits in all nodes together. `silent` nodes are accepted and have not told lately."""
 
     nodes: int
     silent: int

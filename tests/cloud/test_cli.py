@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from cloud import cli
 from cloud.access import sample
@@ -91,3 +92,17 @@ def test_health_says_when_nobody_answers(run: Run) -> None:
 
 def test_the_open_api_document_is_written(run: Run) -> None:
     assert answer(run("openapi"))["info"]["title"] == "Gridward"
+
+
+def test_a_database_that_refuses_is_not_called_away(
+    run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(migrated_url) as conn:
+        (name,) = conn.execute("select current_database()").fetchone() or ("",)
+        conn.execute(sql.SQL("alter database {} set lock_timeout = '20ms'").format(sql.Identifier(name)))
+        conn.commit()
+        conn.execute("lock table dead_letter in access exclusive mode")
+        status, _, err = run("deadletters", "list")
+    assert (status, err) == (1, "error: the database refuses: canceling statement due to lock timeout\n")
+    monkeypatch.setenv("GRIDWARD_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert "can't be reached" in run("deadletters", "list")[2]
