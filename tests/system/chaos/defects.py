@@ -28,13 +28,13 @@ from tests.system.chaos.world import Commands
 _OWN = "tests.system.chaos.defects"
 
 TELLING = (
-    Episode(1.0, 3.0, Fault.BLACK_HOLE_EDGE_BROKER),
-    Episode(5.5, 3.5, Fault.FREEZE_DATABASE),
+    Episode(1.0, 7.0, Fault.CUT_CLOUD_DATABASE),
     Episode(7.0, 0.5, Fault.KILL_INGEST),
-    Episode(10.5, 0.0, Fault.KILL_EDGE),
+    Episode(9.0, 3.0, Fault.BLACK_HOLE_EDGE_BROKER),
+    Episode(12.5, 0.0, Fault.KILL_EDGE),
 )
-"""What was sent and deleted falls into the black hole; what was answered and not written dies with ingest, while the database
-does not answer; what was acknowledged to a sensor and not written dies with the node.
+"""What was answered and not written dies with ingest, which has waited for the database with it for seconds; what was sent and
+deleted falls into the black hole; what was acknowledged to a sensor and not written dies with the node.
 """
 
 

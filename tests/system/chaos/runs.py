@@ -37,7 +37,7 @@ LONG_AMOUNT = Amount(LONG_S, rounds=400, bank_messages=36, crossings_per_switch=
 SINGLE_S = 6.0
 """How long a single fault lasts: longer than every first patience."""
 
-TELLING_AMOUNT = Amount(12.0, rounds=75, bank_messages=10, crossings_per_switch=3)
+TELLING_AMOUNT = Amount(13.5, rounds=80, bank_messages=10, crossings_per_switch=3)
 
 
 @contextmanager
