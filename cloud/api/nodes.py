@@ -111,7 +111,8 @@ class DeadLetters(BaseModel):
 
 class NodeHealth(BaseModel):
     """What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
-    `lost_readings` and `lost_incidents` went with a damaged disk.
+    `lost_readings` and `lost_incidents` went with a damaged disk. `lost_at`: when the node last told of more that is lost or
+    dropped, whatever the event times are.
     """
 
     told_at: AwareDatetime
@@ -122,6 +123,7 @@ class NodeHealth(BaseModel):
     dropped: list[DroppedReadings]
     lost_readings: int = 0
     lost_incidents: int = 0
+    lost_at: AwareDatetime | None
     rejected_incidents: int
     dead_letters: list[DeadLetters]
 
@@ -192,8 +194,10 @@ def read_node(conn: Conn, user: User, node: NodeName) -> Node:
 
 def _node(row: Any) -> Node:
     fields = row._asdict()
-    report = fields.pop("health")
-    health = None if report is None else NodeHealth.model_validate({**report, "told_at": report["at"]})
+    report, lost_at = fields.pop("health"), fields.pop("lost_at")
+    health = None
+    if report is not None:
+        health = NodeHealth.model_validate({**report, "told_at": report["at"], "lost_at": lost_at})
     return Node.model_validate({**fields, "health": health})
 
 

@@ -58,6 +58,10 @@ class DevicePresence:
     area_code: str
 
 
+LARGEST_COUNT = (1 << 63) - 1
+"""What a table holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthTold:
     """What a node said of what waits in it, and when that came."""
@@ -65,6 +69,12 @@ class HealthTold:
     node_id: int
     health: NodeHealth
     received_at: datetime
+
+    @property
+    def losses(self) -> int:
+        """Readings and incidents that will never come, as the node has counted them since its store was made."""
+        health = self.health
+        return min(health.dropped_total + health.lost_readings + health.lost_incidents, LARGEST_COUNT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,7 @@ select
         from device
         where device.node_id = node.id and device.declared and device.kind = 'node' and device.name = node.name
     ) as device_id,
-    node_health.report as health
+    node_health.report as health, node_health.lost_at
 from node
 left join area on area.code = node.area_code and area.valid_to is null
 left join node_health on node_health.node_id = node.id
@@ -238,24 +238,25 @@ select
     name as node, name, district, 'quarantined' as state, 'unknown' as presence, null::timestamptz as presence_since,
     null::uuid as session, birth ->> 'software' as software, last_seen_at, null::double precision as skew_s,
     coalesce(birth -> 'models', '[]') as models, coalesce(birth -> 'degraded', '[]') as degraded,
-    coalesce(jsonb_array_length(birth -> 'devices'), 0)::bigint as devices, null::bigint as device_id, null::jsonb as health
+    coalesce(jsonb_array_length(birth -> 'devices'), 0)::bigint as devices, null::bigint as device_id, null::jsonb as health,
+    null::timestamptz as lost_at
 from quarantined_node
 where (:scope = '' or (district || '/') ^@ :scope) and name > :after
 order by name
 limit :count;
 
--- name: keep_health(node_id, session, seq, told_at, level, share, readings_waiting, incidents_waiting, files_waiting, oldest_at, dropped, rejected_incidents, report)
+-- name: keep_health(node_id, session, seq, told_at, level, share, readings_waiting, incidents_waiting, files_waiting, oldest_at, dropped, rejected_incidents, report, losses)
 -- Within a session the higher number is newer; another session counts only if it is the one that the registry describes.
--- Those whose level changed come back.
+-- A count of losses that fell is that of a new store. Those whose level changed come back.
 with told as (
     select *
     from unnest(
         :node_id::bigint[], :session::uuid[], :seq::bigint[], :told_at::timestamptz[], :level::text[],
         :share::double precision[], :readings_waiting::bigint[], :incidents_waiting::bigint[], :files_waiting::bigint[],
-        :oldest_at::timestamptz[], :dropped::bigint[], :rejected_incidents::bigint[], :report::jsonb[]
+        :oldest_at::timestamptz[], :dropped::bigint[], :rejected_incidents::bigint[], :report::jsonb[], :losses::bigint[]
     ) as told (
         node_id, session, seq, told_at, level, share, readings_waiting, incidents_waiting, files_waiting, oldest_at,
-        dropped, rejected_incidents, report
+        dropped, rejected_incidents, report, losses
     )
 ), before as (
     select node_health.node_id, node_health.level
@@ -274,7 +275,11 @@ with told as (
         share = excluded.share, readings_waiting = excluded.readings_waiting,
         incidents_waiting = excluded.incidents_waiting, files_waiting = excluded.files_waiting,
         oldest_at = excluded.oldest_at, dropped = excluded.dropped, rejected_incidents = excluded.rejected_incidents,
-        report = excluded.report
+        report = excluded.report, losses = excluded.losses,
+        lost_at = case
+            when excluded.losses not in (0, node_health.losses) then excluded.told_at
+            else node_health.lost_at
+        end
     where case
         when node_health.session = excluded.session then node_health.seq < excluded.seq
         else excluded.session = (select node.session from node where node.id = excluded.node_id)

@@ -323,6 +323,7 @@ def keep_health(conn: Connection[Any], reports: Sequence[HealthTold]) -> list[Le
         dropped=[told.health.dropped_total for told in reports],
         rejected_incidents=[told.health.rejected_incidents for told in reports],
         report=[Jsonb(msgspec.to_builtins(told.health)) for told in reports],
+        losses=[told.losses for told in reports],
     )
     return [LevelChange(row.node, row.area_code, Level(row.level)) for row in rows]
 

@@ -85,6 +85,25 @@ def test_a_change_of_level_is_told_to_those_who_watch_once(pool: Pool, node: Fak
     assert events(pool) == ["warning", "critical", "normal"]
 
 
+def test_a_loss_is_as_new_as_its_word_however_old_the_readings_are(pool: Pool, node: FakeNode, writer: Writer) -> None:
+    def told(*totals: int, begin: int) -> list[Any]:
+        with pool.connection() as conn:
+            [node_id] = conn.execute("select id from node").fetchone() or [0]
+            for seq, total in enumerate(totals, start=begin):
+                report = msgspec.structs.replace(
+                    HEALTH, session=node.session, seq=seq, dropped_total=total, lost_readings=0, lost_incidents=0
+                )
+                service.keep_health(conn, [HealthTold(node_id, report, AT + timedelta(minutes=seq))])
+        return [row[0] for row in rows(pool, "select lost_at from node_health")]
+
+    writer.settle([node.item(birth())])
+    assert told(0, 0, begin=1) == [None]
+    assert told(7, 7, 7, begin=3) == [AT + timedelta(minutes=3)]
+    assert told(9, 9, begin=6) == [AT + timedelta(minutes=6)]
+    assert told(0, 0, begin=8) == [AT + timedelta(minutes=6)]  # a store that was made anew
+    assert told(2, begin=10) == [AT + timedelta(minutes=10)]
+
+
 def test_strangers_and_liars_keep_nothing(pool: Pool, node: FakeNode, writer: Writer) -> None:
     writer.settle([node.item(birth()), FakeNode("stranger").health(1)])
     elsewhere = FakeNode(node.name, district="110101")

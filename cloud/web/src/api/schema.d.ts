@@ -1285,7 +1285,8 @@ export interface components {
         /**
          * NodeHealth
          * @description What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
-         *     `lost_readings` and `lost_incidents` went with a damaged disk.
+         *     `lost_readings` and `lost_incidents` went with a damaged disk. `lost_at`: when the node last told of more that is lost or
+         *     dropped, whatever the event times are.
          */
         NodeHealth: {
             /**
@@ -1310,6 +1311,8 @@ export interface components {
              * @default 0
              */
             lost_incidents: number;
+            /** Lost At */
+            lost_at: string | null;
             /** Rejected Incidents */
             rejected_incidents: number;
             /** Dead Letters */

@@ -19,6 +19,7 @@ function lately(at: string, now: number): boolean {
 
 /** Whether a node lost anything within the last day: readings that it dropped, or messages that the cloud refused. */
 export function lostLately(health: NodeHealth, now: number): boolean {
+  if (health.lost_at !== null && lately(health.lost_at, now)) return true // also of event times long past: an outage of days drops its oldest
   return health.dropped.some((drop) => lately(drop.to_at, now)) || health.dead_letters.some((letters) => lately(letters.last_at, now))
 }
 

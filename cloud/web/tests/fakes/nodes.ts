@@ -16,6 +16,7 @@ export function health({ backlog, evidence, ...changes }: Changes = {}): NodeHea
     dropped: [],
     lost_readings: 0,
     lost_incidents: 0,
+    lost_at: null,
     rejected_incidents: 0,
     dead_letters: [],
     ...changes,

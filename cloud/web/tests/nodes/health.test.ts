@@ -21,6 +21,8 @@ describe('the word of a node', () => {
     expect(lostLately(health({ dropped: dropped(60) }), NOW)).toBe(true)
     expect(lostLately(health({ dead_letters: letters(60) }), NOW)).toBe(true)
     expect(lostLately(health({ dropped: dropped(25 * 60), dead_letters: letters(25 * 60) }), NOW)).toBe(false)
+    expect(lostLately(health({ dropped: dropped(25 * 60), lost_at: ago(60) }), NOW)).toBe(true)
+    expect(lostLately(health({ dropped: dropped(50 * 60), lost_at: ago(25 * 60) }), NOW)).toBe(false)
   })
 })
 

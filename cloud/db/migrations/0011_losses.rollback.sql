@@ -1,0 +1,2 @@
+alter table node_health drop column lost_at;
+alter table node_health drop column losses;
