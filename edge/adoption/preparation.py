@@ -58,6 +58,9 @@ _YOLOX: Final = Preparation(Values.BYTES, Colour.BGR, Fit.LETTERBOX)
 _YOLO: Final = Preparation(Values.UNIT, Colour.RGB, Fit.LETTERBOX)
 _DETR: Final = Preparation(Values.UNIT, Colour.RGB, Fit.STRETCH)
 
+_NANODET: Final = Preparation(Values.IMAGENET, Colour.BGR, Fit.STRETCH)
+_FASTESTDET: Final = Preparation(Values.UNIT, Colour.BGR, Fit.STRETCH)
+
 _BYTES_RGB: Final = replace(_YOLO, values=Values.BYTES)
 _DETR_IMAGENET: Final = replace(_DETR, values=Values.IMAGENET)
 
@@ -67,6 +70,8 @@ USUAL: Final[dict[str, tuple[Preparation, ...]]] = {
     "yolov8": (_YOLO, _YOLOX, _BYTES_RGB),
     "end_to_end": (_YOLO, _YOLOX, _BYTES_RGB),
     "end_to_end_flat": (_YOLO, _YOLOX, _BYTES_RGB),
+    "fastestdet": (_FASTESTDET, replace(_FASTESTDET, values=Values.BYTES)),
+    "nanodet": (_NANODET, _FASTESTDET, replace(_NANODET, values=Values.BYTES)),
     "detr": (_DETR, _DETR_IMAGENET, replace(_DETR, values=Values.BYTES)),
     "detr_postprocessed": (_DETR, _DETR_IMAGENET, replace(_DETR, values=Values.BYTES)),
 }

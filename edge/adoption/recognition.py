@@ -188,6 +188,34 @@ def _grid(outputs: Sequence[Node], picture: Picture) -> list[Head]:
     return []
 
 
+def _fastestdet(outputs: Sequence[Node], picture: Picture) -> list[Head]:
+    grid = (picture.height // 16, picture.width // 16)
+    if len(outputs) != 1 or len(outputs[0].shape) != 4 or outputs[0].shape[2:] != grid or picture.wants_size:
+        return []
+    channels = outputs[0].shape[1]
+    if channels is None or channels < 6:
+        return []
+    return [Head("fastestdet", (outputs[0].name,), channels - 5, "one grid of stride 16")]
+
+
+def _nanodet(outputs: Sequence[Node], picture: Picture) -> list[Head]:
+    """Per stride one list of class scores and one of distances, told apart by their names or by there being 32 of these."""
+    names: dict[str, list[str]] = {"cls": [], "dis": []}
+    classes: set[int | None] = set()
+    for stride in _GRIDS[0]:
+        lists = [node for node in outputs if node.shape[:2] == (1, _cells(picture, (stride,))) and len(node.shape) == 3]
+        distances = _named([node for node in lists if node.shape[2] == 32], ("dis", "reg", "box"))
+        scores = _named([node for node in lists if node is not distances], ("cls", "class", "score"))
+        if len(lists) != 2 or distances is None or scores is None:
+            return []
+        names["cls"].append(scores.name)
+        names["dis"].append(distances.name)
+        classes.add(scores.shape[2])
+    if len(outputs) != 2 * len(_GRIDS[0]) or len(classes) != 1:
+        return []
+    return [Head("nanodet", (*names["cls"], *names["dis"]), classes.pop(), "classes and distances on three grids")]
+
+
 def _single(outputs: Sequence[Node]) -> Node | None:
     """The one list; raw heads of five dimensions that some exporters give besides are passed over."""
     lists = [node for node in outputs if len(node.shape) == 3 and node.shape[0] == 1 and node.kind == FLOAT]
@@ -217,6 +245,8 @@ _LOOKS: Final[Sequence[Callable[[Sequence[Node], Picture], list[Head]]]] = (
     _detr,
     _end_to_end,
     _grid,
+    _fastestdet,
+    _nanodet,
 )
 
 

@@ -169,6 +169,46 @@ def detr_postprocessed(things: Sequence[Thing] = SCENE, *, queries: int = 30) ->
     return Head(outputs, size_input=True, scaled="boxes")
 
 
+def fastestdet(things: Sequence[Thing] = SCENE, labels: int = 3) -> Head:
+    """Each thing is told by the cell of stride 16 in which its middle lies; all is the classes' word."""
+    base, lit = (np.zeros((1, 5 + labels, HEIGHT // 16, WIDTH // 16), dtype=np.float32) for _ in range(2))
+    for thing, (x, y, wide, high) in zip(things, _middles(things), strict=True):
+        column, row = int(x // 16), int(y // 16)
+        shares = np.array([wide / WIDTH, high / HEIGHT])
+        base[0, 0, row, column] = 1
+        base[0, 1:3, row, column] = np.arctanh([x / 16 - column, y / 16 - row])
+        base[0, 3:5, row, column] = np.log(shares / (1 - shares))
+        lit[0, 5 + thing.label, row, column] = thing.score**2.5
+    return Head({"output": (base, lit)})
+
+
+def nanodet(things: Sequence[Thing] = SCENE, labels: int = 3) -> Head:
+    """Each thing is told by the cell of stride 8 in which its middle lies."""
+    outputs: Outputs = {}
+    for stride in (8, 16, 32):
+        cells = (WIDTH // stride) * (HEIGHT // stride)
+        lit, distances = np.zeros((1, cells, labels), np.float32), np.zeros((1, cells, 4, 8), np.float32)
+        for thing, (x, y, _, _) in zip(things, _middles(things), strict=True):
+            if stride == 8:
+                column, row = int(x // 8), int(y // 8)
+                cell, middle = row * (WIDTH // 8) + column, ((column + 0.5) * 8, (row + 0.5) * 8)
+                lit[0, cell, thing.label] = thing.score
+                distances[0, cell] = _distribution(np.abs(np.array(thing.box) - np.array(middle * 2)) / 8)
+        outputs[f"dis_pred_stride_{stride}"] = (distances.reshape(1, cells, 32), None)
+        outputs[f"cls_pred_stride_{stride}"] = (np.zeros_like(lit), lit)
+    return Head(outputs)
+
+
+def _distribution(strides: NDArray[np.floating]) -> Floats:
+    """Logits (4, 8) whose softmax has these means: all weight on the two whole numbers beside each."""
+    shares = np.full((len(strides), 8), 1e-9)
+    for row, value in enumerate(strides):
+        below = min(int(value), 6)
+        shares[row, below] += 1 - (value - below)
+        shares[row, below + 1] += value - below
+    return np.asarray(np.log(shares), dtype=np.float32)
+
+
 def write_graph(path: Path, head: Head, kind: Kind | None = None) -> Path:
     """Write a head as a graph that looks at its picture."""
     kind = kind or Kind()

@@ -8,6 +8,8 @@ from edge.inference import LooseShape, Tensor, WholeNumbers
 from edge.perception.decoders.detr import DetrDecoder
 from edge.perception.decoders.detr_postprocessed import PostprocessedDetrDecoder
 from edge.perception.decoders.end_to_end import EndToEndDecoder, FlatEndToEndDecoder
+from edge.perception.decoders.fastestdet import FastestDetDecoder
+from edge.perception.decoders.nanodet import NanodetDecoder
 from edge.perception.decoders.selection import Answer
 from edge.perception.decoders.yolov5 import Yolov5Decoder
 from edge.perception.decoders.yolov8 import Yolov8Decoder
@@ -40,6 +42,8 @@ DECODERS: Mapping[str, Callable[[Manifest, Sequence[int]], Decoder]] = {
     "detr_postprocessed": PostprocessedDetrDecoder,
     "end_to_end": EndToEndDecoder,
     "end_to_end_flat": FlatEndToEndDecoder,
+    "fastestdet": FastestDetDecoder,
+    "nanodet": NanodetDecoder,
     "yolov5": Yolov5Decoder,
     "yolov8": Yolov8Decoder,
     "yolox": YoloxDecoder,

@@ -39,6 +39,8 @@ HEADS: dict[str, tuple[Callable[[], Head], str, Range]] = {
     "end to end": (graphs.end_to_end, "end_to_end", Range.UNIT),
     "end to end of a yolox": (graphs.end_to_end, "end_to_end", Range.BYTES),
     "flat": (lambda: graphs.end_to_end(flat=True), "end_to_end_flat", Range.UNIT),
+    "fastestdet": (graphs.fastestdet, "fastestdet", Range.UNIT),
+    "nanodet": (graphs.nanodet, "nanodet", Range.IMAGENET),
     "detr": (graphs.detr, "detr", Range.UNIT),
     "detr with more outputs": (lambda: graphs.detr(further=True), "detr", Range.IMAGENET),
     "detr postprocessed": (graphs.detr_postprocessed, "detr_postprocessed", Range.UNIT),
@@ -54,7 +56,8 @@ def test_every_head_is_recognised_and_its_preparation_is_measured(tmp_path: Path
     assert told.labels == graphs.LABELS
     assert (told.input.width, told.input.height, told.input.layout) == (WIDTH, HEIGHT, layout)
     expected = {Range.BYTES: (1.0, 0.0), Range.UNIT: (1 / 255, 0.0), Range.IMAGENET: (1.0, 123.675)}[wanted]
-    assert (told.input.scale, told.input.mean[0]) == expected
+    red = told.input.mean[0 if told.input.colour is Colour.RGB else 2]
+    assert (told.input.scale, red) == expected
     found = OnnxDetector(ResolvedModel(told, tmp_path / "mine.onnx")).detect(BLACK_AND_WHITE)
     assert found.labels == ("person", "car")
     assert np.allclose(found.scores, [PERSON.score, CAR.score], atol=1e-4)

@@ -220,7 +220,7 @@ def test_an_empty_password_file_is_a_mistake(tmp_path: Path) -> None:
     assert "is empty" in found[2]
 
 
-USABLE = ["lightperson_192", "yolox_nano_416"]
+USABLE = ["fastestdet_352", "lightperson_192", "nanodet_m_416", "yolox_nano_416"]
 
 
 @pytest.mark.parametrize("model", sorted(catalogue.models()))

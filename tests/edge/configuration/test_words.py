@@ -119,10 +119,10 @@ def test_the_classes_are_those_of_the_model() -> None:
 
 
 def test_a_model_that_cannot_be_read_is_refused_before_anything_is_fetched() -> None:
-    [line] = refused([SQUARE], ["intrusion:a"], model="nanodet_m_416")
-    assert line.startswith("--model nanodet_m_416: ")
-    assert "unknown decoder `nanodet`" in line
-    assert "possible: lightperson_192, yolox_nano_416" in line
+    [line] = refused([SQUARE], ["intrusion:a"], model="deimv2_femto")
+    assert line.startswith("--model deimv2_femto: ")
+    assert "unknown decoder `deim`" in line
+    assert "possible: fastestdet_352, lightperson_192, nanodet_m_416, yolox_nano_416" in line
     [line] = refused([SQUARE], ["intrusion:a"], model="none")
     assert "there is no model `none`" in line
 

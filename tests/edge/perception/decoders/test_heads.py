@@ -18,7 +18,7 @@ from models.manifest import Fit
 from tests.fakes import graphs
 from tests.fakes.graphs import CAR, DOG, HEIGHT, PERSON, SCENE, WIDTH, Head, Thing, manifest, write_graph
 
-DOUBLE = Thing((8, 18, 24, 50), 0, 0.7)
+DOUBLE = Thing((8, 14, 24, 46), 0, 0.7)
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ CASES = {
     "yolov5": Case("yolov5", graphs.yolov5),
     "yolov5 and its raw heads": Case("yolov5", lambda *a: graphs.yolov5(*a, raw_heads=True), ("output0",)),
     "yolov8": Case("yolov8", graphs.yolov8),
+    "fastestdet": Case("fastestdet", graphs.fastestdet),
+    "nanodet": Case(
+        "nanodet",
+        graphs.nanodet,
+        tuple(f"{kind}_pred_stride_{stride}" for kind in ("cls", "dis") for stride in (8, 16, 32)),
+    ),
     "end_to_end": Case("end_to_end", graphs.end_to_end, suppresses=False),
     "end_to_end_flat": Case("end_to_end_flat", lambda *a: graphs.end_to_end(*a, flat=True), suppresses=False),
     "detr": Case("detr", graphs.detr, ("logits", "pred_boxes"), suppresses=False),
@@ -115,6 +121,8 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "yolox": [(1, 126, 8)],
     "yolov5": [(1, 60, 8)],
     "yolov8": [(1, 7, 60)],
+    "fastestdet": [(1, 8, 6, 4)],
+    "nanodet": [(1, 96, 3), (1, 24, 3), (1, 6, 3), (1, 96, 32), (1, 24, 32), (1, 6, 32)],
     "end_to_end": [(1, 60, 6)],
     "end_to_end_flat": [(60, 6)],
     "detr": [(1, 60, 3), (1, 50, 4)],
