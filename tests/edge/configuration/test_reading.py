@@ -292,8 +292,16 @@ def test_outlines(corners: list[tuple[float, float]], crossing: tuple[int, int] 
 
 
 JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}), st.just([[]])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.builds(list),
+    st.builds(dict),
+    st.builds(lambda: [[]]),
 )
+"""Made anew each time: the test puts more junk into it."""
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
