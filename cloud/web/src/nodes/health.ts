@@ -4,7 +4,7 @@ import type { Level, Node, NodeHealth, Refusals } from '@/api/types'
 const FRESH_MS = 5 * 60_000
 /** What was lost longer ago is history, not an alarm. */
 const LATELY_MS = 24 * 3_600_000
-/** Beyond a day of clock error nothing says when. */
+/** So far ahead of this machine's clock a time may lie. */
 const AHEAD_MS = 60_000
 
 /** Whether the last word of a node is too old to be taken for the present. */

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type App, createApp, type Component } from 'vue'
-import type { NodeHealth } from '@/api/types'
+import type { NodeHealth, Refusals } from '@/api/types'
 import { i18n } from '@/locale'
+import IntakeSummary from '@/nodes/IntakeSummary.vue'
 import NodeQueue from '@/nodes/NodeQueue.vue'
 import QueueMeter from '@/nodes/QueueMeter.vue'
-import { ago, health, NOW } from '../fakes/nodes'
+import { ago, health, node, NOW } from '../fakes/nodes'
 
 let app: App | undefined
 
@@ -63,5 +64,15 @@ describe('QueueMeter', () => {
     expect(host.textContent).toContain('93%')
     expect(host.textContent).toContain('即将写满')
     expect(host.querySelector('[role="meter"]')?.getAttribute('aria-valuenow')).toBe('93')
+  })
+})
+
+describe('IntakeSummary', () => {
+  const words = (refusals: Refusals | null): string => shown(IntakeSummary, { nodes: [node(health())], refusals }).querySelector('[data-testid="intake"] .soft')?.textContent ?? ''
+
+  it('claims no more than those who may not see refusals can know', () => {
+    expect(words({ refused: [], waiting: [], kept: [] })).toBe(i18n.global.t('intake.keptHint'))
+    app?.unmount()
+    expect(words(null)).toBe(i18n.global.t('intake.keptByNodesHint'))
   })
 })
