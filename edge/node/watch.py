@@ -187,6 +187,7 @@ class CameraWatch:
                 self.faults += 1
                 _log.exception("the analysis of a camera failed and begins anew", camera=self.camera.id)
                 self._standing.degrade(self.camera.id, ANALYSIS_FAILED, f"{type(error).__name__}; see the node's log")
+                self._give_up()
                 self._begin_anew()
                 self._stop.wait(1.0)
         self._finish()
@@ -229,6 +230,17 @@ class CameraWatch:
         self._pipeline = CameraPipeline(self.camera, self._detector)
         self._rules = self._make_rules()
         self._second_looks.clear()
+
+    def _give_up(self) -> None:
+        """After a fault: end what the rules have open where it was last seen, or it would stay open for ever."""
+        at = self._clock()
+        for rule in self._rules:
+            try:
+                self._report(rule.finish(at), None)
+                self._keep(rule.readings(at))
+            except Exception:  # noqa: BLE001 (it may be this rule that failed; the others end all the same)
+                self.faults += 1
+                _log.exception("a rule could not end what it had open", camera=self.camera.id)
 
     def _finish(self) -> None:
         """End whatever the rules have open, and tell what they have counted."""

@@ -3,14 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from edge.contract.incident import IncidentState, Severity
 from edge.errors import ModelUnusable
-from edge.flow import Detections, Image, NativeMark, Reading
+from edge.flow import Detections, Finding, Image, NativeMark, Reading, Scene
 from edge.incidents import IncidentBook
 from edge.node import watch as watch_module
 from edge.node.shelf import LONGEST_BAR_S, ModelShelf
@@ -59,6 +61,46 @@ class FakeRecorder:
         self.kept += readings
 
 
+@dataclass
+class FakeRule:
+    """Opens one incident at the first picture and fails over the second; `at_the_end` may fail as well."""
+
+    at_the_end: Callable[[], None] = lambda: None
+    seen: int = 0
+
+    def observe(self, scene: Scene) -> Sequence[Finding]:
+        self.seen += 1
+        if self.seen > 1:
+            raise ZeroDivisionError
+        return [self._finding(IncidentState.OPEN, scene.at)]
+
+    def passed(self, _at: datetime) -> Sequence[Finding]:
+        return ()
+
+    def finish(self, at: datetime) -> Sequence[Finding]:
+        if self.seen == 0:
+            return ()
+        self.at_the_end()
+        return [self._finding(IncidentState.ENDED, at)]
+
+    def readings(self, _at: datetime) -> Sequence[Reading]:
+        return ()
+
+    def _finding(self, state: IncidentState, at: datetime) -> Finding:
+        return Finding(
+            key=f"cam-1/{id(self)}",
+            state=state,
+            rule="made-by-hand",
+            kind="intrusion",
+            category="public_order",
+            severity=Severity.MEDIUM,
+            device="cam-1",
+            started_at=at,
+            at=at,
+            ended_at=at if state is IncidentState.ENDED else None,
+        )
+
+
 class Watching:
     """A watch over a clip that is played for ever, with a model made by hand."""
 
@@ -67,12 +109,13 @@ class Watching:
         self.standing = Standing(clock=SteppedClock(), on_change=lambda: None)
         self.shelf = ModelShelf([MODEL], self.standing, open_model=lambda _id: cast("OnnxDetector", self.detector))
         self.recorder = FakeRecorder()
+        self.keeper = FakeKeeper()
         self.watch = CameraWatch(
             CameraSettings.model_validate(
                 {"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30, **settings}
             ),
             shelf=self.shelf,
-            book=IncidentBook(FakeKeeper(), {}, clock=SteppedClock()),
+            book=IncidentBook(self.keeper, {}, clock=SteppedClock()),
             recorder=cast("Any", self.recorder),
             standing=self.standing,
             mark=_unmarked,
@@ -178,3 +221,40 @@ def test_what_was_counted_when_the_watch_ends_is_told(watching: Callable[..., Wa
     found.stop()
     counts = [(each.point, each.value) for each in found.recorder.kept if each.point != "presence"]
     assert counts[:2] == [("footfall.in_count", 0.0), ("footfall.out_count", 0.0)]
+
+
+def test_what_was_open_when_an_analysis_failed_is_ended(
+    watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([ZeroDivisionError()])
+
+    def fail_once() -> None:
+        for error in failures:
+            raise error
+
+    ends = {"one": fail_once, "two": lambda: None}
+    monkeypatch.setattr(watch_module, "scene_rule", lambda settings, _camera: FakeRule(ends[settings.id]))
+    settings = [{"kind": "intrusion", "id": name, "zone": "floor"} for name in ("one", "two")]
+    zones = {"floor": [[0, 0], [1, 0], [1, 1]]}
+    found = watching(lambda: None, model=None, zones=zones, rules=settings)
+
+    def revisions() -> list[tuple[IncidentState, int]]:
+        return [(each.state, each.revision) for each in found.keeper.kept]
+
+    wait_until(lambda: (IncidentState.ENDED, 2) in revisions(), what="the end of what was open")
+    assert found.watch.faults >= 2
+
+
+def test_a_stream_that_is_lost_is_an_incident_since_its_last_picture_and_over_with_the_next(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", frames=20)
+    rule = {"kind": "camera_trouble", "for_s": 0, "clear_for_s": 0}
+    found = Watching(clip, lambda: None, rules=[rule])
+    found.start()
+    try:
+        wait_until(lambda: found.watch.pipeline.counters.frames > 3, what="pictures")
+        clip.unlink()
+        wait_until(lambda: "stream_lost" in found.told(), what="the loss")
+        write_clip(clip, frames=20)
+        wait_until(lambda: ("stream_lost", IncidentState.ENDED) in found.kept(), what="the end of the loss")
+    finally:
+        found.stop()
