@@ -49,6 +49,9 @@ select pg_advisory_lock(:key)::text;
 -- name: lock_out_migrations(key)$
 select pg_advisory_lock_shared(:key)::text;
 
+-- name: own_pid()$
+select pg_backend_pid();
+
 -- name: standing_of_backends(pids)
 -- Whether each has done all that it was asked for, and since when it stands as it does.
 select pid, starts_with(state, 'idle') as rests, state_change as since

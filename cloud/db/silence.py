@@ -72,7 +72,12 @@ class SilenceWatch:
             self._thread.join(LOOK_TIMEOUT_S)
 
     def add(self, conn: Connection[Any]) -> None:
-        """Watch a connection from now on."""
+        """Watch a connection that nobody uses yet, from now on. Not one behind a pooler, which numbers connections for itself:
+        the server would seem to know nothing of it. Raises psycopg.Error.
+        """
+        with conn.transaction():
+            if _queries.own_pid(conn) != conn.pgconn.backend_pid:
+                return
         with self._lock:
             self._connections.add(conn)
 

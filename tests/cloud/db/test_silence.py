@@ -1,5 +1,8 @@
 """Connections whose way has forgotten them, with a real database behind a proxy."""
 
+import re
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -88,6 +91,40 @@ def test_a_slow_statement_is_waited_for(migrated_url: str) -> None:
         blocker.rollback()
         wait_until(lambda: conn.pgconn.transaction_status == psycopg.pq.TransactionStatus.INTRANS)
         assert not raised
+
+
+def _through_a_pooler(listener: socket.socket, port: int) -> None:
+    """Hand one connection on, but with a process number that the server does not know."""
+    client, _ = listener.accept()
+    with client, socket.create_connection(("127.0.0.1", port)) as server:
+        while ready := select.select([client, server], [], [], 30.0)[0]:
+            for source in ready:
+                data = source.recv(1 << 16)
+                if not data:
+                    return
+                if source is server:
+                    data = re.sub(
+                        rb"K\x00\x00\x00\x0c....", b"K\x00\x00\x00\x0c\x7f\xff\xff\xff", data, count=1, flags=re.DOTALL
+                    )
+                (client if source is server else server).sendall(data)
+
+
+def test_a_connection_that_the_server_numbers_otherwise_is_not_watched(migrated_url: str) -> None:
+    target = psycopg.conninfo.conninfo_to_dict(migrated_url)["port"]
+    watch = SilenceWatch(migrated_url)
+    with socket.create_server(("127.0.0.1", 0)) as listener, psycopg.connect(migrated_url) as blocker:
+        threading.Thread(target=_through_a_pooler, args=[listener, int(str(target))], daemon=True).start()
+        url = migrated_url.replace(f":{target}/", f":{listener.getsockname()[1]}/")
+        with psycopg.connect(url) as conn:
+            assert conn.pgconn.backend_pid == 0x7FFFFFFF
+            watch.add(conn)
+            blocker.execute("select pg_advisory_xact_lock(9)")
+            raised = _in_background(lambda: conn.execute("select pg_advisory_xact_lock(9)"))
+            wait_until(lambda: conn.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE)
+            assert [watch.look() for _ in range(3)] == [0, 0, 0]
+            blocker.rollback()
+            wait_until(lambda: conn.pgconn.transaction_status == psycopg.pq.TransactionStatus.INTRANS)
+            assert not raised
 
 
 def test_a_pool_whose_connections_fell_silent_serves_again(proxied_url: str, proxy: Proxy) -> None:
