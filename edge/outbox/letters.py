@@ -83,10 +83,10 @@ class Letters:
         def work(connection: sqlite3.Connection) -> None:
             store = Store(connection)
             for number in numbers:
-                channel, body = _found(connection, number)
+                channel, body, timebase = _found(connection, number)
                 if channel != Channel.INCIDENT:
                     raise Permanent(f"letter {number} is no incident and can't be sent again")
-                store.send_again(msgspec.json.decode(body, type=Incident), (), now=now, timebase=None)
+                store.send_again(_incident(number, body), (), now=now, timebase=timebase)
                 connection.execute(QUERIES["letter_remove"], {"number": number})
 
         self._do(work)
@@ -113,8 +113,15 @@ class Letters:
             raise OutboxFull(f"the outbox {self._path} can't be read or written: {error}") from error
 
 
-def _found(connection: sqlite3.Connection, number: int) -> tuple[str, bytes]:
+def _incident(number: int, body: bytes) -> Incident:
+    try:
+        return msgspec.json.decode(body, type=Incident)
+    except msgspec.DecodeError as error:
+        raise Permanent(f"letter {number} holds nothing that can be sent: {error}; show it, then discard it") from error
+
+
+def _found(connection: sqlite3.Connection, number: int) -> tuple[str, bytes, int | None]:
     row = connection.execute(QUERIES["letter"], {"number": number}).fetchone()
     if row is None:
         raise Permanent(f"there is no letter {number}")
-    return row[0], row[1]
+    return row[0], row[1], row[2]

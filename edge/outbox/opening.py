@@ -19,7 +19,8 @@ SCHEMA_VERSION = 2
 _UPGRADES = {
     1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
     " ALTER TABLE record ADD COLUMN timebase INTEGER;"
-    " ALTER TABLE ongoing ADD COLUMN timebase INTEGER;",
+    " ALTER TABLE ongoing ADD COLUMN timebase INTEGER;"
+    " ALTER TABLE dead_letter ADD COLUMN timebase INTEGER;",
 }
 """What makes the next version out of one: columns that may be empty, which costs nothing however much waits."""
 

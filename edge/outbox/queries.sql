@@ -69,7 +69,7 @@ WHERE lane = :lane AND accepted_at_us < :fresh_us AND row NOT IN (SELECT value F
 ORDER BY accepted_at_us, row LIMIT :limit
 
 -- name: record_by_id
-SELECT row, channel, readings, body FROM record WHERE message_id = :message_id
+SELECT row, channel, readings, body, timebase FROM record WHERE message_id = :message_id
 
 -- name: record_remove
 DELETE FROM record WHERE message_id = :message_id
@@ -125,7 +125,8 @@ DELETE FROM ongoing WHERE incident_id = :incident_id
 SELECT body, timebase FROM ongoing ORDER BY incident_id
 
 -- name: dead_letter_add
-INSERT INTO dead_letter (subject, channel, reason, at_us, body) VALUES (:subject, :channel, :reason, :at_us, :body)
+INSERT INTO dead_letter (subject, channel, reason, at_us, body, timebase)
+VALUES (:subject, :channel, :reason, :at_us, :body, :timebase)
 
 -- name: dead_letter_trim
 -- Rejected incidents stay until somebody has seen to them.
@@ -238,7 +239,7 @@ WHERE typeof(accepted_at_us) <> 'integer' OR accepted_at_us NOT BETWEEN -6213559
 SELECT row, subject, channel, reason, at_us, length(body) FROM dead_letter ORDER BY row DESC LIMIT :limit
 
 -- name: letter
-SELECT channel, body FROM dead_letter WHERE row = :number
+SELECT channel, body, timebase FROM dead_letter WHERE row = :number
 
 -- name: letter_remove
 DELETE FROM dead_letter WHERE row = :number

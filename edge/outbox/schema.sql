@@ -65,12 +65,13 @@ CREATE TABLE ongoing (
 );
 
 CREATE TABLE dead_letter (
-    row     INTEGER PRIMARY KEY AUTOINCREMENT,
-    subject TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    reason  TEXT NOT NULL,
-    at_us   INTEGER NOT NULL,
-    body    BLOB NOT NULL
+    row      INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject  TEXT NOT NULL,
+    channel  TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    at_us    INTEGER NOT NULL,
+    body     BLOB NOT NULL,
+    timebase INTEGER
 );
 
 CREATE TABLE counter (

@@ -346,11 +346,11 @@ class Store:
         if row is None:
             return []
         lost: list[str] = []
-        _, name, readings, body = row
+        _, name, readings, body, timebase = row
         channel = Channel(name)
         amount = readings if channel is Channel.TELEMETRY else 1
         if outcome is Outcome.REJECTED:
-            self._bury(str(message_id), channel.value, reason or "no reason given", body, now=now)
+            self._bury(str(message_id), channel.value, reason or "no reason given", body, now=now, timebase=timebase)
             lost = self._lose_evidence_of(message_id, now=now)
             if channel is Channel.TELEMETRY:
                 self.declare(_ranges_in(body), GapReason.REJECTED)
@@ -534,7 +534,9 @@ class Store:
         )
         return message_id
 
-    def _bury(self, subject: str, channel: str, reason: str, body: bytes, *, now: datetime) -> None:
+    def _bury(
+        self, subject: str, channel: str, reason: str, body: bytes, *, now: datetime, timebase: int | None = None
+    ) -> None:
         found = channel == Channel.INCIDENT.value
         self._do(
             "dead_letter_add",
@@ -543,6 +545,7 @@ class Store:
             reason=reason,
             at_us=to_microseconds(now),
             body=body if found else body[:LETTER_BYTES],
+            timebase=timebase,
         )
         if not found:
             self._do("dead_letter_trim", keep=DEAD_LETTERS)

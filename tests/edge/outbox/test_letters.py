@@ -53,6 +53,15 @@ def test_a_rejected_incident_is_sent_again_as_a_new_message(outbox: Outbox, tmp_
     assert waiting(outbox, Lane.INCIDENT) == []
 
 
+def test_a_letter_that_can_not_be_read_is_not_sent_again(outbox: Outbox, tmp_path: Path) -> None:
+    number = numbers(tmp_path)[Channel.INCIDENT]
+    outbox._committer.write(
+        lambda store: store._connection.execute("UPDATE dead_letter SET body = ? WHERE row = ?", (b"{", number))
+    )
+    with pytest.raises(Permanent, match="discard it"):
+        Letters(tmp_path).send_again([number], now=START)
+
+
 @pytest.mark.usefixtures("outbox")
 def test_readings_are_not_sent_again_and_nothing_is_done_by_halves(tmp_path: Path) -> None:
     with pytest.raises(Permanent, match="no incident"):

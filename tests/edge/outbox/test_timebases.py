@@ -1,5 +1,6 @@
 """What waits while the node's clock is wrong leaves with the right times."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,11 +12,13 @@ import msgspec
 import pytest
 
 from edge.clock import NodeClock
+from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.incident import Incident, TrackPoint, moved
 from edge.contract.telemetry import Gap, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 from edge.flow import OutboxRecord
+from edge.outbox.letters import Letters
 from edge.outbox.opening import CHECKED
 from edge.outbox.outbox import Outbox
 from edge.outbox.statements import SCHEMA
@@ -186,8 +189,21 @@ def test_a_file_that_was_delayed_under_another_clock_does_not_wait_for_it(start:
     assert start.outbox.next_upload() is not None
 
 
+def test_a_rejected_incident_that_is_sent_again_carries_its_correction(start: Start) -> None:
+    at = start.clock()
+    start.outbox.incident(msgspec.structs.replace(incident(), started_at=at, updated_at=at))
+    [rejected] = start.waiting(Lane.INCIDENT)
+    start.outbox.settle({rejected.message_id: (Outcome.REJECTED, "data: no")})
+    start.box.run(300)
+    start.network_time()
+    letters = Letters(start.directory)
+    letters.send_again([letter.number for letter in letters.newest()], now=START)
+    [record] = start.waiting(Lane.INCIDENT)
+    assert as_told(record).started_at == START
+
+
 def test_a_store_of_the_first_version_opens_with_all_that_waits(tmp_path: Path) -> None:
-    first = SCHEMA.replace(",\n    timebase       INTEGER", "").replace(",\n    timebase    INTEGER", "")
+    first = re.sub(r",\n    timebase +INTEGER", "", SCHEMA)
     assert "timebase " not in first.split("CREATE TABLE series")[1]
     with closing(sqlite3.connect(tmp_path / "outbox.db")) as connection:
         connection.executescript(f"{first} PRAGMA user_version = 1;")
