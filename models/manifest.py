@@ -119,7 +119,8 @@ class Input:
 @dataclass(frozen=True, slots=True)
 class Manifest(Artifact):
     """A model. `decoder` names the head, `labels` its classes in order, `figures` what was measured and on what; `outputs` are
-    the names of the graph's outputs in the order in which the head reads them, none where the graph has just these.
+    the names of the graph's outputs in the order in which the head reads them, none where the graph has just these. A network's
+    score to the power of `score_exponent` is about as often right as that of the default detector.
     """
 
     version: str
@@ -129,6 +130,7 @@ class Manifest(Artifact):
     labels: tuple[str, ...]
     figures: Mapping[str, float | str]
     outputs: tuple[str, ...] = ()
+    score_exponent: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def read_manifest(file: Path) -> Manifest:
         labels=_labels(fields, file),
         figures=_figures(fields.part("figures")),
         outputs=fields.names("outputs"),
+        score_exponent=fields.number("score_exponent", 1.0),
     )
     fields.finish()
     return manifest

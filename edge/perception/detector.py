@@ -75,8 +75,13 @@ class OnnxDetector:
         return prepared(image, self.manifest.input)
 
     def infer(self, tensor: Tensor) -> Answer:
-        """What the network finds, in pixels of its input, as sure as it says. Raises ModelUnusable as `detect` does."""
-        return self._decoder.decode(self._graph.run(tensor), least_score=LEAST_SCORE)
+        """What the network finds, in pixels of its input, as sure as it is taken to be. Raises ModelUnusable as `detect` does."""
+        exponent = self.manifest.score_exponent
+        outputs = self._graph.run(tensor)
+        if exponent == 1:
+            return self._decoder.decode(outputs, least_score=LEAST_SCORE)
+        boxes, scores, classes = self._decoder.decode(outputs, least_score=LEAST_SCORE ** (1 / exponent))
+        return boxes, np.asarray(scores**exponent, dtype=np.float32), classes
 
     def end_overdue(self) -> None:
         """End looks that take too long; called now and then from another thread."""

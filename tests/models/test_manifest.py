@@ -69,6 +69,9 @@ def test_a_good_manifest_is_read(tmp_path: Path) -> None:
         ({"source": {"repository": "a/b/c", "commit": "b" * 40, "path": "x"}}, "repository"),
         ({"source": {"repository": "a/b", "commit": "main", "path": "x"}}, "commit"),
         ({"surprise": 1}, "surprise"),
+        ({"outputs": "one"}, "outputs"),
+        ({"outputs": ["a", "a"]}, "twice"),
+        ({"score_exponent": 0}, "score_exponent"),
         ({"figures": {"x": [1]}}, "x"),
     ],
 )

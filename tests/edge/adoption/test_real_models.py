@@ -45,7 +45,7 @@ def test_people_are_found(
         if label == "person"
     ]
     score, (left, top, right, bottom) = max(people, key=lambda person: person[0])
-    assert score > 0.4
+    assert score > 0.4  # before any exponent: nobody who brings a model knows one
     assert (left, top, right, bottom) == pytest.approx((0.497, 0.03, 0.68, 0.915), abs=0.04)
     own = catalogue.own_models()[name]
     assert examined.manifest.sha256 == own.sha256

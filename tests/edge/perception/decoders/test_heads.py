@@ -117,6 +117,14 @@ def test_outputs_are_asked_for_by_name(tmp_path: Path) -> None:
         OnnxDetector(ResolvedModel(manifest("detr", outputs=("logits",)), path))
 
 
+def test_scores_are_brought_to_one_measure(tmp_path: Path) -> None:
+    faint = Thing((40, 8, 56, 24), 1, 0.3)
+    path = write_graph(tmp_path / "tiny.onnx", graphs.yolov8((PERSON, CAR, faint)))
+    told = replace(manifest("yolov8"), score_exponent=2.5)
+    found = OnnxDetector(ResolvedModel(told, path)).detect(np.zeros((96, 64, 3), dtype=np.uint8))
+    assert np.allclose(found.scores, [PERSON.score**2.5, CAR.score**2.5], atol=1e-4)  # 0.3 ** 2.5 is less than a hint
+
+
 SHAPES: dict[str, list[tuple[int, ...]]] = {
     "yolox": [(1, 126, 8)],
     "yolov5": [(1, 60, 8)],
