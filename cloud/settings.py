@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -57,6 +59,19 @@ class CloudSettings(BaseSettings):
     live_queue: Annotated[int, Field(ge=8, le=100_000)] = 512
     live_clients: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     live_heartbeat_s: Positive = 15.0
+
+    @field_validator("database_url")
+    @classmethod
+    def _address_of_postgres(cls, url: SecretStr) -> SecretStr:
+        try:
+            conninfo_to_dict(url.get_secret_value())
+        except ProgrammingError:
+            readable = False  # what the library says of it may hold the password
+        else:
+            readable = url.get_secret_value().startswith(("postgresql://", "postgres://"))
+        if not readable:
+            raise ValueError("an address of PostgreSQL looks like postgresql://user@host:5432/name")
+        return url
 
     @field_validator("timezone")
     @classmethod

@@ -106,3 +106,15 @@ def test_a_database_that_refuses_is_not_called_away(
     assert (status, err) == (1, "error: the database refuses: canceling statement due to lock timeout\n")
     monkeypatch.setenv("GRIDWARD_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     assert "can't be reached" in run("deadletters", "list")[2]
+
+
+@pytest.mark.parametrize("url", ["foo", "mysql://u:geheim@host/name", "postgresql://u:geheim@[::1/name"])
+def test_an_address_of_no_database_is_named_without_its_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("GRIDWARD_DATABASE_URL", url)
+    for words in (["migrate"], ["deadletters", "list"]):
+        status, _, err = run(*words)
+        assert status == 1
+        assert err.startswith("error: GRIDWARD_DATABASE_URL: ")
+        assert "geheim" not in err
