@@ -16,6 +16,7 @@ from typing import Any
 
 from amqtt.broker import Broker
 from amqtt.contexts import Action, BaseContext, BrokerConfig
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
@@ -85,10 +86,26 @@ class GrantPlugin(BaseTopicPlugin):  # type: ignore[misc]  # as above
 
 
 class ConfinedBroker(Broker):  # type: ignore[misc]  # as above
-    """A broker that gives a client the retained messages of its own subscriptions alone.
+    """A broker that gives a client the retained messages of its own subscriptions alone, and that survives a take-over.
 
-    amqtt 0.12.1 offers those of everyone's subscriptions to each client that connects, past the grants.
+    amqtt 0.12.1 offers those of everyone's subscriptions to each client that connects, past the grants. And when a client comes
+    back while its old connection still looks alive, the end of the old one marks the session that both share as gone: the
+    client is connected then and hears nothing any more.
     """
+
+    async def _client_message_loop(self, client_session: Session, handler: BrokerProtocolHandler) -> None:
+        _mark_connected(client_session)
+        await super()._client_message_loop(client_session, handler)
+
+    async def _handle_disconnect(
+        self, client_session: Session, handler: BrokerProtocolHandler, disconnect_waiter: "asyncio.Future[Any]"
+    ) -> None:
+        if self._get_handler(client_session) is handler:
+            await super()._handle_disconnect(client_session, handler, disconnect_waiter)
+        else:
+            await self._stop_handler(handler)
+        if self._get_handler(client_session) not in {None, handler}:
+            _mark_connected(client_session)
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
@@ -96,6 +113,11 @@ class ConfinedBroker(Broker):  # type: ignore[misc]  # as above
         subscribers = self._subscriptions.get(subscription[0], ())
         if any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
             await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
+def _mark_connected(session: Session) -> None:
+    if not session.transitions.is_connected():
+        session.transitions.connect()
 
 
 def broker_config(settings: dict[str, Any]) -> BrokerConfig:

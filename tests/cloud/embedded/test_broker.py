@@ -12,6 +12,7 @@ from cloud.embedded.broker import BrokerKind, EmbeddedBroker, accepts
 from cloud.embedded.grants import CLOUD_GRANTS
 from cloud.embedded.process import EmbeddedProblem
 from tests.brokers import ReadyBroker
+from tests.system.chaos.proxy import FAIR, Conduct, Proxy, Weather
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -22,16 +23,25 @@ OWN = "gw/1/110105/gate-1"
 class Client:
     """A client that keeps what it hears."""
 
-    def __init__(self, broker: EmbeddedBroker, name: str, password: str, *, listen: str | None = None) -> None:
+    def __init__(
+        self,
+        broker: EmbeddedBroker,
+        name: str,
+        password: str,
+        *,
+        listen: str | None = None,
+        port: int | None = None,
+        persistent: bool = False,
+    ) -> None:
         self.heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.ready = queue.Queue[None]()
         self._listen = listen
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"test-{name}")
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"test-{name}", clean_session=not persistent)
         self._client.username_pw_set(name, password)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self.ready.put(None)
         self._client.on_message = self._on_message
-        self._client.connect(broker.host, broker.port)
+        self._client.connect(broker.host, port or broker.port)
         self._client.loop_start()
         self.ready.get(timeout=10)
 
@@ -117,6 +127,25 @@ def test_what_is_retained_reaches_those_alone_who_may_read_it(broker: ReadyBroke
             assert spy.heard.empty()
         with client(broker, broker.cloud_user, broker.cloud_password, "gw/1/+/+/status") as late:
             assert late.heard.get(timeout=10) == (f"{OWN}/status", b"online")
+
+
+def test_a_client_that_comes_back_while_its_old_connection_looks_alive_hears_everything(broker: ReadyBroker) -> None:
+    password = broker.add_node("110105", "gate-1")
+    listen = f"{OWN}/down/#"
+    with Proxy("half-open", broker.port) as proxy, client(broker, "cloud", "cloud") as cloud:
+        old = Client(broker, "gate-1", password, listen=listen, port=proxy.port, persistent=True)
+        for number in range(3):
+            proxy.turn(Weather(Conduct.BLACK_HOLE))  # the broker is told nothing of its end
+            proxy.turn(FAIR)
+            old._client.loop_stop()
+            new = Client(broker, "gate-1", password, listen=listen, port=proxy.port, persistent=True)
+            for message in range(5):
+                payload = f"{number}-{message}".encode()
+                cloud.publish(f"{OWN}/down/ack", payload)
+                while new.heard.get(timeout=10)[1] != payload:  # what the old connection did not answer comes again
+                    continue
+            old = new
+        old.close()
 
 
 def test_a_restart_keeps_port_and_users(broker: ReadyBroker) -> None:
