@@ -83,13 +83,24 @@ def _reference(alarm: Alarm) -> RuleReference:
 
 
 class AlarmDesk:
-    """Looks at the figures now and then, from one thread, and tells what changed."""
+    """Looks at the figures now and then, from one thread, and tells what changed. `clock` tells node time, `told` the true
+    time as far as it is known.
+    """
 
-    def __init__(self, node: str, *, book: IncidentBook, standing: Standing, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        node: str,
+        *,
+        book: IncidentBook,
+        standing: Standing,
+        clock: Callable[[], datetime],
+        told: Callable[[], datetime],
+    ) -> None:
         self._node = node
         self._book = book
         self._standing = standing
         self._clock = clock
+        self._told = told
         self._levels = {alarm.rule: Level.NORMAL for alarm in ALARMS}
         self._resumed: set[str] = set()
 
@@ -110,7 +121,7 @@ class AlarmDesk:
         for alarm in ALARMS:
             self._watch(alarm, alarm.share(figures))
         self._state(OUTBOX, UNSAVED, "the disk takes nothing: incidents wait in memory", holds=self._book.unsaved > 0)
-        since = self._clock() - REJECTED_FOR
+        since = self._told() - REJECTED_FOR
         self._state(
             OUTBOX,
             REJECTED,

@@ -78,7 +78,9 @@ class Node:
         )
         cards = {**rule_cards(configuration), **alarm_cards(self.identity.node)}
         self.book = IncidentBook(self.outbox, cards, clock=self.clock)
-        self.alarms = AlarmDesk(self.identity.node, book=self.book, standing=self.standing, clock=self.clock)
+        self.alarms = AlarmDesk(
+            self.identity.node, book=self.book, standing=self.standing, clock=self.clock, told=self.clock.told
+        )
         self._pace = ReportPace()
         self._reports = 0
         self.publisher = self._make_publisher()

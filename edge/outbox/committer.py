@@ -172,7 +172,7 @@ class Committer:
     def _note(self) -> None:
         try:
             self._mark(self.store)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (the top of the thread: a changed byte may make anything of a row)
             _log.error("the outbox could not be marked", reason=str(error))
             self._look_into(error)
 

@@ -294,6 +294,13 @@ def test_damage_that_shows_while_running_is_looked_for_at_the_next_start(tmp_pat
     third.close()
 
 
+def test_a_row_that_makes_no_sense_any_more_stops_nobody(outbox: Outbox) -> None:
+    outbox.readings([reading(1)])
+    outbox._committer.write(lambda store: store._connection.execute("UPDATE reading SET accepted_at_us = 'x'"))
+    outbox.incident(incident())
+    assert outbox._committer.read(lambda store: store.counters()[Counter.INCIDENTS_ACCEPTED]) == 1
+
+
 def test_a_full_disk_refuses_and_loses_nothing(outbox: Outbox) -> None:
     outbox.readings([reading(1)])
     outbox._committer.read(lambda store: store._connection.execute("PRAGMA max_page_count = 1"))
