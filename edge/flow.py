@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
-from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity, TrackPoint
+from edge.contract.incident import (
+    CameraTrouble,
+    EvidenceKind,
+    EvidenceReference,
+    Incident,
+    IncidentState,
+    Severity,
+    TrackPoint,
+)
 from edge.contract.telemetry import ReadingFlag
 
 Image = NDArray[np.uint8]
@@ -92,13 +100,22 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One analysed moment of a camera: the confirmed tracks seen now, and the ids of those that have ended."""
+    """One analysed moment of a camera: the confirmed tracks seen now, and the ids of those that have ended.
+
+    `troubles` is what is wrong with the picture, None where nobody has looked; with `STREAM_LOST` there was no picture.
+    """
 
     camera: str
     at: datetime
     tracks: tuple[Track, ...]
     ended: tuple[Track, ...] = ()
     moving: bool = True
+    troubles: frozenset[CameraTrouble] | None = None
+
+    @property
+    def seen(self) -> bool:
+        """Whether there was a picture."""
+        return self.troubles is None or CameraTrouble.STREAM_LOST not in self.troubles
 
 
 @dataclass(frozen=True, slots=True)

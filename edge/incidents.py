@@ -24,7 +24,14 @@ from edge.contract.incident import (
 from edge.errors import EdgeError, EvidenceNotKept
 from edge.flow import EvidenceFile, Finding
 from edge.rules.identity import rule_id
-from edge.settings import CameraSettings, LineCrossingSettings, NodeConfiguration, SceneRuleSettings, ThresholdSettings
+from edge.settings import (
+    CameraSettings,
+    CameraTroubleSettings,
+    LineCrossingSettings,
+    NodeConfiguration,
+    SceneRuleSettings,
+    ThresholdSettings,
+)
 
 RULE_VERSION = "1"
 TRACK_POINTS = 120
@@ -106,6 +113,8 @@ def _place(rule: SceneRuleSettings, camera: CameraSettings) -> Mapping[str, obje
     """What the rule stands on in the camera's picture."""
     if isinstance(rule, LineCrossingSettings):
         return {"line": camera.lines.get(rule.line)}
+    if isinstance(rule, CameraTroubleSettings):
+        return {}
     return {"zone": camera.zones.get(rule.zone)}
 
 

@@ -16,7 +16,7 @@ from edge.perception.detector import OnnxDetector
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.identity import rule_id
 from edge.rules.registry import scene_rule
-from edge.settings import CameraSettings, LineCrossingSettings, LoiteringSettings, NodeConfiguration, SceneRuleSettings
+from edge.settings import CameraSettings, LoiteringSettings, NodeConfiguration, SceneRuleSettings
 from edge.sources.timing import AnalysisGrid
 from edge.video import Video
 
@@ -63,6 +63,7 @@ class ReplayIncident:
     confidence: float | None
     direction: str | None = None
     count: int | None = None
+    point: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,8 @@ def _armed(settings: SceneRuleSettings, filmed_at: datetime | None) -> SceneRule
 
 def _rule_used(settings: SceneRuleSettings) -> RuleUsed:
     limit_s = settings.limit_s if isinstance(settings, LoiteringSettings) else None
-    zone, line = (None, settings.line) if isinstance(settings, LineCrossingSettings) else (settings.zone, None)
-    return RuleUsed(rule_id(settings), settings.kind, zone, line, limit_s, settings.classes)
+    zone, line = getattr(settings, "zone", None), getattr(settings, "line", None)
+    return RuleUsed(rule_id(settings), settings.kind, zone, line, limit_s, getattr(settings, "classes", ()))
 
 
 def _model_used(detector: OnnxDetector) -> ModelUsed:
@@ -230,7 +231,7 @@ def table(result: ReplayResult) -> str:
         return "\n".join([*above, "no incident"])
     lines = [f"{'kind':<14}{'zone':<14}{'from':>8}{'to':>8}{'dwell':>8}{'sure':>6}{'track':>7}"]
     lines += [
-        f"{each.kind:<14}{each.zone or '':<14}{each.started_s:>8.1f}{each.ended_s or 0:>8.1f}"
+        f"{each.kind:<14}{each.zone or each.point or '':<14}{each.started_s:>8.1f}{each.ended_s or 0:>8.1f}"
         f"{each.dwell_s or 0:>8.1f}{each.confidence or 0:>6.2f}{each.track_id or 0:>7}  {each.direction or ''}{f' × {each.count}' if each.count else ''}".rstrip()
         for each in result.incidents
     ]
@@ -239,6 +240,8 @@ def table(result: ReplayResult) -> str:
 
 def _looked_for(rule: RuleUsed) -> str:
     limit = "" if rule.limit_s is None else f" for {rule.limit_s:g} s"
+    if rule.kind == "camera_trouble":
+        return "looked for camera trouble"
     place = f"over {rule.line}" if rule.zone is None else f"in {rule.zone}"
     return f"looked for {', '.join(rule.classes) or 'nothing'}: {rule.kind} {place}{limit}"
 
@@ -309,6 +312,7 @@ class _Ledger:
             confidence=finding.confidence,
             direction=finding.direction,
             count=finding.count,
+            point=finding.point,
         )
 
     def _clip_s(self, at: datetime) -> float:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, UrlConstraints
 
-from edge.contract.incident import Severity
+from edge.contract.incident import CameraTrouble, Severity
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -151,7 +151,20 @@ class LineCrossingSettings(_SceneRule):
     category: Identifier = "public_order"
 
 
-SceneRuleSettings = Annotated[IntrusionSettings | LoiteringSettings | LineCrossingSettings, Field(discriminator="kind")]
+class CameraTroubleSettings(_SceneRule):
+    """The camera is in one of `troubles` for `for_s` seconds; it is over once it has not been for `clear_for_s`. Needs no model."""
+
+    kind: Literal["camera_trouble"]
+    troubles: Annotated[tuple[CameraTrouble, ...], Field(min_length=1, max_length=10)] = tuple(CameraTrouble)
+    for_s: Seconds = 5.0
+    clear_for_s: Seconds = 10.0
+    severity: Severity = Severity.MEDIUM
+    category: Identifier = "maintenance"
+
+
+SceneRuleSettings = Annotated[
+    IntrusionSettings | LoiteringSettings | LineCrossingSettings | CameraTroubleSettings, Field(discriminator="kind")
+]
 
 
 class Department(StrEnum):

@@ -89,7 +89,7 @@ def _rule_ids(device: dict[str, Any], place: Location) -> Found:
     taken: set[str] = set()
     for index, rule in _items(device, "rules"):
         subject = next((rule[key] for key in _SUBJECTS if key in rule), None)
-        name = str(rule.get("id") or f"{rule.get('kind')}-{subject}")
+        name = str(rule.get("id") or (rule.get("kind") if subject is None else f"{rule.get('kind')}-{subject}"))
         if name in taken:
             yield (
                 (*place, "rules", index, *(("id",) if "id" in rule else ())),

@@ -14,7 +14,7 @@ from edge.settings import CameraSettings, Direction
 _ZONE = "write NAME=x,y x,y x,y with coordinates from 0 to 1"
 _LINE = "write NAME=x,y x,y with coordinates from 0 to 1"
 _RULE = (
-    "write intrusion:ZONE or loitering:ZONE:SECONDS or line_crossing:LINE (with :in or :out behind it for what is forbidden), "
+    "write intrusion:ZONE or loitering:ZONE:SECONDS or line_crossing:LINE (with :in or :out behind it for what is forbidden) or camera_trouble, "
     "and :LABEL+LABEL behind it for others than persons"
 )
 
@@ -26,7 +26,7 @@ def camera_from_words(
 
     `zones`: `NAME=x,y x,y x,y …` in normalised coordinates, `lines`: `NAME=x,y x,y`. `rules`: `intrusion:ZONE`,
     `loitering:ZONE:SECONDS` and `line_crossing:LINE` (with `:in`, `:out` or `:in+out` for forbidden directions), each with
-    `:LABEL+LABEL…` where others than persons are meant. Raises ConfigurationError with all mistakes, one per line.
+    `:LABEL+LABEL…` where others than persons are meant, and `camera_trouble`. Raises ConfigurationError with all mistakes, one per line.
     """
     tree = {
         "id": "clip",
@@ -89,7 +89,7 @@ def _scene(zones: Sequence[str], lines: Sequence[str], rules: Sequence[str]) -> 
             continue
         if words in rules[:index]:
             mistakes.append(f"--rule {words}: stands there twice")
-        name = f"{rule['kind']}-{rule.get('zone', rule.get('line'))}"
+        name = "-".join(part for part in (rule["kind"], rule.get("zone"), rule.get("line")) if part)
         taken[name] += 1
         parts.append(rule if taken[name] == 1 else {"id": f"{name}-{taken[name]}", **rule})
     if mistakes:
@@ -113,6 +113,8 @@ def _rule(words: str) -> dict[str, Any] | None:
             rule: dict[str, Any] = {"kind": "intrusion", "zone": zone}
         case ["loitering", zone, limit_s, *labels] if len(labels) <= 1:
             rule = {"kind": "loitering", "zone": zone, "limit_s": limit_s}
+        case ["camera_trouble"]:
+            return {"kind": "camera_trouble"}
         case ["line_crossing", line, directions, *labels] if len(labels) <= 1 and _are_directions(directions):
             rule = {"kind": "line_crossing", "line": line, "forbidden": directions.split("+")}
         case ["line_crossing", line, *labels] if len(labels) <= 1:

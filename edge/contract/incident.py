@@ -55,6 +55,17 @@ class IncidentKind(StrEnum):
     EVIDENCE_PRESSURE = "evidence_pressure"
 
 
+class CameraTrouble(StrEnum):
+    """What is wrong with a camera: the `point` of an incident of the kind `camera_trouble`. The wire takes any name."""
+
+    COVERED = "covered"
+    DEFOCUSED = "defocused"
+    MOVED = "moved"
+    FROZEN = "frozen"
+    DARK = "dark"
+    STREAM_LOST = "stream_lost"
+
+
 class TrackPoint(Struct, frozen=True, array_like=True):
     """Where the thing was: time and box as left, top, right, bottom in normalised image coordinates."""
 

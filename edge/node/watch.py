@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from edge.contract.incident import IncidentState
+from edge.contract.incident import CameraTrouble, IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import ModelUnusable, OutboxFull
 from edge.evidence.snapshot import SnapshotMaker
@@ -101,6 +101,7 @@ class CameraWatch:
         self._rules = self._make_rules()
         self._health: Health | None = None
         self._seen_s: float | None = None
+        self._lost = False
         self._busy_since_s: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{camera.id}", daemon=True)
@@ -150,6 +151,7 @@ class CameraWatch:
         """From the camera's thread, on changes."""
         if health is Health.STARTING:
             return
+        self._lost = health is Health.LOST
         for told, name in ((Health.LOST, PICTURE_LOST), (Health.DEGRADED, PICTURE_DAMAGED)):
             if health is told:
                 self._standing.degrade(self.camera.id, name, reason or "no picture")
@@ -213,7 +215,11 @@ class CameraWatch:
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
         at = self._clock()
-        self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
+        if self._lost:
+            lost = Scene(self.camera.id, at, (), moving=False, troubles=frozenset({CameraTrouble.STREAM_LOST}))
+            self._report((finding for rule in self._rules for finding in rule.observe(lost)), None)
+        else:
+            self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
         self._tell_counts(at)
         return not self.mailbox.closed
 

@@ -13,6 +13,7 @@ from edge.geometry import clamped_box
 from edge.perception.lineage import TrackerSettings
 from edge.perception.motion import Motion, MotionDetector, MotionSettings, regions
 from edge.perception.tracker import KINDS, Tracker
+from edge.perception.trouble import TroubleWatch
 from edge.settings import CameraSettings
 
 PROBE_S: Final = 10.0
@@ -64,6 +65,8 @@ class CameraPipeline:
         self._detector = detector
         self._motion = MotionDetector(motion)
         self._tracker = Tracker(tracker)
+        watched = any(rule.kind == "camera_trouble" for rule in camera.rules)
+        self._trouble = TroubleWatch() if watched else None
         self._last_at: datetime | None = None
         self._probed_at: datetime | None = None
         self._last_motion: Motion | None = None
@@ -80,8 +83,9 @@ class CameraPipeline:
         motion = self._motion.observe(frame.picture.luma, _seconds(at), self._tracker.boxes)
         self.counters.moving += motion.moving
         self._last_motion = motion
+        troubles = None if self._trouble is None else self._trouble.look(frame.picture.luma, _seconds(at))
         if self._detector is None:
-            return Scene(self.camera.id, at, (), moving=motion.moving)
+            return Scene(self.camera.id, at, (), moving=motion.moving, troubles=troubles)
         detections = _NOTHING
         if motion.moving or self._tracker.alive or self._probe_due(at):
             detections = self._detector.detect(frame.image)
@@ -89,7 +93,7 @@ class CameraPipeline:
             self._probed_at = at
         self._last_detections = detections
         step = self._tracker.update(at, detections, motion)
-        return Scene(self.camera.id, at, step.seen, step.ended, moving=motion.moving)
+        return Scene(self.camera.id, at, step.seen, step.ended, moving=motion.moving, troubles=troubles)
 
     def interrupt(self, at: datetime) -> Scene:
         """The camera went away or the node stops: every track ends with its last sight."""

@@ -61,7 +61,8 @@ class LineCrossingRule:
 
     def observe(self, scene: Scene) -> Sequence[Finding]:
         """Take one analysed moment; scenes of a camera come in order of event time."""
-        self._counter.watched(scene.at)
+        if scene.seen:
+            self._counter.watched(scene.at)
         said = [finding for track in scene.ended for finding in self._ended(track, scene.at)]
         said += [finding for track in scene.tracks for finding in self._seen(track, scene.at)]
         return said

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from edge.errors import ConfigurationError
 from edge.flow import ReadingRule, SceneObserver, SceneRule
 from edge.geometry import Point
+from edge.rules.camera_trouble import CameraTroubleRule
 from edge.rules.folding import FoldingRule
 from edge.rules.identity import subject
 from edge.rules.intrusion import IntrusionRule
@@ -13,6 +14,7 @@ from edge.rules.loitering import LoiteringRule
 from edge.rules.threshold import ThresholdRule
 from edge.settings import (
     CameraSettings,
+    CameraTroubleSettings,
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
@@ -36,12 +38,14 @@ def _observer(settings: SceneRuleSettings, camera: CameraSettings) -> SceneObser
         case LineCrossingSettings():
             line = _outline(settings, "line", camera.lines, camera)
             return LineCrossingRule(settings, line, camera.id, simulated=camera.simulated)
+        case CameraTroubleSettings():
+            return CameraTroubleRule(settings, camera.id)
 
 
 def _outline(
     settings: SceneRuleSettings, what: str, outlines: Mapping[str, Sequence[Point]], camera: CameraSettings
 ) -> Sequence[Point]:
-    name = subject(settings)
+    name = subject(settings) or ""
     if name not in outlines:
         known = ", ".join(sorted(outlines)) or "none"
         raise ConfigurationError(

@@ -4,8 +4,10 @@ import io
 import json
 from collections.abc import Callable
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.configuration.words import camera_from_words
@@ -14,7 +16,8 @@ from edge.perception.detector import OnnxDetector, open_detector
 from edge.replay import chosen_camera, replay, table, warnings
 from edge.rules.schedule import CHINA
 from edge.settings import IntrusionSettings, NodeConfiguration, ScheduleWindow
-from tests.fakes.footage import remuxed, write_clip
+from edge.video import VideoWriter
+from tests.fakes.footage import picture, remuxed, write_clip
 from tests.fakes.variants import VARIANTS, write_variant
 from tests.fakes.visits import CLIP, VISIBLE_S, compare, floor_camera
 
@@ -212,3 +215,15 @@ def test_a_clip_is_looked_at_whatever_the_hour_unless_it_is_said_when_it_was_fil
     assert cut.started_s == pytest.approx(VISIBLE_S[2][0], abs=1)
     noon = datetime(2026, 3, 1, 12, tzinfo=CHINA)
     assert replay(clip(CLIP), camera, detector, filmed_at=noon).incidents == ()
+
+
+def test_camera_trouble_is_found_in_a_clip_without_a_model_looking(tmp_path: Path) -> None:
+    camera = camera_from_words([], ["camera_trouble"], model="yolox_nano_416")
+    path = tmp_path / "black.mp4"
+    writer = VideoWriter(path, rate=Fraction(10), width=160, height=96, crf=23)
+    for index in range(200):
+        writer.write(np.zeros((96, 160, 3), dtype=np.uint8) if index >= 100 else picture(index % 29))
+    writer.close()
+    result = replay(path, camera, None)
+    assert [(each.point, each.started_s) for each in result.incidents if each.point == "dark"] == [("dark", 10.0)]
+    assert "looked for camera trouble" in table(result)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from tests.fakes.footage import write_clip
 from tests.waiting import wait_until
 
 MODEL = "yolox_nano_416"
+LOST = "stream_lost"
 NOTHING = Detections(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
 
 
@@ -104,11 +105,14 @@ class FakeRule:
 class Watching:
     """A watch over a clip that is played for ever, with a model made by hand."""
 
-    def __init__(self, clip: Path, look: Callable[[], None], **settings: Any) -> None:
+    def __init__(
+        self, clip: Path, look: Callable[[], None], *, clock: Callable[[], datetime] | None = None, **settings: Any
+    ) -> None:
         self.detector = FakeDetector(look)
         self.standing = Standing(clock=SteppedClock(), on_change=lambda: None)
         self.shelf = ModelShelf([MODEL], self.standing, open_model=lambda _id: cast("OnnxDetector", self.detector))
         self.recorder = FakeRecorder()
+        self.keeper = FakeKeeper()
         self.keeper = FakeKeeper()
         self.watch = CameraWatch(
             CameraSettings.model_validate(
@@ -119,7 +123,7 @@ class Watching:
             recorder=cast("Any", self.recorder),
             standing=self.standing,
             mark=_unmarked,
-            clock=SteppedClock(),
+            clock=clock or SteppedClock(),
             gateways=Gateways((), lambda _file: None, lambda _gateway, _problem: None),
         )
 
@@ -245,16 +249,20 @@ def test_what_was_open_when_an_analysis_failed_is_ended(
     assert found.watch.faults >= 2
 
 
+def _told(keeper: FakeKeeper) -> set[tuple[str | None, IncidentState]]:
+    return {(each.point, each.state) for each in keeper.kept}
+
+
 def test_a_stream_that_is_lost_is_an_incident_since_its_last_picture_and_over_with_the_next(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", frames=20)
     rule = {"kind": "camera_trouble", "for_s": 0, "clear_for_s": 0}
-    found = Watching(clip, lambda: None, rules=[rule])
+    found = Watching(clip, lambda: None, clock=lambda: datetime.now(UTC), rules=[rule])
     found.start()
     try:
         wait_until(lambda: found.watch.pipeline.counters.frames > 3, what="pictures")
         clip.unlink()
-        wait_until(lambda: "stream_lost" in found.told(), what="the loss")
+        wait_until(lambda: (LOST, IncidentState.OPEN) in _told(found.keeper), what="the loss")
         write_clip(clip, frames=20)
-        wait_until(lambda: ("stream_lost", IncidentState.ENDED) in found.kept(), what="the end of the loss")
+        wait_until(lambda: (LOST, IncidentState.ENDED) in _told(found.keeper), what="the end of the loss")
     finally:
         found.stop()

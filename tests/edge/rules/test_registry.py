@@ -1,6 +1,7 @@
 import pytest
 
 from edge.errors import ConfigurationError
+from edge.rules.camera_trouble import CameraTroubleRule
 from edge.rules.folding import FoldingRule
 from edge.rules.identity import rule_id
 from edge.rules.intrusion import IntrusionRule
@@ -10,6 +11,7 @@ from edge.rules.registry import reading_rule, scene_rule
 from edge.rules.threshold import ThresholdRule
 from edge.settings import (
     CameraSettings,
+    CameraTroubleSettings,
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
@@ -30,6 +32,7 @@ def test_each_kind_makes_its_rule() -> None:
         (IntrusionSettings(kind="intrusion", zone="floor"), IntrusionRule),
         (LoiteringSettings(kind="loitering", zone="floor", limit_s=9), LoiteringRule),
         (LineCrossingSettings(kind="line_crossing", line="door"), LineCrossingRule),
+        (CameraTroubleSettings(kind="camera_trouble"), CameraTroubleRule),
     )
     for scene_settings, kind in made:
         folding = scene_rule(scene_settings, CAMERA)
@@ -58,5 +61,6 @@ def test_a_threshold_needs_a_numeric_point(point: str) -> None:
 def test_a_rule_without_an_id_is_called_by_its_kind_and_subject() -> None:
     assert rule_id(IntrusionSettings(kind="intrusion", zone="floor")) == "intrusion-floor"
     assert rule_id(LineCrossingSettings(kind="line_crossing", line="door")) == "line_crossing-door"
+    assert rule_id(CameraTroubleSettings(kind="camera_trouble")) == "camera_trouble"
     assert rule_id(ThresholdSettings(kind="threshold", point="cable_c", above=1)) == "threshold-cable_c"
     assert rule_id(ThresholdSettings(kind="threshold", id="hot", point="cable_c", above=1)) == "hot"
