@@ -14,7 +14,7 @@ import structlog
 from edge.clock import NodeClock
 from edge.contract.birth import Birth
 from edge.contract.fields import uuid7
-from edge.errors import ConfigurationError
+from edge.errors import ConfigurationError, EdgeError
 from edge.incidents import IncidentBook, rule_cards
 from edge.mqtt import Endpoint
 from edge.node import declaration
@@ -147,7 +147,10 @@ class Node:
         stopping.join()
         self.uploader.stop()
         self.publisher.stop()
-        write_status(self.directory, {**status_of(self), "stopped": True})
+        try:
+            write_status(self.directory, {**status_of(self), "stopped": True})
+        except (EdgeError, OSError) as error:
+            _log.error("the last status was not written", reason=str(error))
         self.outbox.close()
         self._lock.close()
         _log.info("node stopped", node=self.identity.node)

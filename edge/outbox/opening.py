@@ -11,6 +11,7 @@ import structlog
 
 from edge.errors import OutboxDamaged, Permanent
 from edge.outbox.disk import make_folder
+from edge.outbox.mark import MARK
 from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
 
@@ -139,7 +140,7 @@ def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise Permanent(
-            f"the outbox {path} was written by a newer version of this software: update it, or move it away"
+            f"the outbox {path} was written by a newer version of this software: update it, or move it away with `{MARK}`"
         )
     if version == 0:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:

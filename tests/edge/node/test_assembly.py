@@ -1,0 +1,27 @@
+"""A node in this process, without anything to watch and without a cloud."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.node.assembly import Node
+from edge.node.status import FILE
+from edge.settings import CloudSettings, NodeConfiguration, NodeSettings
+
+
+def configuration(directory: Path) -> NodeConfiguration:
+    return NodeConfiguration(
+        node=NodeSettings(id="station-01", district="110105", data_directory=directory),
+        cloud=CloudSettings.model_validate({"mqtt": "mqtt://127.0.0.1:1", "https": "http://127.0.0.1:1"}),
+    )
+
+
+def test_a_node_whose_last_status_finds_no_room_lets_go_of_everything(tmp_path: Path) -> None:
+    node = Node(configuration(tmp_path), on_fatal=pytest.fail)
+    (tmp_path / f"{FILE}.part").mkdir()  # nothing can be written there
+    node.start()
+    node.stop()
+    (tmp_path / f"{FILE}.part").rmdir()
+    again = Node(configuration(tmp_path), on_fatal=pytest.fail)
+    again.start()
+    again.stop()
