@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from cloud.db.pool import open_session
 from cloud.evidence.files import EvidenceFiles
 from cloud.evidence.inventory import Findings, take_stock
-from cloud.terminal import AsJson, read_settings, tell, transaction
+from cloud.terminal import AsJson, read_settings, tell
 
 evidence_app = typer.Typer(no_args_is_help=True, help="Pictures and films of incidents.")
 
@@ -20,8 +21,10 @@ def evidence_check(
     as_json: AsJson = False,
 ) -> None:
     """Compare the store of evidence with the database; exit status 1 when a file is missing or damaged."""
-    with transaction() as conn:
-        found = take_stock(conn, EvidenceFiles(read_settings().evidence_store_url), read=read)
+    settings = read_settings()
+    # without a transaction: reading a large store takes hours, and vacuum would wait for it
+    with open_session(settings.database_url.get_secret_value(), "gridward-evidence-check") as conn:
+        found = take_stock(conn, EvidenceFiles(settings.evidence_store_url), read=read)
     kinds = {"missing": found.missing, "damaged": found.damaged, "orphaned": found.orphaned}
     lines = [f"{found.files} files are said to be stored"]
     lines += [line for name, findings in kinds.items() for line in _findings_text(name, findings)]

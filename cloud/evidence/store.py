@@ -75,8 +75,10 @@ def visible(conn: Connection[Any], sha256: str, scope: str) -> VisibleFile | Non
 
 
 def stored_files(conn: Connection[Any]) -> Iterator[tuple[str, int]]:
-    """Hash and size of every file that is said to be stored, each once, by hash; read piece by piece."""
-    with conn.cursor(name="stored_files") as cursor:
+    """Hash and size of every file that is said to be stored, each once, by hash; read piece by piece. In autocommit the server
+    keeps the answer beside, and no transaction is held open however long the reading takes.
+    """
+    with conn.cursor(name="stored_files", withhold=conn.autocommit) as cursor:
         cursor.itersize = FILES_AT_ONCE
         cursor.execute(_queries.stored_files.sql)
         yield from cursor

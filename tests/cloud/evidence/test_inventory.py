@@ -3,10 +3,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from cloud.errors import NotFound
 from cloud.evidence.files import EvidenceFiles
 from cloud.evidence.inventory import SHOWN, take_stock
+from cloud.evidence.store import stored_files
 from tests.cloud.populated import PICTURES, Populated, picture
 
 
@@ -19,6 +21,15 @@ def test_what_is_whole_is_in_order(populated: Populated) -> None:
     with psycopg.connect(populated.url) as conn:
         found = take_stock(conn, populated.files, read=True)
     assert (found.files, found.in_order, found.orphaned.count) == (len(PICTURES) - 1, True, 0)
+
+
+def test_a_long_check_holds_no_transaction_open(populated: Populated) -> None:
+    with psycopg.connect(populated.url, autocommit=True) as conn:
+        named = stored_files(conn)
+        next(named)
+        assert conn.info.transaction_status == TransactionStatus.IDLE
+        assert len(list(named)) == len(PICTURES) - 2
+        assert take_stock(conn, populated.files).in_order
 
 
 def test_missing_cut_changed_and_foreign_files_are_found(populated: Populated) -> None:
