@@ -1,5 +1,6 @@
 """The demo, started once for all tests that only look at it and press its buttons; and a real browser."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -14,12 +15,25 @@ from tests.system.site import Site
 WEB = Path(__file__).parents[2] / "cloud" / "web" / "dist" / "index.html"
 
 
-@pytest.fixture(scope="session")
-def site_directory() -> Iterator[Path]:
+@contextlib.contextmanager
+def _passable_directory() -> Iterator[Path]:
+    """A folder that a database under an account of its own can pass through; pytest closes its own to others."""
     directory = Path(tempfile.mkdtemp(prefix="gridward-demo-"))
     directory.chmod(0o711)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def passable_directory() -> Iterator[Path]:
+    with _passable_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def site_directory() -> Iterator[Path]:
+    with _passable_directory() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

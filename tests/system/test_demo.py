@@ -130,11 +130,8 @@ def test_nobody_gets_in_without_a_log_in(site: Site) -> None:
         assert httpx.get(site.url + path).status_code == 401, path
 
 
-def test_a_second_start_finds_all_of_it_and_stopping_leaves_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
-    directory = tmp_path_factory.mktemp("again")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o711)
-    site = Site(directory / "demo", directory / "demo.log")
+def test_a_second_start_finds_all_of_it_and_stopping_leaves_nothing(passable_directory: Path) -> None:
+    site = Site(passable_directory / "demo", passable_directory / "demo.log")
     for number in (signal.SIGTERM, signal.SIGINT):
         site.start()
         ports = _ports(site)
