@@ -27,6 +27,7 @@ class Refused:
     now_s: float
     reasons: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
+    _taken: Counter[str] = field(default_factory=Counter)
     _counts: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     _letters: list[tuple[str, Refusal]] = field(default_factory=list)
 
@@ -37,10 +38,18 @@ class Refused:
         self.reasons[reason] += 1
         key = (sender, reason)
         self._counts[key] = (self._counts.get(key, (0, ""))[0] + 1, refusal.detail)
-        if refusal.arrival.held_before or self.allowance.take(sender, self.now_s):
+        if refusal.arrival.held_before:
+            self._letters.append((sender, refusal))
+        elif self.allowance.take(sender, self.now_s):
+            self._taken[sender] += 1
             self._letters.append((sender, refusal))
         else:
             self.left_out += 1
+
+    def give_back(self) -> None:
+        """The transaction failed: what it kept is kept by another try, and costs nobody twice."""
+        for sender, count in self._taken.items():
+            self.allowance.give_back(sender, count)
 
     def write(self, conn: Connection[Any], now: datetime) -> None:
         """Write counts and letters, and trim what is too many."""

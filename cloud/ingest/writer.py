@@ -3,7 +3,8 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -99,16 +100,25 @@ class Writer:
     def _commit(self, items: Sequence[Item]) -> list[Verdict]:
         began_s = self.monotonic_s()
         seen = SeenNotes(self._seen_s, now_s=began_s, every_s=SEEN_EVERY_S)
-        with self.pool.connection() as conn:
-            settled = self._transaction(conn, seen, began_s).settle(items)
+        with self._refusals(began_s) as refused, self.pool.connection() as conn:
+            settled = self._transaction(conn, seen, refused).settle(items)
             self.live.emit(conn, began_s)
         metrics.COMMITS.observe(self.monotonic_s() - began_s)
         metrics.BATCH_MESSAGES.observe(len(items))
         self._committed(settled, seen)
         return settled.verdicts
 
-    def _transaction(self, conn: Connection[Any], seen: SeenNotes, now_s: float) -> Transaction:
+    @contextmanager
+    def _refusals(self, now_s: float) -> Iterator[Refused]:
+        """Those of one try."""
         refused = Refused(self.letters, now_s)
+        try:
+            yield refused
+        except BaseException:
+            refused.give_back()
+            raise
+
+    def _transaction(self, conn: Connection[Any], seen: SeenNotes, refused: Refused) -> Transaction:
         return Transaction(conn, self._registry, now=self.clock(), rules=self.rules, seen=seen, refused=refused)
 
     def _committed(self, settled: Settled, seen: SeenNotes) -> None:
@@ -190,12 +200,12 @@ class Writer:
     def _replay(self, count: int) -> int:
         now_s = self.monotonic_s()
         seen = SeenNotes(self._seen_s, now_s=now_s, every_s=SEEN_EVERY_S)
-        with self.pool.connection() as conn:
+        with self._refusals(now_s) as refused, self.pool.connection() as conn:
             arrivals = store.take_released(conn, count)
             if not arrivals:
                 return 0
             items = [read(arrival) for arrival in arrivals]
-            settled = self._transaction(conn, seen, now_s).settle(items)
+            settled = self._transaction(conn, seen, refused).settle(items)
         self._committed(settled, seen)
         return len(arrivals)
 
@@ -212,8 +222,8 @@ class Writer:
                 return 0
             item = read(arrivals[0])
             try:
-                with conn.transaction():
-                    settled = self._transaction(conn, seen, now_s).settle([item])
+                with self._refusals(now_s) as inner, conn.transaction():
+                    settled = self._transaction(conn, seen, inner).settle([item])
             except Exception as error:
                 if classify(error) is not Failure.DATA:
                     raise

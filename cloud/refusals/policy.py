@@ -27,6 +27,12 @@ class Allowance:
             self._left.popitem(last=False)
         return taken
 
+    def give_back(self, sender: str, count: int) -> None:
+        """Take back `count` tokens that were not used after all."""
+        if sender in self._left:
+            left, at_s = self._left[sender]
+            self._left[sender] = (min(float(self.at_once), left + count), at_s)
+
 
 def letter_allowance() -> Allowance:
     """Of dead letters; what finds it empty is counted and not kept."""

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from cloud.db.pool import Pool
 from cloud.fleet import service as fleet
-from cloud.ingest import metrics
+from cloud.ingest import metrics, transaction
 from cloud.ingest.model import Arrival, Reason
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
@@ -22,7 +22,7 @@ from edge.contract.envelope import Lane, encode
 from edge.contract.topics import Channel
 from tests.cloud.samples import GRID
 from tests.fakes.hostile import DEVICE, Hostile, hostile_messages
-from tests.fakes.node import AT, DISTRICT, FakeNode, batch, birth, column, gap, incident
+from tests.fakes.node import AT, DISTRICT, FakeNode, batch, birth, column, gap, incident, sensor
 
 CASES = hostile_messages(FakeNode("hostile-01"))
 
@@ -159,6 +159,15 @@ def test_one_sender_fills_neither_the_dead_letters_nor_the_database(
         (None, "malformed"): 1,
         (None, "unknown_topic"): 1,
     }
+
+
+def test_tries_that_fail_use_up_nobodys_allowance(
+    pool: Pool, writer: Writer, attacker: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "MAXIMUM_DEVICES", 1)
+    unreadable = [read(Arrival(attacker.topic(Channel.TELEMETRY), b"{%d" % number, AT)) for number in range(60)]
+    writer.settle([*unreadable, attacker.item(birth(sensor("a"), sensor("b")))])
+    assert table(pool, "select count(*) from dead_letter") == [{"count": 61}]
 
 
 def test_the_newest_letters_of_a_sender_stay(
