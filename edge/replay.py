@@ -16,7 +16,7 @@ from edge.perception.detector import OnnxDetector
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.identity import rule_id
 from edge.rules.registry import scene_rule
-from edge.settings import CameraSettings, LoiteringSettings, NodeConfiguration, SceneRuleSettings
+from edge.settings import CameraSettings, NodeConfiguration, SceneRuleSettings
 from edge.sources.timing import AnalysisGrid
 from edge.video import Video
 
@@ -167,7 +167,7 @@ def _armed(settings: SceneRuleSettings, filmed_at: datetime | None) -> SceneRule
 
 
 def _rule_used(settings: SceneRuleSettings) -> RuleUsed:
-    limit_s = settings.limit_s if isinstance(settings, LoiteringSettings) else None
+    limit_s = getattr(settings, "limit_s", None)
     zone, line = getattr(settings, "zone", None), getattr(settings, "line", None)
     return RuleUsed(rule_id(settings), settings.kind, zone, line, limit_s, getattr(settings, "classes", ()))
 

@@ -151,6 +151,48 @@ class LineCrossingSettings(_SceneRule):
     category: Identifier = "public_order"
 
 
+class CrowdSettings(_SceneRule):
+    """At least `at_least` are in the zone for `for_s` seconds; it is over once there were fewer than `still_from` (as many, where
+    nothing else is said) for `clear_for_s`.
+    """
+
+    kind: Literal["crowd"]
+    zone: Identifier
+    at_least: Annotated[int, Field(ge=2, le=100)]
+    still_at_least: Annotated[int, Field(ge=1, le=100)] | None = None
+    for_s: Seconds = 10.0
+    clear_for_s: Seconds = 10.0
+    classes: Classes = ("person",)
+    severity: Severity = Severity.HIGH
+    category: Identifier = "public_order"
+
+    @property
+    def still_from(self) -> int:
+        """From how many on it is still a crowd."""
+        return self.at_least if self.still_at_least is None else self.still_at_least
+
+
+class VehicleDwellSettings(_SceneRule):
+    """A vehicle stands in the zone (a fire lane, an entrance) for `limit_s` seconds."""
+
+    kind: Literal["vehicle_dwell"]
+    zone: Identifier
+    limit_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+    classes: Classes = ("car", "truck", "bus")
+    severity: Severity = Severity.HIGH
+    category: Identifier = "fire_safety"
+
+
+class TwoWheelerSettings(_SceneRule):
+    """A two-wheeler is in a zone where none may be: a corridor, a lift. No public model tells electric ones from others."""
+
+    kind: Literal["two_wheeler"]
+    zone: Identifier
+    classes: Classes = ("bicycle", "motorcycle")
+    severity: Severity = Severity.HIGH
+    category: Identifier = "fire_safety"
+
+
 class CameraTroubleSettings(_SceneRule):
     """The camera is in one of `troubles` for `for_s` seconds; it is over once it has not been for `clear_for_s`. Needs no model."""
 
@@ -163,7 +205,14 @@ class CameraTroubleSettings(_SceneRule):
 
 
 SceneRuleSettings = Annotated[
-    IntrusionSettings | LoiteringSettings | LineCrossingSettings | CameraTroubleSettings, Field(discriminator="kind")
+    IntrusionSettings
+    | LoiteringSettings
+    | LineCrossingSettings
+    | CrowdSettings
+    | VehicleDwellSettings
+    | TwoWheelerSettings
+    | CameraTroubleSettings,
+    Field(discriminator="kind"),
 ]
 
 

@@ -21,7 +21,7 @@ from models.manifest import ModelProblem
 Location = tuple[str | int, ...]
 Found = Iterator[tuple[Location, str]]
 
-_NEED_A_MODEL = ("intrusion", "loitering", "line_crossing")
+_NEED_A_MODEL = ("intrusion", "loitering", "line_crossing", "crowd", "vehicle_dwell", "two_wheeler")
 _SUBJECTS = ("zone", "line", "point")
 _MOST_ITEMS = 1_000
 _LONGEST_COUNTING_ID = 64 - len(".out_count")
@@ -149,6 +149,9 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
                 known = ", ".join(sorted(map(str, outlines))) or "none"
                 yield (*here, key), f"there is no {key} `{name}`; this camera has {known}"
         yield from _schedule(rule, here)
+        least, still = rule.get("at_least"), rule.get("still_at_least")
+        if isinstance(least, int) and isinstance(still, int) and still > least:
+            yield (*here, "still_at_least"), f"more than `at_least` {least}: the crowd would be over while it is there"
         if rule.get("kind") == "line_crossing":
             yield from _count_names(rule, here)
         if not has_model and str(rule.get("kind")) in _NEED_A_MODEL:

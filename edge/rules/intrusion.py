@@ -1,4 +1,4 @@
-"""Intrusion (区域入侵): someone stands in a zone. One walk through it is one finding."""
+"""Intrusion (区域入侵): someone, or a two-wheeler (电动车进楼), is in a zone. One way through it is one finding."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,13 +7,13 @@ from edge.flow import Finding, Reading, Scene
 from edge.geometry import Point
 from edge.rules.reporting import StayReporter
 from edge.rules.zones import Zone
-from edge.settings import IntrusionSettings
+from edge.settings import IntrusionSettings, TwoWheelerSettings
 
 
 class IntrusionRule:
     """Opens with the first scene in which a confirmed track is in the zone; started when its first sight there was."""
 
-    def __init__(self, settings: IntrusionSettings, polygon: Sequence[Point], camera: str) -> None:
+    def __init__(self, settings: IntrusionSettings | TwoWheelerSettings, polygon: Sequence[Point], camera: str) -> None:
         self._zone = Zone(settings.zone, polygon, frozenset(settings.classes))
         self._reporter = StayReporter(settings, camera)
 

@@ -6,21 +6,26 @@ from edge.errors import ConfigurationError
 from edge.flow import ReadingRule, SceneObserver, SceneRule
 from edge.geometry import Point
 from edge.rules.camera_trouble import CameraTroubleRule
+from edge.rules.crowd import CrowdRule
 from edge.rules.folding import FoldingRule
 from edge.rules.identity import subject
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.threshold import ThresholdRule
+from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
     CameraSettings,
     CameraTroubleSettings,
+    CrowdSettings,
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
     SceneRuleSettings,
     SensorSettings,
     ThresholdSettings,
+    TwoWheelerSettings,
+    VehicleDwellSettings,
 )
 
 
@@ -31,13 +36,17 @@ def scene_rule(settings: SceneRuleSettings, camera: CameraSettings) -> SceneRule
 
 def _observer(settings: SceneRuleSettings, camera: CameraSettings) -> SceneObserver:
     match settings:
-        case IntrusionSettings():
+        case IntrusionSettings() | TwoWheelerSettings():
             return IntrusionRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
         case LoiteringSettings():
             return LoiteringRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
         case LineCrossingSettings():
             line = _outline(settings, "line", camera.lines, camera)
             return LineCrossingRule(settings, line, camera.id, simulated=camera.simulated)
+        case CrowdSettings():
+            return CrowdRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
+        case VehicleDwellSettings():
+            return VehicleDwellRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
         case CameraTroubleSettings():
             return CameraTroubleRule(settings, camera.id)
 

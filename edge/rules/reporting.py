@@ -9,7 +9,7 @@ from edge.contract.telemetry import to_microseconds
 from edge.flow import Finding
 from edge.rules.identity import rule_id
 from edge.rules.zones import Stay
-from edge.settings import IntrusionSettings, LoiteringSettings
+from edge.settings import IntrusionSettings, LoiteringSettings, TwoWheelerSettings, VehicleDwellSettings
 
 UPDATE_S: Final = 30.0
 """A finding that goes on is told again this often, so that its dwell and path grow where people look."""
@@ -19,7 +19,7 @@ UPDATE_S: Final = 30.0
 class StayReporter:
     """Tells the stays of one rule; each stay that was opened is ended exactly once."""
 
-    settings: IntrusionSettings | LoiteringSettings
+    settings: IntrusionSettings | LoiteringSettings | TwoWheelerSettings | VehicleDwellSettings
     camera: str
     _told: dict[tuple[int, datetime], datetime] = field(default_factory=dict)
 

@@ -67,6 +67,11 @@ class Zone:
                 over.append(self._stays.pop(track.track_id))
         return Occupancy(tuple(present), tuple(over))
 
+    @property
+    def count(self) -> int:
+        """How many are in the zone, those included who left within the grace."""
+        return len(self._stays)
+
     def clear(self) -> tuple[Stay, ...]:
         """End every stay with its last sight."""
         over = tuple(self._stays.values())

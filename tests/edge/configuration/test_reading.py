@@ -391,3 +391,12 @@ cameras:
     ):
         assert any(line == place and words in reason for place, reason in found), (line, words, found)
     assert len(found) == 4
+
+
+def test_a_crowd_that_would_be_over_while_it_is_there_is_a_mistake() -> None:
+    rule = "{kind: crowd, zone: a, at_least: 5, still_at_least: 6}"
+    camera = f"{{id: c, url: 'rtsp://192.0.2.1/', zones: {{a: [[0, 0], [1, 0], [1, 1]]}}, rules: [{rule}]}}"
+    _, mistakes = examine_text(MINIMAL + f"cameras: [{camera}]\n", folder=Path("/"))
+    assert [(each.where, "more than `at_least` 5" in each.reason) for each in mistakes] == [
+        ("cameras[0].rules[0].still_at_least", True)
+    ]

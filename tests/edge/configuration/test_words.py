@@ -80,6 +80,20 @@ def test_camera_trouble_needs_neither_zone_nor_line() -> None:
     assert "write intrusion:ZONE" in "".join(refused([], ["camera_trouble:dark"]))
 
 
+def test_crowds_standing_vehicles_and_two_wheelers_have_words() -> None:
+    rules = ["crowd:a:5", "crowd:a:9:car", "vehicle_dwell:a:300", "two_wheeler:a", "two_wheeler:a:motorcycle"]
+    camera = camera_from_words([SQUARE], rules, model=MODEL)
+    assert [(rule.kind, getattr(rule, "classes", None)) for rule in camera.rules] == [
+        ("crowd", ("person",)),
+        ("crowd", ("car",)),
+        ("vehicle_dwell", ("car", "truck", "bus")),
+        ("two_wheeler", ("bicycle", "motorcycle")),
+        ("two_wheeler", ("motorcycle",)),
+    ]
+    assert refused([SQUARE], ["crowd:a:1"]) == ["--rule crowd:a:1: `1` is out of range: at least 2"]
+    assert "there is no zone `b`" in refused([SQUARE], ["two_wheeler:b"])[0]
+
+
 def test_lines_make_a_camera() -> None:
     rules = [
         "line_crossing:door",

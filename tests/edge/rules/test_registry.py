@@ -2,6 +2,7 @@ import pytest
 
 from edge.errors import ConfigurationError
 from edge.rules.camera_trouble import CameraTroubleRule
+from edge.rules.crowd import CrowdRule
 from edge.rules.folding import FoldingRule
 from edge.rules.identity import rule_id
 from edge.rules.intrusion import IntrusionRule
@@ -9,15 +10,19 @@ from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.registry import reading_rule, scene_rule
 from edge.rules.threshold import ThresholdRule
+from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
     CameraSettings,
     CameraTroubleSettings,
+    CrowdSettings,
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
     SceneRuleSettings,
     SensorSettings,
     ThresholdSettings,
+    TwoWheelerSettings,
+    VehicleDwellSettings,
 )
 
 ZONE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
@@ -32,6 +37,9 @@ def test_each_kind_makes_its_rule() -> None:
         (IntrusionSettings(kind="intrusion", zone="floor"), IntrusionRule),
         (LoiteringSettings(kind="loitering", zone="floor", limit_s=9), LoiteringRule),
         (LineCrossingSettings(kind="line_crossing", line="door"), LineCrossingRule),
+        (CrowdSettings(kind="crowd", zone="floor", at_least=5), CrowdRule),
+        (VehicleDwellSettings(kind="vehicle_dwell", zone="floor", limit_s=60), VehicleDwellRule),
+        (TwoWheelerSettings(kind="two_wheeler", zone="floor"), IntrusionRule),
         (CameraTroubleSettings(kind="camera_trouble"), CameraTroubleRule),
     )
     for scene_settings, kind in made:
