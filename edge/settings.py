@@ -135,6 +135,10 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+MOTION = "motion"
+"""Of a line crossing's classes the one that no model has to know: whatever moves."""
+
+
 class LineCrossingSettings(_SceneRule):
     """Tracks of `classes` are counted as they cross the line, per direction in intervals of `interval_s`; a direction that is
     `forbidden` is an incident as well. Who has not been `margin` (a share of the picture) beyond the line on both sides has

@@ -12,7 +12,7 @@ from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.outline import crossing_sides
 from edge.errors import ModelUnusable
 from edge.perception.detector import reader, usable, watched_labels
-from edge.settings import CameraSettings, PointSettings, ScheduleWindow
+from edge.settings import MOTION, CameraSettings, PointSettings, ScheduleWindow
 from edge.sources.registry import FRAME_SOURCES
 from edge.sources.video_gateway import is_channel
 from models import catalogue
@@ -154,11 +154,12 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
             yield (*here, "still_at_least"), f"more than `at_least` {least}: the crowd would be over while it is there"
         if rule.get("kind") == "line_crossing":
             yield from _count_names(rule, here)
-        if not has_model and str(rule.get("kind")) in _NEED_A_MODEL:
+        on_motion = rule.get("kind") == "line_crossing" and rule.get("classes") == [MOTION]
+        if not has_model and not on_motion and str(rule.get("kind")) in _NEED_A_MODEL:
             yield (*here, "kind"), f"`{rule['kind']}` needs a `model`, and this camera has none"
         classes = rule.get("classes")
         for number, name in enumerate(classes if isinstance(classes, list) and labels else ()):
-            if isinstance(name, str) and name not in labels:
+            if isinstance(name, str) and name not in labels and (name != MOTION or rule.get("kind") != "line_crossing"):
                 reason = f"no class `{name}` is looked for with this model; possible: {', '.join(labels)}"
                 yield (*here, "classes", number), reason
 

@@ -12,9 +12,10 @@ from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene
 from edge.geometry import clamped_box
 from edge.perception.lineage import TrackerSettings
 from edge.perception.motion import Motion, MotionDetector, MotionSettings, regions
-from edge.perception.tracker import KINDS, Tracker
+from edge.perception.motion_tracks import MotionTracker
+from edge.perception.tracker import KINDS, Step, Tracker
 from edge.perception.trouble import TroubleWatch
-from edge.settings import CameraSettings
+from edge.settings import MOTION, CameraSettings
 
 PROBE_S: Final = 10.0
 """However quiet it is, the detector looks this often: for what stood there from the start or moves too faintly."""
@@ -65,6 +66,8 @@ class CameraPipeline:
         self._detector = detector
         self._motion = MotionDetector(motion)
         self._tracker = Tracker(tracker)
+        followed = any(rule.kind == "line_crossing" and MOTION in rule.classes for rule in camera.rules)
+        self._motion_tracker = MotionTracker() if followed else None
         watched = any(rule.kind == "camera_trouble" for rule in camera.rules)
         self._trouble = TroubleWatch() if watched else None
         self._last_at: datetime | None = None
@@ -84,8 +87,9 @@ class CameraPipeline:
         self.counters.moving += motion.moving
         self._last_motion = motion
         troubles = None if self._trouble is None else self._trouble.look(frame.picture.luma, _seconds(at))
+        moved = Step((), ()) if self._motion_tracker is None else self._motion_tracker.update(at, motion)
         if self._detector is None:
-            return Scene(self.camera.id, at, (), moving=motion.moving, troubles=troubles)
+            return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
         detections = _NOTHING
         if motion.moving or self._tracker.alive or self._probe_due(at):
             detections = self._detector.detect(frame.image)
@@ -93,12 +97,14 @@ class CameraPipeline:
             self._probed_at = at
         self._last_detections = detections
         step = self._tracker.update(at, detections, motion)
-        return Scene(self.camera.id, at, step.seen, step.ended, moving=motion.moving, troubles=troubles)
+        seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
+        return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles)
 
     def interrupt(self, at: datetime) -> Scene:
         """The camera went away or the node stops: every track ends with its last sight."""
         moment = at if self._last_at is None else max(at, self._last_at)
-        return Scene(self.camera.id, moment, (), self._tracker.finish(), moving=False)
+        moved = () if self._motion_tracker is None else self._motion_tracker.finish()
+        return Scene(self.camera.id, moment, (), (*self._tracker.finish(), *moved), moving=False)
 
     def private_parts(self) -> PrivateParts:
         """What must not be recognisable in the picture of the last analysed frame.

@@ -227,3 +227,19 @@ def test_camera_trouble_is_found_in_a_clip_without_a_model_looking(tmp_path: Pat
     result = replay(path, camera, None)
     assert [(each.point, each.started_s) for each in result.incidents if each.point == "dark"] == [("dark", 10.0)]
     assert "looked for camera trouble" in table(result)
+
+
+@pytest.mark.parametrize("analysis_hz", [5.0, 10.0])
+def test_cars_that_no_detector_knows_from_above_are_counted_by_their_motion(clip: Clip, analysis_hz: float) -> None:
+    rules = ["line_crossing:half:in+out:motion"]
+    lines = ["half=0,0.5 1,0.5"]
+    camera = camera_from_words([], rules, lines=lines, model="yolox_nano_416", analysis_hz=analysis_hz)
+    result = replay(clip("car_detection"), camera, None)
+    assert {(each.point, each.count) for each in result.counts} == {
+        ("line_crossing-half.in_count", 2),
+        ("line_crossing-half.out_count", 2),
+    }
+    seen_s = ((4.4, 8.4, "out"), (14.9, 18.3, "in"), (15.2, 18.9, "out"), (25.3, 27.9, "in"))
+    assert [each.direction for each in result.incidents] == ["out", "in", "out", "in"]
+    for each, (enters_s, leaves_s, _) in zip(result.incidents, seen_s, strict=True):
+        assert enters_s < each.started_s < leaves_s

@@ -400,3 +400,15 @@ def test_a_crowd_that_would_be_over_while_it_is_there_is_a_mistake() -> None:
     assert [(each.where, "more than `at_least` 5" in each.reason) for each in mistakes] == [
         ("cameras[0].rules[0].still_at_least", True)
     ]
+
+
+def test_motion_is_a_class_of_line_crossings_alone_and_needs_no_model() -> None:
+    camera = (
+        "{id: c, url: 'rtsp://192.0.2.1/', model: MODEL, lines: {l: [[0, 0.5], [1, 0.5]]}, zones: {a: [[0, 0], [1, 0], [1, 1]]}, "
+        "rules: [{kind: line_crossing, line: l, classes: [motion]}, {kind: intrusion, zone: a, classes: [motion]}]}"
+    )
+    for model, reason in (("yolox_nano_416", "no class `motion`"), ("null", "needs a `model`")):
+        text = MINIMAL + f"cameras: [{camera.replace('MODEL', model)}]\n"
+        _, mistakes = examine_text(text, folder=Path("/"))
+        assert [each.where.startswith("cameras[0].rules[1]") for each in mistakes] == [True]
+        assert reason in mistakes[0].reason
