@@ -24,6 +24,13 @@ stop.wait(60)
 Path(sys.argv[1]).write_text("stopped")
 """
 
+# A background job of a shell begins with SIGINT ignored, and hands that on: the one at a terminal does not.
+AT_A_TERMINAL = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])",
+]
+
 
 def test_without_make_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAKELEVEL", raising=False)
@@ -43,7 +50,8 @@ def test_a_signal_for_make_alone_stops_the_demo(tmp_path: Path, number: signal.S
     said = tmp_path / "said"
     (tmp_path / "demo.py").write_text(LIKE_THE_DEMO)
     (tmp_path / "Makefile").write_text(f"demo:\n\t@exec {sys.executable} {tmp_path}/demo.py {said}\n")
-    with subprocess.Popen(["make", "-C", str(tmp_path), "demo"], stderr=subprocess.DEVNULL) as make:
+    command = [*AT_A_TERMINAL, "make", "-C", str(tmp_path), "demo"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as make:
         wait_until(lambda: said.exists() and said.read_text() == "up")
         children = psutil.Process(make.pid).children(recursive=True)
         make.send_signal(number)
