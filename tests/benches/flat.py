@@ -1,6 +1,7 @@
 """Whether everything that is bounded by design stays flat over hours: memory, threads, files, store, logs.
 
-`python -m tests.benches.flat [--hours 1] [--speed 20] [--situation normal|cloud-away|camera-away|all] [--plot FILE] [--json]`
+`python -m tests.benches.flat [--hours 1] [--speed 20] [--situation normal|cloud-away|camera-away|all] [--plot FILE] [--json]
+[--report DIRECTORY]`
 
 Real parts throughout; our own processes live `speed` times as fast (`tests.system.endurance.tempo`), cameras, sensors and the
 database's housekeeping too, so that an hour takes three minutes. The rule stands in `tests.system.endurance.series`.
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", type=Path, help="a picture: FILE.svg or FILE.png")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIRECTORY", help="keep flat.json (no samples) and flat.png there"
+    )
     parser.add_argument("--hours", type=float, default=1.0, help="of load")
     parser.add_argument("--speed", type=float, default=20.0)
     parser.add_argument("--situation", choices=["all", *Situation], default="all")
@@ -57,12 +61,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "passed": all(outcome.passed for outcome in outcomes),
         "situations": {outcome.situation.value: _outcome(outcome) for outcome in outcomes},
     }
+    if options.report is not None:
+        _keep(options.report, report, outcomes)
     print(json.dumps(report, indent=2, ensure_ascii=False) if options.json else _table(outcomes))
     return 0 if report["passed"] else 1
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _keep(directory: Path, report: dict[str, Any], outcomes: Sequence[Outcome]) -> None:
+    """The verdicts and the picture; the samples would be most of the file, and the picture shows them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    draw(outcomes, directory / "flat.png")
+    short = json.loads(json.dumps(report))
+    for situation in short["situations"].values():
+        for series in situation["series"].values():
+            del series["at_s"], series["values"]
+    text = json.dumps(short, indent=2, ensure_ascii=False) + "\n"
+    (directory / "flat.json").write_text(text, encoding="utf-8")
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
