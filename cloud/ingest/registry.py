@@ -7,10 +7,13 @@ from typing import Any
 
 from psycopg import Connection
 
+from cloud.errors import Invalid
 from cloud.fleet import store as fleet
 from cloud.telemetry import store as telemetry
 
 MAXIMUM_NODES = 5_000
+MAXIMUM_DEVICES = 2_000
+MAXIMUM_POINTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,17 @@ class RegisteredNode:
     area_code: str
     version: int
     devices: dict[str, RegisteredDevice]
+
+    def declared(self) -> set[tuple[str, str]]:
+        """(device, point) of everything that it has declared, and each device with an empty point."""
+        points = {(device.name, point) for device in self.devices.values() for point in device.series}
+        return points | {(device.name, "") for device in self.devices.values()}
+
+    def check_size(self) -> None:
+        """Raise Invalid when it has declared more than one node may."""
+        points = sum(len(device.series) for device in self.devices.values())
+        if len(self.devices) > MAXIMUM_DEVICES or points > MAXIMUM_POINTS:
+            raise Invalid(f"a node may declare {MAXIMUM_DEVICES} devices with {MAXIMUM_POINTS} points in all its life")
 
 
 class Registry:

@@ -22,7 +22,8 @@ from cloud.ingest.reading import read
 from cloud.ingest.refused import Refused
 from cloud.ingest.registry import Registry
 from cloud.ingest.seen import SeenNotes
-from cloud.ingest.transaction import Settled, Transaction
+from cloud.ingest.settled import Settled
+from cloud.ingest.transaction import Transaction
 from cloud.refusals import store as refusals
 from cloud.refusals.policy import Allowance, letter_allowance
 from cloud.telemetry.partitions import Partitions

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from cloud.db.pool import Pool
 from cloud.fleet import service as fleet
-from cloud.ingest import metrics, transaction
+from cloud.ingest import metrics, registry
 from cloud.ingest.model import Arrival, Reason
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
@@ -164,7 +164,7 @@ def test_one_sender_fills_neither_the_dead_letters_nor_the_database(
 def test_tries_that_fail_use_up_nobodys_allowance(
     pool: Pool, writer: Writer, attacker: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transaction, "MAXIMUM_DEVICES", 1)
+    monkeypatch.setattr(registry, "MAXIMUM_DEVICES", 1)
     unreadable = [read(Arrival(attacker.topic(Channel.TELEMETRY), b"{%d" % number, AT)) for number in range(60)]
     writer.settle([*unreadable, attacker.item(birth(sensor("a"), sensor("b")))])
     assert table(pool, "select count(*) from dead_letter") == [{"count": 61}]

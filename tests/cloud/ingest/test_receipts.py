@@ -7,7 +7,7 @@ import pytest
 
 from cloud.db.pool import Pool
 from cloud.fleet import service as fleet
-from cloud.ingest import quarantine, store, transaction
+from cloud.ingest import quarantine, registry, store
 from cloud.ingest.model import Item
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
@@ -120,7 +120,7 @@ def test_a_released_message_that_fails_is_kept_whole_and_harms_no_other(
     writer.settle([poison, good, stranger.item(batch(column([1.0], device="a")))])
     with pool.connection() as conn:
         fleet.accept_node(conn, "stranger", area_code=GRID, now=AT)
-    monkeypatch.setattr(transaction, "MAXIMUM_DEVICES", 1)
+    monkeypatch.setattr(registry, "MAXIMUM_DEVICES", 1)
     for _ in range(4):
         writer.replay_released()
     ((payload, only_copy),) = rows(pool, "select payload, only_copy from dead_letter")

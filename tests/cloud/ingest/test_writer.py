@@ -7,7 +7,7 @@ from cloud.access import areas
 from cloud.db.pool import Pool
 from cloud.errors import Conflict
 from cloud.fleet import service as fleet
-from cloud.ingest import quarantine, store, transaction
+from cloud.ingest import quarantine, registry, store
 from cloud.ingest.model import Arrival, Item, Reason, Refusal, Verdict
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
@@ -184,7 +184,7 @@ def test_a_degraded_device_is_online_in_part(pool: Pool, node: FakeNode, writer:
 def test_a_node_can_not_declare_without_end(
     pool: Pool, node: FakeNode, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transaction, "MAXIMUM_DEVICES", 2)
+    monkeypatch.setattr(registry, "MAXIMUM_DEVICES", 2)
     assert outcomes(writer.settle([node.item(birth(sensor("a"), sensor("b")))])) == [ACCEPTED]
     assert outcomes(writer.settle([node.item(birth(sensor("c")))])) == [REJECTED]
     assert rows(pool, "select name, declared from device order by name") == [("a", True), ("b", True)]
@@ -245,7 +245,7 @@ def test_a_poisonous_message_harms_only_itself(
     pool: Pool, node: FakeNode, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.settle([node.item(birth())])
-    monkeypatch.setattr(transaction, "MAXIMUM_POINTS", 1)
+    monkeypatch.setattr(registry, "MAXIMUM_POINTS", 1)
     poison = node.item(birth(sensor("sensor-01", "temperature", "one-too-many")))
     good = [node.item(batch(column([float(n)], begin=AT + timedelta(seconds=n)))) for n in range(3)]
     verdicts = {verdict.message_id: verdict for verdict in writer.settle([good[0], poison, *good[1:]])}
