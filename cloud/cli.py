@@ -20,6 +20,7 @@ from cloud.errors import CloudError, ConfigurationError, Invalid
 from cloud.evidence.command import evidence_app
 from cloud.fleet import service as fleet
 from cloud.ingest.command import deadletters_app
+from cloud.ingest.quarantine_command import quarantine_app
 from cloud.logs import log_to_stderr
 from cloud.main import Part, running, wait_for_signal
 from cloud.settings import CloudSettings
@@ -35,6 +36,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(area_app, name="area")
 app.add_typer(node_app, name="node")
 app.add_typer(deadletters_app, name="deadletters")
+app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(evidence_app, name="evidence")
 app.command()(backup)
 app.command()(restore)

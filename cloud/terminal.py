@@ -1,6 +1,7 @@
 """What the commands share: settings with their mistakes in words, one transaction, answers for people or for programs."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import typer
 from psycopg import Connection
 from pydantic import ValidationError
 
-from cloud.errors import ConfigurationError
+from cloud.errors import ConfigurationError, Invalid
 from cloud.settings import CloudSettings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
@@ -45,6 +46,13 @@ def now() -> datetime:
 def tell(value: object, *, as_json: bool, text: str) -> None:
     """Answer on stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
+
+
+def confirm(question: str, *, refusal: str, as_json: bool) -> None:
+    """Ask a person; where nobody can answer, Invalid says with `refusal` how to say it beforehand."""
+    if as_json or not sys.stdin.isatty():
+        raise Invalid(refusal)
+    typer.confirm(question, abort=True)
 
 
 def progress(line: str) -> None:

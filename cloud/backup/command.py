@@ -1,6 +1,5 @@
 """`gridward-cloud backup` and `restore`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from cloud.backup import service
 from cloud.backup.model import Manifest
 from cloud.errors import Invalid
 from cloud.evidence.files import EvidenceFiles
-from cloud.terminal import AsJson, progress, read_settings, tell
+from cloud.terminal import AsJson, confirm, progress, read_settings, tell
 
 
 def backup(
@@ -57,7 +56,8 @@ def restore(
         return
     settings = read_settings()
     if replace and not yes:
-        _confirm("Everything that is in the database now will be gone. Go on?", as_json=as_json)
+        refusal = "--replace overwrites what is there: say --yes when that is meant"
+        confirm("Everything that is in the database now will be gone. Go on?", refusal=refusal, as_json=as_json)
     done = service.restore(
         settings.database_url.get_secret_value(),
         EvidenceFiles(settings.evidence_store_url),
@@ -99,9 +99,3 @@ def _summary_text(manifest: Manifest) -> str:
             f"{evidence.damaged} damaged; see `gridward-cloud evidence check --read`"
         )
     return text
-
-
-def _confirm(question: str, *, as_json: bool) -> None:
-    if as_json or not sys.stdin.isatty():
-        raise Invalid("--replace overwrites what is there: say --yes when that is meant")
-    typer.confirm(question, abort=True)

@@ -148,6 +148,9 @@ from quarantined_node
 where name = :name
 for update;
 
+-- name: quarantined_nodes()
+select name, district, birth, messages, refused, first_seen_at, last_seen_at from quarantined_node order by name;
+
 -- name: remove_quarantined_node(name)!
 delete from quarantined_node where name = :name;
 

@@ -233,6 +233,11 @@ def quarantined_node(conn: Connection[Any], name: str) -> QuarantinedNode | None
     return None if row is None else QuarantinedNode(*row)
 
 
+def quarantined_nodes(conn: Connection[Any]) -> list[QuarantinedNode]:
+    """All listed nodes; there are bounds to their number."""
+    return [QuarantinedNode(*row) for row in _queries.quarantined_nodes(conn)]
+
+
 def remove_quarantined_node(conn: Connection[Any], name: str) -> None:
     """Take a node off the list."""
     _queries.remove_quarantined_node(conn, name=name)

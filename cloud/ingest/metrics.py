@@ -30,6 +30,7 @@ BATCH_MESSAGES = Histogram(
 RETRIES = Counter("gridward_ingest_retries_total", "Transactions tried again", ["reason"])
 ERRORS = Counter("gridward_ingest_errors_total", "Failures that nobody foresaw; each is in the log")
 QUARANTINED = Gauge("gridward_ingest_quarantined_messages", "Messages that wait in quarantine", ["reason"])
+DISCARDED = Gauge("gridward_ingest_discarded_messages", "Messages that operators discarded from quarantine, ever")
 DEAD_LETTERS = Gauge("gridward_ingest_dead_letters", "Refused messages that are kept", ["reason"])
 MISSING = Gauge("gridward_ingest_missing_messages", "Numbered by present sessions and not received yet", ["lane"])
 FORGETFUL = Gauge(

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     QUARANTINE_FULL = "quarantine_full"
     UNKNOWN_NODE = "unknown_node"
     UNKNOWN_DEVICE = "unknown_device"
+    DISCARDED = "discarded"
+    """Had waited in quarantine; an operator let it go."""
 
 
 @dataclass(frozen=True, slots=True)

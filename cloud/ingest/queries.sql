@@ -74,6 +74,25 @@ where id = any(array(
     limit :count
 ));
 
+-- name: held()
+-- What was released is on its way in.
+select node, channel, reason, count(*) as messages, sum(octet_length(payload))::bigint as bytes,
+    min(received_at) as since, max(received_at) as latest_at
+from quarantine
+where not released
+group by node, channel, reason
+order by node, channel, reason;
+
+-- name: discard_held(node)
+with gone as (
+    delete from quarantine where node = :node and not released returning channel, reason, payload, received_at
+)
+select channel, reason, count(*) as messages, sum(octet_length(payload))::bigint as bytes,
+    min(received_at) as since, max(received_at) as latest_at
+from gone
+group by channel, reason
+order by channel, reason;
+
 -- name: take_released(count)
 -- Births first: they declare what the others speak of.
 delete from quarantine

@@ -39,6 +39,18 @@ class Noted:
     rejected: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class HeldGroup:
+    """Messages in quarantine of one channel and for one reason."""
+
+    channel: str
+    reason: str
+    messages: int
+    size_bytes: int
+    since: datetime
+    latest_at: datetime
+
+
 Lane = tuple[int, UUID, str]
 """Node id, session, lane."""
 
@@ -146,6 +158,16 @@ def quarantine(
         received_at=message.arrival.received_at,
         settled=settled,
     )
+
+
+def held(conn: Connection[Any]) -> list[tuple[str, HeldGroup]]:
+    """What waits in quarantine, with the names of its nodes."""
+    return [(row[0], HeldGroup(*row[1:])) for row in _queries.held(conn)]
+
+
+def discard_held(conn: Connection[Any], node: str) -> list[HeldGroup]:
+    """Take what waits of a node out of quarantine, for good; what went."""
+    return [HeldGroup(*row) for row in _queries.discard_held(conn, node=node)]
 
 
 def release_declared(conn: Connection[Any], count: int) -> int:

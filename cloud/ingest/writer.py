@@ -163,6 +163,7 @@ class Writer:
         with self.pool.connection() as conn:
             missing = store.missing_messages(conn)
             waiting, kept = refusals.waiting(conn), refusals.kept(conn)
+            metrics.DISCARDED.set(refusals.total(conn, Reason.DISCARDED))
         for lane in Lane:
             count = sum(missed for (_, of_lane), missed in missing.items() if of_lane == lane)
             metrics.MISSING.labels(lane.value).set(count)

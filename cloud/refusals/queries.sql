@@ -64,6 +64,9 @@ select nullif(node, '') as node, reason, count, first_at, last_at, last_detail
 from refusal
 order by last_at desc, node, reason;
 
+-- name: total_refused(reason)$
+select coalesce(sum(count), 0)::bigint from refusal where reason = :reason;
+
 -- name: waiting()
 select node, reason, count(*) as messages, sum(octet_length(payload))::bigint as bytes, min(received_at) as oldest_at
 from quarantine

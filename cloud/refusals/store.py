@@ -109,6 +109,11 @@ def counts(conn: Connection[Any]) -> list[RefusalCount]:
     return [RefusalCount(*row) for row in _queries.refusals(conn)]
 
 
+def total(conn: Connection[Any], reason: str) -> int:
+    """How many messages were refused for one reason, of all senders."""
+    return int(_queries.total_refused(conn, reason=reason))
+
+
 def waiting(conn: Connection[Any]) -> list[Waiting]:
     """What lies in quarantine by node and reason, the most first."""
     return [Waiting(*row) for row in _queries.waiting(conn)]

@@ -339,6 +339,7 @@ export const en: Messages = {
     quarantine_full: 'quarantine full',
     unknown_node: 'node not registered',
     unknown_device: 'device or point not declared',
+    discarded: 'discarded by an operator',
   },
   intake: {
     title: 'Is everything kept?',

@@ -338,6 +338,7 @@ export const zh = {
     quarantine_full: '等候区已满',
     unknown_node: '节点未登记',
     unknown_device: '设备或测点未声明',
+    discarded: '运维人员清除',
   },
   intake: {
     title: '数据是否全部留存',

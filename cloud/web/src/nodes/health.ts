@@ -23,6 +23,11 @@ export function lostLately(health: NodeHealth, now: number): boolean {
   return health.dropped.some((drop) => lately(drop.to_at, now)) || health.dead_letters.some((letters) => lately(letters.last_at, now))
 }
 
+/** Whether a refusal is a loss: what an operator discarded of strangers never belonged to this community. */
+function isLoss({ node, reason }: Refusals['refused'][number]): boolean {
+  return node !== null || reason !== 'discarded'
+}
+
 /** Whether anything at all waits in a node. */
 export function isClear({ backlog, evidence }: NodeHealth): boolean {
   return backlog.readings + backlog.incidents + backlog.messages + backlog.unsaved + evidence.files === 0
@@ -52,7 +57,7 @@ export function intakeOf(nodes: readonly Node[], refusals: Refusals | null, now:
     silent: accepted.length - fresh.length,
     dropped: told.filter((health) => lostLately(health, now)).length,
     quarantine: sum((refusals?.waiting ?? []).map((one) => one.messages)),
-    refused: (refusals?.refused ?? []).filter((one) => lately(one.last_at, now)).length,
+    refused: (refusals?.refused ?? []).filter((one) => isLoss(one) && lately(one.last_at, now)).length,
   }
   return { ...intake, verdict: verdictOf(intake, told.length, fresh) }
 }

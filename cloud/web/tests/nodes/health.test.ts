@@ -53,6 +53,12 @@ describe('is everything kept?', () => {
     expect(intakeOf([node(health())], { ...refusals, refused: refused.map((one) => ({ ...one, last_at: ago(25 * 60) })) }, NOW).verdict).toBe('kept')
   })
 
+  it('loses nothing of its own when an operator discards what strangers sent', () => {
+    const discarded = { node: null, reason: 'discarded', count: 2, first_at: ago(9), last_at: ago(1), last_detail: '' }
+    expect(intakeOf([node(health())], { ...refusals, refused: [discarded] }, NOW)).toMatchObject({ verdict: 'kept', refused: 0 })
+    expect(intakeOf([node(health())], { ...refusals, refused: [{ ...discarded, node: 'station-01' }] }, NOW).verdict).toBe('lost')
+  })
+
   it('sums up what waits in nodes that told lately', () => {
     const nodes = [node(health({ backlog: { readings: 5 } })), node(health({ backlog: { readings: 9 }, told_at: ago(60) })), node(null)]
     expect(intakeOf(nodes, null, NOW)).toMatchObject({ queued: 5, silent: 2 })
