@@ -284,12 +284,17 @@ class ReadingRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Marks of the messages that a source has handed over lately, newest last. They are kept in one transaction with the
-    readings: after a crash the source knows which redelivered messages were kept already, and when they came first.
+    """Marks of the messages that a source hands over, newest last, to be added to those that it has left before. They are
+    kept in one transaction with the readings: after a crash the source knows which redelivered messages were kept already,
+    and when they came first. The newest `RECEIPTS_KEPT` of a source are kept.
     """
 
     source: str
-    marks: tuple[str, ...]
+    marks: tuple[bytes, ...]
+
+
+RECEIPTS_KEPT = 10_000
+"""Messages that a broker may have delivered and not heard of, at most: its own window, and what was under way to it."""
 
 
 @dataclass(frozen=True, slots=True)

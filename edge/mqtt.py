@@ -72,9 +72,12 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The link is up; `number` counts the connections since the start, from 1."""
+    """The link is up; `number` counts the connections since the start, from 1. `session_present`: the broker knows what it has
+    delivered on earlier connections, and delivers again what was not acknowledged there.
+    """
 
     number: int
+    session_present: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,10 @@ class MqttLink:
         if client is not None and delivery.qos > 0 and delivery.connection == self._connections:
             client.ack(delivery.mid, delivery.qos)
 
+    def renew(self) -> None:
+        """Make the connection anew: the broker delivers again what is not acknowledged."""
+        self._lost.set()
+
     def nudge(self) -> None:
         """Wake the reader of the mailbox; a mailbox with something in it needs no nudge."""
         if self.events.empty():
@@ -265,7 +272,7 @@ class MqttLink:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
 
         def on_connect(
-            client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+            client: Client, _data: Any, flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
         ) -> None:
             if reason.is_failure:
                 reasons.append(f"refused: {reason}")
@@ -275,7 +282,7 @@ class MqttLink:
                 client.subscribe(topic, qos=1)
             self._connections += 1
             self._client = client
-            self._put(Connected(self._connections))
+            self._put(Connected(self._connections, flags.session_present))
 
         def on_disconnect(
             _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None

@@ -21,9 +21,14 @@ _UPGRADES = {
     1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
     " ALTER TABLE record ADD COLUMN timebase INTEGER;"
     " ALTER TABLE ongoing ADD COLUMN timebase INTEGER;"
-    " ALTER TABLE dead_letter ADD COLUMN timebase INTEGER;",
+    " ALTER TABLE dead_letter ADD COLUMN timebase INTEGER;"
+    " CREATE TABLE receipt (row INTEGER PRIMARY KEY, source TEXT NOT NULL, mark BLOB NOT NULL);"
+    " INSERT INTO receipt (source, mark)"
+    " SELECT substr(fact.name, length('receipts of ') + 1), CAST(each.value AS BLOB)"
+    " FROM fact, json_each(fact.value) AS each WHERE fact.name LIKE 'receipts of %' ORDER BY fact.name, each.key;"
+    " DELETE FROM fact WHERE name LIKE 'receipts of %';",
 }
-"""What makes the next version out of one: columns that may be empty, which costs nothing however much waits."""
+"""What makes the next version out of one: columns that may be empty and a new table, which costs nothing however much waits."""
 
 CHECKED = "outbox.checked"
 """Beside the store: the start of the machine in which the whole store was last found in order. A killed process can't damage

@@ -165,8 +165,8 @@ class Outbox:
     # --- Recorder -----------------------------------------------------------------------------------------------
 
     def readings(self, readings: Sequence[Reading], *, receipts: Receipts | None = None) -> None:
-        """Keep readings; returns after the commit. Raises OutboxFull: do not acknowledge the source then."""
-        if not readings:
+        """Keep readings and receipts; returns after the commit. Raises OutboxFull: do not acknowledge the source then."""
+        if not readings and (receipts is None or not receipts.marks):
             return
 
         def work(store: Store) -> int:
@@ -228,8 +228,8 @@ class Outbox:
             for key, (at, timebase) in self._committer.read(lambda store: store.decided()).items()
         }
 
-    def receipts(self, source: str) -> list[str]:
-        """The marks that a source left with its last readings."""
+    def receipts(self, source: str) -> list[bytes]:
+        """The newest marks that a source left with its readings, oldest first."""
         return self._committer.read(lambda store: store.receipts(source))
 
     def chain_head(self) -> str | None:

@@ -43,6 +43,21 @@ DELETE FROM reading WHERE row <= :row
 -- name: reading_oldest
 SELECT accepted_at_us, timebase FROM reading ORDER BY row LIMIT 1
 
+-- name: receipt_add
+INSERT INTO receipt (source, mark) VALUES (?, ?)
+
+-- name: receipt_trim
+DELETE FROM receipt WHERE source = :source AND row <= (
+    SELECT row FROM receipt WHERE source = :source ORDER BY row DESC LIMIT 1 OFFSET :keep)
+
+-- name: receipts_of
+SELECT mark FROM (
+    SELECT row, mark FROM receipt WHERE source = :source AND typeof(mark) = 'blob' ORDER BY row DESC LIMIT :keep
+) ORDER BY row
+
+-- name: receipts_kept
+SELECT count(*) FROM receipt
+
 -- name: gap_add
 INSERT INTO gap (device, reason, from_us, to_us, count) VALUES (:device, :reason, :from_us, :to_us, :count)
 ON CONFLICT (device, reason) DO UPDATE SET

@@ -26,7 +26,18 @@ LOSS = "loss"
 KEPT_ASIDE = 2
 """Damaged stores that are kept to be looked at; older ones are removed."""
 
-SAVED_TABLES = ("series", "counter", "fact", "gap", "evidence", "ongoing", "record", "dead_letter", "reading")
+SAVED_TABLES = (
+    "series",
+    "counter",
+    "fact",
+    "receipt",
+    "gap",
+    "evidence",
+    "ongoing",
+    "record",
+    "dead_letter",
+    "reading",
+)
 _FILES = ("", "-wal", "-shm")
 
 _log = structlog.get_logger(__name__)
@@ -206,4 +217,5 @@ _SOUND: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "evidence": _is_evidence,
     "gap": _is_gap,
     "counter": lambda row: isinstance(row["value"], int),
+    "receipt": lambda row: isinstance(row["source"], str) and isinstance(row["mark"], bytes),
 }

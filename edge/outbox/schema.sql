@@ -74,6 +74,13 @@ CREATE TABLE dead_letter (
     timebase INTEGER
 );
 
+-- What sources have to know after a crash: marks of the messages whose readings were kept, the newest of each source.
+CREATE TABLE receipt (
+    row    INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    mark   BLOB NOT NULL
+);
+
 CREATE TABLE counter (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL

@@ -18,7 +18,7 @@ from edge.contract.fields import uuid7
 from edge.contract.incident import EvidenceReference, Incident, IncidentState
 from edge.contract.telemetry import Gap, GapReason, ReadingFlag, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
-from edge.flow import OutboxRecord, Reading, Receipts
+from edge.flow import RECEIPTS_KEPT, OutboxRecord, Reading, Receipts
 from edge.outbox.batches import BATCH_READINGS, StoredReading, bodies, ranges_of
 from edge.outbox.statements import QUERIES
 
@@ -31,6 +31,10 @@ LETTER_BYTES = 8 * 1024
 """What is kept of a rejected message that is no incident: its readings are declared as lost, and dead letters must not use
 up the room of those that wait.
 """
+
+
+RECEIPTS_OVER = 500
+"""So many more receipts than wanted may be kept before the oldest go: looking for them costs more than they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Store:
         self._connection = connection
         self._series: dict[tuple[str, str], int] = {}
         self._names: dict[int, tuple[str, str]] = {}
+        self._receipts_over: dict[str, int] = {}
         self.correction_us: Callable[[int | None], int] = lambda _timebase: 0
         """What has to be added to times of a timebase; whoever knows the clock puts it here."""
         self.forget()
@@ -118,6 +123,7 @@ class Store:
         """Read again what is kept in memory."""
         self._series = {(device, point): number for number, device, point in self._all("series_all")}
         self._names = {number: name for name, number in self._series.items()}
+        self._receipts_over.clear()
 
     # --- accepting ----------------------------------------------------------------------------------------------
 
@@ -149,8 +155,17 @@ class Store:
             ],
         )
         if receipts is not None:
-            self.set_fact(f"receipts of {receipts.source}", json.dumps(receipts.marks))
+            self._add_receipts(receipts)
         self.count(Counter.READINGS_ACCEPTED, len(readings))
+
+    def _add_receipts(self, receipts: Receipts) -> None:
+        """Keep marks, and every few hundred forget those that nobody will ask for."""
+        self._connection.executemany(QUERIES["receipt_add"], [(receipts.source, mark) for mark in receipts.marks])
+        over = self._receipts_over.get(receipts.source, RECEIPTS_OVER) + len(receipts.marks)
+        if over >= RECEIPTS_OVER:
+            self._do("receipt_trim", source=receipts.source, keep=RECEIPTS_KEPT)
+            over = 0
+        self._receipts_over[receipts.source] = over
 
     def add_incident(
         self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime, timebase: int | None = None
@@ -424,10 +439,9 @@ class Store:
         row = self._one("fact_get", name=name)
         return None if row is None else str(row[0])
 
-    def receipts(self, source: str) -> list[str]:
-        """The marks that a source left last."""
-        kept = self.fact(f"receipts of {source}")
-        return [] if kept is None else [str(mark) for mark in json.loads(kept)]
+    def receipts(self, source: str) -> list[bytes]:
+        """The newest marks that a source left, oldest first."""
+        return [mark for (mark,) in self._all("receipts_of", source=source, keep=RECEIPTS_KEPT)]
 
     def set_fact(self, name: str, value: str) -> None:
         """Keep a word."""

@@ -1,22 +1,22 @@
 """Sensors (传感器) on the local broker: JSON messages, acknowledged only once their readings are in the outbox."""
 
-import hashlib
 import queue
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from edge.contract.telemetry import ReadingFlag, from_microseconds, to_microseconds
+from edge.contract.telemetry import ReadingFlag
 from edge.errors import Retryable
 from edge.flow import Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
 from edge.settings import SensorSettings
+from edge.sources.kept_messages import KeptMessages
 from edge.sources.payload import Parsed, Refusal, StateMemory, parse
 
 AT_ONCE = 500
@@ -26,9 +26,6 @@ READINGS_AT_ONCE = 5_000
 """Readings that share one commit, about: what is kept together has to fit into the smallest outbox together."""
 
 RECEIPTS = "mqtt-sensors"
-MARKS = 200
-"""Messages that a broker may have delivered without an answer, at most."""
-
 TRY_AGAIN_S = 1.0
 SILENT_PERIODS = 3.0
 SILENT_AFTER_S = 120.0
@@ -71,7 +68,7 @@ class MqttSensorSource:
         on_status: StatusListener,
         *,
         client_id: str,
-        receipts: Sequence[str] = (),
+        receipts: Sequence[bytes] = (),
         clock: Callable[[], datetime] = _utc_now,
         correction: Callable[[], timedelta] = timedelta,
         monotonic: Callable[[], float] = time.monotonic,
@@ -86,8 +83,8 @@ class MqttSensorSource:
         self._correction = correction
         self._states = StateMemory()
         self._presence = _Presence(sensors, started_s=monotonic())
-        self._kept_before = _kept_before(receipts)
-        self._marks: deque[str] = deque(receipts, maxlen=MARKS)
+        self._clock = clock
+        self._kept = KeptMessages(receipts)
         self._stop = threading.Event()
         self._link = MqttLink(
             endpoint,
@@ -129,6 +126,8 @@ class MqttSensorSource:
                 self._turn()
             except Exception:  # noqa: BLE001 (the top of the thread)
                 _log.exception("the sensors' source failed and goes on")
+                self._kept.forget_unsaved()
+                self._link.renew()
                 self._stop.wait(TRY_AGAIN_S)
 
     def _turn(self) -> None:
@@ -138,7 +137,8 @@ class MqttSensorSource:
                 case Connected():
                     self._take(deliveries)
                     deliveries = []
-                    self._kept_before = _kept_before(self._marks)
+                    if not event.session_present:
+                        self._begin_session()
                     self._on_status("", Health.OK, None)
                 case Disconnected():
                     self._on_status("", Health.LOST, event.reason)
@@ -165,10 +165,11 @@ class MqttSensorSource:
         again: list[Reading] = []
         taken: list[Delivery] = []
         for delivery in deliveries:
-            kept_at = self._kept_at(delivery)
+            kept_at = self._kept.note(delivery)
             if kept_at is None:
                 fresh.extend(self._parse(delivery))
             else:
+                self.figures.repeated += 1
                 again.extend(self._parse(replace(delivery, received_at=kept_at)))
             taken.append(delivery)
             if len(fresh) + len(again) >= READINGS_AT_ONCE:
@@ -182,27 +183,22 @@ class MqttSensorSource:
     ) -> bool:
         """False when the stop came first."""
         told = list(self._states.changes(fresh))
-        if (told or again) and not self._keep_until_kept(Parcel(told, again, Receipts(RECEIPTS, tuple(self._marks)))):
-            return False
+        if told or again:
+            if not self._keep_until_kept(Parcel(told, again, self._receipts())):
+                return False
+            self._kept.settle()
         self._states.kept(told)
         self.figures.readings += len(told)
         for delivery in deliveries:
             self._link.acknowledge(delivery)
         return True
 
-    def _kept_at(self, delivery: Delivery) -> datetime | None:
-        """When a message that the broker delivers again came first and was kept, before this connection or before the process
-        ended: its readings are the same then, also those of a sensor without a time of its own. None for one that is new;
-        each is marked in turn. The broker's number of the message tells it from others that say the same.
-        """
-        head = f"{delivery.topic}\0{delivery.mid}\0"
-        mark = hashlib.sha256(head.encode() + delivery.payload).hexdigest()[:24]
-        times = self._kept_before.get(mark)
-        if delivery.again and times:
-            self.figures.repeated += 1
-            return times.popleft()
-        self._marks.append(f"{mark}@{to_microseconds(delivery.received_at)}")
-        return None
+    def _receipts(self) -> Receipts:
+        return Receipts(RECEIPTS, self._kept.unsaved())
+
+    def _begin_session(self) -> None:
+        if self._kept.begin_session(self._clock()) and self._keep_until_kept(Parcel((), (), self._receipts())):
+            self._kept.settle()
 
     def _parse(self, delivery: Delivery) -> list[Reading]:
         self.figures.messages += 1
@@ -242,16 +238,6 @@ class MqttSensorSource:
             self.figures.replayed += len(parsed.readings)
         if parsed.readings:
             self._presence.heard(sensor.id, self._monotonic())
-
-
-def _kept_before(marks: Iterable[str]) -> dict[str, deque[datetime]]:
-    """Marks of what was kept, with the times at which their messages came."""
-    found: dict[str, deque[datetime]] = {}
-    for kept in marks:
-        mark, _, at_us = kept.partition("@")
-        if at_us.isascii() and at_us.isdigit():
-            found.setdefault(mark, deque()).append(from_microseconds(int(at_us)))
-    return found
 
 
 class _Presence:

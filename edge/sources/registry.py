@@ -43,13 +43,13 @@ class ReadingSource(Protocol):
 class ReadingHandover:
     """What a reading source gets from the node.
 
-    `keep` returns once the readings are kept; it may raise Retryable. `receipts` are the marks that a source left last.
+    `keep` returns once the readings are kept; it may raise Retryable. `receipts` are the marks that a source left.
     `on_status` takes device id (empty: the link itself), health and reason. `secret` reads a secret's file. `clock` tells node
     time, `correction` what is to be added to it to have the true time, as far as that is known.
     """
 
     keep: Callable[[Parcel], None]
-    receipts: Callable[[str], Sequence[str]]
+    receipts: Callable[[str], Sequence[bytes]]
     on_status: Callable[[str, Health, str | None], None]
     secret: Callable[[Path | None], str | None]
     clock: Callable[[], datetime]

@@ -22,7 +22,7 @@ PICTURE = snapshot(b"picture of a released version")
 
 def fill(outbox: Outbox, clock: SteppedClock) -> None:
     """Leave something in every table: readings that wait, messages under way, drops, incidents, evidence, dead letters."""
-    outbox.readings([reading(number) for number in range(5)], receipts=Receipts("sensors", ("a1", "b2")))
+    outbox.readings([reading(number) for number in range(5)], receipts=Receipts("sensors", (b"a1", b"b2")))
     first = outbox.pending(Lane.LIVE, fresh_since=START, old=False, skip=(), limit=9)
     outbox.settle({record.message_id: (Outcome.ACCEPTED, None) for record in first})
     outbox.readings([reading(10), reading(11, point="door", value="open"), replayed(12)])

@@ -72,7 +72,7 @@ def test_nothing_that_waits_is_lost_with_an_update(version: int, tmp_path: Path)
         accepted, known = accounted(outbox)
         assert accepted == known == 18_027
         assert [letter.reason for letter in outbox.dead_letters()] == ["data: it can't be"]
-        assert outbox.receipts("sensors") == ["a1", "b2"]
+        assert outbox.receipts("sensors") == [b"a1", b"b2"]
         assert outbox.chain_head() is not None
         assert sorted(found.incident_id.int for found in outbox.ongoing()) == [1, 2]
         assert outbox.next_upload() is None  # its incident is told first

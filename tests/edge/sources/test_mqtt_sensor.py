@@ -1,3 +1,4 @@
+import itertools
 import json
 import socket
 import threading
@@ -30,9 +31,10 @@ class Keeper:
         self.kept: list[Reading] = []
         self.sizes: list[int] = []
         self.again: list[Reading] = []
-        self.marks: tuple[str, ...] = ()
+        self.marks: tuple[bytes, ...] = ()
         self.refusing = False
         self.refused = 0
+        self.failing = False
         self.gate = threading.Event()
         self.gate.set()
         self.statuses: list[tuple[str, Health]] = []
@@ -42,11 +44,14 @@ class Keeper:
         if self.refusing:
             self.refused += 1
             raise OutboxFull("no room in this test")
+        if self.failing:
+            self.failing = False
+            raise ValueError("nothing that is tried again by itself")
         self.kept += parcel.readings
         self.sizes.append(len(parcel.readings))
         self.again += parcel.again
         if parcel.receipts is not None:
-            self.marks = parcel.receipts.marks
+            self.marks += parcel.receipts.marks
 
     def on_status(self, device: str, health: Health, _reason: str | None) -> None:
         self.statuses.append((device, health))
@@ -65,7 +70,7 @@ SENSORS = [
 
 
 @contextmanager
-def source(port: int, keeper: Keeper, *, receipts: tuple[str, ...] = (), **login: Any) -> Iterator[MqttSensorSource]:
+def source(port: int, keeper: Keeper, *, receipts: tuple[bytes, ...] = (), **login: Any) -> Iterator[MqttSensorSource]:
     made = MqttSensorSource(
         SENSORS,
         Endpoint("127.0.0.1", port, **login),
@@ -205,6 +210,47 @@ def test_a_message_that_was_kept_and_not_acknowledged_is_not_kept_twice(
             assert made.figures.repeated == 3
     assert [reading.value for reading in keeper.again] == [1, 2, 1]
     assert len({reading.observed_at for reading in keeper.kept}) == 4
+
+
+def test_hundreds_of_messages_that_were_kept_and_not_acknowledged_are_kept_once(
+    open_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mosquitto 2.0.11 sends 200 messages ahead, and all that it has as soon as some of them are answered."""
+    if open_broker.kind != "mosquitto":
+        pytest.skip("amqtt keeps nothing for a client that went away")
+    keeper = Keeper()
+    with device(open_broker.port) as client:
+        with source(open_broker.port, keeper) as made:
+            acknowledge, answered = made._link.acknowledge, itertools.count()
+            monkeypatch.setattr(
+                made._link, "acknowledge", lambda each: acknowledge(each) if next(answered) < 50 else None
+            )
+            sent = [client.publish("piles/1", json.dumps({"t": number}), qos=1) for number in range(600)]
+            sent[-1].wait_for_publish(10)
+            wait_until(lambda: len(keeper.kept) >= 250, "more than the broker said that it sends ahead")
+        kept = len(keeper.kept)
+        with source(open_broker.port, keeper, receipts=keeper.marks) as made:
+            wait_until(lambda: len(keeper.kept) >= 600, "the rest")
+            wait_until(lambda: made.figures.messages >= 550, "all that the broker had no answer to")
+            assert made.figures.repeated == kept - 50
+    assert keeper.numbers() == list(range(600))
+
+
+def test_what_can_not_be_kept_for_whatever_reason_comes_again(open_broker: EmbeddedBroker) -> None:
+    if open_broker.kind != "mosquitto":
+        pytest.skip("amqtt keeps nothing for a client that went away")
+    keeper = Keeper()
+    with source(open_broker.port, keeper) as made, device(open_broker.port) as client:
+        say(client, 1)
+        wait_until(lambda: keeper.numbers() == [1], "the first one")
+        keeper.failing = True
+        say(client, 2)
+        say(client, 3)
+        wait_until(lambda: sorted(map(str, keeper.numbers())) == ["1.0", "2.0", "3.0"], "all of them")
+        say(client, 4)
+        wait_until(lambda: 4.0 in keeper.numbers(), "one more")
+        assert made.figures.repeated == 0 or keeper.again
+    assert len(keeper.kept) == 4
 
 
 def test_a_refused_reading_is_tried_again_while_running(open_broker: EmbeddedBroker) -> None:

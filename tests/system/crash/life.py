@@ -50,7 +50,6 @@ class Life:
             directory, SETTINGS, devices=["pile-1"], clock=SteppedClock(), on_commit=on_commit, window_s=0.0
         )
         self._kept_before = set(self.outbox.receipts("source"))
-        self._marks = tuple(self.outbox.receipts("source"))
 
     def run(self) -> None:
         """Everything, up to an outbox that is empty."""
@@ -75,14 +74,13 @@ class Life:
         """One parcel of the source: kept, then acknowledged."""
         if self._source.is_acknowledged(parcel):
             return
-        mark = f"parcel {parcel}"
+        mark = f"parcel {parcel}".encode()
         if self._defect is Defect.ACK_BEFORE_COMMIT:
             self._source.acknowledge(parcel)
         if mark not in self._kept_before or self._defect is Defect.NO_RECEIPTS:
-            self._marks = (*self._marks, mark)
             numbers = range(parcel * PARCEL, (parcel + 1) * PARCEL)
             readings = [reading(number, device=device) for number in numbers]
-            self.outbox.readings(readings, receipts=Receipts("source", self._marks))
+            self.outbox.readings(readings, receipts=Receipts("source", (mark,)))
         self._fuse.burn(Point.SOURCE_ACK)
         self._source.acknowledge(parcel)
         self._fuse.burn(Point.SOURCE_ACKED)
