@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -72,12 +73,124 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFormat:
+    """What a decoder or a muxer has to know of an encoded stream beside its packets. `codec` as FFmpeg calls it; `extradata` are the
+    parameter sets that came outside of the stream; times of its packets are multiples of `time_base` seconds.
+    """
+
+    codec: str
+    extradata: bytes | None = field(repr=False)
+    width: int
+    height: int
+    time_base: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One picture as the camera encoded it. `pts`, `dts` and `duration` count in the stream's time base, `pts_s` is `pts` in
+    seconds; `key`: it can be decoded without those before it; `damaged`: the demuxer saw that a part is missing.
+    """
+
+    data: bytes = field(repr=False)
+    pts: int | None
+    dts: int | None
+    duration: int
+    key: bool
+    pts_s: float | None
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An encoded picture with the event time that its arrival gave it, and its seconds since the connection's first."""
+
+    encoded: Encoded
+    captured_at: datetime
+    media_s: float
+
+
+class GateOrder(StrEnum):
+    """What is to be done with a packet."""
+
+    SPARE = "spare"
+    """Keep it and decode nothing."""
+    LOOK = "look"
+    """Decode this key frame alone."""
+    DECODE = "decode"
+    """Decode it and what it depends on."""
+
+
+class GateState(StrEnum):
+    """What the gate of a camera does at the moment."""
+
+    LEARNING = "learning"
+    WATCHING = "watching"
+    OPEN = "open"
+    UNSUITED = "unsuited"
+
+
+class GateReason(StrEnum):
+    """Why it does that."""
+
+    BEGUN = "begun"
+    """Too little has been seen yet to know how large the packets of the empty scene are."""
+    STILL = "still"
+    SIZES = "sizes"
+    """Packets are larger or smaller than they are when nothing moves."""
+    SEEN = "seen"
+    """The analysis of a key frame saw what the sizes had not told."""
+    DAMAGED = "damaged"
+    """A key frame could not be decoded."""
+    SIZES_TELL_NOTHING = "sizes_tell_nothing"
+    KEY_FRAMES_RARE = "key_frames_rare"
+
+
+class Gate(Protocol):
+    """Decides of each packet of one camera whether it is decoded. Knows no clock but the packets' own."""
+
+    @property
+    def state(self) -> GateState:
+        """What it does."""
+        ...
+
+    @property
+    def reason(self) -> GateReason:
+        """Why."""
+        ...
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When what it is open for may have begun: decoding begins with the key frame before."""
+        ...
+
+    def begin(self) -> None:
+        """A connection was opened."""
+        ...
+
+    def take(self, packet: Packet) -> GateOrder:
+        """The next packet, in the order of arrival."""
+        ...
+
+    def damaged(self, at: datetime) -> None:
+        """The key frame that it asked for could not be decoded."""
+        ...
+
+    def attend(self, scene: "Scene", *, followed: bool) -> None:
+        """What the analysis made of a frame, and whether it follows anything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Detections:
-    """What a detector saw in one frame: `boxes` (n, 4) normalised, `scores` (n,) 0–1, `labels` n names."""
+    """What a detector saw in one frame: `boxes` (n, 4) normalised, `scores` (n,) 0–1, `labels` n names.
+
+    `region` is the part of the frame that it looked at, None where that was all of it.
+    """
 
     boxes: Boxes
     scores: NDArray[np.float32]
     labels: tuple[str, ...]
+    region: Box | None = None
 
     def __len__(self) -> int:
         """How many there are."""
@@ -99,10 +212,20 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class StillObject:
+    """Something that was not there before `since` and has stood still from then on, neither followed nor light."""
+
+    number: int
+    box: Box
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One analysed moment of a camera: the confirmed tracks seen now, and the ids of those that have ended.
 
-    `troubles` is what is wrong with the picture, None where nobody has looked; with `STREAM_LOST` there was no picture.
+    `troubles` is what is wrong with the picture, `objects` what was left behind, None where nobody has looked; with `STREAM_LOST`
+    there was no picture.
     """
 
     camera: str
@@ -111,6 +234,7 @@ class Scene:
     ended: tuple[Track, ...] = ()
     moving: bool = True
     troubles: frozenset[CameraTrouble] | None = None
+    objects: tuple[StillObject, ...] | None = None
 
     @property
     def seen(self) -> bool:
@@ -227,8 +351,8 @@ class Detector(Protocol):
 
     labels: tuple[str, ...]
 
-    def detect(self, image: Image) -> Detections:
-        """Look at one picture of any size."""
+    def detect(self, image: Image, region: Box | None = None) -> Detections:
+        """Look at one picture of any size, or at a part of it; one that can't look at a part looks at all of it."""
         ...
 
 

@@ -1,11 +1,12 @@
 """A camera (摄像机): RTSP over TCP, a file played in real time, or a file played for ever.
 
-One named thread owns the connection from opening to closing. It decodes everything, chooses frames by the camera's analysis
-rate and leaves them in a mailbox. Whatever goes wrong, it tries again, at the latest `RETRY_CAP_S` later; a stream that ends
-is a camera that went away.
+One named thread owns the connection from opening to closing. It chooses frames by the camera's analysis rate and leaves them in a
+mailbox: of everything that it decodes, or, with a gate, of what the gate lets it decode. Whatever goes wrong, it tries again, at the
+latest `RETRY_CAP_S` later; a stream that ends is a camera that went away.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,23 +17,26 @@ from typing import Final
 import structlog
 
 from edge.errors import EdgeError, MediaUnusable, SourceLost
-from edge.flow import Frame, Health, NativeMark
+from edge.flow import Encoded, Frame, Gate, Health, NativeMark, Packet, Picture, Scene
 from edge.settings import CameraSettings
 from edge.sources.address import AddressProvider, ConfiguredAddress
+from edge.sources.intake import Intake
 from edge.sources.mailbox import Mailbox
-from edge.sources.timing import AnalysisGrid, EventClock
-from edge.video import UNMARKED, Decoded, Video, is_live
+from edge.sources.packets import PacketRing
+from edge.sources.quality import Quality, Steps
+from edge.sources.reel import Reel
+from edge.sources.timing import AnalysisGrid, EventClock, FrameTime, PacketClock
+from edge.video import UNMARKED, Video, is_live
 
 RETRY_CAP_S: Final = 5.0
 _RETRY_FIRST_S: Final = 0.25
 _STEADY_S: Final = 10.0
 _STOP_PATIENCE_S: Final = 8.0
-_JUMP_S: Final = 5.0
-LONGEST_STILL_S: Final = 60.0
-"""A picture of a file stands for a minute at most."""
+_WAITED_S: Final = 0.002
+_CATCH_UP_S: Final = 2.0
+"""So long the analysis may hold up the reading when pictures of the recent past come at once."""
 
-_QUALITY_WINDOW_S: Final = 10.0
-_DAMAGED_SHARE: Final = 0.1
+_MOST_ATTENDED: Final = 64
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +51,8 @@ def _utc_now() -> datetime:
 class CameraCounters:
     """What the source did since the start. `due`: frames that the analysis rate asked for, fetched in time or not.
 
-    `damaged`: packets that could not be decoded; `changes`: of the picture's size; `jumps`: of the stream's clock.
+    `damaged`: packets that could not be decoded; `changes`: of the picture's size; `jumps`: of the stream's clock; `dropped`:
+    packets that were left out undecoded since the node could not keep up.
     """
 
     connections: int = 0
@@ -57,6 +62,7 @@ class CameraCounters:
     damaged: int = 0
     changes: int = 0
     jumps: int = 0
+    dropped: int = 0
     faults: int = 0
 
 
@@ -91,10 +97,12 @@ class CameraSource:
         delay: RetryDelay | None = None,
         mark: NativeMark = UNMARKED,
         addresses: AddressProvider | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Nothing is opened before `start`. `on_status` is called from the camera's thread, on changes only; `mark` is told
         what the thread does, for those who look into a crash. `addresses` is asked before each connection; without it the
-        configured address is opened.
+        configured address is opened. With a `gate` the packets of a live camera go into `ring`, and only those are decoded
+        that it asks for; a file is decoded whole.
         """
         self.camera = camera
         self.counters = CameraCounters()
@@ -102,6 +110,10 @@ class CameraSource:
         self._delay = delay or RetryDelay()
         self._mark = mark
         self._addresses = addresses or ConfiguredAddress(camera)
+        self.gate = gate
+        self.ring = PacketRing()
+        self._attended: deque[tuple[Scene, bool]] = deque(maxlen=_MOST_ATTENDED)
+        self._late_s = 0.0
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
         self._status: tuple[Health, str | None] | None = None
@@ -116,6 +128,11 @@ class CameraSource:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_PATIENCE_S)
+
+    def attend(self, scene: Scene, *, followed: bool) -> None:
+        """What the analysis made of a frame of this camera, and whether it follows anything: the gate goes by it. Any thread."""
+        if self.gate is not None:
+            self._attended.append((scene, followed))
 
     def _run(self) -> None:
         self._say(Health.STARTING, None)
@@ -154,7 +171,7 @@ class CameraSource:
         live = is_live(address)
         clock = EventClock(not_before=self._last_at)
         grid = AnalysisGrid(self.camera.analysis_hz)
-        reel = None if live else _Reel(self._stopping)
+        reel = None if live else Reel(self._stopping)
         while not self._stopping.is_set():
             before = self.counters.decoded
             with Video(address, mark=self._mark) as video:
@@ -170,41 +187,90 @@ class CameraSource:
             if not self.camera.loop:
                 return
 
-    def _play(self, video: Video, clock: EventClock, grid: AnalysisGrid, reel: "_Reel | None") -> None:
+    def _play(self, video: Video, clock: EventClock, grid: AnalysisGrid, reel: Reel | None) -> None:
         """Hand over the frames of one pass."""
-        quality = _Quality()
-        before = _Passed(self.counters.damaged, self.counters.changes, self.counters.jumps)
-        steps = _Steps()
+        counters = self.counters
+        passed = _Pass(video, Steps(), Quality(), counters.damaged, counters.changes, counters.jumps)
+        try:
+            if reel is None and self.gate is not None:
+                self._play_gated(passed, self.gate, PacketClock(clock), grid)
+            else:
+                self._play_whole(passed, clock, grid, reel)
+        finally:
+            self._count(passed)
+
+    def _play_whole(self, passed: "_Pass", clock: EventClock, grid: AnalysisGrid, reel: Reel | None) -> None:
+        """Decode everything."""
+        video = passed.video
         if reel is not None:
             reel.rewind()
-        try:
-            for decoded in video.frames():
-                if self._stopping.is_set():
-                    break
-                steps.take(decoded.pts_s)
-                pts_s = decoded.pts_s if reel is None else reel.wait(decoded.pts_s, video.frame_period_s)
-                flaw = quality.flaw(video.damaged_packets, monotonic())
-                self._count(before, video, steps)
-                self._hand_over(decoded, pts_s, clock, grid, flaw)
-        finally:
-            self._count(before, video, steps)
+        for decoded in video.frames():
+            if self._stopping.is_set():
+                break
+            passed.steps.take(decoded.pts_s)
+            pts_s = decoded.pts_s if reel is None else reel.wait(decoded.pts_s, video.frame_period_s)
+            flaw = self._count(passed)
+            self.counters.decoded += 1
+            self._hand_over(decoded.picture, pts_s, clock.time_of(pts_s, self._now()), grid, flaw)
 
-    def _count(self, before: "_Passed", video: Video, steps: "_Steps") -> None:
-        self.counters.damaged = before.damaged + video.damaged_packets
-        self.counters.changes = before.changes + video.changes
-        self.counters.jumps = before.jumps + steps.jumps
+    def _play_gated(self, passed: "_Pass", gate: Gate, clock: PacketClock, grid: AnalysisGrid) -> None:
+        """Decode what the gate asks for."""
+        dropped = self.counters.dropped
+        self.ring.begin(passed.video.format)
+        gate.begin()
+        intake = Intake(gate, self.ring, passed.video)
+        packets = passed.video.packets()
+        asked_s = waited_s = monotonic()
+        while not self._stopping.is_set() and (encoded := next(packets, None)) is not None:
+            got_s = monotonic()
+            if got_s - asked_s >= _WAITED_S:
+                waited_s, self._late_s = got_s, 0.0
+            packet = self._packet(encoded, clock, passed.steps)
+            flaw = self._count(passed)
+            while self._attended:
+                scene, followed = self._attended.popleft()
+                gate.attend(scene, followed=followed)
+            for taken in intake.take(packet, hurried_s=got_s - waited_s):
+                self.counters.decoded += 1
+                time = FrameTime(taken.captured_at, taken.media_s)
+                late = taken.late or got_s > waited_s
+                self._hand_over(taken.picture, taken.pts_s, time, grid, flaw, late=late)
+            self.counters.dropped = dropped + intake.counters.dropped
+            asked_s = monotonic()
+
+    def _packet(self, encoded: Encoded, clock: PacketClock, steps: Steps) -> Packet:
+        time = clock.time_of(encoded.pts_s, self._now())
+        if not clock.reordered:
+            steps.take(encoded.pts_s)
+            self._last_at = time.captured_at
+        return Packet(encoded, time.captured_at, time.media_s)
+
+    def _count(self, passed: "_Pass") -> str | None:
+        """Bring the counters up to date; what is wrong with the stream, or None."""
+        self.counters.damaged = passed.damaged + passed.video.damaged_packets
+        self.counters.changes = passed.changes + passed.video.changes
+        self.counters.jumps = passed.jumps + passed.steps.jumps
+        return passed.quality.flaw(passed.video.damaged_packets, monotonic())
 
     def _hand_over(
-        self, decoded: Decoded, pts_s: float | None, clock: EventClock, grid: AnalysisGrid, flaw: str | None
+        self,
+        picture: Picture,
+        pts_s: float | None,
+        time: FrameTime,
+        grid: AnalysisGrid,
+        flaw: str | None,
+        *,
+        late: bool = False,
     ) -> None:
-        time = clock.time_of(pts_s, self._now())
-        self._last_at = time.captured_at
-        self.counters.decoded += 1
+        self._last_at = time.captured_at if self._last_at is None else max(self._last_at, time.captured_at)
         if not grid.takes(time.media_s if pts_s is None else pts_s):
             return
-        frame = Frame(self.camera.id, self.counters.due, time.captured_at, time.media_s, decoded.picture)
+        frame = Frame(self.camera.id, self.counters.due, time.captured_at, time.media_s, picture)
         self.counters.due += 1
-        self._mailbox.put(frame)
+        if late and self._late_s < _CATCH_UP_S:
+            self._late_s += self._mailbox.offer(frame, _CATCH_UP_S - self._late_s)
+        else:
+            self._mailbox.put(frame)
         self._say(Health.OK if flaw is None else Health.DEGRADED, flaw)
 
     def _say(self, health: Health, reason: str | None) -> None:
@@ -214,78 +280,12 @@ class CameraSource:
 
 
 @dataclass(frozen=True, slots=True)
-class _Passed:
-    """The counters before a pass."""
+class _Pass:
+    """One connection, or one playing of a film, and the counters before it."""
 
+    video: Video
+    steps: Steps
+    quality: Quality
     damaged: int
     changes: int
     jumps: int
-
-
-class _Steps:
-    """Counts the jumps of a stream's clock: backwards, standing still, or further ahead than a pause."""
-
-    def __init__(self) -> None:
-        self.jumps = 0
-        self._pts_s: float | None = None
-
-    def take(self, pts_s: float | None) -> None:
-        """The next frame's time."""
-        if pts_s is None:
-            return
-        if self._pts_s is not None and not 0 < pts_s - self._pts_s <= _JUMP_S:
-            self.jumps += 1
-        self._pts_s = pts_s
-
-
-class _Quality:
-    """How much of what comes is damaged, told once per window so that a picture's health does not flicker."""
-
-    def __init__(self) -> None:
-        self._from_s: float | None = None
-        self._frames = self._damaged_before = 0
-        self._flaw: str | None = None
-
-    def flaw(self, damaged: int, now_s: float) -> str | None:
-        """With one more frame, and `damaged` packets since the beginning: what is wrong, or None."""
-        self._frames += 1
-        if self._from_s is None:
-            self._from_s = now_s
-        if now_s - self._from_s >= _QUALITY_WINDOW_S:
-            share = (damaged - self._damaged_before) / (self._frames + damaged - self._damaged_before)
-            self._flaw = "a part of the stream is damaged and can't be decoded" if share >= _DAMAGED_SHARE else None
-            self._from_s, self._frames, self._damaged_before = now_s, 0, damaged
-        return self._flaw
-
-
-class _Reel:
-    """A film that is played in its own time, again and again on one clock, whatever its file says of time.
-
-    A time that is missing, that goes back or leaps ahead is replaced by the frame before plus one period: no file can make
-    its camera stand still.
-    """
-
-    def __init__(self, stopping: Event) -> None:
-        self._stopping = stopping
-        self._position_s = 0.0
-        self._pts_s: float | None = None
-        self._period_s = 0.0
-        self._began_s: float | None = None
-
-    def rewind(self) -> None:
-        """The next frame is the first of a pass: it stands where the last one ended."""
-        self._pts_s = None
-
-    def wait(self, pts_s: float | None, period_s: float) -> float:
-        """Wait until the moment of the next frame has come; its place on the reel's own clock, seconds."""
-        now_s = monotonic()
-        if self._began_s is None:
-            self._began_s = now_s
-        else:
-            step_s = pts_s - self._pts_s if pts_s is not None and self._pts_s is not None else self._period_s
-            self._position_s += step_s if 0 < step_s <= LONGEST_STILL_S else self._period_s
-        self._pts_s, self._period_s = pts_s, period_s
-        ahead_s = self._began_s + self._position_s - now_s
-        if ahead_s > 0:
-            self._stopping.wait(ahead_s)
-        return self._position_s

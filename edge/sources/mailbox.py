@@ -1,6 +1,7 @@
 """A place for one frame between two threads: the newest wins, what nobody fetched in time is counted."""
 
 from threading import Condition
+from time import monotonic
 
 from edge.flow import Frame
 
@@ -35,11 +36,26 @@ class Mailbox:
             self._frame = frame
             self._changed.notify_all()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a frame and leave it there, so that a newer one can still take its place; False when none came in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
+            return self._frame is not None
+
+    def offer(self, frame: Frame, patience_s: float) -> float:
+        """Leave a frame once the one before has been fetched, at the latest after `patience_s`; how long that took, seconds."""
+        began_s = monotonic()
+        with self._changed:
+            self._changed.wait_for(lambda: self._frame is None or self._closed, patience_s)
+        self.put(frame)
+        return monotonic() - began_s
+
     def take(self, timeout_s: float) -> Frame | None:
         """Fetch the frame, waiting for one; None when none came in time, or none will come any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
             frame, self._frame = self._frame, None
+            self._changed.notify_all()
             return frame
 
     def close(self) -> None:

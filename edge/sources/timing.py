@@ -13,6 +13,8 @@ _JUMP_S: Final = 5.0
 _DRIFT_S: Final = 0.5
 _DRIFT_WINDOW_S: Final = 30.0
 _LEAST_STEP: Final = timedelta(microseconds=1)
+_REORDER_S: Final = 1.0
+"""A picture that others are made from may be sent so long before those that are shown first."""
 
 
 class AnalysisGrid:
@@ -109,3 +111,29 @@ class EventClock:
             return candidate
         set_back = (self._last_at - arrived_at).total_seconds() > _JUMP_S
         return self._last_at + (timedelta(seconds=step_s) if set_back else _LEAST_STEP) + _LEAST_STEP
+
+
+class PacketClock:
+    """Event times of packets, which come in the order of decoding: one that is shown before its forerunner happened before it."""
+
+    def __init__(self, clock: EventClock) -> None:
+        self._clock = clock
+        self._newest_s: float | None = None
+        self._newest: FrameTime | None = None
+        self.reordered = False
+
+    def time_of(self, pts_s: float | None, arrived_at: datetime) -> FrameTime:
+        """The time of the next packet: `pts_s` by the stream's clock (None: it has none), `arrived_at` by the wall clock.
+
+        `reordered` is then whether it is shown before one that came sooner.
+        """
+        self.reordered = False
+        if pts_s is not None and self._newest_s is not None and self._newest is not None:
+            before_s = self._newest_s - pts_s
+            if 0 < before_s <= _REORDER_S:
+                self.reordered = True
+                sooner_at = self._newest.captured_at - timedelta(seconds=before_s)
+                return FrameTime(sooner_at, self._newest.media_s - before_s)
+        time = self._clock.time_of(pts_s, arrived_at)
+        self._newest_s, self._newest = pts_s, time
+        return time

@@ -7,7 +7,7 @@ else is the program as it is.
 import ctypes
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import current_thread
 from typing import Any
 
@@ -23,12 +23,16 @@ _analyse = CameraPipeline.analyse
 _seen: Counter[str] = Counter()
 
 
-def _decode_or_abort(video: Video, packet: Any, hope: Any) -> Sequence[VideoFrame]:
+def _abort() -> Sequence[VideoFrame]:
+    os.abort()
+
+
+def _decode_or_abort(video: Video, decode: Callable[[], Sequence[Any]], *, damaged: bool) -> Sequence[VideoFrame]:
     name = current_thread().name
     _seen[name] += 1
     if name.startswith("camera-abort") and _seen[name] >= 10:
-        os.abort()
-    return _decoded(video, packet, hope)
+        return _decoded(video, _abort, damaged=damaged)
+    return _decoded(video, decode, damaged=damaged)
 
 
 def _analyse_or_fault(pipeline: CameraPipeline, frame: Frame) -> Scene:

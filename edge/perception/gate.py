@@ -1,0 +1,200 @@
+"""The gate (解码闸门): whether the packets of a camera have to be decoded. Pure, one per camera, calibrated while it runs.
+
+Most cameras show an empty scene most of the time, and decoding is what that costs. While the sizes of the packets are those of the
+empty scene, only a key frame is decoded now and then, for what changes slowly and for camera trouble. The analysis is the judge: what
+it calls empty is what sizes are learnt from, and as long as it sees or follows anything, everything is decoded.
+
+Not every stream suits. Where sizes tell nothing (noise, constant bitrate), where they missed what key frames showed, and where key frames
+are further apart than five seconds, everything is decoded, and the gate says so. A stream that nobody analyses is one of those.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from edge.contract.incident import CameraTrouble
+from edge.flow import GateOrder, GateReason, GateState, Packet, Scene
+from edge.perception.packet_sizes import PacketSizes, SizeSettings
+
+_LEVEL_S: Final = timedelta(seconds=0.5)
+_OPENINGS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Seconds of event time. `look_s`: least time between two decoded key frames; `hold_s`: so long it stays open after the last sign;
+    `fresh_s`: the analysis may be so late for the gate to close on its word; `empty_s`: so long nothing has to have moved for a
+    moment to count as the empty scene; `rare_s`: key frames further apart do not suit. `trouble_s`: a change of what is wrong with the picture is looked at closely for so long.
+    `missed`: after so many of the last ten openings that sizes had not told of, they are not believed for `distrust_s`.
+    """
+
+    look_s: float = 1.9
+    hold_s: float = 3.0
+    fresh_s: float = 2.0
+    empty_s: float = 2.0
+    rare_s: float = 5.0
+    trouble_s: float = 15.0
+    missed: int = 3
+    distrust_s: float = 600.0
+
+
+@dataclass(slots=True)
+class GateCounters:
+    """What it decided since the start. `told`: openings in which the analysis saw something and sizes told of it, `missed`: those
+    in which they did not even while it moved: together they are the recall of the sizes.
+    """
+
+    spared: int = 0
+    looks: int = 0
+    openings: int = 0
+    told: int = 0
+    missed: int = 0
+
+
+class PacketGate:
+    """The gate of one camera. Its word on a packet holds for the next one too unless something happens."""
+
+    def __init__(self, settings: GateSettings | None = None, sizes: SizeSettings | None = None) -> None:
+        self.counters = GateCounters()
+        self._settings = settings or GateSettings()
+        self._sizes = PacketSizes(sizes)
+        self._state, self._reason = GateState.LEARNING, GateReason.BEGUN
+        self._began_at: datetime | None = None
+        self._key_s: float | None = None
+        self._rare = False
+        self._looked_s = self._active_s = self._busy_s = self._attended_s = float("-inf")
+        self._troubled_s = self._distrusted_s = float("-inf")
+        self._troubles: frozenset[CameraTrouble] = frozenset()
+        self._seen_at: datetime | None = None
+        self._damaged_at: datetime | None = None
+        self._confirmed = True
+        self._unsaid_until_s: float | None = None
+        self._openings: deque[bool] = deque(maxlen=_OPENINGS)
+
+    @property
+    def state(self) -> GateState:
+        """What it does."""
+        return self._state
+
+    @property
+    def reason(self) -> GateReason:
+        """Why."""
+        return self._reason
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When what it is open for may have begun."""
+        return self._began_at
+
+    def begin(self) -> None:
+        """A connection was opened. What was learnt stays; a camera that comes back shows what it showed, or the sizes are learnt anew."""
+        self._sizes.interrupt()
+        self._key_s, self._rare = None, False
+        self._open(GateReason.BEGUN, None)
+        self._state = GateState.LEARNING
+
+    def take(self, packet: Packet) -> GateOrder:
+        """The next packet, in the order of arrival."""
+        at_s = packet.captured_at.timestamp()
+        if packet.encoded.key:
+            self._rare = self._key_s is not None and at_s - self._key_s > self._settings.rare_s
+            self._key_s = at_s
+            self._sizes.add_key(len(packet.encoded.data))
+        else:
+            self._sizes.add(at_s, len(packet.encoded.data))
+            self._rare = self._rare or (self._key_s is not None and at_s - self._key_s > self._settings.rare_s)
+        objection = self._objection(at_s)
+        if objection is not None:
+            self._state, self._reason = objection
+            self._active_s = at_s
+            return GateOrder.DECODE
+        if self._state is not GateState.WATCHING:
+            return self._while_open(packet, at_s)
+        return self._while_watching(packet, at_s)
+
+    def damaged(self, at: datetime) -> None:
+        """The key frame that it asked for could not be decoded: something is wrong, and only decoding tells what."""
+        self._damaged_at = at
+
+    def attend(self, scene: Scene, *, followed: bool) -> None:
+        """What the analysis made of a frame, and whether it follows anything."""
+        at_s = scene.at.timestamp()
+        self._attended_s = max(self._attended_s, at_s)
+        if scene.troubles is not None and scene.troubles != self._troubles:
+            self._troubles, self._troubled_s = scene.troubles, at_s
+        if scene.moving or followed or at_s - self._troubled_s < self._settings.trouble_s:
+            self._busy_s = max(self._busy_s, at_s)
+            self._sizes.discard()
+            if self._state is GateState.WATCHING:
+                self._seen_at = scene.at
+            elif not self._confirmed:
+                self._confirmed = True
+                self._score(told=True)
+        elif at_s - self._busy_s >= self._settings.empty_s:
+            self._sizes.settle(at_s - self._settings.empty_s / 2)
+
+    def _objection(self, at_s: float) -> tuple[GateState, GateReason] | None:
+        """Why this stream does not suit at the moment."""
+        if self._rare:
+            return GateState.UNSUITED, GateReason.KEY_FRAMES_RARE
+        if not self._sizes.known:
+            return GateState.LEARNING, GateReason.BEGUN
+        if not self._sizes.telling or at_s < self._distrusted_s:
+            return GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING
+        return None
+
+    def _while_open(self, packet: Packet, at_s: float) -> GateOrder:
+        settings = self._settings
+        if self._state is not GateState.OPEN:
+            self._open(GateReason.BEGUN, None)
+            self._active_s = at_s
+        if self._sizes.unusual:
+            self._active_s = at_s
+            if self._unsaid_until_s is not None:
+                self._unsaid_until_s = None
+                self._score(told=True)
+        elif self._unsaid_until_s is not None and at_s > self._unsaid_until_s:
+            self._unsaid_until_s = None
+            self._score(told=False, at_s=at_s)
+        over = at_s - max(self._active_s, self._busy_s) >= settings.hold_s
+        if not over or at_s - self._attended_s > settings.fresh_s:
+            return GateOrder.DECODE
+        self._state, self._reason, self._began_at = GateState.WATCHING, GateReason.STILL, None
+        self._confirmed, self._unsaid_until_s = True, None
+        self._looked_s = self._attended_s
+        return self._while_watching(packet, at_s)
+
+    def _while_watching(self, packet: Packet, at_s: float) -> GateOrder:
+        if self._sizes.unusual:
+            self._confirmed = False
+            return self._opened(GateReason.SIZES, packet.captured_at - _LEVEL_S, at_s)
+        if self._seen_at is not None:
+            self._unsaid_until_s = at_s + self._settings.hold_s
+            return self._opened(GateReason.SEEN, self._seen_at, at_s)
+        if self._damaged_at is not None:
+            return self._opened(GateReason.DAMAGED, self._damaged_at, at_s)
+        if packet.encoded.key and at_s - self._looked_s >= self._settings.look_s:
+            self._looked_s = at_s
+            self.counters.looks += 1
+            return GateOrder.LOOK
+        self.counters.spared += 1
+        return GateOrder.SPARE
+
+    def _opened(self, reason: GateReason, began_at: datetime, at_s: float) -> GateOrder:
+        self._open(reason, began_at)
+        self._active_s = at_s
+        self.counters.openings += 1
+        return GateOrder.DECODE
+
+    def _open(self, reason: GateReason, began_at: datetime | None) -> None:
+        self._state, self._reason, self._began_at = GateState.OPEN, reason, began_at
+        self._seen_at = self._damaged_at = None
+
+    def _score(self, *, told: bool, at_s: float = 0.0) -> None:
+        self._openings.append(told)
+        self.counters.told += told
+        self.counters.missed += not told
+        if self._openings.count(False) >= self._settings.missed:
+            self._openings.clear()
+            self._distrusted_s = at_s + self._settings.distrust_s

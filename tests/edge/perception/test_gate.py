@@ -1,0 +1,178 @@
+"""The gate, fed by hand."""
+
+from datetime import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.contract.incident import CameraTrouble
+from edge.flow import Encoded, GateOrder, GateReason, GateState, Packet, Scene
+from edge.perception.gate import GateSettings, PacketGate
+from edge.perception.packet_sizes import PacketSizes
+from tests.fakes.scenes import at
+
+RATE = 10
+GOP = 20
+
+
+class Camera:
+    """A camera with ten pictures a second and a key frame every two, whose analysis answers at once."""
+
+    def __init__(self, *, gop: int = GOP) -> None:
+        self.gate = PacketGate()
+        self.gate.begin()
+        self.number = 0
+        self.gop = gop
+        self.busy = False
+        self.answers = True
+        self.troubles: frozenset[CameraTrouble] = frozenset()
+
+    @property
+    def now(self) -> datetime:
+        return at(self.number / RATE)
+
+    def send(self, seconds: float, size_bytes: int = 100) -> list[GateOrder]:
+        """What the gate says to each packet."""
+        orders = []
+        for _ in range(round(seconds * RATE)):
+            key = self.number % self.gop == 0
+            encoded = Encoded(
+                bytes(20_000 if key else size_bytes), self.number, self.number, 1, key, self.number / RATE
+            )
+            order = self.gate.take(Packet(encoded, self.now, self.number / RATE))
+            orders.append(order)
+            if self.answers and order is not GateOrder.SPARE:
+                scene = Scene("c", self.now, (), moving=self.busy, troubles=self.troubles)
+                self.gate.attend(scene, followed=False)
+            self.number += 1
+        return orders
+
+    def settled(self) -> "Camera":
+        """After so much of the empty scene that it knows it."""
+        self.send(40)
+        assert self.gate.state is GateState.WATCHING
+        return self
+
+
+def test_it_decodes_all_until_it_knows_the_empty_scene_and_then_looks_at_key_frames() -> None:
+    camera = Camera()
+    assert set(camera.send(10)) == {GateOrder.DECODE}
+    assert (camera.gate.state, camera.gate.reason) == (GateState.LEARNING, GateReason.BEGUN)
+    camera.settled()
+    orders = camera.send(20)
+    assert orders.count(GateOrder.LOOK) == 10
+    assert orders.count(GateOrder.DECODE) == 0
+    assert camera.gate.reason is GateReason.STILL
+
+
+def test_it_opens_within_a_few_larger_packets_and_says_when_it_began() -> None:
+    camera = Camera().settled()
+    began = camera.now
+    orders = camera.send(0.5, 1_200)
+    assert orders.index(GateOrder.DECODE) <= 3
+    assert (camera.gate.state, camera.gate.reason) == (GateState.OPEN, GateReason.SIZES)
+    assert camera.gate.began_at is not None
+    assert camera.gate.began_at <= began
+
+
+def test_it_stays_open_as_long_as_the_analysis_sees_something_and_closes_soon_after() -> None:
+    camera = Camera().settled()
+    camera.busy = True
+    camera.send(1, 1_200)
+    assert set(camera.send(60)) == {GateOrder.DECODE}
+    camera.busy = False
+    assert camera.send(10)[-1] is not GateOrder.DECODE
+    assert camera.gate.counters.told == 1
+
+
+def test_without_a_word_of_the_analysis_it_never_closes() -> None:
+    camera = Camera()
+    camera.answers = False
+    assert set(camera.send(120)) == {GateOrder.DECODE}
+    camera = Camera().settled()
+    camera.send(0.5, 1_200)
+    camera.answers = False
+    assert set(camera.send(60)) == {GateOrder.DECODE}
+
+
+def test_smaller_packets_than_ever_are_looked_at_too() -> None:
+    camera = Camera().settled()
+    assert GateOrder.DECODE in camera.send(1, 20)
+
+
+def test_what_only_a_key_frame_shows_opens_it_and_after_three_times_sizes_are_not_believed() -> None:
+    camera = Camera().settled()
+    for turn in range(3):
+        camera.busy = True
+        assert GateOrder.DECODE in camera.send(3)
+        camera.busy = False
+        camera.send(10)
+        assert camera.gate.counters.missed == turn + 1
+    assert (camera.gate.state, camera.gate.reason) == (GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING)
+    camera.send(GateSettings().distrust_s)
+    assert camera.gate.state is GateState.WATCHING
+
+
+def test_a_key_frame_that_can_not_be_decoded_opens_it() -> None:
+    camera = Camera().settled()
+    camera.gate.damaged(camera.now)
+    assert camera.send(0.1) == [GateOrder.DECODE]
+    assert camera.gate.reason is GateReason.DAMAGED
+
+
+def test_key_frames_that_are_rare_do_not_suit() -> None:
+    camera = Camera(gop=60)
+    assert set(camera.send(100)) == {GateOrder.DECODE}
+    assert camera.gate.reason is GateReason.KEY_FRAMES_RARE
+    camera = Camera().settled()
+    camera.gop = 10_000
+    camera.send(8)
+    assert camera.gate.reason is GateReason.KEY_FRAMES_RARE
+
+
+def test_packets_that_noise_fills_tell_nothing() -> None:
+    camera = Camera()
+    orders = [order for number in range(600) for order in camera.send(0.1, 4_000 + 600 * (number % 7))]
+    assert set(orders) == {GateOrder.DECODE}
+    assert camera.gate.reason is GateReason.SIZES_TELL_NOTHING
+
+
+def test_a_new_trouble_is_looked_at_closely_for_a_while_and_an_old_one_is_not() -> None:
+    camera = Camera().settled()
+    camera.troubles = frozenset({CameraTrouble.DARK})
+    orders = camera.send(60)
+    assert orders[:60].count(GateOrder.DECODE) > 30
+    assert GateOrder.DECODE not in orders[-200:]
+
+
+def test_a_new_connection_begins_open_and_keeps_what_was_learnt() -> None:
+    camera = Camera().settled()
+    camera.gate.begin()
+    assert camera.send(1) == [GateOrder.DECODE] * 10
+    camera.send(10)
+    assert camera.gate.state is GateState.WATCHING
+
+
+@given(st.lists(st.tuples(st.sampled_from([60, 100, 130, 1_500]), st.booleans(), st.booleans()), max_size=60))
+def test_while_the_analysis_sees_something_nothing_is_left_out(seconds: list[tuple[int, bool, bool]]) -> None:
+    camera = Camera().settled()
+    for size_bytes, busy, answers in seconds:
+        was_busy, camera.busy, camera.answers = camera.busy, busy, answers
+        open_before = camera.gate.state is not GateState.WATCHING
+        orders = camera.send(1, size_bytes)
+        if open_before and was_busy and busy and answers:
+            assert set(orders) == {GateOrder.DECODE}
+        if camera.gate.state is GateState.WATCHING:
+            assert not camera.gate._sizes.unusual
+
+
+@given(st.lists(st.tuples(st.integers(10, 5_000), st.booleans()), max_size=400))
+def test_what_is_learnt_is_bounded_and_never_of_a_busy_scene(sent: list[tuple[int, bool]]) -> None:
+    sizes = PacketSizes()
+    for number, (size_bytes, moved) in enumerate(sent):
+        sizes.add(number / RATE, size_bytes)
+        if moved:
+            sizes.discard()
+            assert not sizes._waiting
+        sizes.settle(number / RATE - 1)
+        assert len(sizes._empty) <= sizes._settings.most_blocks

@@ -1,0 +1,146 @@
+"""From packets to the pictures that a gate asks for, on a real clip."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from edge.flow import GateOrder, GateReason, GateState, Packet, Scene
+from edge.sources.intake import LONGEST_LAG_S, Intake, Taken
+from edge.sources.packets import PacketRing
+from edge.sources.timing import EventClock, PacketClock
+from edge.video import Video
+from tests.fakes.footage import number_of, write_clip
+from tests.fakes.hostile_footage import write_film
+from tests.fakes.scenes import at
+
+
+class Told:
+    """A gate that does as it is told: `orders` by the number of the packet."""
+
+    state, reason = GateState.OPEN, GateReason.SIZES
+
+    def __init__(self, orders: Callable[[int], GateOrder], began_at: datetime | None = None) -> None:
+        self.began_at = began_at
+        self.number = 0
+        self.broken: list[datetime] = []
+        self._orders = orders
+
+    def begin(self) -> None:
+        """Nothing."""
+
+    def take(self, _packet: Packet) -> GateOrder:
+        self.number += 1
+        return self._orders(self.number - 1)
+
+    def damaged(self, moment: datetime) -> None:
+        self.broken.append(moment)
+
+    def attend(self, scene: Scene, *, followed: bool) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-eight numbered pictures, ten a second, a key frame every five."""
+    return write_film(tmp_path_factory.mktemp("clip") / "a.mp4", frames=28)
+
+
+def packets(video: Video) -> Iterator[Packet]:
+    """As they would arrive: in the order of decoding, each when it is due."""
+    clock = PacketClock(EventClock())
+    for encoded in video.packets():
+        time = clock.time_of(encoded.pts_s, at(float((encoded.dts or 0) * video.format.time_base)))
+        yield Packet(encoded, time.captured_at, time.media_s)
+
+
+def played(clip: Path, gate: Told, *, hurried_s: Callable[[int], float] = lambda _number: 0.0) -> list[Taken]:
+    with Video(clip) as video:
+        intake = Intake(gate, PacketRing(), video)
+        return [
+            taken
+            for number, packet in enumerate(packets(video))
+            for taken in intake.take(packet, hurried_s=hurried_s(number))
+        ]
+
+
+def numbers(taken: Sequence[Taken]) -> list[int]:
+    return [number_of(each.picture.image) for each in taken]
+
+
+def test_all_that_is_decoded_comes_in_order_and_at_its_time(clip: Path) -> None:
+    taken = played(clip, Told(lambda _number: GateOrder.DECODE))
+    assert numbers(taken) == list(range(28))
+    assert [each.media_s for each in taken] == pytest.approx([number / 10 for number in range(28)])
+    assert [each.captured_at for each in taken] == sorted(each.captured_at for each in taken)
+    assert not any(each.late for each in taken)
+
+
+def test_frames_that_wait_for_later_ones_get_their_own_times(tmp_path: Path) -> None:
+    reordered = write_clip(tmp_path / "b.mp4", frames=28)
+    taken = played(reordered, Told(lambda _number: GateOrder.DECODE))
+    assert numbers(taken) == list(range(len(taken)))
+    steps = [(b.captured_at - a.captured_at).total_seconds() for a, b in itertools.pairwise(taken[8:])]
+    assert steps == pytest.approx([0.1] * len(steps), abs=1e-3)
+
+
+def test_a_look_is_one_key_frame_and_nothing_waits_for_what_follows(clip: Path) -> None:
+    order = {0: GateOrder.LOOK, 10: GateOrder.LOOK, 20: GateOrder.LOOK}
+    assert numbers(played(clip, Told(lambda number: order.get(number, GateOrder.SPARE)))) == [0, 10, 20]
+
+
+def test_when_it_opens_decoding_begins_at_the_key_frame_before(clip: Path) -> None:
+    gate = Told(lambda number: GateOrder.DECODE if number >= 17 else GateOrder.SPARE, began_at=at(1.6))
+    taken = played(clip, gate)
+    assert numbers(taken) == list(range(10, 28))  # 1.6 s and a margin of half a second: from the key frame at 1.0 s
+    assert [each.late for each in taken] == [True] * 7 + [False] * 11
+    assert taken[0].captured_at == at(1.0)
+
+
+def test_what_was_looked_at_already_is_not_handed_over_again(clip: Path) -> None:
+    def order(number: int) -> GateOrder:
+        return GateOrder.LOOK if number == 15 else GateOrder.DECODE if number >= 17 else GateOrder.SPARE
+
+    assert numbers(played(clip, Told(order, began_at=at(1.5)))) == list(range(15, 28))
+
+
+def test_it_opens_and_closes_again_and_again_without_a_step_back(clip: Path) -> None:
+    gate = Told(lambda number: GateOrder.DECODE if number % 8 >= 5 else GateOrder.SPARE)
+    taken = numbers(played(clip, gate))
+    assert taken == sorted(set(taken))
+    assert {5, 6, 7, 13, 14, 15, 21, 22, 23} <= set(taken)
+
+
+def test_a_key_frame_that_is_damaged_is_told_to_the_gate(clip: Path) -> None:
+    gate = Told(lambda number: GateOrder.LOOK if number % 5 == 0 else GateOrder.SPARE)
+    with Video(clip) as video:
+        intake = Intake(gate, PacketRing(), video)
+        found: list[Taken] = []
+        for number, packet in enumerate(packets(video)):
+            if number == 10:
+                blank = bytes(len(packet.encoded.data))
+                found += intake.take(replace(packet, encoded=replace(packet.encoded, data=blank)))
+            else:
+                found += intake.take(packet)
+        assert numbers(found) == [0, 5, 15, 20, 25]
+        assert gate.broken == [at(1.0)]
+
+
+def test_who_can_not_keep_up_goes_on_with_the_newest_group(clip: Path) -> None:
+    late = LONGEST_LAG_S + 1
+
+    def hurried_s(number: int) -> float:
+        return late if 7 <= number < 12 else 0.0
+
+    with Video(clip) as video:
+        intake = Intake(Told(lambda _number: GateOrder.DECODE), PacketRing(), video)
+        found = [
+            taken
+            for number, packet in enumerate(packets(video))
+            for taken in intake.take(packet, hurried_s=hurried_s(number))
+        ]
+        assert numbers(found) == [*range(7), *range(15, 28)]
+        assert intake.counters.dropped == 8
