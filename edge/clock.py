@@ -10,7 +10,6 @@ number of its timebase and is corrected when it leaves.
 
 import ctypes
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
+
+from edge.disk import write_file
 
 FILE = "clock.json"
 STEP_US: Final = 500_000
@@ -231,14 +232,9 @@ class NodeClock:
     def _write(self) -> None:
         if self._path is None:
             return
-        unfinished = self._path.with_name(f"{self._path.name}.part")
         kept = sorted(self._known.values(), key=lambda each: each.number)
         try:
-            with unfinished.open("w", encoding="utf-8") as file:
-                json.dump([asdict(each) for each in kept], file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self._path)
+            write_file(self._path, json.dumps([asdict(each) for each in kept], indent=1).encode())
         except OSError as error:
             _log.error("the timebase was not kept: a restart can't correct what waits", reason=str(error))
 

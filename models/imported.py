@@ -114,10 +114,13 @@ def _copy(manifest: Manifest, file: Path, place: Path) -> None:
             while chunk := opened.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
         if digest.hexdigest() != manifest.sha256:
             raise FileWrong(f"{file} changed while it was looked at; import it again")
         Path(name).chmod(0o644)
         Path(name).replace(place)
+        _sync_folder(place.parent)
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -127,8 +130,20 @@ def _replace(place: Path, content: bytes) -> None:
     try:
         with os.fdopen(part, "wb") as written:
             written.write(content)
+            written.flush()
+            os.fsync(written.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(place)
+        _sync_folder(place.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write through which names a folder holds: a model that was taken in is there after a power cut as well."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

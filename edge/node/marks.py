@@ -94,14 +94,17 @@ def read_marks(file: Path) -> tuple[Marked, ...]:
 
 def _mapped(file: Path, content: bytes) -> mmap.mmap:
     """Memory with this content, in the file where possible: its blocks are there before it is mapped, for a write to a
-    mapped hole on a full disk ends the process.
+    mapped hole on a full disk ends the process; and those that it has from before are never given away.
     """
     try:
-        with file.open("w+b") as opened:
-            opened.write(content)
-            opened.flush()
-            os.posix_fallocate(opened.fileno(), 0, len(content))
-            return mmap.mmap(opened.fileno(), len(content))
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.posix_fallocate(descriptor, 0, len(content))
+            os.ftruncate(descriptor, len(content))
+            os.pwrite(descriptor, content, 0)
+            return mmap.mmap(descriptor, len(content))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         _log.warning("after a crash nothing will tell which camera it was", reason=str(error))
         memory = mmap.mmap(-1, len(content))

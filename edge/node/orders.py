@@ -1,10 +1,9 @@
 """What an operator asks of a camera, and what he is told: the files that the node and the command line share.
 
-`cameras.json` is the ledger, replaced as a whole and forced to the disk; the node alone writes it. An order is a file in
-`orders/`, named by its camera, so that it works whether the node runs or not.
+The ledger is the node's own (`edge/node/ledger_file.py`). An order is a file in `orders/`, named by its camera, so that it
+works whether the node runs or not.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,16 +14,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from edge.disk import UNFINISHED, write_file
 from edge.errors import ConfigurationError, EdgeError
-from edge.node.ledger import Held, Ledger, Record, sources_of
+from edge.node.ledger import Held, Record, sources_of
+from edge.node.ledger_file import content_of, read_ledger
 from edge.settings import NodeConfiguration
 
-LEDGER = "cameras.json"
-ORDERS = "orders"
-
-_LARGEST_FILE_BYTES: Final = 1 << 20
-_UNFINISHED: Final = "~"
-"""The ending of a file that is being written; no camera's id has it."""
+ORDERS: Final = "orders"
 
 _log = structlog.get_logger(__name__)
 
@@ -128,7 +124,8 @@ def make_place(directory: Path) -> None:
 def take_orders(directory: Path) -> Iterator[tuple[str, Order]]:
     """The orders that wait, each once."""
     try:
-        files = sorted(file for file in (directory / ORDERS).iterdir() if not file.name.endswith(_UNFINISHED))
+        # no camera's id ends like a file that is being written
+        files = sorted(file for file in (directory / ORDERS).iterdir() if not file.name.endswith(UNFINISHED))
     except OSError:
         return
     for file in files:
@@ -156,23 +153,6 @@ def described(camera: str, record: Record) -> str:
     )
 
 
-def read_ledger(directory: Path) -> Ledger:
-    """The ledger of a data directory; an empty one where there is none, or none that can be read."""
-    content = _content(directory / LEDGER)
-    if not content:
-        return Ledger()
-    try:
-        return msgspec.json.decode(content, type=Ledger)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        _log.error("the quarantine's file can't be read and begins anew", reason=str(error))
-        return Ledger()
-
-
-def keep_ledger(directory: Path, ledger: Ledger) -> None:
-    """Replace the ledger. Raises OSError."""
-    _write(directory / LEDGER, msgspec.json.format(msgspec.json.encode(ledger)))
-
-
 def _detail(camera: str, record: Record) -> str:
     if record.held is not None:
         return described(camera, record)
@@ -187,39 +167,14 @@ def _leave(directory: Path, camera: str, order: Order) -> None:
     folder = directory / ORDERS
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(folder / camera, order.value.encode())
+        write_file(folder / camera, order.value.encode())
     except OSError as error:
         raise EdgeError(f"the order can't be left in {folder}: {error.strerror}") from error
 
 
 def _order(file: Path) -> Order | None:
-    words = _content(file).decode("ascii", "replace").strip()
+    words = content_of(file).decode("ascii", "replace").strip()
     return Order(words) if words in set(Order) else None
-
-
-def _content(file: Path) -> bytes:
-    if not file.is_file():
-        return b""
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_LARGEST_FILE_BYTES)
-    except OSError:
-        return b""
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Replace a file as a whole, on the disk before this returns."""
-    unfinished = file.with_name(f"{file.name}{_UNFINISHED}")
-    with unfinished.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    unfinished.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _minute(at: datetime | None) -> str:

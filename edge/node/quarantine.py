@@ -3,7 +3,6 @@
 `native.marks` and `native.report` in the data directory tell the next start what the threads did and where the signal came.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +11,12 @@ from typing import IO, Final
 
 import structlog
 
+from edge.disk import ReservedFile
 from edge.node.crashes import crash_of
 from edge.node.ledger import Ledger, sources_of
+from edge.node.ledger_file import keep_ledger, read_ledger, reserve_spare
 from edge.node.marks import MarkSheet, SlotMark, read_marks
-from edge.node.orders import Order, described, keep_ledger, make_place, read_ledger, take_orders
+from edge.node.orders import Order, described, make_place, take_orders
 from edge.settings import CameraSettings
 
 MARKS = "native.marks"
@@ -42,31 +43,44 @@ class Quarantine:
         self._sources = sources_of(cameras)
         self._clock = clock
         make_place(directory)
+        reserve_spare(directory)
         before = read_ledger(directory)
         self._ledger = self._look_back(before.reconciled(self._sources, clock()))
         self._take_orders()
         if self._ledger != before:
             self._keep()
-        (directory / REPORT).unlink(missing_ok=True)
+        self._begin_report()
         self._sheet = MarkSheet(directory / MARKS, list(self._sources))
 
     def open_report(self) -> IO[bytes] | None:
-        """Where the interpreter writes of a crash; None without a place for it. The caller closes it.
-
-        Its blocks are taken now: on a full disk a crash has to be told all the same.
-        """
+        """Where the interpreter writes of a crash; None without a place for it. The caller closes it."""
         try:
-            opened = (self._directory / REPORT).open("w+b", buffering=0)
-            os.posix_fallocate(opened.fileno(), 0, _REPORT_BYTES)
+            return (self._directory / REPORT).open("r+b", buffering=0)
+        except OSError:
+            return None
+
+    def _begin_report(self) -> None:
+        """Empty it, now that what it told is kept. Its blocks stay: on a full disk a crash has to be told all the same."""
+        report = self._directory / REPORT
+        try:
+            ReservedFile(report, _REPORT_BYTES).write(b"")
         except OSError as error:
             _log.warning("a crash of this process will tell nothing", reason=str(error))
-            return None
-        return opened
+            report.unlink(missing_ok=True)
 
     @property
     def ledger(self) -> Ledger:
         """The present ledger."""
         return self._ledger
+
+    def adopt(self, cameras: Sequence[CameraSettings]) -> None:
+        """Go on with other cameras: what is held against one that is gone, or is another one now, is forgotten."""
+        self._sources = sources_of(cameras)
+        self._sheet.adopt(list(self._sources))
+        before = self._ledger
+        self._ledger = before.reconciled(self._sources, self._clock())
+        if self._ledger != before:
+            self._keep()
 
     def mark(self, camera: str, role: str) -> SlotMark:
         """Where a thread of a camera tells what it does."""

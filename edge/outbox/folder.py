@@ -1,15 +1,14 @@
 """The folder of evidence files, by content hash, each one on disk before its incident is."""
 
 import hashlib
-import os
 import threading
 from collections.abc import Collection
 from pathlib import Path
 
 import structlog
 
+from edge.disk import make_folder, write_file
 from edge.flow import EvidenceFile
-from edge.outbox.disk import make_folder, sync_folder
 
 _log = structlog.get_logger(__name__)
 
@@ -57,19 +56,9 @@ class EvidenceFolder:
         with self.lock:
             if path.exists():
                 return
-            unfinished = path.with_suffix(".part")
-            try:
-                make_folder(path.parent)
-                with unfinished.open("wb") as out:
-                    out.write(file.content)
-                    out.flush()
-                    os.fsync(out.fileno())
-                unfinished.rename(path)
-            except OSError:
-                _remove(unfinished)
-                raise
+            make_folder(path.parent)
+            write_file(path, file.content)
             self._used_bytes += len(file.content)
-            sync_folder(path.parent)
 
     def remove(self, sha256: str) -> None:
         """Forget a file; one that is not there is no mistake, and one that can't be removed is seen to at the next start."""

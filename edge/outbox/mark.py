@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from edge.outbox.disk import make_folder, sync_folder
+from edge.disk import make_folder, sync_folder
 
 MARK = "outbox.mark"
 _BYTES = 128

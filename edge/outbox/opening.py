@@ -9,8 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from edge.disk import make_folder
 from edge.errors import OutboxDamaged, Permanent
-from edge.outbox.disk import make_folder
 from edge.outbox.mark import MARK
 from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA

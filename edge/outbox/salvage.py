@@ -18,7 +18,7 @@ from edge.contract.envelope import Lane
 from edge.contract.incident import Incident
 from edge.contract.telemetry import GapReason
 from edge.contract.topics import Channel
-from edge.outbox.disk import sync_folder
+from edge.disk import sync_folder
 
 LOSS = "loss"
 """A fact in a store that was saved from a damaged one, until what was lost with it is declared."""

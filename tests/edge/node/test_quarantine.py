@@ -16,8 +16,9 @@ import yaml
 
 from edge.configuration.reading import load
 from edge.errors import ConfigurationError
-from edge.node.ledger import COOL_DOWN, TRY, Held
-from edge.node.orders import LEDGER, ORDERS, Order, ordered, read_ledger, standings
+from edge.node.ledger import COOL_DOWN, TRY, Held, Ledger
+from edge.node.ledger_file import LEDGER, SPARE, keep_ledger, read_ledger
+from edge.node.orders import ORDERS, Order, ordered, standings
 from edge.node.quarantine import MARKS, REPORT, Quarantine, Turn
 from edge.node.status import read_status
 from edge.settings import CameraSettings
@@ -38,6 +39,16 @@ def pretend_crash(directory: Path, camera: str) -> None:
     slot = camera.encode().ljust(64, b"\0") + b"source".ljust(8, b"\0") + THREAD.to_bytes(8, "little") + b"\x03"
     (directory / MARKS).write_bytes(slot.ljust(88, b"\0"))
     (directory / REPORT).write_bytes(b"Fatal Python error: Aborted\n\nCurrent thread 0x%016x (most recent" % THREAD)
+
+
+def leave_crash(directory: Path, camera: str) -> None:
+    """The same in the files that are there, as native code leaves it: nothing is made anew."""
+    scratch = directory / "scratch"
+    scratch.mkdir(exist_ok=True)
+    pretend_crash(scratch, camera)
+    for name in (MARKS, REPORT):
+        with (directory / name).open("r+b") as place:
+            place.write((scratch / name).read_bytes())
 
 
 def never(_camera: str) -> bool:
@@ -78,6 +89,57 @@ def test_after_a_day_it_is_tried_once_and_free_when_it_shows_pictures(tmp_path: 
     assert read_ledger(tmp_path).records["a"].tried_since is not None
     assert quarantine.turn(always) == Turn()
     assert read_ledger(tmp_path).records == {}
+
+
+def fill_disk(directory: Path) -> None:
+    """No room for another ledger: what is written to it goes to the kernel's own full disk."""
+    (directory / f"{LEDGER}~").unlink(missing_ok=True)
+    (directory / f"{LEDGER}~").symlink_to("/dev/full")
+
+
+def test_on_a_full_disk_the_third_crash_closes_the_camera_as_well(tmp_path: Path) -> None:
+    clock, both = SteppedClock(), cameras(a="rtsp://192.0.2.1/", b="rtsp://192.0.2.2/")
+    Quarantine(tmp_path, both, clock=clock)  # a start while there was room
+    places = [tmp_path / name for name in (MARKS, REPORT, SPARE)]
+    before = [(place.stat().st_ino, place.stat().st_blocks) for place in places]
+    for count in range(1, 4):
+        leave_crash(tmp_path, "a")
+        fill_disk(tmp_path)
+        quarantine = Quarantine(tmp_path, both, clock=clock)
+        report = quarantine.open_report()
+        assert report is not None
+        with report:
+            assert not report.read().strip(b"\0")
+        assert quarantine.ledger.crashes == count
+        assert quarantine.holds("a") is (count == 3)
+        assert [(place.stat().st_ino, place.stat().st_blocks) for place in places] == before, (
+            "no new block is asked for"
+        )
+    assert not (tmp_path / LEDGER).exists()
+    assert read_ledger(tmp_path).holds("a")
+    fill_disk(tmp_path)
+    assert Quarantine(tmp_path, both, clock=clock).ledger == quarantine.ledger  # no crash: none is counted
+
+    (tmp_path / f"{LEDGER}~").unlink()  # there is room again
+    (tmp_path / ORDERS / "b").write_text("quarantine")
+    quarantine.turn(never)
+    assert read_ledger(tmp_path).holds("a")
+    assert read_ledger(tmp_path).holds("b")
+    assert not (tmp_path / SPARE).read_bytes().strip(b"\0")
+
+
+def test_a_spare_ledger_counts_for_the_one_that_it_was_written_beside(tmp_path: Path) -> None:
+    Quarantine(tmp_path, cameras(a="rtsp://192.0.2.1/"), clock=SteppedClock())
+    keep_ledger(tmp_path, Ledger(crashes=1))
+    fill_disk(tmp_path)
+    keep_ledger(tmp_path, Ledger(crashes=2))
+    spare = (tmp_path / SPARE).read_bytes()
+    assert read_ledger(tmp_path).crashes == 2
+    keep_ledger(tmp_path, Ledger(crashes=3))
+    (tmp_path / SPARE).write_bytes(spare)  # as if the process had ended before it was emptied
+    assert read_ledger(tmp_path).crashes == 3
+    (tmp_path / SPARE).write_bytes(spare[:-1] + b"x")
+    assert read_ledger(tmp_path).crashes == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"records": 3}', b"[" * 100_000, b"\xff", b'{"records":{"a":{}}}'])
@@ -202,16 +264,14 @@ def edge(*arguments: str | Path) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.system
-@pytest.mark.parametrize("node", [("abort-1", "fine"), ("fault-1", "fine")], indirect=True)
-def test_the_third_crash_of_a_decoder_quarantines_its_camera_and_the_others_go_on(node: DyingNode) -> None:
-    [poison, _] = [camera.id for camera in load(node.file).cameras]
+def wait_for_quarantine(node: DyingNode, poison: str, number: int) -> None:
+    """Three times the node ends by this signal, then the camera is closed and the other one goes on."""
     wait_until(lambda: node.camera(poison).get("quarantined") == 1, timeout_s=120, what="the quarantine")
     wait_until(lambda: node.camera("fine").get("analysed", 0) > 20, timeout_s=60, what="pictures of the other one")
     ends = node.told("the node ended and is started anew")
     assert len(ends) == 3
     assert all(end["wait_s"] <= LONGEST_WAIT_S < 3.0 for end in ends)
-    assert {end["status"] for end in ends} == {-(signal.SIGABRT if "abort" in poison else signal.SIGSEGV)}
+    assert {end["status"] for end in ends} == {-number}
     assert [each["suspects"] for each in node.told("native code ended the process")] == [[poison]] * 3
     [degraded] = [each for each in node.status()["degraded"] if each["subject"] == poison]
     assert degraded["reason"] == "quarantined"
@@ -219,6 +279,18 @@ def test_the_third_crash_of_a_decoder_quarantines_its_camera_and_the_others_go_o
     assert node.status()["crashes"] == {"total": 3, "without_suspect": 0}
     assert node.camera(poison)["connections"] == 0
 
+
+@pytest.mark.system
+@pytest.mark.parametrize("node", [("fault-1", "fine")], indirect=True)
+def test_the_third_crash_of_a_decoder_quarantines_its_camera_and_the_others_go_on(node: DyingNode) -> None:
+    wait_for_quarantine(node, "fault-1", signal.SIGSEGV)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("node", [("abort-1", "fine")], indirect=True)
+def test_a_quarantine_outlives_the_node_and_ends_by_an_operator_s_order(node: DyingNode) -> None:
+    poison = "abort-1"
+    wait_for_quarantine(node, poison, signal.SIGABRT)
     node.stop()
     node.start()  # the quarantine outlives the node
     wait_until(lambda: node.status().get("running"), timeout_s=60, what="the node")
