@@ -128,7 +128,8 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
         list[str] | None,
         typer.Option(
             help="For example: intrusion:floor, loitering:floor:16.5, intrusion:floor:car+truck, line_crossing:door, "
-            "line_crossing:door:out, crowd:floor:5, vehicle_dwell:lane:300, two_wheeler:lift, camera_trouble"
+            "line_crossing:door:out, crowd:floor:5, vehicle_dwell:lane:300, two_wheeler:lift, "
+            "abandoned_object:floor:60, camera_trouble"
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="A model of the catalogue, for zones given here.")] = "yolox_nano_416",

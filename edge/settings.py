@@ -197,6 +197,22 @@ class TwoWheelerSettings(_SceneRule):
     category: Identifier = "fire_safety"
 
 
+class AbandonedObjectSettings(_SceneRule):
+    """Something that was not there before stands in the zone for `for_s` seconds, and nobody of `classes` has been near it for `away_s`.
+    Near is within `near` (a share of the picture). It is over once it has been gone for `clear_for_s`.
+    """
+
+    kind: Literal["abandoned_object"]
+    zone: Identifier
+    for_s: Annotated[float, Field(ge=5, le=3_600, allow_inf_nan=False)] = 60.0
+    away_s: Annotated[float, Field(ge=0, le=3_600, allow_inf_nan=False)] = 15.0
+    near: Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)] = 0.08
+    clear_for_s: Seconds = 5.0
+    classes: Classes = ("person",)
+    severity: Severity = Severity.HIGH
+    category: Identifier = "public_safety"
+
+
 class CameraTroubleSettings(_SceneRule):
     """The camera is in one of `troubles` for `for_s` seconds; it is over once it has not been for `clear_for_s`. Needs no model."""
 
@@ -215,6 +231,7 @@ SceneRuleSettings = Annotated[
     | CrowdSettings
     | VehicleDwellSettings
     | TwoWheelerSettings
+    | AbandonedObjectSettings
     | CameraTroubleSettings,
     Field(discriminator="kind"),
 ]

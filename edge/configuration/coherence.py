@@ -21,7 +21,15 @@ from models.manifest import ModelProblem
 Location = tuple[str | int, ...]
 Found = Iterator[tuple[Location, str]]
 
-_NEED_A_MODEL = ("intrusion", "loitering", "line_crossing", "crowd", "vehicle_dwell", "two_wheeler")
+_NEED_A_MODEL = (
+    "intrusion",
+    "loitering",
+    "line_crossing",
+    "crowd",
+    "vehicle_dwell",
+    "two_wheeler",
+    "abandoned_object",
+)
 _SUBJECTS = ("zone", "line", "point")
 _MOST_ITEMS = 1_000
 _LONGEST_COUNTING_ID = 64 - len(".out_count")

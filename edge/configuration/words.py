@@ -16,7 +16,7 @@ _LINE = "write NAME=x,y x,y with coordinates from 0 to 1"
 _RULE = (
     "write intrusion:ZONE or loitering:ZONE:SECONDS or line_crossing:LINE (with :in or :out behind it for what is forbidden) or "
     "crowd:ZONE:NUMBER or vehicle_dwell:ZONE:SECONDS or two_wheeler:ZONE, and :LABEL+LABEL behind it for other classes than "
-    "the rule's own; or camera_trouble"
+    "the rule's own; or abandoned_object:ZONE:SECONDS or camera_trouble"
 )
 
 
@@ -27,8 +27,8 @@ def camera_from_words(
 
     `zones`: `NAME=x,y x,y x,y …` in normalised coordinates, `lines`: `NAME=x,y x,y`. `rules`: `intrusion:ZONE`,
     `loitering:ZONE:SECONDS` and `line_crossing:LINE` (with `:in`, `:out` or `:in+out` for forbidden directions), each with
-    `:LABEL+LABEL…` where others than persons are meant; `crowd:ZONE:NUMBER`, `vehicle_dwell:ZONE:SECONDS`, `two_wheeler:ZONE`; and
-    `camera_trouble`. Raises ConfigurationError with all mistakes, one per line.
+    `:LABEL+LABEL…` where others than persons are meant; `crowd:ZONE:NUMBER`, `vehicle_dwell:ZONE:SECONDS`, `two_wheeler:ZONE`;
+    `abandoned_object:ZONE:SECONDS` and `camera_trouble`. Raises ConfigurationError with all mistakes, one per line.
     """
     tree = {
         "id": "clip",
@@ -113,14 +113,14 @@ def _rule(words: str) -> dict[str, Any] | None:
     match words.split(":"):
         case ["intrusion", zone, *labels] if len(labels) <= 1:
             rule: dict[str, Any] = {"kind": "intrusion", "zone": zone}
-        case ["loitering", zone, limit_s, *labels] if len(labels) <= 1:
-            rule = {"kind": "loitering", "zone": zone, "limit_s": limit_s}
+        case ["loitering" | "vehicle_dwell" as kind, zone, limit_s, *labels] if len(labels) <= 1:
+            rule = {"kind": kind, "zone": zone, "limit_s": limit_s}
         case ["crowd", zone, at_least, *labels] if len(labels) <= 1:
             rule = {"kind": "crowd", "zone": zone, "at_least": at_least}
-        case ["vehicle_dwell", zone, limit_s, *labels] if len(labels) <= 1:
-            rule = {"kind": "vehicle_dwell", "zone": zone, "limit_s": limit_s}
         case ["two_wheeler", zone, *labels] if len(labels) <= 1:
             rule = {"kind": "two_wheeler", "zone": zone}
+        case ["abandoned_object", zone, for_s]:
+            return {"kind": "abandoned_object", "zone": zone, "for_s": for_s}
         case ["camera_trouble"]:
             return {"kind": "camera_trouble"}
         case ["line_crossing", line, directions, *labels] if len(labels) <= 1 and _are_directions(directions):

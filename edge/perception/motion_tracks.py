@@ -1,18 +1,21 @@
 """Tracks of whatever moves: what a detector does not know from above still crosses a line.
 
 Detectors that were trained on streets miss most vehicles that are seen straight from above. Regions of motion are followed by the same
-tracker under one label, `motion`, for rules that ask for it. They name nothing: two things that move side by side are one region,
-and a long shadow is one too.
+tracker under one label, `motion`, for rules that ask for it. They name nothing: two things that move side by side are one region.
+A region that shows the ground as it was before, brighter or darker, is a beam of headlights or a shadow, and is not followed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from math import ceil, exp
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge.flow import Detections, Track
+from edge.flow import Box, Detections, Track
+from edge.perception.light import Cells, Small, in_the_light_of, is_only_light, small_picture
 from edge.perception.motion import Motion
 from edge.perception.tracker import Step, Tracker
 from edge.settings import MOTION
@@ -22,17 +25,29 @@ _LEAST_SHARE: Final = 0.005
 
 _SCORE: Final = 0.9
 
+_MEMORY_S: Final = 10.0
+"""In so long the ground is learnt where nothing moves."""
+
 
 class MotionTracker:
     """The motion tracks of one camera. Their ids are negative, so that none is that of a detected thing."""
 
     def __init__(self) -> None:
         self._tracker = Tracker()
+        self._ground: Small | None = None
+        self._last_at: datetime | None = None
 
-    def update(self, at: datetime, motion: Motion) -> Step:
-        """Take one moment; times must grow."""
+    @property
+    def alive(self) -> bool:
+        """Whether anything is followed or waited for."""
+        return self._tracker.alive
+
+    def update(self, at: datetime, motion: Motion, luma: NDArray[np.uint8] | None = None) -> Step:
+        """Take one moment; times must grow. Without its picture (height, width) light can't be told from things."""
         regions = motion.regions() if motion.moving else ()
         boxes = [box for box in regions if (box[2] - box[0]) * (box[3] - box[1]) >= _LEAST_SHARE]
+        if luma is not None:
+            boxes = self._without_light(at, motion, small_picture(luma), boxes)
         found = Detections(
             boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
             scores=np.full(len(boxes), _SCORE, dtype=np.float32),
@@ -41,6 +56,19 @@ class MotionTracker:
         step = self._tracker.update(at, found, motion)
         return Step(_renamed(step.seen), _renamed(step.ended))
 
+    def _without_light(self, at: datetime, motion: Motion, small: Small, boxes: Sequence[Box]) -> list[Box]:
+        """The boxes of what is more than light; the ground is learnt where nothing moves."""
+        if self._ground is None or self._ground.shape != motion.cells.shape or self._last_at is None:
+            self._ground, self._last_at = small, at
+            return list(boxes)
+        elapsed_s, self._last_at = max((at - self._last_at).total_seconds(), 0.0), at
+        ground = self._ground
+        fitted = in_the_light_of(ground, small)
+        things = [box for box in boxes if not is_only_light(fitted, ground, _cells_in(motion.cells, box))]
+        still = ~motion.cells
+        ground[still] += (1.0 - exp(-elapsed_s / _MEMORY_S)) * (fitted - ground)[still]
+        return things
+
     def finish(self) -> tuple[Track, ...]:
         """End every track with its last sight."""
         return _renamed(self._tracker.finish())
@@ -48,3 +76,12 @@ class MotionTracker:
 
 def _renamed(tracks: Iterable[Track]) -> tuple[Track, ...]:
     return tuple(replace(track, track_id=-track.track_id) for track in tracks)
+
+
+def _cells_in(cells: Cells, box: Box) -> Cells:
+    """The moving cells that lie in a box."""
+    rows, columns = cells.shape
+    left, top, right, bottom = box
+    inside = np.zeros_like(cells)
+    inside[int(top * rows) : ceil(bottom * rows), int(left * columns) : ceil(right * columns)] = True
+    return np.asarray(cells & inside, dtype=np.bool_)

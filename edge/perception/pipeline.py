@@ -8,8 +8,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene
+from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene, StillObject
 from edge.geometry import clamped_box
+from edge.perception.left_behind import LeftBehindWatch
 from edge.perception.lineage import TrackerSettings
 from edge.perception.motion import Motion, MotionDetector, MotionSettings, regions
 from edge.perception.motion_tracks import MotionTracker
@@ -70,6 +71,8 @@ class CameraPipeline:
         self._motion_tracker = MotionTracker() if followed else None
         watched = any(rule.kind == "camera_trouble" for rule in camera.rules)
         self._trouble = TroubleWatch() if watched else None
+        guarded = any(rule.kind == "abandoned_object" for rule in camera.rules)
+        self._left_behind = LeftBehindWatch() if guarded else None
         self._last_at: datetime | None = None
         self._probed_at: datetime | None = None
         self._last_motion: Motion | None = None
@@ -87,7 +90,7 @@ class CameraPipeline:
         self.counters.moving += motion.moving
         self._last_motion = motion
         troubles = None if self._trouble is None else self._trouble.look(frame.picture.luma, _seconds(at))
-        moved = Step((), ()) if self._motion_tracker is None else self._motion_tracker.update(at, motion)
+        moved = Step((), ()) if self._motion_tracker is None else self._motion_tracker.update(at, motion, frame.picture.luma)
         if self._detector is None:
             return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
         detections = _NOTHING
@@ -98,7 +101,8 @@ class CameraPipeline:
         self._last_detections = detections
         step = self._tracker.update(at, detections, motion)
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
-        return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles)
+        objects = self._objects(frame)
+        return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles, objects=objects)
 
     def interrupt(self, at: datetime) -> Scene:
         """The camera went away or the node stops: every track ends with its last sight."""
@@ -129,6 +133,12 @@ class CameraPipeline:
         )
         moving = self._last_motion.regions((*people, *vehicles, *trails))
         return PrivateParts(self._last_at, people, vehicles, moving)
+
+    def _objects(self, frame: Frame) -> tuple[StillObject, ...] | None:
+        if self._left_behind is None:
+            return None
+        vehicles = self._tracker.recent("vehicle", 1)
+        return self._left_behind.look(frame.picture.luma, frame.captured_at, self._tracker.boxes, vehicles)
 
     def _detected(self, kind: str) -> tuple[Box, ...]:
         found = self._last_detections

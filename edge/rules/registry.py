@@ -1,10 +1,11 @@
 """Which rule a configured kind makes. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from edge.errors import ConfigurationError
 from edge.flow import ReadingRule, SceneObserver, SceneRule
 from edge.geometry import Point
+from edge.rules.abandoned_object import AbandonedObjectRule
 from edge.rules.camera_trouble import CameraTroubleRule
 from edge.rules.crowd import CrowdRule
 from edge.rules.folding import FoldingRule
@@ -15,6 +16,7 @@ from edge.rules.loitering import LoiteringRule
 from edge.rules.threshold import ThresholdRule
 from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
+    AbandonedObjectSettings,
     CameraSettings,
     CameraTroubleSettings,
     CrowdSettings,
@@ -28,6 +30,22 @@ from edge.settings import (
     VehicleDwellSettings,
 )
 
+ZoneRuleSettings = (
+    IntrusionSettings
+    | TwoWheelerSettings
+    | LoiteringSettings
+    | CrowdSettings
+    | VehicleDwellSettings
+    | AbandonedObjectSettings
+)
+"""The rules that stand on a zone."""
+
+
+def footing(settings: SceneRuleSettings, camera: CameraSettings) -> Hashable:
+    """What makes a rule on a camera the same rule: its settings, and the zone or line that it stands on."""
+    outlines = camera.lines if isinstance(settings, LineCrossingSettings) else camera.zones
+    return settings, outlines.get(subject(settings) or "")
+
 
 def scene_rule(settings: SceneRuleSettings, camera: CameraSettings) -> SceneRule:
     """The rule on a camera's tracks. Raises ConfigurationError when its zone or line is not one of the camera's."""
@@ -36,19 +54,27 @@ def scene_rule(settings: SceneRuleSettings, camera: CameraSettings) -> SceneRule
 
 def _observer(settings: SceneRuleSettings, camera: CameraSettings) -> SceneObserver:
     match settings:
-        case IntrusionSettings() | TwoWheelerSettings():
-            return IntrusionRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
-        case LoiteringSettings():
-            return LoiteringRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
         case LineCrossingSettings():
             line = _outline(settings, "line", camera.lines, camera)
             return LineCrossingRule(settings, line, camera.id, simulated=camera.simulated)
-        case CrowdSettings():
-            return CrowdRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
-        case VehicleDwellSettings():
-            return VehicleDwellRule(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
         case CameraTroubleSettings():
             return CameraTroubleRule(settings, camera.id)
+        case _:
+            return _in_zone(settings, _outline(settings, "zone", camera.zones, camera), camera.id)
+
+
+def _in_zone(settings: ZoneRuleSettings, zone: Sequence[Point], camera: str) -> SceneObserver:
+    match settings:
+        case IntrusionSettings() | TwoWheelerSettings():
+            return IntrusionRule(settings, zone, camera)
+        case LoiteringSettings():
+            return LoiteringRule(settings, zone, camera)
+        case CrowdSettings():
+            return CrowdRule(settings, zone, camera)
+        case VehicleDwellSettings():
+            return VehicleDwellRule(settings, zone, camera)
+        case AbandonedObjectSettings():
+            return AbandonedObjectRule(settings, zone, camera)
 
 
 def _outline(
@@ -61,6 +87,11 @@ def _outline(
             f"camera {camera.id}: rule {settings.kind} names the {what} `{name}`; there is {known}"
         )
     return outlines[name]
+
+
+def reading_footing(settings: ThresholdSettings, sensor: SensorSettings) -> Hashable:
+    """What makes a rule on a sensor the same rule: its settings and its point's."""
+    return settings, next((point for point in sensor.points if point.name == settings.point), None)
 
 
 def reading_rule(settings: ThresholdSettings, sensor: SensorSettings) -> ReadingRule:

@@ -154,3 +154,16 @@ def test_a_model_that_cannot_be_read_is_refused_before_anything_is_fetched() -> 
 
 def test_the_rate_is_named_by_its_option() -> None:
     assert refused([SQUARE], [], analysis_hz=0.0) == ["--analysis-hz 0: `0.0` is out of range: more than 0.0"]
+
+
+def test_abandoned_objects_have_words() -> None:
+    camera = camera_from_words([SQUARE], ["abandoned_object:a:30"], model=MODEL)
+    [rule] = camera.rules
+    assert (rule.kind, getattr(rule, "for_s", None), getattr(rule, "classes", None)) == (
+        "abandoned_object",
+        30.0,
+        ("person",),
+    )
+    assert "there is no zone `b`" in refused([SQUARE], ["abandoned_object:b:30"])[0]
+    assert "out of range: at least 5" in refused([SQUARE], ["abandoned_object:a:3"])[0]
+    assert "write intrusion:ZONE" in "".join(refused([SQUARE], ["abandoned_object:a"]))

@@ -1,6 +1,8 @@
 """Motion tracks: whatever moves is followed, under ids that no detected thing has."""
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from edge.perception.motion import Motion
 from edge.perception.motion_tracks import MotionTracker
@@ -40,3 +42,31 @@ def test_a_camera_that_goes_away_ends_them() -> None:
     run(tracker, [moving(4 * index) for index in range(10)])
     assert len(tracker.finish()) == 1
     assert tracker.finish() == ()
+
+
+def ground(level: float = 100.0) -> NDArray[np.uint8]:
+    stones = np.random.default_rng(2).uniform(-30, 30, (90, 160))
+    return np.clip(level + stones, 0, 255).astype(np.uint8).repeat(3, axis=0).repeat(3, axis=1)
+
+
+def shown(kind: str, left: int) -> NDArray[np.uint8]:
+    picture = ground()
+    place = slice(90, 150), slice(3 * left, 3 * left + 60)
+    if kind == "beam":
+        picture[place] = np.clip(picture[place] * 1.6, 0, 255)
+    else:
+        picture[place] = np.random.default_rng(left).integers(0, 255, (60, 60))
+    return picture
+
+
+@pytest.mark.parametrize(("kind", "tracks"), [("beam", 0), ("car", 1)])
+def test_a_beam_of_light_that_crosses_the_ground_is_not_followed(kind: str, tracks: int) -> None:
+    tracker = MotionTracker()
+    still = Motion(np.zeros((90, 160), dtype=np.bool_), moving=False)
+    seen = set()
+    for index in range(5):
+        tracker.update(at(index / 5), still, ground())
+    for index in range(5, 25):
+        step = tracker.update(at(index / 5), moving(4 * index), shown(kind, 4 * index))
+        seen |= {track.track_id for track in step.seen}
+    assert len(seen) == tracks

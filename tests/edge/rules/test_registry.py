@@ -1,6 +1,7 @@
 import pytest
 
 from edge.errors import ConfigurationError
+from edge.rules.abandoned_object import AbandonedObjectRule
 from edge.rules.camera_trouble import CameraTroubleRule
 from edge.rules.crowd import CrowdRule
 from edge.rules.folding import FoldingRule
@@ -12,6 +13,7 @@ from edge.rules.registry import reading_rule, scene_rule
 from edge.rules.threshold import ThresholdRule
 from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
+    AbandonedObjectSettings,
     CameraSettings,
     CameraTroubleSettings,
     CrowdSettings,
@@ -40,6 +42,7 @@ def test_each_kind_makes_its_rule() -> None:
         (CrowdSettings(kind="crowd", zone="floor", at_least=5), CrowdRule),
         (VehicleDwellSettings(kind="vehicle_dwell", zone="floor", limit_s=60), VehicleDwellRule),
         (TwoWheelerSettings(kind="two_wheeler", zone="floor"), IntrusionRule),
+        (AbandonedObjectSettings(kind="abandoned_object", zone="floor"), AbandonedObjectRule),
         (CameraTroubleSettings(kind="camera_trouble"), CameraTroubleRule),
     )
     for scene_settings, kind in made:

@@ -1,0 +1,76 @@
+"""Whether a change in the picture is a thing or only light: pure measures on small grey pictures.
+
+Light multiplies what is there. A shadow, a patch of sun or the beam of headlights shows the ground that it falls on, brighter or
+darker; a thing shows itself.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Cells = NDArray[np.bool_]
+Small = NDArray[np.float32]
+"""A small grey picture, shape (height, width), grey levels."""
+
+WIDTH: Final = 160
+_SAME_LIGHT: Final = 10.0
+_LEAST_STRUCTURE: Final = 3.0
+_LEAST_SPREAD: Final = 1e-3
+_ALIKE: Final = 0.7
+_LEAST_CELLS: Final = 6
+_MORE_DETAIL: Final = 1.3
+_LEAST_DETAIL: Final = 1.0
+
+
+def small_picture(luma: NDArray[np.uint8]) -> Small:
+    """The brightness (height, width), `WIDTH` cells wide and a little smoothed."""
+    height, width = luma.shape
+    size = (WIDTH, max(round(WIDTH * height / width), 2))
+    small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(small, (3, 3), 0), dtype=np.float32)
+
+
+def in_the_light_of(reference: Small, small: Small) -> Small:
+    """The picture as it would be in the light of the reference: gain and offset of the cells in which both show the same."""
+    seen, known = small[::2, ::2].ravel(), reference[::2, ::2].ravel()
+    offset = float(np.median(known - seen))
+    same = np.abs(known - seen - offset) < _SAME_LIGHT
+    gain = 1.0
+    for _ in range(2):
+        if int(same.sum()) < seen.size // 4 or float(seen[same].std()) < _LEAST_STRUCTURE:
+            break
+        gain, offset = (float(part) for part in np.polyfit(seen[same], known[same], 1))
+        same = np.abs(known - gain * seen - offset) < _SAME_LIGHT
+    return np.asarray(np.clip(gain, 0.5, 2.0) * small + offset, dtype=np.float32)
+
+
+def shows_the_same(now: Small, before: Small, cells: Cells, *, tremor: int = 0) -> bool:
+    """Whether some cells show what they showed before, brighter or darker: their structure is alike.
+
+    With `tremor` they may show what was so many cells beside: a camera in the wind. Where there was no structure before nobody can
+    tell, and the answer is no.
+    """
+    if int(cells.sum()) < _LEAST_CELLS:
+        return False
+    seen = now[cells]
+    if float(before[cells].std()) < _LEAST_STRUCTURE or float(seen.std()) < _LEAST_SPREAD:
+        return False
+    steps = range(-tremor, tremor + 1)
+    moved = (np.roll(before, (down, across), axis=(0, 1))[cells] for down in steps for across in steps)
+    return any(float(np.corrcoef(seen, known)[0, 1]) > _ALIKE for known in moved if float(known.std()) >= _LEAST_SPREAD)
+
+
+def is_only_light(now: Small, before: Small, cells: Cells) -> bool:
+    """Whether a change in some cells is a shadow or a beam that moves: they show what they showed before, or nothing with any detail.
+
+    For what moves only: a plain box that stands there has no more detail than a patch of sun.
+    """
+    if shows_the_same(now, before, cells, tremor=1):
+        return True
+    inner = cv2.erode(cells.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)).astype(np.bool_)
+    if int(inner.sum()) < _LEAST_CELLS:
+        return False
+    seen, known = (float(np.abs(cv2.Laplacian(each, cv2.CV_32F))[inner].mean()) for each in (now, before))
+    return seen < _MORE_DETAIL * known + _LEAST_DETAIL
