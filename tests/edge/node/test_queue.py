@@ -22,7 +22,8 @@ from tests.edge.waiting import wait_until
 pytestmark = pytest.mark.system
 
 POINTS = 200
-MESSAGES_AT_ONCE = 20
+TWELFTH = 20
+"""Messages that take a twelfth of the room."""
 
 
 @pytest.fixture
@@ -38,14 +39,15 @@ class Filling:
         self._node = node
         self._number = 0
 
-    def more(self) -> None:
-        """A twelfth of the room, once the node has told of all before: each level is looked at on the way."""
+    def more(self, twelfths: int = 1) -> bool:
+        """Some of the room, once the node has told of all before: each level is looked at on the way. Whether it has."""
         if self._node.status()["outbox"]["readings_accepted"] < self._number * POINTS:
-            return
-        for _ in range(MESSAGES_AT_ONCE):
+            return False
+        for _ in range(twelfths * TWELFTH):
             self._number += 1
             payload = json.dumps({f"p{point}": self._number for point in range(POINTS)})
             self._node.sensor.publish("fill/1", payload, qos=1).wait_for_publish(10)
+        return True
 
 
 def alarms(node: RunningNode) -> list[Incident]:
@@ -76,7 +78,9 @@ def test_an_outbox_that_fills_is_told_at_a_half_and_nine_tenths_and_when_it_is_e
         filling.more()
         return any(each.severity is severity for each in alarms(node))
 
+    wait_until(lambda: filling.more(5), "the first of it")
     wait_until(lambda: told(Severity.MEDIUM), "the alarm at a half", timeout_s=120)
+    wait_until(lambda: filling.more(3), "all before")
     wait_until(lambda: told(Severity.HIGH), "the alarm at nine tenths", timeout_s=120)
     wait_until(lambda: any(each.backlog.level is Level.CRITICAL for each in node.cloud.healths), "the health")
     wait_until(lambda: node.status()["outbox"]["level"] == "critical", "the status")
@@ -94,13 +98,10 @@ def test_an_outbox_that_fills_is_told_at_a_half_and_nine_tenths_and_when_it_is_e
 
     node.cloud.answer = lambda _envelope: Outcome.ACCEPTED
 
-    def ended() -> bool:
-        waiting = [each.id for each in list(node.cloud.sent) if isinstance(each.body, TelemetryBatch)]
-        for start in range(0, len(waiting), 500):
-            node.cloud.acknowledge(waiting[start : start + 500])
-        return alarms(node)[-1].state is IncidentState.ENDED
-
-    wait_until(ended, "the end of the alarm", timeout_s=120)
+    waiting = [each.id for each in list(node.cloud.sent) if isinstance(each.body, TelemetryBatch)]
+    for start in range(0, len(waiting), 500):
+        node.cloud.acknowledge(waiting[start : start + 500])
+    wait_until(lambda: alarms(node)[-1].state is IncidentState.ENDED, "the end of the alarm", timeout_s=120)
     assert len({each.incident_id for each in alarms(node)}) == 1
     first = alarms(node)[0]
     assert (first.state, first.device, first.category) == (IncidentState.OPEN, "station-01", "maintenance")

@@ -60,6 +60,15 @@ def talk(camera: CameraProcess, *requests: str) -> str:
         return answer.decode("latin-1")
 
 
+@pytest.fixture(scope="module")
+def people(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CameraProcess]:
+    """A camera that nobody gives orders to, for all who only ask it something."""
+    log = tmp_path_factory.mktemp("people") / "camera.log"
+    with CameraProcess(clip("people_preview"), log=log) as camera:
+        yield camera
+        camera.kill()
+
+
 def test_it_plays_in_real_time_and_as_filmed(clip: Clip, rtsp_camera: StartCamera) -> None:
     video = clip("car_detection")
     camera = rtsp_camera(video)
@@ -84,9 +93,8 @@ def test_its_playhead_moves_as_time_does(clip: Clip) -> None:
     assert playhead.advance(999.0) == pytest.approx(4.2)
 
 
-def test_it_starts_again_with_growing_time(clip: Clip, rtsp_camera: StartCamera) -> None:
-    camera = rtsp_camera(clip("people_preview"))
-    times = [frame.time for frame in frames(camera.url, 60)[1:]]
+def test_it_starts_again_with_growing_time(people: CameraProcess) -> None:
+    times = [frame.time for frame in frames(people.url, 60)[1:]]
     assert times == pytest.approx([index / 12.5 for index in range(1, 60)], abs=0.002)
 
 
@@ -109,9 +117,8 @@ def test_only_those_with_the_password_see_it(clip: Clip, rtsp_camera: StartCamer
         frames(camera.url.replace("rtsp://", "rtsp://viewer:wrong@"), 1)
 
 
-def test_several_watch_at_once(clip: Clip, rtsp_camera: StartCamera) -> None:
-    camera = rtsp_camera(clip("people_preview"))
-    with opened(camera.url) as first, opened(camera.url) as second:
+def test_several_watch_at_once(people: CameraProcess) -> None:
+    with opened(people.url) as first, opened(people.url) as second:
         for container in (first, second, first):
             assert next(container.decode(video=0)) is not None
 
@@ -180,9 +187,8 @@ def test_half_speed_takes_twice_as_long(clip: Clip, rtsp_camera: StartCamera) ->
     assert time.monotonic() - begun >= 19 / 12.5 * 2 - 0.5
 
 
-def test_requests_are_answered_as_the_standard_says(clip: Clip, rtsp_camera: StartCamera) -> None:
-    camera = rtsp_camera(clip("people_preview"))
-    url = camera.url
+def test_requests_are_answered_as_the_standard_says(people: CameraProcess) -> None:
+    camera, url = people, people.url
     assert "Public: OPTIONS" in talk(camera, f"OPTIONS {url} RTSP/1.0\nCSeq: 7\n\n")
     assert "RTSP/1.0 404" in talk(camera, f"DESCRIBE {url}x RTSP/1.0\nCSeq: 1\n\n")
     assert "RTSP/1.0 501" in talk(camera, f"RECORD {url} RTSP/1.0\nCSeq: 1\n\n")
@@ -206,14 +212,13 @@ def test_requests_are_answered_as_the_standard_says(clip: Clip, rtsp_camera: Sta
         "OPTIONS x RTSP/1.0\nContent-Length: \u0663\n\n",
     ],
 )
-def test_rubbish_closes_that_connection_alone(clip: Clip, rtsp_camera: StartCamera, rubbish: str) -> None:
-    camera = rtsp_camera(clip("people_preview"))
-    assert "200 OK" not in talk(camera, rubbish)
-    assert frames(camera.url, 1)
+def test_rubbish_closes_that_connection_alone(people: CameraProcess, rubbish: str) -> None:
+    assert "200 OK" not in talk(people, rubbish)
+    assert frames(people.url, 1)
 
 
-def test_keep_alive_is_answered_while_it_plays(clip: Clip, rtsp_camera: StartCamera) -> None:
-    camera = rtsp_camera(clip("people_preview"))
+def test_keep_alive_is_answered_while_it_plays(people: CameraProcess) -> None:
+    camera = people
     with socket.create_connection(("127.0.0.1", camera.port), timeout=5.0) as connection:
         stream = connection.makefile("rwb")
 
