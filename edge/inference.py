@@ -96,16 +96,18 @@ class Graph:
         further_inputs: Sequence[WholeNumbers] = (),
         outputs: Sequence[str] = (),
         longest_run_s: float = LONGEST_RUN_S,
+        open_axes: Sequence[int] = (),
     ) -> None:
         """Open and warm up a graph of one float input; `further_inputs` are what any others always get, in the graph's order.
 
         `outputs` names those that are asked for, in the order of their shapes; all, in the graph's order, when there is none.
+        Along `open_axes` the input may have another length in each run, whatever the file declares.
         Raises ModelUnusable when the file is no graph, another one than its manifest says, or one that can't be run.
         """
         self._model = model
         self._longest_run_s = longest_run_s
         self._running: dict[int, tuple[float, onnxruntime.RunOptions]] = {}
-        self._session = _open(path, model)
+        self._session = _open(path, model, open_axes)
         wanted = _Wanted(input_shape, tuple(further_inputs), tuple(output_shapes), tuple(outputs))
         self._input, self._constants = _checked_inputs(self._session, wanted, model)
         self._outputs = _checked_outputs(self._session, wanted, model)
@@ -118,8 +120,11 @@ class Graph:
         finally:
             patience.cancel()
 
-    def run(self, tensor: Tensor) -> Sequence[Tensor]:
-        """The outputs for one input of the declared shape, all as floats. Raises ModelUnusable when there are none that could be used."""
+    def run(self, tensor: Tensor, output_shapes: Sequence[LooseShape] | None = None) -> Sequence[Tensor]:
+        """The outputs for one input of the declared shape, all as floats; `output_shapes` are those for an input of another one.
+
+        Raises ModelUnusable when there are none that could be used.
+        """
         with self._under_way() as options:
             try:
                 outputs: Sequence[NDArray[Any]] = self._session.run(
@@ -128,7 +133,7 @@ class Graph:
             except Exception as error:  # onnxruntime raises unrelated classes here as well
                 reason = f"took longer than {self._longest_run_s:g} s" if options.terminate else f"failed ({error})"
                 raise ModelUnusable(f"{self._model}: the graph {reason}; choose other weights") from error
-        for output, shape in zip(outputs, self._output_shapes, strict=True):
+        for output, shape in zip(outputs, output_shapes or self._output_shapes, strict=True):
             if not _fits(output.shape, shape):
                 raise ModelUnusable(
                     f"{self._model}: the graph gave an output of {list(output.shape)}, {list(shape)} is expected; choose other weights"
@@ -159,7 +164,7 @@ class Graph:
             del self._running[thread]
 
 
-def _open(path: Path, model: str) -> onnxruntime.InferenceSession:
+def _open(path: Path, model: str, open_axes: Sequence[int] = ()) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -167,12 +172,34 @@ def _open(path: Path, model: str) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     _refuse_other_files(path, model)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=_PROVIDERS)
+        graph = _with_open_axes(path, open_axes) if open_axes else str(path)
+        return onnxruntime.InferenceSession(graph, options, providers=_PROVIDERS)
     except Exception as error:  # onnxruntime raises a dozen unrelated classes for a damaged or foreign file
         raise ModelUnusable(
             f"{model}: {path} is not a graph that onnxruntime {onnxruntime.__version__} can open ({error}); "
             "fetch the weights again, or export them with an opset that this version knows"
         ) from error
+
+
+def _with_open_axes(path: Path, axes: Sequence[int]) -> bytes:
+    """The graph with a picture input (the one with the most dimensions) that has no fixed lengths along `axes`.
+
+    What the file declares of lengths behind it no longer holds; onnxruntime works them out itself.
+    """
+    import onnx  # noqa: PLC0415 (12 MB that a process without such a detector does not need)
+
+    model = onnx.load_model_from_string(path.read_bytes())
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [node for node in model.graph.input if node.name not in constants]
+    picture = max(inputs, key=lambda node: len(node.type.tensor_type.shape.dim))
+    for axis in axes:
+        picture.type.tensor_type.shape.dim[axis].dim_param = f"side_{axis}"
+    for number, output in enumerate(model.graph.output):
+        for axis, length in enumerate(output.type.tensor_type.shape.dim):
+            length.dim_param = f"output_{number}_{axis}"
+    del model.graph.value_info[:]
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _refuse_other_files(path: Path, model: str) -> None:

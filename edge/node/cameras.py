@@ -13,6 +13,7 @@ from edge.incidents import IncidentBook
 from edge.node.quarantine import Quarantine
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
+from edge.node.turns import Turns
 from edge.node.watch import CameraWatch
 from edge.settings import CameraSettings
 from edge.sources.video_gateway import Gateways
@@ -49,6 +50,7 @@ class Cameras:
         self._standing = standing
         self._clock = clock
         self.gateways = gateways
+        self._turns = Turns()
         self._places = {camera.id: place for place, camera in enumerate(settings)}
         self.quarantine = Quarantine(directory, settings, clock=told)
         self.watches = [self._make(camera) for camera in settings]
@@ -97,6 +99,7 @@ class Cameras:
             mark=lambda role: self.quarantine.mark(camera.id, role),
             clock=self._clock,
             gateways=self.gateways,
+            turns=self._turns,
         )
 
     def _shows_pictures(self, name: str) -> bool:

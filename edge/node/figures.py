@@ -178,7 +178,7 @@ def _dead_letters(tally: DeadLetterTally) -> dict[str, Any]:
     }
 
 
-def _camera(node: "Node", watch: "CameraWatch") -> dict[str, int]:
+def _camera(node: "Node", watch: "CameraWatch") -> dict[str, float]:
     source, pipeline = watch.source.counters, watch.pipeline.counters
     known = node.cameras.quarantine.ledger.record(watch.camera.id)
     return {
@@ -193,10 +193,12 @@ def _camera(node: "Node", watch: "CameraWatch") -> dict[str, int]:
         "analysed": pipeline.frames,
         "moving": pipeline.moving,
         "inferences": pipeline.inferences,
+        "parts": pipeline.parts,
         "refused": watch.refused_pictures,
         "faults": source.faults + watch.faults,
         "crashes": 0 if known is None else len(known.crashes),
         "quarantined": int(known is not None and known.held is not None),
+        **asdict(watch.pace),
     }
 
 

@@ -35,12 +35,19 @@ _CAMERA_COUNTERS = (
     "analysed",
     "moving",
     "inferences",
+    "parts",
     "refused",
     "faults",
 )
 _CAMERA_GAUGES = {
     "crashes": "crashes inside native code that are held against it",
     "quarantined": "1 while it is not opened, since its stream ended the process or an operator wants it",
+}
+_CAMERA_PACE = {
+    "analysed_hz": ("analyses_per_second", "analyses per second"),
+    "age_s": ("age_median_seconds", "age of a frame when its analysis has ended, median"),
+    "age_p95_s": ("age_p95_seconds", "age of a frame when its analysis has ended, 95th percentile"),
+    "wait_p95_s": ("wait_p95_seconds", "wait for a turn at the machine's cores, 95th percentile"),
 }
 _UPLINK_COUNTERS = ("connections", "sent", "resent", "acknowledged")
 _OUTBOX_GAUGES = (
@@ -202,7 +209,7 @@ def _age_s(since: str | None, now: datetime) -> float:
     return 0.0 if since is None else max(0.0, (now - datetime.fromisoformat(since)).total_seconds())
 
 
-def _cameras(cameras: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+def _cameras(cameras: Mapping[str, Mapping[str, float]]) -> Iterator[Metric]:
     for name in _CAMERA_COUNTERS:
         family = CounterMetricFamily(
             f"gridward_edge_camera_{name}", f"Cameras: {name} since the start.", labels=["camera"]
@@ -212,6 +219,13 @@ def _cameras(cameras: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
         yield family
     for name, words in _CAMERA_GAUGES.items():
         gauge = GaugeMetricFamily(f"gridward_edge_camera_{name}", f"Cameras: {words}.", labels=["camera"])
+        for camera, figures in cameras.items():
+            gauge.add_metric([camera], figures[name])
+        yield gauge
+    for name, (metric, words) in _CAMERA_PACE.items():
+        gauge = GaugeMetricFamily(
+            f"gridward_edge_camera_{metric}", f"Cameras: {words}, over ten seconds.", labels=["camera"]
+        )
         for camera, figures in cameras.items():
             gauge.add_metric([camera], figures[name])
         yield gauge

@@ -27,8 +27,10 @@ from edge.flow import (
 from edge.incidents import IncidentBook
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
+from edge.node.turns import Turns
 from edge.perception.detector import OnnxDetector
 from edge.perception.lineage import TrackerSettings
+from edge.perception.pace import Pace, PaceFigures
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.registry import scene_rule
 from edge.settings import CameraSettings
@@ -81,6 +83,7 @@ class CameraWatch:
         mark: Callable[[str], NativeMark],
         clock: Callable[[], datetime],
         gateways: Gateways,
+        turns: Turns,
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
@@ -96,6 +99,8 @@ class CameraWatch:
         self._second_looks: dict[str, Finding] = {}
         self._mark = mark("analysis")
         self._clock = clock
+        self._turns = turns
+        self._pace = Pace()
         self._detector: OnnxDetector | None = None
         self._pipeline = CameraPipeline(camera, None)
         self._rules = self._make_rules()
@@ -110,6 +115,11 @@ class CameraWatch:
     def pipeline(self) -> CameraPipeline:
         """The present pipeline, for its counters."""
         return self._pipeline
+
+    @property
+    def pace(self) -> PaceFigures:
+        """How quickly the camera is analysed at present."""
+        return self._pace.figures(time.monotonic())
 
     @property
     def refused_pictures(self) -> int:
@@ -201,10 +211,10 @@ class CameraWatch:
             self._finish()
             self._detector = detector
             self._begin_anew()
-        frame = self.mailbox.take(0.5)
-        if frame is not None:
+        found = self._looked() if self.mailbox.wait(0.5) else None
+        if found is not None:
+            frame, scene = found
             self._seen_s = time.monotonic()
-            scene = self._analysed(frame)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
             self._tell_counts(scene.at)
@@ -222,6 +232,20 @@ class CameraWatch:
             self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
         self._tell_counts(at)
         return not self.mailbox.closed
+
+    def _looked(self) -> tuple[Frame, Scene] | None:
+        """The newest frame that there is when the camera's turn has come, analysed."""
+        period_s, attention = 1.0 / self.camera.analysis_hz, self._pipeline.attention
+        with self._turns.turn(
+            self.camera.id, period_s=period_s, attention=attention, wanted=lambda: not self._stop.is_set()
+        ) as waited_s:
+            frame = None if waited_s is None else self.mailbox.take(0)
+            if frame is None or waited_s is None:
+                return None
+            scene = self._analysed(frame)
+        age_s = (self._clock() - frame.captured_at).total_seconds()
+        self._pace.note(time.monotonic(), age_s=age_s, waited_s=waited_s)
+        return frame, scene
 
     def _analysed(self, frame: Frame) -> Scene:
         self._busy_since_s = time.monotonic()

@@ -1,5 +1,6 @@
 """One camera's eyes: motion decides whether to look, the detector looks, the tracker remembers."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -14,12 +15,20 @@ from edge.perception.left_behind import LeftBehindWatch
 from edge.perception.lineage import TrackerSettings
 from edge.perception.motion import Motion, MotionDetector, MotionSettings, regions
 from edge.perception.motion_tracks import MotionTracker
+from edge.perception.scheduler import Attention
 from edge.perception.tracker import KINDS, Step, Tracker
 from edge.perception.trouble import TroubleWatch
+from edge.perception.views import around, holds
 from edge.settings import MOTION, CameraSettings
 
 PROBE_S: Final = 10.0
 """However quiet it is, the detector looks this often: for what stood there from the start or moves too faintly."""
+
+WHOLE_S: Final = 2.0
+"""However much there is to look at in one place, all of the picture is looked at this often."""
+
+ROOM: Final = 0.2
+"""Around something that is followed the detector looks so much farther on each side, as a share of its box."""
 
 MASKED_SIGHTS: Final = 4
 """A person is masked where he is and where he was in the three looks before: boxes tremble, pictures smear."""
@@ -39,11 +48,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class PipelineCounters:
-    """What the pipeline did since the start."""
+    """What the pipeline did since the start. `parts`: those of the inferences that looked at a part of the picture."""
 
     frames: int = 0
     moving: int = 0
     inferences: int = 0
+    parts: int = 0
     disordered: int = 0
 
 
@@ -75,6 +85,7 @@ class CameraPipeline:
         self._left_behind = LeftBehindWatch() if guarded else None
         self._last_at: datetime | None = None
         self._probed_at: datetime | None = None
+        self._whole_at: datetime | None = None
         self._last_motion: Motion | None = None
         self._last_detections = _NOTHING
 
@@ -90,19 +101,36 @@ class CameraPipeline:
         self.counters.moving += motion.moving
         self._last_motion = motion
         troubles = None if self._trouble is None else self._trouble.look(frame.picture.luma, _seconds(at))
-        moved = Step((), ()) if self._motion_tracker is None else self._motion_tracker.update(at, motion, frame.picture.luma)
+        moved = (
+            Step((), ())
+            if self._motion_tracker is None
+            else self._motion_tracker.update(at, motion, frame.picture.luma)
+        )
         if self._detector is None:
             return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
         detections = _NOTHING
         if motion.moving or self._tracker.alive or self._probe_due(at):
-            detections = self._detector.detect(frame.image)
-            self.counters.inferences += 1
-            self._probed_at = at
-        self._last_detections = detections
+            detections = self._look(self._detector, frame, motion)
+        self._last_detections = self._known(detections)
         step = self._tracker.update(at, detections, motion)
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
         objects = self._objects(frame)
         return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles, objects=objects)
+
+    @property
+    def attention(self) -> Attention:
+        """What the camera is in the middle of, for those who decide whose turn it is."""
+        if self._tracker.confirming:
+            return Attention.CONFIRMING
+        if self._tracker.alive:
+            return Attention.FOLLOWING
+        moving = self._last_motion is not None and self._last_motion.moving
+        return Attention.CONFIRMING if moving else Attention.QUIET
+
+    @property
+    def followed(self) -> bool:
+        """Whether anything is followed or waited for, so that no frame may be missed."""
+        return self._tracker.alive or (self._motion_tracker is not None and self._motion_tracker.alive)
 
     def interrupt(self, at: datetime) -> Scene:
         """The camera went away or the node stops: every track ends with its last sight."""
@@ -140,6 +168,37 @@ class CameraPipeline:
         vehicles = self._tracker.recent("vehicle", 1)
         return self._left_behind.look(frame.picture.luma, frame.captured_at, self._tracker.boxes, vehicles)
 
+    def _look(self, detector: Detector, frame: Frame, motion: Motion) -> Detections:
+        """Look where something moves or is followed; everywhere now and then, and where there is no such place."""
+        at, region = frame.captured_at, None
+        if self._whole_at is not None and (at - self._whole_at).total_seconds() < WHOLE_S:
+            region = around((*(motion.regions() if motion.moving else ()), *self._followed()))
+        found = detector.detect(frame.image, region)
+        self.counters.inferences += 1
+        self.counters.parts += found.region is not None
+        self._probed_at = at
+        if found.region is None:
+            self._whole_at = at
+        return found
+
+    def _followed(self) -> Iterator[Box]:
+        """Where everything may be that is followed."""
+        for left, top, right, bottom in self._tracker.boxes:
+            across, down = (right - left) * ROOM, (bottom - top) * ROOM
+            yield left - across, top - down, right + across, bottom + down
+
+    def _known(self, detections: Detections) -> Detections:
+        """What was detected, and where a part alone was looked at also what was detected around it before."""
+        region, before = detections.region, self._last_detections
+        if region is None or not len(before):
+            return detections
+        outside = [index for index, box in enumerate(before.boxes.tolist()) if not holds(region, _box(box))]
+        return Detections(
+            np.concatenate([detections.boxes, before.boxes[outside]]),
+            np.concatenate([detections.scores, before.scores[outside]]),
+            (*detections.labels, *(before.labels[index] for index in outside)),
+        )
+
     def _detected(self, kind: str) -> tuple[Box, ...]:
         found = self._last_detections
         rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
@@ -151,6 +210,11 @@ class CameraPipeline:
 
     def _probe_due(self, at: datetime) -> bool:
         return self._probed_at is None or (at - self._probed_at).total_seconds() >= PROBE_S
+
+
+def _box(edges: Sequence[float]) -> Box:
+    left, top, right, bottom = edges
+    return left, top, right, bottom
 
 
 def _seconds(at: datetime) -> float:

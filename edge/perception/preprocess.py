@@ -7,20 +7,24 @@ import numpy as np
 
 from edge.flow import Boxes, Image
 from edge.inference import Tensor
+from edge.perception.views import View
 from models.manifest import Colour, Fit, Input, Layout
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture lies in a network's input: `width` × `height` pixels at its upper left corner."""
+    """Where a picture lies in a network's input: `width` × `height` pixels, of which the input begins at (`left`, `top`)."""
 
     width: float
     height: float
+    left: float = 0.0
+    top: float = 0.0
 
     def to_picture(self, boxes: Boxes) -> Boxes:
         """Boxes (n, 4) from pixels of the input to normalised coordinates of the picture, not clamped."""
+        begin = np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
         scale = np.array([self.width, self.height, self.width, self.height], dtype=np.float32)
-        return np.asarray(boxes / scale, dtype=np.float32)
+        return np.asarray((boxes + begin) / scale, dtype=np.float32)
 
 
 def input_shape(wanted: Input) -> tuple[int, int, int, int]:
@@ -47,6 +51,20 @@ def prepared(image: Image, wanted: Input) -> tuple[Tensor, Placement]:
         canvas = np.asarray(
             cv2.resize(image, (wanted.width, wanted.height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8
         )
+    return _tensor(canvas, wanted), placement
+
+
+def prepared_view(image: Image, wanted: Input, view: View) -> tuple[Tensor, Placement]:
+    """A part of a BGR picture as a letterboxed tensor of the view's size, and where the picture lies in it."""
+    rows, columns = image.shape[:2]
+    across, down = view.width * view.scale, view.height * view.scale
+    fitted = min(max(round(across), 1), view.input_width), min(max(round(down), 1), view.input_height)
+    part = image[view.top : view.top + view.height, view.left : view.left + view.width]
+    canvas = np.full((view.input_height, view.input_width, 3), wanted.padding, dtype=np.uint8)
+    canvas[: fitted[1], : fitted[0]] = cv2.resize(part, fitted, interpolation=cv2.INTER_LINEAR)
+    placement = Placement(
+        columns * view.scale, rows * view.scale, left=view.left * view.scale, top=view.top * view.scale
+    )
     return _tensor(canvas, wanted), placement
 
 

@@ -69,6 +69,11 @@ class Tracker:
         return bool(self._lineages)
 
     @property
+    def confirming(self) -> bool:
+        """Whether something is followed that does not count yet."""
+        return any(not lineage.confirmed for lineage in self._lineages)
+
+    @property
     def boxes(self) -> tuple[Box, ...]:
         """Where everything that is followed or waited for was last, confirmed or not."""
         return tuple(lineage.box for lineage in self._lineages)

@@ -66,3 +66,21 @@ def test_what_is_no_graph_says_so(tmp_path: Path, content: bytes) -> None:
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable):
         Graph(tmp_path / "none.onnx", (1, 3, 4, 4), [(1, 3, 4, 4)], model="m")
+
+
+def test_along_open_axes_each_run_may_have_another_length(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / "a.onnx", shape=[1, 3, 4, 4])
+    graph = Graph(path, (1, 3, 4, 4), [(1, 3, 4, 4)], model="m", open_axes=(2, 3))
+    tensor = np.arange(24, dtype=np.float32).reshape(1, 3, 2, 4)
+    assert np.array_equal(graph.run(tensor, [(1, 3, 2, 4)])[0], tensor)
+    with pytest.raises(ModelUnusable, match=r"\[1, 3, 2, 4\], \[1, 3, 4, 4\] is expected"):
+        graph.run(tensor)
+    with pytest.raises(ModelUnusable, match="failed"):
+        Graph(path, (1, 3, 4, 4), [(1, 3, 4, 4)], model="m").run(tensor)
+
+
+def test_a_damaged_graph_with_open_axes_is_no_graph(tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"no graph at all")
+    with pytest.raises(ModelUnusable, match="fetch the weights again"):
+        Graph(path, (1, 3, 4, 4), [(1, 3, 4, 4)], model="m", open_axes=(2, 3))

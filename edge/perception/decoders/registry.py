@@ -1,7 +1,7 @@
 """Which decoder reads which head. A manifest names the head; an unknown name stops the start."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from edge.errors import ModelUnusable
 from edge.inference import LooseShape, Tensor, WholeNumbers
@@ -49,6 +49,9 @@ DECODERS: Mapping[str, Callable[[Manifest, Sequence[int]], Decoder]] = {
     "yolox": YoloxDecoder,
 }
 """Head → what builds its decoder from a manifest and the indices of the labels that compete; ValueError: it can't be."""
+
+OF_ANY_SIZE: Final = frozenset({"nanodet", "yolox"})
+"""Heads that mean the same in an input of any size: each cell tells of its own surroundings, in cells and not in shares of the input."""
 
 
 def decoder(manifest: Manifest, wanted: Sequence[int]) -> Decoder:

@@ -12,7 +12,8 @@ from edge.node.health import HealthServer
 CAMERA = dict.fromkeys(
     (
         *("connections", "losses", "decoded", "due", "damaged", "changes", "jumps", "skipped"),
-        *("analysed", "moving", "inferences", "refused", "faults", "crashes", "quarantined"),
+        *("analysed", "moving", "inferences", "parts", "refused", "faults", "crashes", "quarantined"),
+        *("analysed_hz", "age_s", "age_p95_s", "wait_p95_s"),
     ),
     7,
 )

@@ -12,11 +12,12 @@ import pytest
 
 from edge.contract.incident import IncidentState, Severity
 from edge.errors import ModelUnusable
-from edge.flow import Detections, Finding, Image, NativeMark, Reading, Scene
+from edge.flow import Box, Detections, Finding, Image, NativeMark, Reading, Scene
 from edge.incidents import IncidentBook
 from edge.node import watch as watch_module
 from edge.node.shelf import LONGEST_BAR_S, ModelShelf
 from edge.node.standing import Standing
+from edge.node.turns import Turns
 from edge.node.watch import ANALYSIS_STALLED, CameraWatch
 from edge.perception.detector import OnnxDetector
 from edge.settings import CameraSettings
@@ -43,7 +44,7 @@ class FakeDetector:
     def __post_init__(self) -> None:
         self.manifest = catalogue.models()[MODEL]
 
-    def detect(self, _image: Image) -> Detections:
+    def detect(self, _image: Image, _region: Box | None = None) -> Detections:
         self.looks += 1
         self.look()
         return NOTHING
@@ -125,6 +126,7 @@ class Watching:
             mark=_unmarked,
             clock=clock or SteppedClock(),
             gateways=Gateways((), lambda _file: None, lambda _gateway, _problem: None),
+            turns=Turns(),
         )
 
     def start(self) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from edge.flow import Box, Detections, Frame, Image, Scene
-from edge.perception.pipeline import PROBE_S, CameraPipeline
+from edge.perception.pipeline import PROBE_S, WHOLE_S, CameraPipeline
+from edge.perception.scheduler import Attention
+from edge.perception.views import holds
 from edge.settings import CameraSettings
 from edge.video import ArrayPicture
 from tests.fakes.scenes import at, detections, seconds, standing_at
@@ -27,14 +29,24 @@ class Eyes:
 
     labels: tuple[str, ...] = ("person",)
 
-    def __init__(self) -> None:
+    def __init__(self, *, parts: bool = False) -> None:
         self.looks = 0
+        self.parts = parts
+        self.regions: list[Box | None] = []
         self.sees: Callable[[], Detections] = detections
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Image, region: Box | None = None) -> Detections:
         assert image.shape == ROOM.shape
         self.looks += 1
-        return self.sees()
+        self.regions.append(region)
+        return _in(region, self.sees()) if self.parts else self.sees()
+
+
+def _in(region: Box | None, found: Detections) -> Detections:
+    boxes = [tuple(box) for box in found.boxes.tolist()]
+    inside = [index for index, box in enumerate(boxes) if region is None or holds(region, box)]
+    labels = tuple(found.labels[index] for index in inside)
+    return Detections(found.boxes[inside], found.scores[inside], labels, region)
 
 
 class Filmed:
@@ -147,3 +159,41 @@ def test_without_a_detector_who_stands_still_stays_private() -> None:
     assert top <= 0.2
     assert right >= 0.5
     assert bottom >= 0.88
+
+
+def test_where_something_moves_or_is_followed_a_part_is_looked_at_and_everything_now_and_then() -> None:
+    filmed = Filmed(Eyes(parts=True))
+    filmed.show(ROOM, 2)
+    box = standing_at(0.2, 0.9)
+    filmed.show(room_with(box), 8, detections((box, 0.9)))
+    followed = filmed.eyes.regions[-30:]
+    wholes = sum(region is None for region in followed)
+    assert 1 <= wholes <= 30 * 0.2 / WHOLE_S + 1
+    for region in followed:
+        assert region is None or (region[0] < box[0] and region[2] > box[2] and region[2] < 0.5)
+    assert filmed.pipeline.counters.parts == sum(region is not None for region in filmed.eyes.regions)
+
+
+def test_who_was_seen_beside_the_part_that_is_looked_at_stays_private() -> None:
+    filmed = Filmed(Eyes(parts=True))
+    mover, bystander = standing_at(0.2, 0.9), standing_at(0.8, 0.9)
+    filmed.show(ROOM, 2)
+    filmed.show(room_with(mover), 1, detections((mover, 0.9)))
+    filmed.show(room_with(mover), WHOLE_S, detections((mover, 0.9), (bystander, 0.12)))
+    assert filmed.eyes.regions[-1] is not None
+    filmed.show(room_with(mover), 0.2, detections((mover, 0.9)))
+    people = filmed.pipeline.private_parts().people
+    assert any(np.allclose(bystander, other, atol=0.01) for other in people)
+
+
+def test_what_is_new_makes_a_camera_urgent() -> None:
+    filmed = Filmed(Eyes())
+    box = standing_at(0.5, 0.9)
+    filmed.show(ROOM, 2)
+    assert filmed.pipeline.attention is Attention.QUIET
+    filmed.show(room_with(box), 0.2)
+    assert filmed.pipeline.attention is Attention.CONFIRMING
+    filmed.show(room_with(box), 0.2, detections((box, 0.9)))
+    assert filmed.pipeline.attention is Attention.CONFIRMING
+    filmed.show(room_with(box), 2, detections((box, 0.9)))
+    assert filmed.pipeline.attention is Attention.FOLLOWING

@@ -1,0 +1,76 @@
+"""Turns at the machine's cores: as many cameras are analysed at the same time as there are cores, the most urgent first."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from edge.perception.scheduler import Attention, FairSchedule
+
+_LOOK_AROUND_S: Final = 0.5
+"""So often one who waits looks whether he still has to, and whether a turn of someone else has become overdue."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+class Turns:
+    """A fair schedule that the threads of cameras wait at.
+
+    Each camera's own thread does its work, with its own errors: no picture passes from one thread to another, and nothing
+    has been paid for a frame that a newer one replaces while its camera waits.
+    """
+
+    def __init__(self, places: int | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Give out as many turns at a time as there are cores, or `places`."""
+        self._schedule = FairSchedule(places or cores())
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._waiting: dict[str, threading.Event] = {}
+
+    @contextmanager
+    def turn(
+        self, camera: str, *, period_s: float, attention: Attention, wanted: Callable[[], bool]
+    ) -> Iterator[float | None]:
+        """Wait for a camera's turn, and end it with the block; gives how long it waited, seconds.
+
+        None, and no turn, when `wanted` says no while it waits.
+        """
+        waited_s = self._wait(camera, period_s, attention, wanted)
+        try:
+            yield waited_s
+        finally:
+            if waited_s is not None:
+                with self._lock:
+                    self._schedule.done(camera)
+                    self._give_out()
+
+    def _wait(self, camera: str, period_s: float, attention: Attention, wanted: Callable[[], bool]) -> float | None:
+        asked_s = self._clock()
+        granted = threading.Event()
+        with self._lock:
+            self._waiting[camera] = granted
+            self._schedule.ask(camera, period_s=period_s, attention=attention)
+            self._give_out()
+        while not granted.wait(_LOOK_AROUND_S):
+            with self._lock:
+                self._give_out()
+                if not wanted() and not granted.is_set():
+                    self._withdraw(camera, granted)
+                    return None
+        return self._clock() - asked_s
+
+    def _withdraw(self, camera: str, granted: threading.Event) -> None:
+        """Wait no longer; a thread that took this one's place (a camera that was closed and opened again) waits on."""
+        if self._waiting.get(camera) is granted:
+            del self._waiting[camera]
+            self._schedule.withdraw(camera)
+
+    def _give_out(self) -> None:
+        """Wake whoever has the next turns; the lock is held."""
+        while (camera := self._schedule.next(self._clock())) is not None:
+            self._waiting.pop(camera).set()
