@@ -17,19 +17,21 @@ from cloud.api.problems import RESPONSES
 from cloud.cases import service as cases
 from cloud.errors import CloudError, Invalid, TooLarge, TooSlow, UnsupportedMedia
 from cloud.evidence import policy
-from cloud.evidence import service as evidence
 from cloud.evidence.files import Partial
 from cloud.evidence.policy import Part
 from cloud.evidence.store import NamedFile
+from edge.contract.incident import SEALED_MIME
 
 router = APIRouter(prefix="/api/v1/evidence", tags=["evidence"], responses=RESPONSES)
 
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file")]
 
 _HOP_BYTES = 256 << 10  # collected before a thread writes it
-_SILENCE_S = 30.0
+_SILENCE_S = 8.0
+"""Less than a node's own patience: where the way has swallowed an upload, the next try finds the file's place free."""
+_GRACE_S = 60.0
 _SLOWEST_BYTES_PER_S = 4_096
-_SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4"}
+_SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4", SEALED_MIME: "age"}
 _UPLOADS = Counter("gridward_evidence_uploads_total", "Uploads by how they ended; errors by their name", ["outcome"])
 
 
@@ -126,7 +128,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
     clock = asyncio.get_running_loop().time
     began_s, received = clock(), 0
     while True:
-        until_s = min(clock() + _SILENCE_S, began_s + 2 * _SILENCE_S + received / _SLOWEST_BYTES_PER_S)
+        until_s = min(clock() + _SILENCE_S, began_s + _GRACE_S + received / _SLOWEST_BYTES_PER_S)
         async with asyncio.timeout_at(until_s):
             try:
                 chunk = await anext(stream)
@@ -140,7 +142,7 @@ def _finish(parts: Services, node: str, file: NamedFile, partial: Partial) -> bo
     if not parts.evidence.finish(file, partial):
         return False
     with parts.pool.connection() as conn:
-        if evidence.mark_stored(conn, node, file.sha256, now=parts.clock()):
+        if parts.evidence.settle(conn, node, file, partial, now=parts.clock()):
             cases.announce_evidence(conn, node, file.sha256)
     partial.discard()
     return True
@@ -174,7 +176,7 @@ def read_evidence(sha256: Hash, user: User, conn: Conn, request: Request, parts:
     start, end = asked or (0, file.size_bytes)
     headers = {
         "Content-Length": str(end - start),
-        "Content-Disposition": f'inline; filename="{sha256[:16]}.{_SUFFIX.get(file.mime, "bin")}"',
+        "Content-Disposition": f'{"attachment" if file.mime == SEALED_MIME else "inline"}; filename="{sha256[:16]}.{_SUFFIX.get(file.mime, "bin")}"',
         "Cache-Control": "private, no-store",
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",

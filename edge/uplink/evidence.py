@@ -18,12 +18,17 @@ PART_BYTES = 1 << 20
 """One request carries at most so much: what a broken line costs."""
 
 TIMEOUT_S = 10.0
+LOOK_TIMEOUT_S = 5.0
+"""To connect, and to hear how much of a file is there: who does not say that soon is not reached."""
+
 FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 600.0
 """For a file that the cloud does not take yet."""
 
-UNREACHED_LONGEST_S = 8.0
-"""While the cloud does not answer, or says that the trouble is its own: one try of one file at a time, from every node."""
+UNREACHED_LONGEST_S = 5.0
+"""While the cloud does not answer, or says that the trouble is its own: one try of one file at a time, from every node. With the
+look before it that is 10 s at most until a cloud that is back is found.
+"""
 
 ATTEMPTS_UNKNOWN = 1_000
 """How often "no incident names it yet" is believed: about a week, in which someone may accept a quarantined node."""
@@ -38,6 +43,8 @@ class UploadOutcome(StrEnum):
     LATER = "later"
     UNREACHED = "unreached"
     """The way or the cloud is in trouble; it says nothing of the file."""
+    HELD = "held"
+    """An earlier try of this file, whose end the cloud has not noticed yet, is still in its place."""
     NOT_ADMITTED = "not_admitted"
     REFUSED = "refused"
 
@@ -68,7 +75,7 @@ class EvidenceUploader:
         self._client = httpx.Client(
             base_url=base_url.rstrip("/"),
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=TIMEOUT_S,
+            timeout=httpx.Timeout(TIMEOUT_S, connect=LOOK_TIMEOUT_S),
             verify=_tls(ca_file) if base_url.startswith("https:") else False,
             follow_redirects=False,
         )
@@ -128,6 +135,8 @@ class EvidenceUploader:
                 wait_s = _wait_s(upload.attempts, LONGEST_WAIT_S)
                 _log.info("evidence later", sha256=upload.sha256, reason=result.reason, again_in_s=round(wait_s, 1))
                 self._evidence.delay_upload(upload.sha256, wait_s)
+            case UploadOutcome.HELD:
+                self._evidence.delay_upload(upload.sha256, _wait_s(0, FIRST_WAIT_S), attempted=False)
             case UploadOutcome.UNREACHED:
                 wait_s = _wait_s(self._unreached - 1, UNREACHED_LONGEST_S)
                 _log.info("evidence rests", sha256=upload.sha256, reason=result.reason, again_in_s=round(wait_s, 1))
@@ -148,7 +157,7 @@ class EvidenceUploader:
 
     def _attempt(self, upload: EvidenceUpload) -> UploadResult:
         address = f"/api/v1/evidence/{upload.sha256}"
-        known = self._client.head(address)
+        known = self._client.head(address, timeout=LOOK_TIMEOUT_S)
         if known.headers.get("Upload-Complete") == "?1":
             return UploadResult(UploadOutcome.STORED)
         offset = _offset(known, upload.bytes) if known.is_success else 0
@@ -172,6 +181,8 @@ class EvidenceUploader:
                     if reached <= offset:
                         return UploadResult(UploadOutcome.LATER, "the cloud kept nothing of a part")
                     offset = reached
+                elif answer.status_code == httpx.codes.CONFLICT and "Upload-Offset" not in answer.headers:
+                    return UploadResult(UploadOutcome.HELD)
                 elif answer.status_code == httpx.codes.CONFLICT and corrections < 3:
                     corrections += 1
                     offset = _offset(answer, upload.bytes)

@@ -8,12 +8,15 @@ that the judge has to find. With `--report`, what is done is kept after every ro
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from cloud.embedded.broker import BrokerKind
 from tests.system.chaos import report as reports
@@ -80,11 +83,14 @@ def say(text: str) -> None:
 
 
 def _circumstances() -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(describe, capture_output=True, text=True, check=False)
+    memory_gib = round(psutil.virtual_memory().total / (1 << 30))
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip() or "unknown",
-        "cores": os.cpu_count(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {memory_gib} GiB, {platform.system()} {platform.release()}",
+        "python": platform.python_version(),
         "load_average": round(os.getloadavg()[0], 1),
     }
 

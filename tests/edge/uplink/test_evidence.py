@@ -161,6 +161,7 @@ def test_a_broken_upload_goes_on_where_it_stopped(outbox: Outbox) -> None:
         ([(202, {"Upload-Offset": "nonsense"})], 0, UploadOutcome.LATER),
         ([(409, {"Upload-Offset": "0"})] * 9, 0, UploadOutcome.LATER),
         ([(409, {"Upload-Offset": "0"})] * 2, 0, UploadOutcome.STORED),
+        ([(409, {})], 0, UploadOutcome.HELD),
         ([(200, {})], 0, UploadOutcome.STORED),
     ],
 )
@@ -181,6 +182,20 @@ def test_what_the_cloud_may_answer(
     with serving(FakeStore(script=list(script))) as url:
         uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
         assert uploader.attempt(upload).outcome is outcome
+        uploader.stop()
+
+
+def test_a_file_whose_earlier_try_is_still_in_its_place_loses_no_try_and_stops_no_other(
+    outbox: Outbox, clock: SteppedClock
+) -> None:
+    with serving(FakeStore(script=[(409, {})] * 20)) as url:
+        uploader = EvidenceUploader(outbox, base_url=url, token=TOKEN)
+        for _ in range(20):
+            assert uploader._next()
+            clock.step(evidence_module.FIRST_WAIT_S)
+        upload = outbox.next_upload()
+        assert upload is not None
+        assert upload.attempts == 0
         uploader.stop()
 
 

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 
 from edge.contract.telemetry import from_microseconds
+from tests.system.chaos.camera import CAMERA
 from tests.system.chaos.faults import INJURIES, Fault
 from tests.system.chaos.judge import Observation, Verdict, judge
 from tests.system.chaos.load import Amount, Load
@@ -26,37 +27,46 @@ JUDGED_FOR_S = 30.0
 PROBE_EVERY_S = 0.5
 PROBED_FOR_S = 90.0
 
+STILL_S = 5.0
+"""Before the load ends, the cars do: a round of the camera's footage lasts so long."""
+
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to. `drained_s`: from the lifting of everything to the empty outbox; None: it never was."""
+    """What a run came to. `drained_s`: from the lifting of everything to the empty outbox; None: it never was. `pictures`: how
+    many files the cloud has of it.
+    """
 
     episodes: tuple[Episode, ...]
     readings: int
     incidents: int
     declared: int
+    pictures: int
     drained_s: float | None
     verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What one fault did. Seconds from its end until fresh readings, and a fresh incident, are told by the API; None: never."""
+    """What one fault did. Seconds from its end until a fresh reading, a fresh incident and a fresh picture are told by the API;
+    None: never.
+    """
 
     fault: Fault
     lasted_s: float
     reading_s: float | None
     incident_s: float | None
+    picture_s: float | None
     verdict: Verdict = field(default_factory=Verdict)
 
     @property
     def recovery_s(self) -> float | None:
-        """Until both are there."""
-        if self.reading_s is None or self.incident_s is None:
+        """Until all are there."""
+        if self.reading_s is None or self.incident_s is None or self.picture_s is None:
             return None
-        return max(self.reading_s, self.incident_s)
+        return max(self.reading_s, self.incident_s, self.picture_s)
 
 
 def quiet(_text: str) -> None:
@@ -78,6 +88,7 @@ def run(
     does not answer.
     """
     since = datetime.now(UTC) - timedelta(minutes=1)
+    world.footage.drive()
     sender = _send(load, amount)
     began_s = time.monotonic()
     pause = threading.Event()
@@ -86,6 +97,8 @@ def run(
         say(f"{time.monotonic() - began_s:6.1f} s  {step.turn.value} {step.fault.value}")
         injury = INJURIES[step.fault]
         (injury.inflict if step.turn is Turn.INFLICT else injury.lift)(world, load)
+    sender.join(max(0.0, began_s + amount.seconds - STILL_S - time.monotonic()))
+    world.footage.still()
     sender.join()
     load.settle()
     lifted_s = time.monotonic()
@@ -97,6 +110,7 @@ def run(
         load.truth.readings,
         load.truth.incidents,
         0 if seen is None else seen.dropped,
+        0 if seen is None else len(seen.kept_files),
         drained_s,
         verdict,
     )
@@ -116,7 +130,9 @@ def _drain(world: World, lifted_s: float, patience_s: float, *, rollups: bool = 
             found = waiting(world)
         except (psycopg.Error, KeyError):
             return None
-        return None if found["readings"] or found["messages"] or (rollups and found["rollups"]) else True
+        if not rollups:
+            del found["rollups"]
+        return None if any(found.values()) else True
 
     try:
         wait_for("empty outbox", look, timeout_s=patience_s, every_s=0.25)
@@ -151,6 +167,7 @@ def recover(world: World, load: Load, fault: Fault, lasts_s: float, since: datet
     injury = INJURIES[fault]
     if injury.longest_s == 0.0:
         lasts_s = 0.0
+    world.footage.drive()
     sender = _send(load, Amount(lasts_s + 5.0, rounds=10, bank_messages=1, crossings_per_switch=1))
     threading.Event().wait(1.0)
     injury.inflict(world, load)
@@ -160,62 +177,87 @@ def recover(world: World, load: Load, fault: Fault, lasts_s: float, since: datet
     probe = _Probe(world, load, lifted_s)
     with contextlib.suppress(TimeoutError):
         wait_for("fresh data", probe.look, timeout_s=PROBED_FOR_S, every_s=0.05)
+    world.footage.still()
     sender.join()
     load.settle()
     _drain(world, lifted_s, DRAIN_S, rollups=False)
     verdict, _ = settled_verdict(world, load, since, rollups=False)
-    return Recovery(fault, lasts_s, probe.reading_s, probe.incident_s, verdict)
+    return Recovery(fault, lasts_s, probe.reading_s, probe.incident_s, probe.picture_s, verdict)
 
 
 class _Probe:
     """Sends a reading and a crossing twice a second and looks whether the API tells one that was sent since the fault was
-    lifted (monotonic seconds).
+    lifted (monotonic seconds), and a picture that was taken since.
     """
 
     def __init__(self, world: World, load: Load, lifted_s: float) -> None:
         self._world = world
         self._load = load
         self._lifted_s = lifted_s
-        self._first_at: datetime | None = None
-        self._first_value = 0.0
-        self._device_id: int | None = None
+        self._first_at = datetime.max.replace(tzinfo=UTC)
+        self._first_value = float("inf")
+        self._device_ids: dict[str, int] = {}
         self._sent_s = float("-inf")
         self.reading_s: float | None = None
         self.incident_s: float | None = None
+        self.picture_s: float | None = None
 
     def look(self) -> bool | None:
-        """Send what is due, look; True when both were seen."""
+        """Send what is due, look; True when all were seen."""
         now_s = time.monotonic()
         if now_s - self._sent_s >= PROBE_EVERY_S:
             self._sent_s = now_s
             self._load.send("probe", alarm=True)
             value = self._load.send("probe")
-            if self._first_at is None:
+            if self._first_value == float("inf"):
                 self._first_value = value
                 self._first_at = from_microseconds(self._load.truth.crossings[-1].started_us)
-        with contextlib.suppress(httpx.HTTPError):
-            self._look(self._first_at)
-        return True if self.reading_s is not None and self.incident_s is not None else None
+        for look in (self._look_for_reading, self._look_for_incident, self._look_for_picture):
+            with contextlib.suppress(httpx.HTTPError):
+                look(self._first_at)
+        return None if None in {self.reading_s, self.incident_s, self.picture_s} else True
 
-    def _look(self, first_at: datetime | None) -> None:
+    def _passed_s(self) -> float:
+        return round(time.monotonic() - self._lifted_s, 2)
+
+    def _look_for_reading(self, first_at: datetime) -> None:
+        del first_at
         if self.reading_s is None:
             latest = self._latest()
             if latest is not None and self._first_value <= latest < ALARM_FROM:
-                self.reading_s = round(time.monotonic() - self._lifted_s, 2)
-        if self.incident_s is None and first_at is not None:
+                self.reading_s = self._passed_s()
+
+    def _look_for_incident(self, first_at: datetime) -> None:
+        if self.incident_s is None:
             cases = self._world.get("/cases", limit=20)["items"]
             starts = [
                 datetime.fromisoformat(case["started_at"]) for case in cases if case["device"]["device"] == "probe"
             ]
             if any(started_at >= first_at for started_at in starts):
-                self.incident_s = round(time.monotonic() - self._lifted_s, 2)
+                self.incident_s = self._passed_s()
+
+    def _look_for_picture(self, first_at: datetime) -> None:
+        if self.picture_s is not None or CAMERA not in self._device_ids:
+            return
+        cases = self._world.get("/cases", device=self._device_ids[CAMERA], limit=20)["items"]
+        for case in cases:  # one for each line, and those of earlier rounds
+            if datetime.fromisoformat(case["last_activity_at"]) < first_at:
+                continue
+            files = [
+                file
+                for incident in self._world.get(f"/cases/{case['id']}")["incidents"]
+                for file in incident["evidence"]
+                if file["stored"]
+            ]
+            if any(datetime.fromisoformat(file["captured_at"]) >= first_at for file in files):
+                self.picture_s = self._passed_s()
 
     def _latest(self) -> float | None:
-        if self._device_id is None:
+        if "probe" not in self._device_ids:
             items = self._world.get("/devices", limit=200)["items"]
-            self._device_id = next((device["id"] for device in items if device["device"] == "probe"), None)
-        if self._device_id is None:
+            self._device_ids = {device["device"]: device["id"] for device in items}
+        if "probe" not in self._device_ids:
             return None
-        points = self._world.get(f"/devices/{self._device_id}")["points"]
+        points = self._world.get(f"/devices/{self._device_ids['probe']}")["points"]
         latest = next((point["latest"] for point in points if point["name"] == "level"), None)
         return None if latest is None else float(latest["value"])

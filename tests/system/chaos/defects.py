@@ -17,8 +17,10 @@ from cloud.ingest.model import Message, Verdict
 from cloud.ingest.service import IngestService
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
+from edge.flow import EvidenceUpload
 from edge.mqtt import Delivery
 from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.uplink.evidence import EvidenceUploader, UploadResult
 from edge.uplink.publisher import Publisher
 from edge.uplink.window import InFlight, Sequences
 from tests.system.chaos.faults import Fault
@@ -28,13 +30,14 @@ from tests.system.chaos.world import Commands
 _OWN = "tests.system.chaos.defects"
 
 TELLING = (
+    Episode(0.5, 9.0, Fault.KILL_API_IN_UPLOAD),
     Episode(1.0, 7.0, Fault.CUT_CLOUD_DATABASE),
     Episode(7.0, 0.5, Fault.KILL_INGEST),
     Episode(9.0, 3.0, Fault.BLACK_HOLE_EDGE_BROKER),
     Episode(12.5, 0.0, Fault.KILL_EDGE),
 )
 """What was answered and not written dies with ingest, which has waited for the database with it for seconds; what was sent and
-deleted falls into the black hole; what was acknowledged to a sensor and not written dies with the node.
+deleted falls into the black hole; what was acknowledged to a sensor and not written dies with the node. Pictures that were under way when the API died have to come again.
 """
 
 
@@ -45,6 +48,7 @@ class Defect(StrEnum):
     CLOUD_ACK_BEFORE_COMMIT = "cloud_ack_before_commit"
     DELETE_BEFORE_ACK = "delete_before_ack"
     SHARED_SEQUENCE = "shared_sequence"
+    UPLOADED_BEFORE_ANSWER = "uploaded_before_answer"
 
 
 def commands(defect: Defect) -> Commands:
@@ -103,11 +107,24 @@ def shared_sequence() -> None:
     Sequences.next = together  # type: ignore[method-assign]
 
 
+def uploaded_before_answer() -> None:
+    """A picture leaves the node before the cloud has said that it has it."""
+    attempt = EvidenceUploader.attempt
+
+    def hasty(self: EvidenceUploader, upload: EvidenceUpload) -> UploadResult:
+        result = attempt(self, upload)
+        self._evidence.uploaded(upload.sha256)
+        return result
+
+    EvidenceUploader.attempt = hasty  # type: ignore[method-assign]
+
+
 DEFECTS: Mapping[Defect, Callable[[], None]] = {
     Defect.EDGE_ACK_BEFORE_COMMIT: edge_ack_before_commit,
     Defect.CLOUD_ACK_BEFORE_COMMIT: cloud_ack_before_commit,
     Defect.DELETE_BEFORE_ACK: delete_before_ack,
     Defect.SHARED_SEQUENCE: shared_sequence,
+    Defect.UPLOADED_BEFORE_ANSWER: uploaded_before_answer,
 }
 
 

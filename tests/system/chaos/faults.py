@@ -1,15 +1,19 @@
 """The faults: a closed set, each with what it does to the world and what undoes it."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tests.system.chaos.load import Load
 from tests.system.chaos.proxy import FAIR, Conduct, Weather
-from tests.system.chaos.world import Link, Part, World
+from tests.system.chaos.world import Link, Part, World, wait_for
 
 QUOTA_MESSAGES = 260
 """Messages of the bank (100 readings each) that fill the node's small quota (1 MiB for readings) more than once."""
+
+UPLOAD_PATIENCE_S = 4.0
+"""A car crosses a line more often than that."""
 
 
 class Fault(StrEnum):
@@ -18,6 +22,7 @@ class Fault(StrEnum):
     KILL_EDGE = "kill_edge"
     KILL_INGEST = "kill_ingest"
     KILL_API = "kill_api"
+    KILL_API_IN_UPLOAD = "kill_api_in_upload"
     KILL_JOBS = "kill_jobs"
     KILL_BROKER = "kill_broker"
     KILL_DATABASE = "kill_database"
@@ -26,16 +31,20 @@ class Fault(StrEnum):
     FREEZE_BROKER = "freeze_broker"
     FREEZE_DATABASE = "freeze_database"
     CUT_EDGE_BROKER = "cut_edge_broker"
+    CUT_EDGE_HTTPS = "cut_edge_https"
     CUT_CLOUD_BROKER = "cut_cloud_broker"
     CUT_CLOUD_DATABASE = "cut_cloud_database"
     DELAY_EDGE_BROKER = "delay_edge_broker"
+    DELAY_EDGE_HTTPS = "delay_edge_https"
     DELAY_CLOUD_BROKER = "delay_cloud_broker"
     DELAY_CLOUD_DATABASE = "delay_cloud_database"
     THROTTLE_EDGE_BROKER = "throttle_edge_broker"
     HALVE_EDGE_BROKER = "halve_edge_broker"
+    HALVE_EDGE_HTTPS = "halve_edge_https"
     HALVE_CLOUD_BROKER = "halve_cloud_broker"
     HALVE_CLOUD_DATABASE = "halve_cloud_database"
     BLACK_HOLE_EDGE_BROKER = "black_hole_edge_broker"
+    BLACK_HOLE_EDGE_HTTPS = "black_hole_edge_https"
     BLACK_HOLE_CLOUD_BROKER = "black_hole_cloud_broker"
     BLACK_HOLE_CLOUD_DATABASE = "black_hole_cloud_database"
     QUOTA_FULL = "quota_full"
@@ -90,18 +99,33 @@ def _fill(world: World, load: Load) -> None:
     load.burst(QUOTA_MESSAGES)
 
 
+def _kill_in_upload(world: World, _load: Load) -> None:
+    """The way becomes narrow, so that a file is under way long enough to be hit."""
+    world.proxies[Link.EDGE_HTTPS].turn(_TRICKLE)
+    with contextlib.suppress(TimeoutError):
+        wait_for("upload", lambda: world.is_uploading or None, timeout_s=UPLOAD_PATIENCE_S, every_s=0.01)
+    world.kill(Part.API)
+
+
+def _restore_api(world: World, _load: Load) -> None:
+    world.restore(Part.API)
+    world.proxies[Link.EDGE_HTTPS].turn(FAIR)
+
+
 _CUT = Weather(Conduct.REFUSE)
 _SILENT = Weather(Conduct.BLACK_HOLE)
 _HALVED = Weather(Conduct.HALVE)
 _SLOW = Weather(Conduct.DELAY, delay_s=0.4)
 _SLOW_DATABASE = Weather(Conduct.DELAY, delay_s=0.05)
 """A transaction asks the database a few dozen times."""
+_TRICKLE = Weather(Conduct.THROTTLE, bytes_per_s=24_576.0)
 _NARROW = Weather(Conduct.THROTTLE, bytes_per_s=8_192.0)
 
 INJURIES: Mapping[Fault, Injury] = {
     Fault.KILL_EDGE: _killed(Part.EDGE, 0.0, 0.0),  # its supervisor brings it back
     Fault.KILL_INGEST: _killed(Part.INGEST),
     Fault.KILL_API: _killed(Part.API),
+    Fault.KILL_API_IN_UPLOAD: Injury(Link.EDGE_HTTPS.value, 1.0, 8.0, inflict=_kill_in_upload, lift=_restore_api),
     Fault.KILL_JOBS: _killed(Part.JOBS),
     Fault.KILL_BROKER: _killed(Part.BROKER),
     Fault.KILL_DATABASE: _killed(Part.DATABASE),
@@ -110,16 +134,20 @@ INJURIES: Mapping[Fault, Injury] = {
     Fault.FREEZE_BROKER: _frozen(Part.BROKER),
     Fault.FREEZE_DATABASE: _frozen(Part.DATABASE),
     Fault.CUT_EDGE_BROKER: _weather(Link.EDGE_BROKER, _CUT),
+    Fault.CUT_EDGE_HTTPS: _weather(Link.EDGE_HTTPS, _CUT),
     Fault.CUT_CLOUD_BROKER: _weather(Link.CLOUD_BROKER, _CUT),
     Fault.CUT_CLOUD_DATABASE: _weather(Link.CLOUD_DATABASE, _CUT),
     Fault.DELAY_EDGE_BROKER: _weather(Link.EDGE_BROKER, _SLOW),
+    Fault.DELAY_EDGE_HTTPS: _weather(Link.EDGE_HTTPS, _SLOW),
     Fault.DELAY_CLOUD_BROKER: _weather(Link.CLOUD_BROKER, _SLOW),
     Fault.DELAY_CLOUD_DATABASE: _weather(Link.CLOUD_DATABASE, _SLOW_DATABASE),
     Fault.THROTTLE_EDGE_BROKER: _weather(Link.EDGE_BROKER, _NARROW),
     Fault.HALVE_EDGE_BROKER: _weather(Link.EDGE_BROKER, _HALVED),
+    Fault.HALVE_EDGE_HTTPS: _weather(Link.EDGE_HTTPS, _HALVED),
     Fault.HALVE_CLOUD_BROKER: _weather(Link.CLOUD_BROKER, _HALVED),
     Fault.HALVE_CLOUD_DATABASE: _weather(Link.CLOUD_DATABASE, _HALVED),
     Fault.BLACK_HOLE_EDGE_BROKER: _weather(Link.EDGE_BROKER, _SILENT),
+    Fault.BLACK_HOLE_EDGE_HTTPS: _weather(Link.EDGE_HTTPS, _SILENT),
     Fault.BLACK_HOLE_CLOUD_BROKER: _weather(Link.CLOUD_BROKER, _SILENT),
     Fault.BLACK_HOLE_CLOUD_DATABASE: _weather(Link.CLOUD_DATABASE, _SILENT),
     Fault.QUOTA_FULL: Injury(

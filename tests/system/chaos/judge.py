@@ -37,11 +37,30 @@ class SeenIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPicture:
+    """A file as a revision that came named it. `is_stored`: the cloud says that it has it."""
+
+    incident_id: str
+    sha256: str
+    size_bytes: int
+    is_stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """What lies in the cloud's store under a name: its own hash and size."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What the cloud holds of one node, and what the node says of itself, at one moment.
 
     `values`: (device, point) → (time µs, value) in the order of time. `node_*` are the node's own counters; `rows` and
-    `dropped` are all readings and changes of state of the sensors that are stored, and all that their gaps declare.
+    `dropped` are all readings and changes of state of the sensors and the camera that are stored, and all that their gaps
+    declare. `sightings` are the camera's incidents, `revisions` those of all incidents, `kept_files` the store by name.
     """
 
     values: Mapping[tuple[str, str], Sequence[tuple[int, float]]]
@@ -57,8 +76,15 @@ class Observation:
     dead_letters: int
     rows: int
     dropped: int
+    sightings: Sequence[SeenIncident]
+    pictures: Sequence[NamedPicture]
+    kept_files: Mapping[str, KeptFile]
+    revisions: int
     node_accepted: int
     node_waiting: int
+    node_revisions: int
+    node_pictures_waiting: int
+    node_pictures_refused: int
 
 
 @dataclass(slots=True)
@@ -103,6 +129,7 @@ def judge(truth: Truth, seen: Observation) -> Verdict:
     _judge_readings(truth, seen, verdict)
     _judge_states(truth, seen, verdict)
     _judge_incidents(truth, seen, verdict)
+    _judge_pictures(seen, verdict)
     _judge_books(seen, verdict)
     return verdict
 
@@ -207,10 +234,40 @@ def _judge_incident(crossing: Crossing, incident: SeenIncident, verdict: Verdict
     if incident.state != "ended" or incident.ended_us != crossing.ended_us:
         found = f"{incident.state} {incident.ended_us}"
         verdict.find_wrong("incident", f"{where}: {found}, it ended at {crossing.ended_us}")
+    _judge_telling(where, incident, verdict)
+
+
+def _judge_telling(where: str, incident: SeenIncident, verdict: Verdict) -> None:
     if incident.revisions != tuple(range(1, incident.revision + 1)):
         verdict.find_lost("revision", f"{where}: {incident.revisions} of {incident.revision}")
     if incident.cases != 1:
         verdict.find_twice("case", f"{where}: in {incident.cases} cases")
+
+
+def _judge_pictures(seen: Observation, verdict: Verdict) -> None:
+    """Each sighting names a picture, each that is named is there, whole, and nothing else is."""
+    named = {picture.sha256 for picture in seen.pictures}
+    with_picture = {picture.incident_id for picture in seen.pictures}
+    for sighting in seen.sightings:
+        where = f"{sighting.device} at {sighting.started_us}"
+        _judge_telling(where, sighting, verdict)
+        if sighting.incident_id not in with_picture:
+            verdict.find_lost("picture", f"{where}: its incident names none")
+    for picture in seen.pictures:
+        where = f"{picture.sha256[:12]} of {picture.incident_id}"
+        kept = seen.kept_files.get(picture.sha256)
+        if kept is None:
+            verdict.find_lost("picture", f"{where}: not in the store{', and said to be' if picture.is_stored else ''}")
+        elif kept != KeptFile(picture.sha256, picture.size_bytes):
+            verdict.find_lost("picture", f"{where}: {kept.size_bytes} bytes of {kept.sha256[:12]} are in its place")
+        elif not picture.is_stored:
+            verdict.find_wrong("picture", f"{where}: in the store, and not said to be")
+    for name in sorted(seen.kept_files.keys() - named):
+        verdict.find_twice("picture", f"{name[:12]}: no incident names it")
+    if seen.node_pictures_waiting:
+        verdict.find_lost("picture", f"{seen.node_pictures_waiting} wait on the node", seen.node_pictures_waiting)
+    if seen.node_pictures_refused:
+        verdict.find_wrong("picture", f"{seen.node_pictures_refused} were refused for good")
 
 
 def _judge_books(seen: Observation, verdict: Verdict) -> None:
@@ -219,6 +276,9 @@ def _judge_books(seen: Observation, verdict: Verdict) -> None:
         verdict.find_lost("books", f"the node accepted {seen.node_accepted}, {kept} are accounted for")
     elif kept > seen.node_accepted:
         verdict.find_twice("books", f"the node accepted {seen.node_accepted}, {kept} are accounted for")
+    if seen.revisions != seen.node_revisions:
+        text = f"the node accepted {seen.node_revisions} revisions of incidents, {seen.revisions} are here"
+        (verdict.find_lost if seen.revisions < seen.node_revisions else verdict.find_twice)("books", text)
     if sorted(map(_key, seen.gaps)) != sorted(map(_key, seen.charted_gaps)):
         verdict.find_wrong("chart", f"{len(seen.charted_gaps)} gaps are drawn, {len(seen.gaps)} are declared")
     if seen.wrong_rollups:

@@ -1,5 +1,6 @@
 """Looks at the database, the API and the node: what is there now, as the judge wants it."""
 
+import hashlib
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from psycopg import Connection
 
 from edge.contract.telemetry import to_microseconds
-from tests.system.chaos.judge import DeclaredGap, Observation, SeenIncident
+from tests.system.chaos.camera import CAMERA
+from tests.system.chaos.judge import DeclaredGap, KeptFile, NamedPicture, Observation, SeenIncident
 from tests.system.chaos.truth import Truth
 from tests.system.chaos.world import NODE, World
 
@@ -43,6 +45,15 @@ from incident
 where incident.device = any(%s)
 order by incident.device, incident.started_at
 """
+_PICTURES = """
+select distinct incident.incident_id, file ->> 'sha256', (file ->> 'bytes')::bigint, evidence.stored_at is not null
+from incident_revision
+join incident on incident.id = incident_revision.incident_id
+cross join jsonb_array_elements(convert_from(incident_revision.raw, 'UTF8')::jsonb -> 'body' -> 'evidence') as file
+left join evidence on evidence.node = incident.node and evidence.sha256 = file ->> 'sha256'
+"""
+"""As the messages that came name them, whatever the cloud has made of it."""
+
 _CASES = "select count(*) from grid_case where device = any(%s)"
 _WRONG_MINUTES = """
 with recount as (
@@ -72,6 +83,8 @@ from node_lane
 join node on node.id = node_lane.node_id and node.session = node_lane.session
 """
 
+_HASH_LENGTH = 64
+
 
 def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
     """What is there at this moment; charts are read from `since` on."""
@@ -83,6 +96,7 @@ def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
         states = connection.execute(_STATES).fetchall()
         gaps = [_gap(row) for row in connection.execute(_GAPS)]
         alarms = [device.name for device in truth.devices.values() if device.alarms]
+        counted = {*truth.devices, CAMERA}
         return Observation(
             values=values,
             states=_words(states, truth),
@@ -95,12 +109,29 @@ def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
             missing_by_lane={lane: int(count) for lane, count in connection.execute(_MISSING)},
             quarantined=_count(connection, "select count(*) from quarantine"),
             dead_letters=_count(connection, "select count(*) from dead_letter"),
-            rows=sum(len(stored) for (device, _), stored in values.items() if device in truth.devices)
-            + sum(row[0] in truth.devices for row in states),
-            dropped=sum(gap.count for gap in gaps if gap.device in truth.devices),
+            rows=sum(len(stored) for (device, _), stored in values.items() if device in counted)
+            + sum(row[0] in counted for row in states),
+            dropped=sum(gap.count for gap in gaps if gap.device in counted),
+            sightings=[_incident(row) for row in connection.execute(_INCIDENTS, [[CAMERA]])],
+            pictures=[NamedPicture(str(row[0]), *row[1:]) for row in connection.execute(_PICTURES)],
+            kept_files=kept_files(world),
+            revisions=_count(connection, "select count(*) from incident_revision"),
             node_accepted=status["outbox"]["readings_accepted"],
             node_waiting=status["outbox"]["readings_waiting"],
+            node_revisions=status["outbox"]["incidents_accepted"],
+            node_pictures_waiting=status["evidence"]["files_waiting"],
+            node_pictures_refused=status["outbox"]["evidence_refused"],
         )
+
+
+def kept_files(world: World) -> dict[str, KeptFile]:
+    """What lies in the cloud's store, looked at itself."""
+    found = {}
+    for path in world.evidence_directory.rglob("*"):
+        if path.is_file() and len(path.name) == _HASH_LENGTH:
+            content = path.read_bytes()
+            found[path.name] = KeptFile(hashlib.sha256(content).hexdigest(), len(content))
+    return found
 
 
 def charted_gaps(world: World, since: datetime) -> list[DeclaredGap]:
@@ -134,12 +165,14 @@ def charted_gaps(world: World, since: datetime) -> list[DeclaredGap]:
 
 
 def waiting(world: World) -> dict[str, int]:
-    """What is still under way: in the node's outbox, in quarantine, and rollups that are out of date."""
-    outbox = world.status()["outbox"]
+    """What is still under way: on the node, and rollups that are out of date."""
+    status = world.status()
+    outbox = status["outbox"]
     with world.connection() as connection:
         return {
             "readings": outbox["readings_waiting"],
             "messages": sum(outbox["messages_waiting"].values()),
+            "pictures": status["evidence"]["files_waiting"],
             "rollups": _count(connection, "select count(*) from touched_minute")
             + _count(connection, "select count(*) from touched_hour"),
         }

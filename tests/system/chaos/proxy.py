@@ -16,6 +16,8 @@ from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 CHUNK_BYTES = 65_536
+_LEAST_PIECE_BYTES = 512
+_PIECE_S = 0.1
 _RESET = struct.pack("ii", 1, 0)
 
 Result = TypeVar("Result")
@@ -188,10 +190,17 @@ class Proxy:
             while chunk := await reader.read(CHUNK_BYTES):
                 self.figures.swallowed_bytes += len(chunk)
 
+    @property
+    def _piece_bytes(self) -> int:
+        """What is passed on at a time: a narrow way lets a little through all the time, not much now and then."""
+        if self._weather.conduct is not Conduct.THROTTLE:
+            return CHUNK_BYTES
+        return max(_LEAST_PIECE_BYTES, min(CHUNK_BYTES, int(self._weather.bytes_per_s * _PIECE_S)))
+
     async def _pump(self, passage: _Passage, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One direction, to the end of its sender. Of a lost connection neither end hears that the other has gone."""
         with contextlib.suppress(OSError):
-            while chunk := await reader.read(CHUNK_BYTES):
+            while chunk := await reader.read(self._piece_bytes):
                 weather = self._weather
                 if passage.lost:
                     self.figures.swallowed_bytes += len(chunk)

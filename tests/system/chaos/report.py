@@ -19,6 +19,7 @@ def recovery_row(broker: str, found: Recovery) -> dict[str, Any]:
         "wrong": found.verdict.wrong,
         "reading_again_s": found.reading_s,
         "incident_again_s": found.incident_s,
+        "picture_again_s": found.picture_s,
         "recovery_s": found.recovery_s,
         "findings": found.verdict.words,
     }
@@ -36,6 +37,7 @@ def seed_row(broker: str, seed: int, outcome: Outcome) -> dict[str, Any]:
         "readings": outcome.readings,
         "incidents": outcome.incidents,
         "declared": outcome.declared,
+        "pictures": outcome.pictures,
         "lost": outcome.verdict.lost,
         "twice": outcome.verdict.twice,
         "wrong": outcome.verdict.wrong,
@@ -67,10 +69,18 @@ def good(report: Mapping[str, Any]) -> bool:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """The tables for people."""
-    circumstances = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in report["circumstances"].items())
-    parts = ["# Chaos", f"Made by `python -m tests.benches.chaos`. {circumstances}."]
+    circumstances = [f"- {name.replace('_', ' ')}: {value}" for name, value in report["circumstances"].items()]
+    commit = str(report["circumstances"]["commit"]).removesuffix("-dirty")
+    origin = "Every row is made by a run of `tests/benches/chaos.py`, none by hand. Where a report was resumed, rows may be of later commits."
+    again = (
+        f"To repeat: `git checkout {commit}`, `make environment-dev`, `.venv/bin/python -m tests.benches.chaos --report "
+        "tests/benches/reports`. One fault: `--faults kill_database --seeds 0`; one defect: `--defect delete_before_ack`."
+    )
+    parts = ["# Chaos", origin, "\n".join(circumstances), again]
     if report["single"]:
-        parts.append("## Single faults\n\nSeconds from the end of the cause until the API tells fresh data again.")
+        parts.append(
+            "## Single faults\n\nSeconds from the end of the cause until the API tells a fresh reading, incident and picture."
+        )
         parts.append(_fault_table(report["single"]))
     if report["seeds"]:
         parts.append("## Runs from a seed\n\nMany faults, also at the same time; everything is lifted in the end.")
@@ -81,6 +91,7 @@ def markdown(report: Mapping[str, Any]) -> str:
             "readings",
             "incidents",
             "declared",
+            "pictures",
             "lost",
             "twice",
             "wrong",

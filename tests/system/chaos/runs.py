@@ -18,10 +18,12 @@ from tests.system.chaos.world import AS_DEPLOYED, World
 SHORT_FAULTS = (
     Fault.KILL_EDGE,
     Fault.KILL_INGEST,
+    Fault.KILL_API_IN_UPLOAD,
     Fault.KILL_BROKER,
     Fault.KILL_DATABASE,
     Fault.FREEZE_EDGE,
     Fault.CUT_CLOUD_DATABASE,
+    Fault.HALVE_EDGE_HTTPS,
     Fault.HALVE_CLOUD_BROKER,
     Fault.QUOTA_FULL,
 )
@@ -41,35 +43,42 @@ TELLING_AMOUNT = Amount(13.5, rounds=80, bank_messages=10, crossings_per_switch=
 
 
 @contextmanager
-def world_of(broker: BrokerKind, *, defect: Defect | None = None, keep: list[bool] | None = None) -> Iterator[World]:
-    """A world in a short-lived folder, which is left where it is when `keep` says so in the end."""
+def world_of(broker: BrokerKind, *, defect: Defect | None = None) -> Iterator[World]:
+    """A world in a short-lived folder. It is left where it is after an error, or where the judge has found something: the
+    logs say why.
+    """
     directory = Path(tempfile.mkdtemp(prefix="gridward-chaos-"))
     directory.chmod(0o711)
+    world = World(directory, broker=broker, commands=AS_DEPLOYED if defect is None else commands(defect))
     try:
-        with World(directory, broker=broker, commands=AS_DEPLOYED if defect is None else commands(defect)) as world:
+        with world:
             yield world
-    finally:
-        if not (keep and keep[-1]):
-            shutil.rmtree(directory, ignore_errors=True)
+    except Exception as error:
+        error.add_note(f"the folder of this run is kept: {directory}")
+        raise
+    if not world.is_evidence:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _kept_if_bad(world: World, outcome: Outcome) -> Outcome:
+    if not outcome.verdict.good or outcome.drained_s is None:
+        world.is_evidence = True
+        outcome.verdict.words.append(f"the folder of this run is kept: {world.directory}")
+    return outcome
 
 
 def short_run(broker: BrokerKind, *, say: Say = quiet) -> Outcome:
     """One short seed."""
     episodes = draw(SHORT_SEED, seconds=SHORT_S, count=len(SHORT_FAULTS), faults=SHORT_FAULTS)
     with world_of(broker) as world, Load(world.devices, world.sources.port) as load:
-        return run(world, load, episodes, SHORT_AMOUNT, say=say)
+        return _kept_if_bad(world, run(world, load, episodes, SHORT_AMOUNT, say=say))
 
 
 def long_run(seed: int, broker: BrokerKind, *, say: Say = quiet) -> Outcome:
     """One long seed: 200 incidents, 20,000 readings and more."""
     episodes = draw(seed, seconds=LONG_S, count=LONG_COUNT)
-    keep: list[bool] = []
-    with world_of(broker, keep=keep) as world, Load(world.devices, world.sources.port) as load:
-        outcome = run(world, load, episodes, LONG_AMOUNT, say=say)
-        keep.append(not outcome.verdict.good)
-        if keep[-1]:
-            say(f"the folder of this run is kept: {world.directory}")
-        return outcome
+    with world_of(broker) as world, Load(world.devices, world.sources.port) as load:
+        return _kept_if_bad(world, run(world, load, episodes, LONG_AMOUNT, say=say))
 
 
 def single_faults(broker: BrokerKind, faults: tuple[Fault, ...], *, say: Say = quiet) -> Iterator[Recovery]:
@@ -93,4 +102,7 @@ def defective_run(defect: Defect | None, broker: BrokerKind = BrokerKind.MOSQUIT
     """The telling schedule, with a defect or without."""
     with world_of(broker, defect=defect) as world, Load(world.devices, world.sources.port) as load:
         patience_s = 30.0 if defect is None else 3.0
-        return run(world, load, TELLING, TELLING_AMOUNT, drain_s=60.0, judged_for_s=patience_s, rollups=False, say=say)
+        outcome = run(
+            world, load, TELLING, TELLING_AMOUNT, drain_s=60.0, judged_for_s=patience_s, rollups=False, say=say
+        )
+        return outcome if defect is not None else _kept_if_bad(world, outcome)

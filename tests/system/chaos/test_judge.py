@@ -7,13 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.system.chaos.judge import DeclaredGap, Observation, SeenIncident, Verdict, judge
+from tests.system.chaos.judge import (
+    DeclaredGap,
+    KeptFile,
+    NamedPicture,
+    Observation,
+    SeenIncident,
+    Verdict,
+    judge,
+)
 from tests.system.chaos.truth import Crossing, Device, Truth
 
 TIMED = Device("timed", ("a", "b"), timed=True, state="mode")
 PLAIN = Device("plain", ("a",), timed=False)
 SWITCH = Device("switch", ("level",), timed=True, alarms=True)
 COUNT = 6
+PICTURE = "a" * 64
 
 
 def truth() -> Truth:
@@ -52,8 +61,15 @@ def whole() -> Observation:
         dead_letters=0,
         rows=rows,
         dropped=0,
+        sightings=[SeenIncident("s", "lane", 7, 8, "ended", 2, (1, 2), 1)],
+        pictures=[NamedPicture("s", PICTURE, 9, is_stored=True)],
+        kept_files={PICTURE: KeptFile(PICTURE, 9)},
+        revisions=4,
         node_accepted=rows,
         node_waiting=0,
+        node_revisions=4,
+        node_pictures_waiting=0,
+        node_pictures_refused=0,
     )
 
 
@@ -136,6 +152,19 @@ def _one_incident(**changes: object) -> Callable[[Observation], Observation]:
         (lambda seen: replace(seen, charted_gaps=[DeclaredGap("timed", 1, 2, 1, "quota")]), "wrong"),
         (lambda seen: replace(seen, states={"timed": [(10, "m0"), (20, "m2"), (40, "m1")]}), "wrong"),
         (lambda seen: replace(seen, states={"timed": [(10, "m0"), (20, "m1"), (60, "m3")]}), "lost"),
+        (lambda seen: replace(seen, pictures=[NamedPicture("s", "b" * 64, 9, is_stored=True)]), "lost"),
+        (lambda seen: replace(seen, pictures=[NamedPicture("s", PICTURE, 8, is_stored=True)]), "lost"),
+        (lambda seen: replace(seen, pictures=[NamedPicture("s", PICTURE, 9, is_stored=False)]), "wrong"),
+        (lambda seen: replace(seen, pictures=[], kept_files={}), "lost"),
+        (lambda seen: replace(seen, kept_files={}), "lost"),
+        (lambda seen: replace(seen, kept_files={PICTURE: KeptFile("b" * 64, 9)}), "lost"),
+        (lambda seen: replace(seen, kept_files={**seen.kept_files, "c" * 64: KeptFile("c" * 64, 1)}), "twice"),
+        (lambda seen: replace(seen, sightings=[replace(seen.sightings[0], revisions=(2,))]), "lost"),
+        (lambda seen: replace(seen, sightings=[replace(seen.sightings[0], cases=2)]), "twice"),
+        (lambda seen: replace(seen, node_revisions=5), "lost"),
+        (lambda seen: replace(seen, node_revisions=3), "twice"),
+        (lambda seen: replace(seen, node_pictures_waiting=1), "lost"),
+        (lambda seen: replace(seen, node_pictures_refused=1), "wrong"),
     ],
 )
 def test_each_trouble_is_found(change: Callable[[Observation], Observation], kind: str) -> None:

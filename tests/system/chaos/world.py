@@ -1,7 +1,7 @@
 """Everything that data passes through, as real processes on free ports, every link of it through a proxy.
 
 Sensors → the node's own broker → the node (with its supervisor) → the site's broker → ingest → PostgreSQL → API; jobs
-beside them. The node's own broker stands for the sources: it keeps what it acknowledged, so nothing is done to it.
+beside them. A camera → the node → HTTPS → API → the store of evidence. The node's own broker stands for the sources: it keeps what it acknowledged, so nothing is done to it.
 """
 
 import contextlib
@@ -35,6 +35,7 @@ from cloud.embedded.process import free_port, log_tail, write_private
 from cloud.fleet import service as fleet
 from edge.node.status import read_status
 from tests.cloud.samples import GRID, PASSWORD, take_in_areas
+from tests.system.chaos.camera import Footage
 from tests.system.chaos.load import TOPIC
 from tests.system.chaos.proxy import Proxy
 from tests.system.chaos.truth import Device, standard_devices
@@ -42,7 +43,9 @@ from tests.system.chaos.truth import Device, standard_devices
 DISTRICT = "110105"
 NODE = "station-1"
 WATCHER = "watcher"
-START_S = 60.0
+START_S = 180.0
+_STARTING = threading.Lock()
+"""A start is nothing but work: worlds that run side by side start one after the other, or none of them would come up in time."""
 RELAUNCH_EVERY_S = 0.5
 THRESHOLD = 500_000.0
 
@@ -101,6 +104,9 @@ class World:
         self.sources = EmbeddedBroker(
             directory / "sources", kind=BrokerKind.MOSQUITTO, anonymous=True, autosave_on_changes=True
         )
+        self.is_evidence = False
+        """Something was found: the folder has to stay."""
+        self.footage = Footage(directory / "lane.mp4")
         self.proxies: dict[Link, Proxy] = {}
         self._processes: dict[Part, subprocess.Popen[bytes]] = {}
         self._frozen: dict[Part, list[psutil.Process]] = {}
@@ -118,7 +124,8 @@ class World:
     def __enter__(self) -> Self:
         self._running.__enter__()
         try:
-            self._start()
+            with _STARTING:
+                self._start()
         except BaseException:
             self._running.close()
             raise
@@ -198,6 +205,7 @@ class World:
             },
             "local_mqtt": {"url": self.sources.url},
             "sensors": [_sensor(device) for device in self.devices.values()],
+            "cameras": [dict(self.footage.configuration)],
             "outbox": {"quota_mib": 4, "incident_reserve_mib": 3},
         }
         path = self.directory / "node.yaml"
@@ -208,6 +216,16 @@ class World:
     def node_directory(self) -> Path:
         """The node's data directory."""
         return self.directory / "node"
+
+    @property
+    def evidence_directory(self) -> Path:
+        """The cloud's store of whole files."""
+        return self.directory / "cloud" / "evidence"
+
+    @property
+    def is_uploading(self) -> bool:
+        """Whether a file is on its way into the cloud."""
+        return any((self.directory / "cloud" / "partial").glob("*.part"))
 
     # --- processes ----------------------------------------------------------------------------------------------
 
@@ -246,13 +264,14 @@ class World:
         if self._keeper.is_alive():
             self._keeper.join()
         for process in self._processes.values():
-            process.terminate()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                below = psutil.Process(process.pid).children(recursive=True)
+                process.kill()  # the parent first: it would start its child again
+                for child in below:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
         for process in self._processes.values():
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait()
 
     def process(self, part: Part) -> psutil.Process | None:
         """The process that does the work of a part: of the node the supervised one. None while there is none."""
@@ -308,7 +327,10 @@ class World:
         process = self.process(part)
         if process is None:
             return
-        stopped = [process, *process.children(recursive=True)]
+        try:
+            stopped = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return  # it has just ended
         for each in stopped:
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.send_signal(signal.SIGSTOP)
