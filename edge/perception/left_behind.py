@@ -41,7 +41,7 @@ class LeftBehindSettings:
     many looks are the first reference. `memory_s`: in how long the reference follows what changes slowly. `settle_s`: for how long
     a cell has to show the same. `back_s`, `hidden_s`: how long a cell may show the reference, or something else, before what stood
     there counts as gone. `least_cells`, `most_share`: size of a region, the latter of the picture. `least_filled`: its share of
-    the box around it. `added_edges`: how much more edges the outline has to have than before. `sure_votes`, `most_votes`: looks that
+    the box around it. `added_edges`: how much more edges its outline has to have won than lost. `sure_votes`, `most_votes`: looks that
     have to agree. `whole_share`, `whole_looks`: of a picture so much of which differs for so many looks the reference is learnt
     anew. `adopted_s`: what has stood there for so long belongs to the place.
     """
@@ -56,7 +56,7 @@ class LeftBehindSettings:
     least_cells: int = 10
     most_share: float = 0.12
     least_filled: float = 0.3
-    added_edges: float = 1.25
+    added_edges: float = 1.5
     sure_votes: int = 3
     most_votes: int = 8
     whole_share: float = 0.35
@@ -219,8 +219,9 @@ class _Place:
             return False
         cells, square = region.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)
         outline = (cv2.dilate(cells, square) - cv2.erode(cells, square)).astype(np.bool_)
-        now, before = _edges(fitted)[outline].mean(), _edges(self.reference)[outline].mean()
-        return bool(now > self._settings.added_edges * before) and not shows_the_same(fitted, self.reference, region)
+        change = (_edges(fitted) - _edges(self.reference))[outline]
+        added, gone = float(np.maximum(change, 0.0).mean()), float(np.maximum(-change, 0.0).mean())
+        return added > self._settings.added_edges * gone and not shows_the_same(fitted, self.reference, region)
 
 
 def _edges(small: Small) -> Small:

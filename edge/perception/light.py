@@ -16,9 +16,10 @@ Small = NDArray[np.float32]
 
 WIDTH: Final = 160
 _SAME_LIGHT: Final = 10.0
-_LEAST_STRUCTURE: Final = 3.0
+_LEAST_STRUCTURE: Final = 1.5
+_LEAST_TONES: Final = 3.0
 _LEAST_SPREAD: Final = 1e-3
-_ALIKE: Final = 0.7
+_ALIKE: Final = 0.6
 _LEAST_CELLS: Final = 6
 _MORE_DETAIL: Final = 1.3
 _LEAST_DETAIL: Final = 1.0
@@ -39,38 +40,52 @@ def in_the_light_of(reference: Small, small: Small) -> Small:
     same = np.abs(known - seen - offset) < _SAME_LIGHT
     gain = 1.0
     for _ in range(2):
-        if int(same.sum()) < seen.size // 4 or float(seen[same].std()) < _LEAST_STRUCTURE:
+        if int(same.sum()) < seen.size // 4 or float(seen[same].std()) < _LEAST_TONES:
             break
         gain, offset = (float(part) for part in np.polyfit(seen[same], known[same], 1))
         same = np.abs(known - gain * seen - offset) < _SAME_LIGHT
     return np.asarray(np.clip(gain, 0.5, 2.0) * small + offset, dtype=np.float32)
 
 
-def shows_the_same(now: Small, before: Small, cells: Cells, *, tremor: int = 0) -> bool:
-    """Whether some cells show what they showed before, brighter or darker: their structure is alike.
+def shows_the_same(now: Small, before: Small, cells: Cells) -> bool:
+    """Whether some cells show what they showed before, brighter or darker: their fine structure is alike.
 
-    With `tremor` they may show what was so many cells beside: a camera in the wind. Where there was no structure before nobody can
-    tell, and the answer is no.
+    Where there was no structure before nobody can tell, and the answer is no.
     """
-    if int(cells.sum()) < _LEAST_CELLS:
-        return False
-    seen = now[cells]
-    if float(before[cells].std()) < _LEAST_STRUCTURE or float(seen.std()) < _LEAST_SPREAD:
-        return False
-    steps = range(-tremor, tremor + 1)
-    moved = (np.roll(before, (down, across), axis=(0, 1))[cells] for down in steps for across in steps)
-    return any(float(np.corrcoef(seen, known)[0, 1]) > _ALIKE for known in moved if float(known.std()) >= _LEAST_SPREAD)
+    return _are_alike(_fine(now), _fine(before), _inner(cells))
 
 
 def is_only_light(now: Small, before: Small, cells: Cells) -> bool:
-    """Whether a change in some cells is a shadow or a beam that moves: they show what they showed before, or nothing with any detail.
+    """Whether a change in some cells is a shadow, a beam or the tremor of the camera: they show what they, or those beside them,
+    showed before, or nothing with any detail.
 
     For what moves only: a plain box that stands there has no more detail than a patch of sun.
     """
-    if shows_the_same(now, before, cells, tremor=1):
+    steps = (-1, 0, 1)
+    beside = (np.roll(before, (down, across), axis=(0, 1)) for down in steps for across in steps)
+    if any(_are_alike(now, each, cells) for each in beside) or shows_the_same(now, before, cells):
         return True
-    inner = cv2.erode(cells.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)).astype(np.bool_)
+    inner = _inner(cells)
     if int(inner.sum()) < _LEAST_CELLS:
         return False
     seen, known = (float(np.abs(cv2.Laplacian(each, cv2.CV_32F))[inner].mean()) for each in (now, before))
     return seen < _MORE_DETAIL * known + _LEAST_DETAIL
+
+
+def _are_alike(now: Small, before: Small, cells: Cells) -> bool:
+    if int(cells.sum()) < _LEAST_CELLS:
+        return False
+    seen, known = now[cells], before[cells]
+    if float(known.std()) < _LEAST_STRUCTURE or float(seen.std()) < _LEAST_SPREAD:
+        return False
+    return float(np.corrcoef(seen, known)[0, 1]) > _ALIKE
+
+
+def _inner(cells: Cells) -> Cells:
+    """The cells that have none of the others beside them: a border belongs to what was there before, too."""
+    return cv2.erode(cells.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)).astype(np.bool_)
+
+
+def _fine(small: Small) -> Small:
+    """What is left without the coarse: a wall above a floor is not what makes two pictures alike."""
+    return np.asarray(small - cv2.blur(small, (5, 5)), dtype=np.float32)
