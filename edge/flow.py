@@ -171,6 +171,10 @@ class Gate(Protocol):
         """The next packet, in the order of arrival."""
         ...
 
+    def looked(self, picture: Picture, at: datetime) -> bool:
+        """The key frame that it asked for; whether something has moved since the one before, and the gate is open now."""
+        ...
+
     def damaged(self, at: datetime) -> None:
         """The key frame that it asked for could not be decoded."""
         ...

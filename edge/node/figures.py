@@ -20,6 +20,7 @@ from edge.node.declaration import software
 from edge.node.gateways import gateway_figures
 from edge.outbox.outbox import Figures
 from edge.outbox.store import Counter, DeadLetterTally, DropTally
+from edge.perception.gate import GateCounters
 
 if TYPE_CHECKING:
     from edge.node.assembly import Node
@@ -79,6 +80,11 @@ def status_of(node: "Node") -> dict[str, Any]:
             "used_bytes": outbox.evidence_bytes,
             "quota_bytes": outbox.evidence_quota_bytes,
             "left_out": node.book.evidence_left_out,
+        },
+        "gates": {
+            watch.camera.id: {"state": watch.gate.state.value, "reason": watch.gate.reason.value}
+            for watch in node.cameras.watches
+            if watch.gate is not None
         },
         "cameras": {watch.camera.id: _camera(node, watch) for watch in node.cameras.watches},
         "gateways": gateway_figures(node.cameras.gateways, node.configuration.cameras),
@@ -199,6 +205,23 @@ def _camera(node: "Node", watch: "CameraWatch") -> dict[str, float]:
         "crashes": 0 if known is None else len(known.crashes),
         "quarantined": int(known is not None and known.held is not None),
         **asdict(watch.pace),
+        **_gate(watch),
+    }
+
+
+def _gate(watch: "CameraWatch") -> dict[str, float]:
+    """What the gate does and has done; a camera without one decodes everything."""
+    gate = watch.gate
+    counters = GateCounters() if gate is None else gate.counters
+    return {
+        "dropped": watch.source.counters.dropped,
+        "spared": counters.spared,
+        "looks": counters.looks,
+        "openings": counters.openings,
+        "openings_told": counters.told,
+        "openings_missed": counters.missed,
+        "ring_bytes": watch.source.ring.size_bytes,
+        "ring_seconds": round(watch.source.ring.seconds, 1),
     }
 
 

@@ -36,11 +36,19 @@ _CAMERA_COUNTERS = (
     "moving",
     "inferences",
     "parts",
+    "dropped",
+    "spared",
+    "looks",
+    "openings",
+    "openings_told",
+    "openings_missed",
     "refused",
     "faults",
 )
 _CAMERA_GAUGES = {
     "crashes": "crashes inside native code that are held against it",
+    "ring_bytes": "memory of the packets that are kept, in bytes",
+    "ring_seconds": "time that the kept packets cover, in seconds",
     "quarantined": "1 while it is not opened, since its stream ended the process or an operator wants it",
 }
 _CAMERA_PACE = {
@@ -91,6 +99,7 @@ class NodeCollector(Collector):
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], now)
         yield from _cameras(status["cameras"])
+        yield _gates(status["gates"])
         yield from gateway_metrics(status["gateways"])
         yield from _crashes(status["crashes"])
         yield from _models(status["models"])
@@ -229,6 +238,16 @@ def _cameras(cameras: Mapping[str, Mapping[str, float]]) -> Iterator[Metric]:
         for camera, figures in cameras.items():
             gauge.add_metric([camera], figures[name])
         yield gauge
+
+
+def _gates(gates: Mapping[str, Mapping[str, str]]) -> Metric:
+    """What each gate does, and why."""
+    family = GaugeMetricFamily(
+        "gridward_edge_camera_gate", "Cameras: 1 with what the gate does and why.", labels=["camera", "state", "reason"]
+    )
+    for camera, gate in gates.items():
+        family.add_metric([camera, gate["state"], gate["reason"]], 1)
+    return family
 
 
 def _models(models: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -29,6 +29,7 @@ from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
 from edge.perception.detector import OnnxDetector
+from edge.perception.gate import PacketGate
 from edge.perception.lineage import TrackerSettings
 from edge.perception.pace import Pace, PaceFigures
 from edge.perception.pipeline import CameraPipeline
@@ -52,6 +53,9 @@ STALLED_S = 15.0
 
 BLIND_S = TrackerSettings().blind_s
 """So long a lost camera may be away before its tracks end: one that is back at once ends and opens nothing."""
+
+DECODED_LATER = timedelta(seconds=8.0)
+"""A frame is decoded at most so long after its time: a group of pictures that suits a gate, and the patience of catching up."""
 
 SECOND_LOOK_S = 1.5
 """So long after an opening a second picture is taken: at the first one, people are often half outside of it."""
@@ -87,8 +91,16 @@ class CameraWatch:
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
+        self.gate = PacketGate() if camera.gate else None
+        self._seen_at: datetime | None = None
         self.source = frame_source(
-            camera, self.mailbox, self._on_status, clock=clock, mark=mark("source"), gateways=gateways
+            camera,
+            self.mailbox,
+            self._on_status,
+            clock=clock,
+            mark=mark("source"),
+            gateways=gateways,
+            gate=self.gate,
         )
         self.faults = 0
         self._shelf = shelf
@@ -214,7 +226,8 @@ class CameraWatch:
         found = self._looked() if self.mailbox.wait(0.5) else None
         if found is not None:
             frame, scene = found
-            self._seen_s = time.monotonic()
+            self._seen_s, self._seen_at = time.monotonic(), scene.at
+            self.source.attend(scene, followed=self._pipeline.followed)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
             self._tell_counts(scene.at)
@@ -224,7 +237,7 @@ class CameraWatch:
             self._seen_s = None
             scene = self._pipeline.interrupt(self._clock())
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
-        at = self._clock()
+        at = self._present()
         if self._lost:
             lost = Scene(self.camera.id, at, (), moving=False, troubles=frozenset({CameraTrouble.STREAM_LOST}))
             self._report((finding for rule in self._rules for finding in rule.observe(lost)), None)
@@ -232,6 +245,13 @@ class CameraWatch:
             self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
         self._tell_counts(at)
         return not self.mailbox.closed
+
+    def _present(self) -> datetime:
+        """Up to when all is known that can be: behind a gate the frames of the last seconds may still come."""
+        now = self._clock()
+        if self.gate is None or self._lost or self._seen_at is None:
+            return now
+        return max(self._seen_at, now - DECODED_LATER)
 
     def _looked(self) -> tuple[Frame, Scene] | None:
         """The newest frame that there is when the camera's turn has come, analysed."""

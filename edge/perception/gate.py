@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge.contract.incident import CameraTrouble
-from edge.flow import GateOrder, GateReason, GateState, Packet, Scene
+from edge.flow import GateOrder, GateReason, GateState, Packet, Picture, Scene
+from edge.perception.motion import MotionDetector
 from edge.perception.packet_sizes import PacketSizes, SizeSettings
 
 _LEVEL_S: Final = timedelta(seconds=0.5)
@@ -24,15 +25,15 @@ _OPENINGS: Final = 10
 @dataclass(frozen=True, slots=True)
 class GateSettings:
     """Seconds of event time. `look_s`: least time between two decoded key frames; `hold_s`: so long it stays open after the last sign;
-    `fresh_s`: the analysis may be so late for the gate to close on its word; `empty_s`: so long nothing has to have moved for a
-    moment to count as the empty scene; `rare_s`: key frames further apart do not suit. `trouble_s`: a change of what is wrong with the picture is looked at closely for so long.
+    `fresh_s`: the analysis may be so late for the gate to close on its word; `empty_s`: so long before and
+    after a moment nothing has to move for it to count as the empty scene; `rare_s`: key frames further apart do not suit. `trouble_s`: a change of what is wrong with the picture is looked at closely for so long.
     `missed`: after so many of the last ten openings that sizes had not told of, they are not believed for `distrust_s`.
     """
 
     look_s: float = 1.9
     hold_s: float = 3.0
     fresh_s: float = 2.0
-    empty_s: float = 2.0
+    empty_s: float = 2.5
     rare_s: float = 5.0
     trouble_s: float = 15.0
     missed: int = 3
@@ -66,6 +67,8 @@ class PacketGate:
         self._looked_s = self._active_s = self._busy_s = self._attended_s = float("-inf")
         self._troubled_s = self._distrusted_s = float("-inf")
         self._troubles: frozenset[CameraTrouble] = frozenset()
+        self._looks: MotionDetector | None = None
+        self._looked_at: datetime | None = None
         self._seen_at: datetime | None = None
         self._damaged_at: datetime | None = None
         self._confirmed = True
@@ -113,6 +116,18 @@ class PacketGate:
             return self._while_open(packet, at_s)
         return self._while_watching(packet, at_s)
 
+    def looked(self, picture: Picture, at: datetime) -> bool:
+        """The key frame that it asked for: whether something in it is not where it was in the one before. Then the gate is open since that one."""
+        if self._looks is None:
+            self._looks = MotionDetector()
+        moved = self._looks.observe(picture.luma[::2, ::2], at.timestamp()).moving  # a quarter of it tells as much
+        before_at, self._looked_at = self._looked_at, at
+        if not moved or before_at is None:
+            return False
+        self._unsaid_until_s = at.timestamp() + self._settings.hold_s
+        self._opened(GateReason.SEEN, before_at, at.timestamp())
+        return True
+
     def damaged(self, at: datetime) -> None:
         """The key frame that it asked for could not be decoded: something is wrong, and only decoding tells what."""
         self._damaged_at = at
@@ -131,8 +146,10 @@ class PacketGate:
             elif not self._confirmed:
                 self._confirmed = True
                 self._score(told=True)
-        elif at_s - self._busy_s >= self._settings.empty_s:
-            self._sizes.settle(at_s - self._settings.empty_s / 2)
+        elif at_s - self._busy_s < self._settings.empty_s:
+            self._sizes.discard()
+        else:
+            self._sizes.settle(at_s - self._settings.empty_s)
 
     def _objection(self, at_s: float) -> tuple[GateState, GateReason] | None:
         """Why this stream does not suit at the moment."""
@@ -162,6 +179,7 @@ class PacketGate:
             return GateOrder.DECODE
         self._state, self._reason, self._began_at = GateState.WATCHING, GateReason.STILL, None
         self._confirmed, self._unsaid_until_s = True, None
+        self._looks = self._looked_at = None
         self._looked_s = self._attended_s
         return self._while_watching(packet, at_s)
 

@@ -125,8 +125,10 @@ class Intake:
         pictures = self._decoder.decode_alone(packet.encoded)
         if not pictures:
             self._gate.damaged(packet.captured_at)
-        for timed in pictures[:1]:
-            yield from self._in_order(timed, packet, late=False)
+        elif self._gate.looked(pictures[0].picture, packet.captured_at):
+            yield from self._go_on(packet)
+        else:
+            yield from self._in_order(pictures[0], packet, late=False)
 
     def _decoded(self, packet: Packet, newest: Packet) -> Iterator[Taken]:
         self.counters.decoded += 1

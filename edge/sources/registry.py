@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from edge.errors import ConfigurationError
-from edge.flow import Health, NativeMark, Parcel
+from edge.flow import Gate, Health, NativeMark, Parcel
 from edge.mqtt import Endpoint
 from edge.settings import CameraSettings, NodeConfiguration
 from edge.sources.address import AddressProvider
@@ -68,9 +68,10 @@ class FrameSourceFactory(Protocol):
         now: Callable[[], datetime],
         mark: NativeMark,
         addresses: AddressProvider | None,
+        gate: Gate | None,
     ) -> CameraSource:
         """`now` tells node time; `mark` is told what the source's thread does, for those who look into a crash. `addresses`
-        tells what to open where that is asked for anew each time.
+        tells what to open where that is asked for anew each time; `gate` says which packets are decoded.
         """
         ...
 
@@ -119,6 +120,7 @@ def frame_source(
     clock: Callable[[], datetime],
     mark: NativeMark,
     gateways: Gateways,
+    gate: Gate | None = None,
 ) -> CameraSource:
     """The source of a camera. Raises ConfigurationError when no row speaks its address, or its gateway is not there."""
     scheme = urlsplit(camera.url).scheme if "://" in camera.url else "file"
@@ -128,7 +130,7 @@ def frame_source(
             f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
         )
     addresses = gateways.address(camera) if is_channel(camera.url) else None
-    return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses)
+    return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses, gate=gate)
 
 
 def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> list[ReadingSource]:

@@ -13,6 +13,7 @@ CAMERA = dict.fromkeys(
     (
         *("connections", "losses", "decoded", "due", "damaged", "changes", "jumps", "skipped"),
         *("analysed", "moving", "inferences", "parts", "refused", "faults", "crashes", "quarantined"),
+        *("dropped", "spared", "looks", "openings", "openings_told", "openings_missed", "ring_bytes", "ring_seconds"),
         *("analysed_hz", "age_s", "age_p95_s", "wait_p95_s"),
     ),
     7,
@@ -67,6 +68,7 @@ STATUS: dict[str, Any] = {
         "left_out": 1,
     },
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
+    "gates": {"cam-1": {"state": "unsuited", "reason": "sizes_tell_nothing"}},
     "gateways": {},
     "models": {"yolox_nano_416": {"withdrawn": 3}},
     "crashes": {"total": 5, "without_suspect": 2},
@@ -95,6 +97,7 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         "gridward_edge_outbox_readings_accepted_total 100.0",
         'gridward_edge_camera_skipped_total{camera="cam-2"} 7.0',
         'gridward_edge_camera_quarantined{camera="cam-1"} 7.0',
+        'gridward_edge_camera_gate{camera="cam-1",reason="sizes_tell_nothing",state="unsuited"} 1.0',
         'gridward_edge_native_crashes_total{suspect="camera"} 3.0',
         'gridward_edge_native_crashes_total{suspect="none"} 2.0',
         'gridward_edge_model_withdrawn_total{model="yolox_nano_416"} 3.0',

@@ -9,6 +9,8 @@ from edge.contract.incident import CameraTrouble
 from edge.flow import Encoded, GateOrder, GateReason, GateState, Packet, Scene
 from edge.perception.gate import GateSettings, PacketGate
 from edge.perception.packet_sizes import PacketSizes
+from edge.video import ArrayPicture
+from tests.fakes.footage import picture
 from tests.fakes.scenes import at
 
 RATE = 10
@@ -25,6 +27,7 @@ class Camera:
         self.gop = gop
         self.busy = False
         self.answers = True
+        self.view = picture(3)
         self.troubles: frozenset[CameraTrouble] = frozenset()
 
     @property
@@ -41,6 +44,8 @@ class Camera:
             )
             order = self.gate.take(Packet(encoded, self.now, self.number / RATE))
             orders.append(order)
+            if order is GateOrder.LOOK:
+                self.gate.looked(ArrayPicture(self.view), self.now)
             if self.answers and order is not GateOrder.SPARE:
                 scene = Scene("c", self.now, (), moving=self.busy, troubles=self.troubles)
                 self.gate.attend(scene, followed=False)
@@ -176,3 +181,16 @@ def test_what_is_learnt_is_bounded_and_never_of_a_busy_scene(sent: list[tuple[in
             assert not sizes._waiting
         sizes.settle(number / RATE - 1)
         assert len(sizes._empty) <= sizes._settings.most_blocks
+
+
+def test_a_key_frame_in_which_something_moved_opens_it_from_the_one_before() -> None:
+    camera = Camera().settled()
+    camera.send(4)
+    assert camera.gate.state is GateState.WATCHING
+    before = camera.now
+    camera.view = camera.view.copy()
+    camera.view[20:60, 30:90] = 200
+    camera.send(2.1)
+    assert (camera.gate.state, camera.gate.reason) == (GateState.OPEN, GateReason.SEEN)
+    assert camera.gate.began_at is not None
+    assert camera.gate.began_at <= before

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.flow import GateOrder, GateReason, GateState, Packet, Scene
+from edge.flow import GateOrder, GateReason, GateState, Packet, Picture, Scene
 from edge.sources.intake import LONGEST_LAG_S, Intake, Taken
 from edge.sources.packets import PacketRing
 from edge.sources.timing import EventClock, PacketClock
@@ -27,6 +27,7 @@ class Told:
         self.began_at = began_at
         self.number = 0
         self.broken: list[datetime] = []
+        self.moved: set[datetime] = set()
         self._orders = orders
 
     def begin(self) -> None:
@@ -35,6 +36,9 @@ class Told:
     def take(self, _packet: Packet) -> GateOrder:
         self.number += 1
         return self._orders(self.number - 1)
+
+    def looked(self, _picture: Picture, moment: datetime) -> bool:
+        return moment in self.moved
 
     def damaged(self, moment: datetime) -> None:
         self.broken.append(moment)
@@ -144,3 +148,11 @@ def test_who_can_not_keep_up_goes_on_with_the_newest_group(clip: Path) -> None:
         ]
         assert numbers(found) == [*range(7), *range(15, 28)]
         assert intake.counters.dropped == 8
+
+
+def test_what_a_look_shows_to_have_moved_is_seen_from_the_look_before_and_in_order(clip: Path) -> None:
+    gate = Told(
+        lambda number: GateOrder.LOOK if number in {5, 15} else GateOrder.SPARE if number < 15 else GateOrder.DECODE
+    )
+    gate.moved, gate.began_at = {at(1.5)}, at(0.5)
+    assert numbers(played(clip, gate)) == list(range(5, 28))
