@@ -147,6 +147,7 @@ class _Waiting:
     finding: Finding
     evidence: tuple[EvidenceFile, ...]
     model: ModelReference | None
+    card: RuleCard | None
 
 
 class IncidentBook:
@@ -183,6 +184,12 @@ class IncidentBook:
                 else:
                     self._open[key] = incident
 
+    def adopt(self, device: str, cards: RuleCards) -> None:
+        """From now on, what is found on this device names the rules of these cards."""
+        with self._lock:
+            others = {key: card for key, card in self._cards.items() if key[0] != device}
+            self._cards = others | {key: card for key, card in cards.items() if key[0] == device}
+
     def ongoing(self) -> list[Incident]:
         """What is open at present: after `resume`, what the rules have to go on with."""
         with self._lock:
@@ -204,7 +211,8 @@ class IncidentBook:
         `tick`, in order.
         """
         with self._lock:
-            self._enqueue(_Waiting(finding, tuple(evidence), model))
+            card = self._cards.get((finding.device, finding.rule))
+            self._enqueue(_Waiting(finding, tuple(evidence), model, card))
             self._save()
 
     def tick(self) -> None:
@@ -264,7 +272,7 @@ class IncidentBook:
         files = [file for file in waiting.evidence if self._keeper.room_for_evidence(file.reference.bytes)][:places]
         if files:
             try:
-                self._keep(self._revision(finding, known, files, waiting.model), files, finding.key)
+                self._keep(self._revision(waiting, known, files), files, finding.key)
             except EvidenceNotKept as error:
                 _log.error("the disk takes no evidence", reason=str(error))
                 files = []
@@ -272,17 +280,15 @@ class IncidentBook:
             self.evidence_left_out += len(waiting.evidence) - len(files)
             _log.error("no room for evidence: the incident goes without", device=finding.device, rule=finding.rule)
         if not files and (known is None or self._tells_more(known, finding)):
-            self._keep(self._revision(finding, known, (), waiting.model), (), finding.key)
+            self._keep(self._revision(waiting, known, ()), (), finding.key)
 
     def _tells_more(self, known: Incident, finding: Finding) -> bool:
         if finding.state is IncidentState.ENDED or finding.severity is not known.severity:
             return True
         return abs((finding.at - known.updated_at).total_seconds()) >= UPDATE_SPACING_S
 
-    def _revision(
-        self, finding: Finding, known: Incident | None, files: Sequence[EvidenceFile], model: ModelReference | None
-    ) -> Incident:
-        card = self._cards.get((finding.device, finding.rule))
+    def _revision(self, waiting: _Waiting, known: Incident | None, files: Sequence[EvidenceFile]) -> Incident:
+        finding, card = waiting.finding, waiting.card
         ended = finding.state is IncidentState.ENDED
         started_at = finding.started_at if known is None else known.started_at
         earlier: tuple[EvidenceReference, ...] = () if known is None else known.evidence
@@ -307,7 +313,7 @@ class IncidentBook:
             value=finding.value,
             unit=finding.unit,
             track=thinned(finding.path),
-            model=model or (None if known is None else known.model),
+            model=waiting.model or (None if known is None else known.model),
             rule=None if card is None else card.reference,
             evidence=(*earlier, *(file.reference for file in files))[:EVIDENCE_FILES],
             simulated=card is not None and card.simulated,

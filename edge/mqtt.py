@@ -149,6 +149,9 @@ class MqttLink:
         self._endpoint = endpoint
         self._options = options
         self._will = will
+        self._topics = tuple(options.subscriptions)
+        self._left: set[str] = set()
+        self._topics_lock = threading.Lock()
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._client: Client | None = None
@@ -186,6 +189,28 @@ class MqttLink:
         if client is None:
             return False
         return client.publish(topic, payload, qos=qos, retain=retain).rc is MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def listen(self, topics: Sequence[str]) -> None:
+        """Subscribe to these topics alone, new ones before others are left; without a connection, at the next one.
+
+        What the broker has to deliver on topics that stay is not touched by it.
+        """
+        with self._topics_lock:
+            added = [topic for topic in topics if topic not in self._topics]
+            left = [topic for topic in self._topics if topic not in topics]
+            self._topics = tuple(topics)
+            self._left = (self._left | set(left)) - set(topics)
+            client = self._client
+            if client is None:
+                return
+            for topic in added:
+                client.subscribe(topic, qos=1)
+            self._leave(client)
+
+    def _leave(self, client: Client) -> None:
+        for topic in self._left:
+            client.unsubscribe(topic)
+        self._left.clear()
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Tell the broker that a delivery is kept; one of an earlier connection is left to be delivered again."""
@@ -278,10 +303,12 @@ class MqttLink:
                 reasons.append(f"refused: {reason}")
                 self._lost.set()
                 return
-            for topic in self._options.subscriptions:
-                client.subscribe(topic, qos=1)
-            self._connections += 1
-            self._client = client
+            with self._topics_lock:
+                for topic in self._topics:
+                    client.subscribe(topic, qos=1)
+                self._leave(client)
+                self._connections += 1
+                self._client = client
             self._put(Connected(self._connections, flags.session_present))
 
         def on_disconnect(

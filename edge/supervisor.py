@@ -4,6 +4,7 @@
 parent does not need twice.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ LOOK_EVERY_S = 0.2
 STEADY_S = 60.0
 STOP_PATIENCE_S = 7.0
 STATUS_NOT_STARTABLE = 2
-"""The child could not start and would not the next time: its configuration is wrong."""
+"""The child could not start and would not the next time: somebody has to change something, and it has said what."""
 
 _log = structlog.get_logger(__name__)
 
@@ -44,18 +45,23 @@ class Supervisor:
         self._on_start = on_start
         self._stop_patience_s = stop_patience_s
         self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
         self.crashes = 0
 
     def run(self) -> int:
         """Run until a signal, or until the child ends of its own will; its exit status comes back."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hang_up)
         wait_s = FIRST_WAIT_S
         while True:
             began_s = time.monotonic()
             status = self._run_once()
-            if self._stopping.is_set() or status in {0, STATUS_NOT_STARTABLE}:
-                return 0 if self._stopping.is_set() else status
+            if self._stopping.is_set() or status == 0:
+                return 0
+            if status == STATUS_NOT_STARTABLE:
+                _log.error("the node can't be started as things are; what it said last is the way out", status=status)
+                return status
             self.crashes += 1
             wait_s = FIRST_WAIT_S if time.monotonic() - began_s >= STEADY_S else wait_s
             _log.error("the node ended and is started anew", status=status, crashes=self.crashes, wait_s=wait_s)
@@ -70,12 +76,21 @@ class Supervisor:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
+    def _on_hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        """A terminal that closes takes the node along; to a service the signal means: read the configuration anew."""
+        child = self._child
+        if os.isatty(0):
+            self.stop()
+        elif child is not None and child.poll() is None:
+            child.send_signal(signal.SIGHUP)
+
     def _run_once(self) -> int:
         try:
             child = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
         except OSError as error:
             raise ConfigurationError(f"the node's process can't be started: {error}") from error
         with child:
+            self._child = child
             self._on_start(child.pid)
             while True:
                 try:

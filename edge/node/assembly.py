@@ -12,6 +12,7 @@ from typing import IO, Any
 import structlog
 
 from edge.clock import NodeClock
+from edge.configuration.reload import Change, Fate, change
 from edge.contract.birth import Birth
 from edge.contract.fields import uuid7
 from edge.errors import ConfigurationError, EdgeError
@@ -22,6 +23,7 @@ from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
 from edge.node.cameras import Cameras
 from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
+from edge.node.reloading import ReloadDesk, rehearse
 from edge.node.reporting import ReportPace, news_of
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
@@ -30,7 +32,7 @@ from edge.node.telemetry import SensorDesk
 from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
 from edge.settings import NodeConfiguration
-from edge.sources.registry import ReadingHandover, reading_sources
+from edge.sources.registry import ReadingHandover, reading_sources, succeeded
 from edge.sources.video_gateway import Gateways
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
@@ -53,9 +55,11 @@ class Node:
         *,
         on_fatal: Callable[[str], None],
         clock: NodeClock | Callable[[], datetime] | None = None,
+        file: Path | None = None,
     ) -> None:
-        """Without `clock` the node makes its own from those of the machine."""
+        """Without `clock` the node makes its own from those of the machine. `file` is read anew when a reload is asked for."""
         self.configuration = configuration
+        self._on_fatal = on_fatal
         self.directory = configuration.node.data_directory
         self._lock = _claim(self.directory)
         self.clock = _node_clock(clock, self.directory)
@@ -99,20 +103,19 @@ class Node:
         self.desk = SensorDesk(
             configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
         )
-        self.reading_sources = reading_sources(
-            configuration,
-            ReadingHandover(
-                self.desk.keep,
-                self.outbox.receipts,
-                self.desk.on_status,
-                read_secret,
-                self.clock,
-                lambda: self.clock.correction,
-            ),
+        self._handover = ReadingHandover(
+            self.desk.keep,
+            self.outbox.receipts,
+            self.desk.on_status,
+            read_secret,
+            self.clock,
+            lambda: self.clock.correction,
         )
+        self.reading_sources = reading_sources(configuration, self._handover)
+        self.reloads = ReloadDesk(self.directory, file, self.adopt, standing=self.standing, clock=self.clock.told)
         port = configuration.node.http_port
         self.health = None if port is None else HealthServer(port, self.status)
-        self._stop = threading.Event()
+        self._stop, self._wake, self._reload_wanted = threading.Event(), threading.Event(), threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
 
     def start(self) -> None:
@@ -136,6 +139,7 @@ class Node:
     def stop(self) -> None:
         """Stop everything, sources before sinks; what is not sent stays in the outbox."""
         self._stop.set()
+        self._wake.set()
         if self.health is not None:
             self.health.stop()
         self.shelf.stop()
@@ -154,6 +158,40 @@ class Node:
         self.outbox.close()
         self._lock.close()
         _log.info("node stopped", node=self.identity.node)
+
+    def reload(self) -> None:
+        """Have the file read anew, soon; may be called from a signal handler."""
+        self._reload_wanted.set()
+        self._wake.set()
+
+    def adopt(self, configuration: NodeConfiguration) -> Change:
+        """Go on with another configuration, in the thread of the housekeeping: what stays as it is does not notice.
+
+        Raises ConfigurationError for what can't be taken in, before anything is touched. What breaks later than that ends the
+        process: the next one starts with the new configuration.
+        """
+        found = change(self.configuration, configuration)
+        if found.problem is not None:
+            raise ConfigurationError(found.problem)
+        rehearse(configuration)
+        declaration.check_size(configuration, self.shelf.versions())
+        try:
+            self._go_on_with(configuration, found)
+        except Exception:
+            _log.exception("a new configuration could not be taken in whole")
+            self._on_fatal("a new configuration could not be taken in whole: the node starts anew with it")
+            raise
+        return found
+
+    def _go_on_with(self, configuration: NodeConfiguration, found: Change) -> None:
+        cards = rule_cards(configuration)
+        self.shelf.want(camera.model for camera in configuration.cameras if camera.model)
+        self.cameras.adopt(configuration.cameras, configuration.gateways, found.cameras, cards)
+        if any(fate is not Fate.KEPT for fate in found.sensors.values()):
+            self.desk.adopt(configuration.sensors, cards)
+            self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
+        self.configuration = configuration
+        self._announce()
 
     def birth(self) -> Birth:
         """What the node is at present."""
@@ -223,6 +261,9 @@ class Node:
             try:
                 self._watch_clock()
                 self.book.tick()
+                signalled = self._reload_wanted.is_set()
+                self._reload_wanted.clear()
+                self.reloads.turn(signalled=signalled)
                 self.cameras.turn()
                 figures = self.outbox.figures()
                 self.alarms.watch(figures)
@@ -230,7 +271,8 @@ class Node:
                 write_status(self.directory, status_of(self))
             except Exception:  # noqa: BLE001 (the top of the thread)
                 _log.exception("housekeeping failed and goes on")
-            self._stop.wait(EVERY_S)
+            self._wake.wait(EVERY_S)
+            self._wake.clear()
 
     def _watch_clock(self) -> None:
         self.clock.check()

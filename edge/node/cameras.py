@@ -2,21 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from edge.configuration.reload import Fate
 from edge.flow import Recorder
-from edge.incidents import IncidentBook
+from edge.incidents import IncidentBook, RuleCards
 from edge.node.quarantine import Quarantine
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
 from edge.node.watch import CameraWatch
-from edge.settings import CameraSettings
-from edge.sources.video_gateway import Gateways
+from edge.settings import CameraSettings, GatewaySettings
+from edge.sources.video_gateway import Gateways, VideoGateway
 
 PATIENCE_S = 3.0
 """A camera that does not let go is left behind with the process."""
@@ -49,6 +50,8 @@ class Cameras:
         self._recorder = recorder
         self._standing = standing
         self._clock = clock
+        self._closing = threading.Event()
+        self._successions: dict[str, threading.Thread] = {}
         self.gateways = gateways
         self._turns = Turns()
         self._places = {camera.id: place for place, camera in enumerate(settings)}
@@ -59,10 +62,7 @@ class Cameras:
         """Open all cameras but those in quarantine."""
         self.gateways.start()
         for watch in self.watches:
-            if self.quarantine.holds(watch.camera.id):
-                watch.hold(self.quarantine.detail(watch.camera.id))
-            else:
-                watch.start()
+            self._open(watch)
 
     def turn(self) -> None:
         """Open and close what orders and the time ask for, and look for analyses that hang."""
@@ -79,15 +79,85 @@ class Cameras:
         for watch in self.watches:
             watch.check()
 
+    def adopt(
+        self,
+        settings: Sequence[CameraSettings],
+        gateways: Sequence[GatewaySettings],
+        fates: Mapping[str, Fate],
+        cards: RuleCards,
+    ) -> None:
+        """Go on with these cameras, each as its fate says. The thread of `turn` calls this; streams are closed and opened by
+        threads of their own, an old one before the new one of the same camera.
+        """
+        held = {name for name in self._places if self.quarantine.holds(name)}
+        gone_gateways = self.gateways.adopt(gateways)
+        self.quarantine.adopt(settings)
+        self._successions = {name: thread for name, thread in self._successions.items() if thread.is_alive()}
+        before = {watch.camera.id: watch for watch in self.watches}
+        watches = []
+        for camera in settings:
+            old = before.pop(camera.id, None)
+            freed = camera.id in held and not self.quarantine.holds(camera.id)
+            if old is None or freed or fates[camera.id] is Fate.RESTARTED:
+                watches.append(self._make(camera))
+                self._succeed(camera.id, old, watches[-1], cards)
+            else:
+                watches.append(old)
+                if fates[camera.id] is Fate.CHANGED:
+                    old.adopt(camera, cards)
+        for name, old in before.items():
+            self._succeed(name, old, None, cards)
+        self._settings = tuple(settings)
+        self._places = {camera.id: place for place, camera in enumerate(settings)}
+        self.watches = watches
+        if gone_gateways:
+            threading.Thread(target=self._leave, args=(gone_gateways,), name="stop-gateways", daemon=True).start()
+
+    def _succeed(self, name: str, old: CameraWatch | None, new: CameraWatch | None, cards: RuleCards) -> None:
+        """Close the old one, then open the new one."""
+        earlier = self._successions.get(name)
+
+        def succeed() -> None:
+            if earlier is not None:
+                earlier.join()
+            if old is not None:
+                old.stop()
+                self._standing.forget(name)
+            self._book.adopt(name, cards)
+            if new is not None and not self._closing.is_set():
+                self._open(new)
+
+        thread = threading.Thread(target=succeed, name=f"succeed-{name}", daemon=True)
+        self._successions[name] = thread
+        thread.start()
+
+    def _leave(self, gateways: Sequence[VideoGateway]) -> None:
+        """Stop gateways that nobody needs any more, once their cameras are closed."""
+        for thread in list(self._successions.values()):
+            thread.join()
+        present = {gateway.settings.id for gateway in self.gateways}
+        for gateway in gateways:
+            gateway.stop()
+            if gateway.settings.id not in present:
+                self._standing.forget(gateway.settings.id)
+
     def stop(self) -> None:
         """Close all of them at once; one that does not let go in time is left behind."""
+        self._closing.set()
+        successions = list(self._successions.values())
         stopping = [threading.Thread(target=watch.stop, name="stop-camera", daemon=True) for watch in self.watches]
         for thread in stopping:
             thread.start()
         until_s = time.monotonic() + PATIENCE_S
-        for thread in stopping:
+        for thread in (*stopping, *successions):
             thread.join(max(0.0, until_s - time.monotonic()))
         self.gateways.stop()
+
+    def _open(self, watch: CameraWatch) -> None:
+        if self.quarantine.holds(watch.camera.id):
+            watch.hold(self.quarantine.detail(watch.camera.id))
+        else:
+            watch.start()
 
     def _make(self, camera: CameraSettings) -> CameraWatch:
         return CameraWatch(

@@ -19,6 +19,9 @@ from edge.flow import NativeStep
 ROLES: Final = ("source", "analysis")
 """The two threads of a camera that call foreign libraries: the one that reads and decodes, and the one that looks."""
 
+CAMERAS: Final = 128
+"""So many cameras have a place at least: those of two configurations, while one takes over from the other."""
+
 _SLOT: Final = struct.Struct("<64s8sQB7x")
 _STEP_AT: Final = 80
 _MOST_BYTES: Final = 1 << 20
@@ -67,14 +70,25 @@ class MarkSheet:
 
     def __init__(self, file: Path, cameras: Sequence[str]) -> None:
         """Begin a new sheet; what the file told is gone."""
-        slots = [(camera, role) for camera in cameras for role in ROLES]
-        self._begins = {slot: index * _SLOT.size for index, slot in enumerate(slots)}
-        content = b"".join(_SLOT.pack(camera.encode(), role.encode(), 0, 0) for camera, role in slots)
-        self._memory = _mapped(file, content or bytes(1))
+        room = max(CAMERAS, len(cameras))
+        self._memory = _mapped(file, bytes(room * len(ROLES) * _SLOT.size))
+        self._free = [place * len(ROLES) * _SLOT.size for place in reversed(range(room))]
+        self._begins: dict[str, int] = {}
+        self.adopt(cameras)
+
+    def adopt(self, cameras: Sequence[str]) -> None:
+        """Give places to cameras that have none; the place of one that is gone is given away when there is no other."""
+        gone = [camera for camera in self._begins if camera not in cameras]
+        for camera in cameras:
+            if camera not in self._begins:
+                begin = self._free.pop() if self._free else self._begins.pop(gone.pop(0))
+                content = b"".join(_SLOT.pack(camera.encode(), role.encode(), 0, 0) for role in ROLES)
+                self._memory[begin : begin + len(content)] = content
+                self._begins[camera] = begin
 
     def mark(self, camera: str, role: str) -> SlotMark:
         """Where a thread of a camera tells what it does."""
-        return SlotMark(self._memory, self._begins[camera, role])
+        return SlotMark(self._memory, self._begins[camera] + ROLES.index(role) * _SLOT.size)
 
 
 def read_marks(file: Path) -> tuple[Marked, ...]:
@@ -87,6 +101,8 @@ def read_marks(file: Path) -> tuple[Marked, ...]:
     found = []
     for camera, role, thread, step in _SLOT.iter_unpack(content[:whole]):
         name = camera.rstrip(b"\0").decode("ascii", "replace")
+        if not name:
+            continue  # a place that nobody has
         known = _STEPS.get(step, NativeStep.NONE)
         found.append(Marked(name, role.rstrip(b"\0").decode("ascii", "replace"), thread, known))
     return tuple(found)

@@ -48,6 +48,7 @@ class ModelShelf:
         self._barred_until_s: dict[str, float] = {}
         self._problems: dict[str, str] = {}
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
 
     def start(self) -> None:
@@ -57,6 +58,17 @@ class ModelShelf:
     def stop(self) -> None:
         """Stop trying; a download that is under way is left to end with the process."""
         self._stop.set()
+        self._wake.set()
+
+    def want(self, model_ids: Iterable[str]) -> None:
+        """From now on these models; what is new is opened soon, what nobody wants any more is let go of."""
+        with self._lock:
+            self._wanted = tuple(sorted(set(model_ids)))
+            for model_id in [each for each in (*self._detectors, *self._problems) if each not in self._wanted]:
+                self._detectors.pop(model_id, None)
+                self._problems.pop(model_id, None)
+                self._standing.forget(model_id)
+        self._wake.set()
 
     def detector(self, model_id: str | None) -> OnnxDetector | None:
         """The detector, once it is there."""
@@ -122,7 +134,8 @@ class ModelShelf:
             for model_id in self._wanted:
                 if model_id not in self._detectors and self.barred_s(model_id) == 0:
                     self._try(model_id)
-            self._stop.wait(TRY_AGAIN_S)
+            self._wake.wait(TRY_AGAIN_S)
+            self._wake.clear()
 
     def _try(self, model_id: str) -> None:
         try:
@@ -136,6 +149,8 @@ class ModelShelf:
             self._standing.degrade(model_id, REASON, self._problems[model_id])
         else:
             with self._lock:
+                if model_id not in self._wanted:
+                    return
                 self._problems.pop(model_id, None)
                 self._detectors[model_id] = detector
             _log.info("model opened", model=model_id, version=detector.manifest.version)

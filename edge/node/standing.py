@@ -49,6 +49,13 @@ class Standing:
         _log.info("recovered", subject=subject, reason=reason)
         self._on_change()
 
+    def forget(self, subject: str) -> None:
+        """Whatever it was, it is no part of the node any more."""
+        with self._lock:
+            reasons = [reason for each, reason in self._entries if each == subject]
+        for reason in reasons:
+            self.recover(subject, reason)
+
     def degradations(self) -> tuple[Degradation, ...]:
         """All of them, oldest first."""
         with self._lock:

@@ -1,17 +1,18 @@
 """Readings of sensors on their way: kept first, then looked at by their rules."""
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
 from edge.errors import OutboxFull
 from edge.flow import Health, Parcel, Reading, ReadingRule, Recorder
-from edge.incidents import IncidentBook
+from edge.incidents import IncidentBook, RuleCards
 from edge.node.standing import Standing
 from edge.node.watch import presence_reading
-from edge.rules.registry import reading_rule
+from edge.rules.registry import reading_footing, reading_rule
 from edge.settings import SensorSettings
 
 SILENT = "silent"
@@ -34,6 +35,7 @@ class SensorDesk:
         clock: Callable[[], datetime],
     ) -> None:
         self.faults: Counter[str] = Counter()
+        self._lock = threading.RLock()
         self._sensors: Mapping[str, SensorSettings] = {sensor.id: sensor for sensor in sensors}
         self._rules: Mapping[str, Sequence[ReadingRule]] = {
             sensor.id: [reading_rule(rule, sensor) for rule in sensor.rules] for sensor in sensors
@@ -45,14 +47,53 @@ class SensorDesk:
 
     def resume(self) -> None:
         """Hand what was open before the restart to its rules, and what they had decided; once, before the first reading."""
+        self._take_up(self._rules)
+
+    def adopt(self, sensors: Sequence[SensorSettings], cards: RuleCards) -> None:
+        """Go on with other sensors and rules, from any thread, between two parcels. A rule that stays as it is goes on; another
+        one of the same name takes up what is open as after a restart; what has no rule any more ends.
+        """
+        with self._lock:
+            before = {
+                (device, reading_footing(settings, sensor)): rule
+                for device, sensor in self._sensors.items()
+                for settings, rule in zip(sensor.rules, self._rules[device], strict=True)
+            }
+            rules, fresh = dict[str, list[ReadingRule]](), dict[str, list[ReadingRule]]()
+            for sensor in sensors:
+                rules[sensor.id], fresh[sensor.id] = [], []
+                for settings in sensor.rules:
+                    known = before.get((sensor.id, reading_footing(settings, sensor)))
+                    rule = known or reading_rule(settings, sensor)
+                    rules[sensor.id].append(rule)
+                    fresh[sensor.id] += [] if known else [rule]
+            gone = [device for device in self._sensors if device not in rules]
+            devices = {*self._sensors, *rules}
+            self._sensors, self._rules = {sensor.id: sensor for sensor in sensors}, rules
+            for device in devices:
+                self._book.adopt(device, cards)
+            self._end_without_rule(devices)
+            self._take_up(fresh)
+        for device in gone:
+            self._standing.forget(device)
+
+    def _end_without_rule(self, devices: Collection[str]) -> None:
+        for incident in self._book.ongoing():
+            names = {rule.id for rule in self._rules.get(incident.device, ())}
+            if incident.device in devices and (incident.rule is None or incident.rule.id not in names):
+                self._book.end(incident, "its rule is not configured any more; what followed was not seen")
+
+    def _take_up(self, fresh: Mapping[str, Sequence[ReadingRule]]) -> None:
+        if not any(fresh.values()):
+            return
         for (device, rule_id), until in self._book.decided().items():
-            for rule in self._rules.get(device, ()):
+            for rule in fresh.get(device, ()):
                 if rule.id == rule_id:
                     rule.pass_over(until)
         for incident in self._book.ongoing():
             rules = [
                 rule
-                for rule in self._rules.get(incident.device, ())
+                for rule in fresh.get(incident.device, ())
                 if incident.rule is not None and rule.id == incident.rule.id
             ]
             if rules and not any(rule.resume(incident) for rule in rules):
@@ -65,10 +106,11 @@ class SensorDesk:
 
     def keep(self, parcel: Parcel) -> None:
         """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
-        self._recorder.readings(parcel.readings, receipts=parcel.receipts)
-        for reading in (*parcel.again, *parcel.readings):
-            for rule in self._rules.get(reading.device, ()):
-                self._decide(rule, reading)
+        with self._lock:
+            self._recorder.readings(parcel.readings, receipts=parcel.receipts)
+            for reading in (*parcel.again, *parcel.readings):
+                for rule in self._rules.get(reading.device, ()):
+                    self._decide(rule, reading)
 
     def _decide(self, rule: ReadingRule, reading: Reading) -> None:
         try:
@@ -88,11 +130,14 @@ class SensorDesk:
             else:
                 self._standing.degrade(BROKER, NO_LINK, reason or "no link")
             return
+        sensor = self._sensors.get(device)
+        if sensor is None:
+            return  # it is no part of the configuration any more
         if health is Health.OK:
             self._standing.recover(device, SILENT)
         else:
             self._standing.degrade(device, SILENT, reason or "silent")
-        presence = presence_reading(device, health, self._clock(), simulated=self._sensors[device].simulated)
+        presence = presence_reading(device, health, self._clock(), simulated=sensor.simulated)
         try:
             self._recorder.readings([presence])
         except OutboxFull as error:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from edge.flow import (
     Scene,
     SceneRule,
 )
-from edge.incidents import IncidentBook
+from edge.incidents import IncidentBook, RuleCards
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
@@ -33,7 +34,7 @@ from edge.perception.gate import PacketGate
 from edge.perception.lineage import TrackerSettings
 from edge.perception.pace import Pace, PaceFigures
 from edge.perception.pipeline import CameraPipeline
-from edge.rules.registry import scene_rule
+from edge.rules.registry import footing, scene_rule
 from edge.settings import CameraSettings
 from edge.sources.mailbox import Mailbox
 from edge.sources.registry import frame_source
@@ -120,6 +121,7 @@ class CameraWatch:
         self._seen_s: float | None = None
         self._lost = False
         self._busy_since_s: float | None = None
+        self._successors: deque[tuple[CameraSettings, RuleCards]] = deque(maxlen=1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{camera.id}", daemon=True)
 
@@ -149,6 +151,15 @@ class CameraWatch:
         self._standing.degrade(self.camera.id, QUARANTINED, detail)
         self._tell_presence(Health.LOST)
 
+    def adopt(self, camera: CameraSettings, cards: RuleCards) -> None:
+        """Go on with other rules, zones, another name or model, from the next picture on; the stream is not let go of.
+
+        A rule that stays as it is goes on with what it has open; what others have open ends.
+        """
+        self._successors.append((camera, cards))
+        if not self._thread.is_alive():
+            self._take_over()
+
     def check(self) -> None:
         """Called every few seconds: says so when the analysis of one picture does not end."""
         since_s = self._busy_since_s
@@ -168,6 +179,21 @@ class CameraWatch:
 
     def _make_rules(self) -> list[SceneRule]:
         return [scene_rule(settings, self.camera) for settings in self.camera.rules]
+
+    def _take_over(self) -> None:
+        if not self._successors:
+            return
+        camera, cards = self._successors.pop()
+        footings = (footing(settings, self.camera) for settings in self.camera.rules)
+        before = dict(zip(footings, self._rules, strict=True))
+        rules = []
+        for settings in camera.rules:
+            known = footing(settings, camera)
+            rules.append(before.pop(known) if known in before else scene_rule(settings, camera))
+        self._end(before.values())
+        self._book.adopt(camera.id, cards)
+        self.camera, self._rules = camera, rules
+        self._pipeline.adopt(camera)
 
     def _on_status(self, health: Health, reason: str | None) -> None:
         """From the camera's thread, on changes."""
@@ -218,6 +244,7 @@ class CameraWatch:
 
     def _turn(self) -> bool:
         """One frame, or nothing for a while; False when no more will come."""
+        self._take_over()
         detector = self._shelf.detector(self.camera.model)
         if detector is not self._detector:
             self._finish()
@@ -283,8 +310,11 @@ class CameraWatch:
 
     def _give_up(self) -> None:
         """After a fault: end what the rules have open where it was last seen, or it would stay open for ever."""
+        self._end(self._rules)
+
+    def _end(self, rules: Iterable[SceneRule]) -> None:
         at = self._clock()
-        for rule in self._rules:
+        for rule in rules:
             try:
                 self._report(rule.finish(at), None)
                 self._keep(rule.readings(at))

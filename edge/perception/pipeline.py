@@ -77,17 +77,25 @@ class CameraPipeline:
         self._detector = detector
         self._motion = MotionDetector(motion)
         self._tracker = Tracker(tracker)
-        followed = any(rule.kind == "line_crossing" and MOTION in rule.classes for rule in camera.rules)
-        self._motion_tracker = MotionTracker() if followed else None
-        watched = any(rule.kind == "camera_trouble" for rule in camera.rules)
-        self._trouble = TroubleWatch() if watched else None
-        guarded = any(rule.kind == "abandoned_object" for rule in camera.rules)
-        self._left_behind = LeftBehindWatch() if guarded else None
+        self._motion_tracker: MotionTracker | None = None
+        self._trouble: TroubleWatch | None = None
+        self._left_behind: LeftBehindWatch | None = None
+        self.adopt(camera)
         self._last_at: datetime | None = None
         self._probed_at: datetime | None = None
         self._whole_at: datetime | None = None
         self._last_motion: Motion | None = None
         self._last_detections = _NOTHING
+
+    def adopt(self, camera: CameraSettings) -> None:
+        """Go on with other rules, from the next frame on: what is followed stays followed."""
+        self.camera = camera
+        followed = any(rule.kind == "line_crossing" and MOTION in rule.classes for rule in camera.rules)
+        self._motion_tracker = (self._motion_tracker or MotionTracker()) if followed else None
+        watched = any(rule.kind == "camera_trouble" for rule in camera.rules)
+        self._trouble = (self._trouble or TroubleWatch()) if watched else None
+        guarded = any(rule.kind == "abandoned_object" for rule in camera.rules)
+        self._left_behind = (self._left_behind or LeftBehindWatch()) if guarded else None
 
     def analyse(self, frame: Frame) -> Scene:
         """Look at one frame. One that is not later than the last is counted and left out."""

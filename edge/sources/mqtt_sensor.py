@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from edge.contract.telemetry import ReadingFlag
 from edge.errors import Retryable
 from edge.flow import Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
-from edge.settings import SensorSettings
+from edge.settings import NodeConfiguration, SensorSettings
 from edge.sources.kept_messages import KeptMessages
 from edge.sources.payload import Parsed, Refusal, StateMemory, parse
 
@@ -74,9 +74,8 @@ class MqttSensorSource:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.figures = SensorFigures()
-        self._by_topic: dict[str, list[SensorSettings]] = {}
-        for sensor in sensors:
-            self._by_topic.setdefault(sensor.topic, []).append(sensor)
+        self._by_topic = _by_topic(sensors)
+        self._successors: deque[Sequence[SensorSettings]] = deque(maxlen=1)
         self._keep = keep
         self._on_status = on_status
         self._monotonic = monotonic
@@ -97,6 +96,21 @@ class MqttSensorSource:
         """Connect and begin to take messages."""
         self._link.start()
         self._thread.start()
+
+    def adopt(self, configuration: NodeConfiguration) -> None:
+        """Go on with other sensors, on the same connection; what comes for those that stay is not touched by it. Any thread."""
+        self._successors.append(configuration.sensors)
+        self._link.nudge()
+        if not configuration.sensors:  # nobody may be there any more to do it later
+            self._link.listen(())
+
+    def _take_over(self) -> None:
+        if not self._successors:
+            return
+        sensors = self._successors.pop()
+        self._by_topic = _by_topic(sensors)
+        self._presence.adopt(sensors, now_s=self._monotonic())
+        self._link.listen(sorted(self._by_topic))
 
     def stop(self) -> None:
         """End; what is not acknowledged the broker delivers again."""
@@ -131,6 +145,7 @@ class MqttSensorSource:
                 self._stop.wait(TRY_AGAIN_S)
 
     def _turn(self) -> None:
+        self._take_over()
         deliveries: list[Delivery] = []
         for event in self._events():
             match event:
@@ -249,6 +264,13 @@ class _Presence:
         self._told: dict[str, Health] = {}
         self._new: set[str] = set()
 
+    def adopt(self, sensors: Sequence[SensorSettings], *, now_s: float) -> None:
+        """Look for these from now on; what is known of those that stay stays known."""
+        self._patience_s = {sensor.id: _patience_s(sensor) for sensor in sensors}
+        self._heard_s = {sensor.id: self._heard_s.get(sensor.id, now_s) for sensor in sensors}
+        self._told = {device: health for device, health in self._told.items() if device in self._patience_s}
+        self._new &= set(self._patience_s)
+
     def heard(self, device: str, now_s: float) -> None:
         self._heard_s[device] = now_s
         self._new.add(device)
@@ -266,6 +288,13 @@ class _Presence:
                 found.append((device, health, reason))
         self._new.clear()
         return found
+
+
+def _by_topic(sensors: Sequence[SensorSettings]) -> dict[str, list[SensorSettings]]:
+    found: dict[str, list[SensorSettings]] = {}
+    for sensor in sensors:
+        found.setdefault(sensor.topic, []).append(sensor)
+    return found
 
 
 def _patience_s(sensor: SensorSettings) -> float:

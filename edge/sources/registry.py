@@ -3,6 +3,7 @@
 A new protocol is one module and one row here. What a configuration asks for and no row offers stops the start.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,10 @@ class ReadingSource(Protocol):
 
     def stop(self) -> None:
         """End within a few seconds; what was not kept is not acknowledged."""
+        ...
+
+    def adopt(self, configuration: NodeConfiguration) -> None:
+        """Go on with the devices of another configuration. Any thread; nothing that comes meanwhile is lost."""
         ...
 
     def tally(self) -> Mapping[str, Any]:
@@ -112,6 +117,17 @@ READING_SOURCES: Mapping[str, ReadingSourceFactory] = {
 """By protocol. Each one looks for its part of the configuration and makes what that needs: nothing, one or several."""
 
 
+def frame_source_factory(camera: CameraSettings) -> FrameSourceFactory:
+    """What speaks a camera's address. Raises ConfigurationError when no row does."""
+    scheme = urlsplit(camera.url).scheme if "://" in camera.url else "file"
+    factory = FRAME_SOURCES.get(scheme)
+    if factory is None:
+        raise ConfigurationError(
+            f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
+        )
+    return factory
+
+
 def frame_source(
     camera: CameraSettings,
     mailbox: Mailbox,
@@ -123,14 +139,27 @@ def frame_source(
     gate: Gate | None = None,
 ) -> CameraSource:
     """The source of a camera. Raises ConfigurationError when no row speaks its address, or its gateway is not there."""
-    scheme = urlsplit(camera.url).scheme if "://" in camera.url else "file"
-    factory = FRAME_SOURCES.get(scheme)
-    if factory is None:
-        raise ConfigurationError(
-            f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
-        )
+    factory = frame_source_factory(camera)
     addresses = gateways.address(camera) if is_channel(camera.url) else None
     return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses, gate=gate)
+
+
+def succeeded(
+    running: Sequence[ReadingSource], configuration: NodeConfiguration, handover: ReadingHandover
+) -> list[ReadingSource]:
+    """The sources of readings with which a node goes on: those that run get other devices, one that has none any more ends, and
+    where none runs those that are needed start.
+    """
+    for source in running:
+        source.adopt(configuration)
+    if configuration.sensors and running:
+        return list(running)
+    for source in running:
+        threading.Thread(target=source.stop, name="stop-sensors", daemon=True).start()
+    begun = reading_sources(configuration, handover)
+    for source in begun:
+        source.start()
+    return begun
 
 
 def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> list[ReadingSource]:

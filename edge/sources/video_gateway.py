@@ -248,6 +248,7 @@ class Gateways:
     """All gateways of a configuration, by id."""
 
     def __init__(self, settings: Sequence[GatewaySettings], secret: Secret, on_health: HealthListener) -> None:
+        self._secret, self._on_health = secret, on_health
         self._gateways = {each.id: VideoGateway(each, secret, on_health) for each in settings}
 
     def __iter__(self) -> Iterator[VideoGateway]:
@@ -263,6 +264,18 @@ class Gateways:
         """End all of them."""
         for gateway in self._gateways.values():
             gateway.stop()
+
+    def adopt(self, settings: Sequence[GatewaySettings]) -> list[VideoGateway]:
+        """Go on with these gateways; what is new is ready for calls. Those that are gone or changed come back, to be stopped
+        once nobody calls them any more.
+        """
+        before = self._gateways
+        kept = {each.id: before[each.id] for each in settings if each.id in before and before[each.id].settings == each}
+        self._gateways = {
+            each.id: kept.get(each.id) or VideoGateway(each, self._secret, self._on_health) for each in settings
+        }
+        self.start()
+        return [gateway for name, gateway in before.items() if name not in kept]
 
     def gateway(self, name: str) -> VideoGateway:
         """One of them. Raises ConfigurationError when there is none of this name."""

@@ -1,0 +1,127 @@
+"""What a new configuration changes, as it is decided before anything is touched."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.configuration.reload import Change, Fate, change
+from edge.settings import NodeConfiguration
+
+ZONE = [[0, 0], [1, 0], [1, 1]]
+SMALLER = [[0, 0], [0.5, 0], [0.5, 1]]
+
+
+def camera(name: str, /, **changed: Any) -> dict[str, Any]:
+    rules = [{"kind": "intrusion", "zone": "floor"}]
+    return {"id": name, "url": f"rtsp://192.0.2.1/{name}", "zones": {"floor": ZONE}, "rules": rules, **changed}
+
+
+def sensor(name: str, /, **changed: Any) -> dict[str, Any]:
+    return {"id": name, "topic": f"piles/{name}", "points": [{"name": "t"}], **changed}
+
+
+def configuration(**changed: Any) -> NodeConfiguration:
+    return NodeConfiguration.model_validate(
+        {
+            "node": {"id": "station-01", "district": "110105", "data_directory": "data"},
+            "cloud": {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"},
+            "local_mqtt": {"url": "mqtt://127.0.0.1"},
+            **changed,
+        }
+    )
+
+
+CAMERAS = st.lists(
+    st.builds(
+        camera,
+        st.sampled_from(["a", "b", "c"]),
+        analysis_hz=st.sampled_from([2, 5]),
+        name=st.sampled_from(["", "gate"]),
+        zones=st.sampled_from([{"floor": ZONE}, {"floor": SMALLER}]),
+    ),
+    max_size=3,
+    unique_by=lambda each: str(each["id"]),
+)
+SENSORS = st.lists(
+    st.builds(sensor, st.sampled_from(["p", "q"]), topic=st.sampled_from(["x", "y"])),
+    max_size=2,
+    unique_by=lambda each: str(each["id"]),
+)
+CONFIGURATIONS = st.builds(lambda cameras, sensors: configuration(cameras=cameras, sensors=sensors), CAMERAS, SENSORS)
+
+
+@given(CONFIGURATIONS, CONFIGURATIONS)
+def test_what_is_done_to_one_configuration_makes_the_other(old: NodeConfiguration, new: NodeConfiguration) -> None:
+    found = change(old, new)
+    for before, after, fates in (
+        ({each.id: each for each in old.cameras}, {each.id: each for each in new.cameras}, found.cameras),
+        ({each.id: each for each in old.sensors}, {each.id: each for each in new.sensors}, found.sensors),
+    ):
+        assert set(fates) == set(before) | set(after)
+        for name, fate in fates.items():
+            assert (fate is Fate.STARTED) == (name not in before)
+            assert (fate is Fate.STOPPED) == (name not in after)
+            assert (fate is Fate.KEPT) == (name in before and before[name] == after.get(name))
+
+
+@given(CONFIGURATIONS)
+def test_the_same_configuration_changes_nothing(same: NodeConfiguration) -> None:
+    found = change(same, same)
+    assert found.problem is None
+    assert {*found.cameras.values(), *found.sensors.values(), *found.gateways.values()} <= {Fate.KEPT}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fate"),
+    [
+        ({}, Fate.KEPT),
+        ({"rules": []}, Fate.CHANGED),
+        ({"zones": {"floor": SMALLER}}, Fate.CHANGED),
+        ({"name": "gate"}, Fate.CHANGED),
+        ({"model": None}, Fate.CHANGED),
+        ({"url": "rtsp://192.0.2.2/"}, Fate.RESTARTED),
+        ({"user": "viewer"}, Fate.RESTARTED),
+        ({"gate": True}, Fate.RESTARTED),
+        ({"masks": [ZONE]}, Fate.RESTARTED),
+        ({"simulated": True}, Fate.RESTARTED),
+    ],
+)
+def test_a_camera_is_opened_anew_only_for_another_stream(changed: dict[str, Any], fate: Fate) -> None:
+    old, new = configuration(cameras=[camera("a")]), configuration(cameras=[camera("a", **changed)])
+    assert change(old, new).cameras == {"a": fate}
+
+
+def test_cameras_of_a_gateway_that_changes_are_opened_anew() -> None:
+    code = "11010500081310000001"
+    cameras = [camera(code, url="gb28181://eyes"), camera("b")]
+    old = configuration(cameras=cameras, gateways=[{"id": "eyes", "url": "http://192.0.2.1"}])
+    new = configuration(cameras=cameras, gateways=[{"id": "eyes", "url": "http://192.0.2.2"}])
+    found = change(old, new)
+    assert found.gateways == {"eyes": Fate.RESTARTED}
+    assert found.cameras == {code: Fate.RESTARTED, "b": Fate.KEPT}
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({"node": {"id": "station-02", "district": "110105", "data_directory": "data"}}, "node.id"),
+        ({"node": {"id": "station-01", "district": "110105", "data_directory": "b"}}, "node.data_directory"),
+        ({"cloud": {"mqtt": "mqtt://192.0.2.1", "https": "http://127.0.0.1"}}, "cloud.mqtt"),
+        ({"outbox": {"quota_mib": 8}}, "outbox.quota_mib"),
+        ({"local_mqtt": {"url": "mqtt://192.0.2.1"}}, "local_mqtt"),
+    ],
+)
+def test_what_only_a_new_process_can_take_is_refused_by_name(changed: dict[str, Any], key: str) -> None:
+    old = configuration(sensors=[sensor("p")])
+    new = configuration(**{"sensors": [sensor("p"), sensor("q")], **changed})
+    found = change(old, new)
+    assert found == Change((key,))
+    assert key in str(found.problem)
+    assert "restart the node" in str(found.problem)
+
+
+def test_a_node_may_get_another_name() -> None:
+    named = {"id": "station-01", "district": "110105", "data_directory": "data", "name": "Shaolin Road"}
+    assert change(configuration(), configuration(node=named)).problem is None

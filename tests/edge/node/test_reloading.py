@@ -1,0 +1,178 @@
+"""A running node takes another configuration in: what stays does not notice, what goes ends properly, what is wrong changes nothing."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud.embedded.broker import EmbeddedBroker
+from edge.configuration.reading import load
+from edge.errors import ConfigurationError, EdgeError
+from edge.node.assembly import Node
+from edge.node.reloading import ANSWER, NOT_TAKEN, REQUEST, Reloaded, ask_to_reload
+from edge.settings import NodeConfiguration
+from tests.edge.configuration.test_reload import CONFIGURATIONS, SMALLER, camera, configuration, sensor
+from tests.edge.node.test_node import RunningNode, values
+from tests.edge.waiting import wait_until
+
+
+def placed(at: Path, found: NodeConfiguration) -> NodeConfiguration:
+    """The same for a node in this directory: its cameras are files that are not there, its brokers do not answer."""
+    told = found.model_dump(mode="json")
+    told["node"]["data_directory"] = at
+    told["cloud"] = {"mqtt": "mqtt://127.0.0.1:1", "https": "http://127.0.0.1:1"}
+    told["local_mqtt"] = {"url": "mqtt://127.0.0.1:1"}
+    told["cameras"] = [{**each, "url": f"{at.parent}/{each['id']}.mp4", "model": None} for each in told["cameras"]]
+    return NodeConfiguration.model_validate(told)
+
+
+def running(node: Node) -> dict[str, Any]:
+    """What runs, as far as a configuration says it."""
+    return {
+        "cameras": [watch.camera for watch in node.cameras.watches],
+        "scene rules": [[type(rule) for rule in watch._rules] for watch in node.cameras.watches],
+        "sensors": dict(node.desk._sensors),
+        "reading rules": {device: [rule.id for rule in rules] for device, rules in node.desk._rules.items()},
+        "topics": [sorted(vars(source)["_by_topic"]) for source in node.reading_sources],
+        "subscriptions": [sorted(vars(source)["_link"]._topics) for source in node.reading_sources],
+        "cards": dict(node.book._cards),
+        "models": node.shelf._wanted,
+        "gateways": [gateway.settings for gateway in node.cameras.gateways],
+        "devices": node.birth().devices,
+    }
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(CONFIGURATIONS, min_size=2, max_size=5))
+def test_after_any_sequence_a_node_runs_as_one_that_was_started_with_the_last(
+    tmp_path_factory: pytest.TempPathFactory, sequence: list[NodeConfiguration]
+) -> None:
+    folder = tmp_path_factory.mktemp("nodes")
+    first, *others = (placed(folder / "reloaded", each) for each in sequence)
+    node = Node(first, on_fatal=pytest.fail)
+    fresh = Node(placed(folder / "fresh", sequence[-1]), on_fatal=pytest.fail)
+    node.start()
+    fresh.start()
+    try:
+        for each in others:
+            node.adopt(each)
+        wait_until(lambda: running(node) == running(fresh), timeout_s=60)
+        wait_until(lambda: not any(each.is_alive() for each in node.cameras._successions.values()), timeout_s=60)
+        assert all(watch._thread.is_alive() for watch in node.cameras.watches)
+    finally:
+        node.stop()
+        fresh.stop()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    found = configuration(cameras=[camera("a"), camera("b")], sensors=[sensor("p")])
+    begun = Node(placed(tmp_path / "data", found), on_fatal=pytest.fail, file=tmp_path / "node.yaml")
+    begun.start()
+    yield begun
+    begun.stop()
+
+
+def test_only_what_changed_is_touched(node: Node) -> None:
+    kept, changed = node.cameras.watches
+    [source] = node.reading_sources
+    new = configuration(
+        cameras=[camera("a"), camera("b", zones={"floor": SMALLER}), camera("c")], sensors=[sensor("p"), sensor("q")]
+    )
+    told = node.adopt(placed(node.directory, new)).plain()
+    assert node.cameras.watches[:2] == [kept, changed]
+    assert node.reading_sources == [source]
+    assert told["cameras"] == {"started": ["c"], "stopped": [], "restarted": [], "changed": ["b"], "kept": ["a"]}
+    assert told["sensors"] == {"started": ["q"], "stopped": [], "restarted": [], "changed": [], "kept": ["p"]}
+
+
+def test_a_configuration_that_can_not_be_made_changes_nothing(node: Node) -> None:
+    before = running(node)
+    wrong = configuration(cameras=[camera("c", rules=[{"kind": "intrusion", "zone": "nowhere"}])])
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        node.adopt(placed(node.directory, wrong))
+    with pytest.raises(ConfigurationError, match=r"outbox\.quota_mib"):
+        node.adopt(placed(node.directory, configuration(outbox={"quota_mib": 8})))
+    assert running(node) == before
+
+
+def test_a_file_with_a_mistake_is_told_of_until_one_is_taken(node: Node, tmp_path: Path) -> None:
+    def degraded() -> bool:
+        return NOT_TAKEN in {each.reason for each in node.standing.degradations()}
+
+    (tmp_path / "node.yaml").write_text("node:\n  id: [\n")
+    node.reload()
+    wait_until(degraded)
+    assert node.reloads.refused == 1
+    told = node.configuration.model_dump(mode="json")
+    (tmp_path / "node.yaml").write_text(yaml.safe_dump({**told, "cameras": []}))
+    node.reload()
+    wait_until(lambda: not degraded() and not node.cameras.watches)
+    wait_until(
+        lambda: not node.standing.degradations() or all(each.subject != "a" for each in node.standing.degradations())
+    )
+    assert not (node.directory / ANSWER).exists()  # nobody waits for one
+
+
+def test_nobody_answers_where_no_node_runs(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match="no node runs"):
+        ask_to_reload(tmp_path)
+    assert not (tmp_path / REQUEST).exists()
+
+
+def test_an_answer_in_words() -> None:
+    parts = {"cameras": {"started": ["c", "d"], "stopped": [], "kept": ["a"]}, "sensors": {"kept": []}}
+    taken = Reloaded("w", taken=True, file="node.yaml", at="2026-11-22T00:00:00+00:00", parts=parts)
+    assert list(taken.lines()) == ["cameras started: c, d"]
+    assert list(Reloaded("w", taken=True, file="", at="").lines()) == ["nothing had to be started, changed or stopped"]
+    refused = Reloaded("w", taken=False, file="", at="", problems=("node.yaml:3: no",))
+    assert list(refused.lines()) == ["node.yaml:3: no"]
+
+
+def reload(file: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge.cli", "reload", "--json", "--config", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.system
+def test_sensors_come_and_go_without_a_restart(tmp_path: Path, open_broker: EmbeddedBroker) -> None:
+    with ExitStack() as stack:
+        node = RunningNode(tmp_path, open_broker, None, stack)
+        node.start()
+        node.ready()
+        child = node.child().pid
+        content = yaml.safe_load(node.file.read_text())
+        another = {**content["sensors"][0], "id": "pile-2", "topic": "piles/2"}
+        node.file.write_text(yaml.safe_dump({**content, "sensors": [*content["sensors"], another]}))
+        done = reload(node.file)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["parts"]["sensors"]["started"] == ["pile-2"]
+
+        def heard() -> bool:
+            node.sensor.publish("piles/2", json.dumps({"t": 77}), qos=1).wait_for_publish(10)
+            node.say(78)
+            return {77, 78} <= values(node)
+
+        wait_until(heard, what="readings of both")
+        node.file.write_text(yaml.safe_dump({**content, "sensors": [{**another, "points": []}]}))
+        refused = reload(node.file)
+        assert refused.returncode == 2
+        assert f"{node.file}:" in refused.stderr
+        node.file.write_text(yaml.safe_dump({**content, "sensors": [another]}))
+        assert node.process is not None
+        node.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: [each.id for each in node.cloud.births[-1].body.devices] == ["station-01", "pile-2"],
+            what="a birth without the sensor that went",
+        )
+        assert node.child().pid == child
+        assert load(node.file).sensors[0].id == "pile-2"
