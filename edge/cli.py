@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,7 +14,7 @@ import typer
 from edge.adoption.command import models_app
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
-from edge.errors import ConfigurationError, EdgeError
+from edge.errors import ConfigurationError, EdgeError, Permanent
 from edge.logs import log_to_stderr
 from edge.node.declaration import software
 from edge.node.orders import Order, ordered, standings
@@ -96,9 +96,13 @@ def run_node_command(
     *,
     supervised: Annotated[bool, typer.Option("--supervised", help="End with standard input.")] = False,
 ) -> None:
-    """The node's own process, as the supervisor starts it."""
+    """The node's own process, as the supervisor starts it; exit status 2 where another start would not help."""
     log_to_stderr()
-    raise typer.Exit(run_node(load(config), parent_pipe=supervised))
+    try:
+        status = run_node(load(config), parent_pipe=supervised)
+    except Permanent as error:
+        _fail(str(error), STATUS_NOT_STARTABLE)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -262,7 +266,7 @@ def show(number: Annotated[int, typer.Argument(help="A number from the list.")],
 @letters_app.command("send-again")
 def send_again(numbers: LetterNumbers, config: ConfigFile, *, as_json: Json = False) -> None:
     """Let rejected incidents wait for the cloud anew; they leave with the next thing that the node keeps."""
-    Letters(load(config).node.data_directory).send_again(numbers, now=datetime.now(UTC))
+    Letters(load(config).node.data_directory).send_again(numbers)
     print(json.dumps({"waiting_again": numbers}) if as_json else f"waiting again: {len(numbers)}")
 
 

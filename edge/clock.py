@@ -119,10 +119,12 @@ class ClockFigures:
 class NodeClock:
     """The clock of a node; calling it tells node time. May be used from any thread."""
 
-    def __init__(self, machine: Machine, *, path: Path | None = None) -> None:
-        """With `path` the timebases outlive the process: within one start of the machine, node time goes on as it was."""
+    def __init__(self, machine: Machine, *, path: Path | None = None, keeps: bool = True) -> None:
+        """With `path` the timebases outlive the process: within one start of the machine, node time goes on as it was. One that
+        does not keep them only reads: the file is another process's.
+        """
         self._machine = machine
-        self._path = path
+        self._path = path if keeps else None
         self._lock = threading.Lock()
         self._cloud_us: tuple[int, int] | None = None
         self._steps = 0
@@ -144,6 +146,11 @@ class NodeClock:
     def of_machine(cls, directory: Path) -> "NodeClock":
         """The clock of this machine, its timebases kept in `directory`."""
         return cls(Computer(), path=directory / FILE)
+
+    @classmethod
+    def of_node(cls, directory: Path) -> "NodeClock":
+        """The clock of the node whose data lie in `directory`, for another process on its machine: read, never changed."""
+        return cls(Computer(), path=directory / FILE, keeps=False)
 
     @classmethod
     def of(cls, now: Callable[[], datetime]) -> "NodeClock":

@@ -7,12 +7,13 @@ EdgeError
 │   │   └── ChannelRefused  a video gateway answers, and has no stream of this channel
 │   ├── UplinkLost          the cloud can't be reached
 │   ├── OutboxFull          no room now; the source is not acknowledged
+│   ├── OutboxDamaged       the store can't be opened or read; a new start sets a damaged one aside, or finds the disk back
 │   └── EvidenceNotKept     the disk takes an incident's files no more; the incident goes without them
 └── Permanent
     ├── ConfigurationError  the configuration has mistakes; all of them are listed
     ├── ModelUnusable       weights missing, of another hash, or of another shape than their manifest says
     ├── MediaUnusable       not a video, or not one that can be decoded
-    └── OutboxDamaged       the store can't be opened; it was set aside
+    └── OutboxTooNew        a newer version of the software has written the store
 """
 
 
@@ -48,6 +49,12 @@ class OutboxFull(Retryable):
     """There is no room now; what was offered is not acknowledged."""
 
 
+class OutboxDamaged(Retryable):
+    """The store can't be opened or read. A new start sets a damaged one aside under another name; what the disk or its rights
+    refuse can be there again.
+    """
+
+
 class EvidenceNotKept(Retryable):
     """The disk does not take an incident's files; nothing was kept, and the incident goes without them."""
 
@@ -64,5 +71,5 @@ class MediaUnusable(Permanent):
     """Not a video, or not one that can be decoded."""
 
 
-class OutboxDamaged(Permanent):
-    """The store can't be opened; it was set aside under another name."""
+class OutboxTooNew(Permanent):
+    """A newer version of the software has written the store; it is left as it is."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edge.clock import NodeClock
 from edge.contract.incident import Incident
 from edge.contract.telemetry import from_microseconds
 from edge.contract.topics import Channel
@@ -75,10 +76,12 @@ class Letters:
         """What is kept of one. Raises Permanent when there is none of this number."""
         return self._do(lambda connection: _found(connection, number)[1])
 
-    def send_again(self, numbers: Sequence[int], *, now: datetime) -> None:
+    def send_again(self, numbers: Sequence[int], *, clock: NodeClock | None = None) -> None:
         """Let incidents wait anew, as new messages; they leave with the next thing that the node keeps. All or none. Raises
-        Permanent for what is no incident: the loss of readings was declared, and their messages are not kept whole.
+        Permanent for what is no incident: the loss of readings was declared, and their messages are not kept whole. `clock`
+        is the node's: by its time, not by the wall's, the node tells what is old.
         """
+        now = (clock or NodeClock.of_node(self._path.parent))()
 
         def work(connection: sqlite3.Connection) -> None:
             store = Store(connection)

@@ -19,6 +19,19 @@ _INCIDENTS_GONE = (Counter.INCIDENTS_DELIVERED, Counter.INCIDENTS_REJECTED, Coun
 
 
 @dataclass(frozen=True, slots=True)
+class _Book:
+    """What was accepted, what became of it (lost comes last), and the query for what is still here."""
+
+    accepted: Counter
+    gone: tuple[Counter, ...]
+    kept_query: str
+
+
+_READINGS = _Book(Counter.READINGS_ACCEPTED, READINGS_GONE, "readings_kept")
+_INCIDENTS = _Book(Counter.INCIDENTS_ACCEPTED, _INCIDENTS_GONE, "incidents_kept")
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """Readings and revisions of incidents that were accepted and are neither settled nor here."""
 
@@ -35,6 +48,8 @@ def mark_of(store: Store, now: datetime) -> Mark:
         incidents=counters[Counter.INCIDENTS_ACCEPTED],
         oldest_us=min(oldest, default=None),
         at_us=to_microseconds(now),
+        readings_gone=tuple(counters[each] for each in READINGS_GONE),
+        incidents_gone=tuple(counters[each] for each in _INCIDENTS_GONE),
     )
 
 
@@ -55,32 +70,34 @@ def is_balanced(store: Store) -> bool:
 
 
 def balance(store: Store, mark: Mark | None) -> Missing:
-    """Count as lost what was accepted, by the books or the mark, and is neither here nor settled; what is missing now."""
-    counters = store.counters()
+    """Count as lost what was accepted, by the books or the mark, and is neither here nor settled; what is missing now.
 
-    def missing(marked: int, kept: int, settled: tuple[Counter, ...], accepted: Counter, lost: Counter) -> int:
-        gone = sum(counters[each] for each in settled)
-        total = max(counters[accepted], marked, gone + kept)
-        store.count(accepted, total - counters[accepted])
-        store.count(lost, total - gone - kept)
-        return total - gone - kept
-
+    What the mark knows as settled and the store does not (it is older, or new) is no loss, and counted as the mark says.
+    """
+    mark = mark or Mark(0, 0, None, 0)
     return Missing(
-        missing(
-            mark.readings if mark else 0,
-            store.number("readings_kept"),
-            READINGS_GONE,
-            Counter.READINGS_ACCEPTED,
-            Counter.READINGS_LOST,
-        ),
-        missing(
-            mark.incidents if mark else 0,
-            store.number("incidents_kept"),
-            _INCIDENTS_GONE,
-            Counter.INCIDENTS_ACCEPTED,
-            Counter.INCIDENTS_LOST,
-        ),
+        _balance(store, _READINGS, mark.readings, mark.readings_gone),
+        _balance(store, _INCIDENTS, mark.incidents, mark.incidents_gone),
     )
+
+
+def _balance(store: Store, book: _Book, marked: int, marked_gone: tuple[int, ...]) -> int:
+    """How many are missing: no more than had waited when the mark was made and what was accepted since."""
+    counters = store.counters()
+    known = counters[book.accepted]
+    here = sum(counters[each] for each in book.gone) + store.number(book.kept_query)
+    total = max(known, marked, here)
+    store.count(book.accepted, total - known)
+    missing, settled = total - here, 0
+    if marked_gone:
+        possible = max(0, marked - sum(marked_gone)) + max(0, known - marked)
+        missing, settled = min(missing, possible), max(0, missing - possible)
+    for counter, told in zip(book.gone, marked_gone, strict=False):
+        share = min(settled, max(0, told - counters[counter]))
+        store.count(counter, share)
+        settled -= share
+    store.count(book.gone[-1], missing + settled)
+    return missing
 
 
 def repair(store: Store, present: Callable[[str], bool], *, now: datetime) -> None:

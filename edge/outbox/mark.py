@@ -15,7 +15,7 @@ import structlog
 from edge.disk import make_folder, sync_folder
 
 MARK = "outbox.mark"
-_BYTES = 128
+_BYTES = 256
 
 _log = structlog.get_logger(__name__)
 
@@ -23,13 +23,17 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Readings and revisions of incidents accepted since the store was made; when the oldest of what waited then had been
-    accepted, None when nothing waited; and when the mark was made. Times in microseconds since 1970.
+    accepted, None when nothing waited; and when the mark was made. Times in microseconds since 1970. `readings_gone` and
+    `incidents_gone` say what had become of those that did not wait any more, in the order of the counters in `losses`;
+    nothing in a mark of an earlier version.
     """
 
     readings: int
     incidents: int
     oldest_us: int | None
     at_us: int
+    readings_gone: tuple[int, ...] = ()
+    incidents_gone: tuple[int, ...] = ()
 
 
 class MarkFile:
@@ -59,7 +63,8 @@ class MarkFile:
 
 
 def _encoded(mark: Mark) -> bytes:
-    words = f"{mark.readings} {mark.incidents} {mark.oldest_us or 0} {mark.at_us}"
+    gone = (",".join(map(str, each)) for each in (mark.readings_gone, mark.incidents_gone))
+    words = " ".join([f"{mark.readings} {mark.incidents} {mark.oldest_us or 0} {mark.at_us}", *gone])
     return f"{words} {zlib.crc32(words.encode()):08x}".encode().ljust(_BYTES - 1) + b"\n"
 
 
@@ -67,5 +72,6 @@ def _decoded(line: bytes) -> Mark | None:
     words, _, check = line.decode("ascii", errors="replace").rstrip().rpartition(" ")
     if not words or check != f"{zlib.crc32(words.encode()):08x}":
         return None
-    readings, incidents, oldest_us, at_us = (int(word) for word in words.split(" "))
-    return Mark(readings, incidents, oldest_us or None, at_us)
+    readings, incidents, oldest_us, at_us = (int(word) for word in words.split(" ")[:4])
+    gone = [tuple(int(count) for count in word.split(",")) for word in words.split(" ")[4:6] if word]
+    return Mark(readings, incidents, oldest_us or None, at_us, *gone)

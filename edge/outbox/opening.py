@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from edge.disk import make_folder
-from edge.errors import OutboxDamaged, Permanent
+from edge.errors import OutboxDamaged, OutboxTooNew
 from edge.outbox.mark import MARK
 from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
@@ -65,7 +65,9 @@ class Opened:
 
 
 def open_store(path: Path, *, now: Callable[[], datetime]) -> Opened:
-    """Open or make the store at `path`. Raises OutboxDamaged when it can't be used and can't be set aside either."""
+    """Open or make the store at `path`. Raises OutboxDamaged when it can't be used and can't be set aside either, OutboxTooNew
+    when a newer version of the software has written it.
+    """
     try:
         make_folder(path.parent)
         aside = finish_replacing(path, now())
@@ -144,7 +146,7 @@ def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring those of an earlier version up to this one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        raise Permanent(
+        raise OutboxTooNew(
             f"the outbox {path} was written by a newer version of this software: update it, or move it away with `{MARK}`"
         )
     if version == 0:

@@ -355,10 +355,14 @@ class Outbox:
             return missing
 
         missing = self._committer.write(work)
-        if missing is not None:
+        if missing is None:
+            return
+        if missing.readings or missing.incidents:
             _log.error(
                 "the outbox has lost what it had accepted", readings=missing.readings, incidents=missing.incidents
             )
+        else:
+            _log.warning("the outbox is not the one that was used last; all that waited in that one is here or settled")
 
     def _age(self, at_least: timedelta) -> None:
         """After a start of the machine with an earlier clock, what waits must not count as fresh until that clock has caught up."""

@@ -90,8 +90,9 @@ SELECT row, channel, readings, body, timebase FROM record WHERE message_id = :me
 DELETE FROM record WHERE message_id = :message_id
 
 -- name: record_counts
--- The timebase is that of the row with the smallest time, as SQLite promises of a bare column beside min().
-SELECT channel, count(*), coalesce(sum(readings), 0), min(accepted_at_us), timebase FROM record GROUP BY channel
+-- Asked every two seconds, however many incidents wait: they alone are in their lane, and are counted in the index.
+SELECT 'up/incident', count(*) FROM record WHERE lane = 'incident'
+UNION ALL SELECT channel, count(*) FROM record WHERE lane IN ('live', 'history') GROUP BY channel
 
 -- name: evidence_add
 INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us)
@@ -193,6 +194,14 @@ FROM dead_letter GROUP BY channel, short ORDER BY max(at_us) DESC
 
 -- name: evidence_waiting
 SELECT count(*), coalesce(sum(bytes), 0), min(captured_at_us) FROM evidence
+
+-- name: record_oldest_of_lanes
+SELECT * FROM (
+    SELECT accepted_at_us, timebase FROM record WHERE lane = 'incident' ORDER BY accepted_at_us, row LIMIT 1)
+UNION ALL SELECT * FROM (
+    SELECT accepted_at_us, timebase FROM record WHERE lane = 'live' ORDER BY accepted_at_us, row LIMIT 1)
+UNION ALL SELECT * FROM (
+    SELECT accepted_at_us, timebase FROM record WHERE lane = 'history' ORDER BY accepted_at_us, row LIMIT 1)
 
 -- name: record_oldest
 -- Asked after each commit: three looks into the index, however many wait.

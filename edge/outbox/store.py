@@ -458,13 +458,13 @@ class Store:
 
     def messages_waiting(self) -> dict[Channel, int]:
         """Messages that are formed and not acknowledged, by channel."""
-        return {Channel(name): count for name, count, *_ in self._all("record_counts")}
+        return {Channel(name): count for name, count in self._all("record_counts") if count}
 
     def oldest_waiting(self, present: int | None = None) -> datetime | None:
         """The true time, as far as it is known, at which the oldest thing that waits was accepted. `present` is the timebase
         of what has none of its own: a device's own time needs no correction, the time of its acceptance does.
         """
-        rows = [(at_us, timebase) for _, _, _, at_us, timebase in self._all("record_counts")]
+        rows = self._all("record_oldest_of_lanes")
         reading = self._one("reading_oldest")
         if reading is not None:
             rows.append((reading[0], reading[1]))

@@ -124,6 +124,19 @@ def test_within_one_start_of_the_machine_node_time_outlives_the_process(tmp_path
     assert again.correction_us(timebase) == DAY_S * 1e6
 
 
+def test_another_process_tells_node_time_and_changes_nothing(tmp_path: Path) -> None:
+    box = Box(wrong_s=-DAY_S)
+    file = tmp_path / "clock.json"
+    node = NodeClock(box, path=file)
+    kept = file.read_bytes()
+    box.wrong_s = 0
+    box.run(10)
+    beside = NodeClock(box, path=file, keeps=False)
+    assert beside() == node()
+    assert file.read_bytes() == kept
+    assert [each.name for each in tmp_path.iterdir()] == ["clock.json"]
+
+
 def test_another_start_of_the_machine_is_another_timebase_and_the_old_ones_are_remembered(tmp_path: Path) -> None:
     box = Box(wrong_s=-DAY_S)
     file = tmp_path / "clock.json"

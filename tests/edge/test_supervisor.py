@@ -1,15 +1,18 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from edge.supervisor import LONGEST_WAIT_S, LOOK_EVERY_S
+from tests.edge.configuration.test_reading import MINIMAL
 from tests.edge.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -101,6 +104,25 @@ def test_a_child_that_ends_of_its_own_will_is_not_started_again(tmp_path: Path, 
     parent = Parent(mode, tmp_path)
     assert parent.process.wait(10) == status
     assert len(parent.children()) == 1
+
+
+def test_a_store_of_a_newer_version_is_no_reason_to_start_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with closing(sqlite3.connect(tmp_path / "data" / "outbox.db")) as store:
+        store.execute("PRAGMA user_version = 99")
+    file = tmp_path / "node.yaml"
+    file.write_text(MINIMAL)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.cli", "run", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "written by a newer version of this software: update it, or move it away" in done.stderr
+    assert "is started anew" not in done.stderr
+    assert "what it said last is the way out" in done.stderr
 
 
 def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.telemetry import GapReason
+from edge.contract.topics import Channel
 from edge.outbox.outbox import Outbox
+from edge.outbox.statements import QUERIES
 from edge.settings import OutboxSettings
-from tests.edge.records import START, SteppedClock, incident, reading, snapshot
+from tests.edge.records import START, SteppedClock, incident, reading, replayed, snapshot
 
 SETTINGS = OutboxSettings(quota_mib=4, incident_reserve_mib=1, evidence_quota_mib=1)
 
@@ -100,3 +102,30 @@ def test_files_that_wait_are_counted_with_the_oldest(outbox: Outbox) -> None:
     figures = outbox.figures()
     assert (figures.evidence_waiting, figures.oldest_evidence) == (1, file.reference.captured_at)
     assert figures.evidence_share == len(b"a picture") / (1 << 20)
+
+
+@pytest.mark.parametrize("query", ["record_counts", "record_oldest", "record_oldest_of_lanes"])
+def test_what_is_asked_every_two_seconds_reads_no_incidents(outbox: Outbox, query: str) -> None:
+    plan = outbox._committer.read(
+        lambda store: store._connection.execute(f"EXPLAIN QUERY PLAN {QUERIES[query]}").fetchall()
+    )
+    steps = [detail for *_, detail in plan if " record" in detail]
+    assert len(steps) >= 2
+    assert all("SEARCH record USING" in step and "INDEX record_in_order" in step for step in steps)
+    assert any("COVERING" in step for step in steps) or query == "record_oldest_of_lanes"
+
+
+def test_all_that_waits_is_counted_by_channel_and_the_oldest_of_all_is_told(
+    outbox: Outbox, clock: SteppedClock
+) -> None:
+    assert (outbox.figures().messages_waiting, outbox.figures().oldest_waiting) == ({}, None)
+    outbox.readings([replayed(number) for number in range(3)])
+    clock.step(1)
+    for number in range(1, 6):
+        outbox.incident(incident(number))
+    outbox.readings([reading(1)])
+    for lane in Lane:
+        outbox.pending(lane, fresh_since=START, old=lane is Lane.HISTORY, skip=(), limit=50)
+    figures = outbox.figures()
+    assert figures.messages_waiting == {Channel.INCIDENT: 5, Channel.TELEMETRY: 2}
+    assert figures.oldest_waiting == START

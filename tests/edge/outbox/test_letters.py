@@ -1,13 +1,15 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from edge.cli import app
+from edge.clock import FILE, Computer, NodeClock, Timebase
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.topics import Channel
@@ -44,7 +46,7 @@ def numbers(directory: Path) -> dict[str, int]:
 
 def test_a_rejected_incident_is_sent_again_as_a_new_message(outbox: Outbox, tmp_path: Path) -> None:
     body = Letters(tmp_path).body(numbers(tmp_path)[Channel.INCIDENT])
-    Letters(tmp_path).send_again([numbers(tmp_path)[Channel.INCIDENT]], now=START)
+    Letters(tmp_path).send_again([numbers(tmp_path)[Channel.INCIDENT]], clock=NodeClock.of(SteppedClock()))
     (again,) = waiting(outbox, Lane.INCIDENT)
     assert again.body == body
     assert numbers(tmp_path).keys() == {Channel.TELEMETRY}
@@ -53,19 +55,33 @@ def test_a_rejected_incident_is_sent_again_as_a_new_message(outbox: Outbox, tmp_
     assert waiting(outbox, Lane.INCIDENT) == []
 
 
+def test_what_is_sent_again_was_accepted_by_the_time_of_the_node(outbox: Outbox, tmp_path: Path) -> None:
+    """The node's clock began a day late and its correction is known: by the wall clock the letter would lie a day ahead."""
+    machine = Computer()
+    look = machine.look()
+    day_us = 86_400_000_000
+    base = Timebase(7, machine.boot, look.wall_us - look.boot_us - day_us, correction_us=day_us, trusted=True)
+    kept = json.dumps([asdict(base)])
+    (tmp_path / FILE).write_text(kept)
+    Letters(tmp_path).send_again([numbers(tmp_path)[Channel.INCIDENT]])
+    (again,) = waiting(outbox, Lane.INCIDENT)
+    assert abs(again.accepted_at + timedelta(days=1) - datetime.now(UTC)) < timedelta(minutes=10)
+    assert (tmp_path / FILE).read_text() == kept, "it is the node's own file"
+
+
 def test_a_letter_that_can_not_be_read_is_not_sent_again(outbox: Outbox, tmp_path: Path) -> None:
     number = numbers(tmp_path)[Channel.INCIDENT]
     outbox._committer.write(
         lambda store: store._connection.execute("UPDATE dead_letter SET body = ? WHERE row = ?", (b"{", number))
     )
     with pytest.raises(Permanent, match="discard it"):
-        Letters(tmp_path).send_again([number], now=START)
+        Letters(tmp_path).send_again([number], clock=NodeClock.of(SteppedClock()))
 
 
 @pytest.mark.usefixtures("outbox")
 def test_readings_are_not_sent_again_and_nothing_is_done_by_halves(tmp_path: Path) -> None:
     with pytest.raises(Permanent, match="no incident"):
-        Letters(tmp_path).send_again(list(numbers(tmp_path).values()), now=START)
+        Letters(tmp_path).send_again(list(numbers(tmp_path).values()), clock=NodeClock.of(SteppedClock()))
     with pytest.raises(Permanent, match="no letter 99"):
         Letters(tmp_path).discard([*numbers(tmp_path).values(), 99])
     assert len(numbers(tmp_path)) == 2
