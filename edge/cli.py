@@ -19,6 +19,7 @@ from edge.logs import log_to_stderr
 from edge.node.declaration import software
 from edge.node.orders import Order, ordered, standings
 from edge.node.process import run_node
+from edge.node.reloading import ask_to_reload
 from edge.node.status import read_status
 from edge.node.wording import status_lines
 from edge.outbox.letters import Letters
@@ -99,10 +100,18 @@ def run_node_command(
     """The node's own process, as the supervisor starts it; exit status 2 where another start would not help."""
     log_to_stderr()
     try:
-        status = run_node(load(config), parent_pipe=supervised)
+        status = run_node(load(config), file=config.absolute(), parent_pipe=supervised)
     except Permanent as error:
         _fail(str(error), STATUS_NOT_STARTABLE)
     raise typer.Exit(status)
+
+
+@app.command("reload")
+def reload_command(config: ConfigFile, *, as_json: Json = False) -> None:
+    """Have a running node take its changed file in, without a restart; exit status 2, and nothing changed, when it can't."""
+    result = ask_to_reload(load(config).node.data_directory)
+    print(json.dumps(result.plain(), ensure_ascii=False, indent=2) if as_json else "\n".join(result.lines()))
+    raise typer.Exit(0 if result.taken else STATUS_NOT_STARTABLE)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import faulthandler
 import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -18,27 +19,40 @@ FAILED = 70
 _log = structlog.get_logger(__name__)
 
 
-def run_node(configuration: NodeConfiguration, *, parent_pipe: bool = False) -> int:
+def run_node(configuration: NodeConfiguration, *, file: Path | None = None, parent_pipe: bool = False) -> int:
     """Run until a signal, until the parent is gone (its end of standard input closes), or until something is broken.
+
+    With SIGHUP the node reads `file` anew and goes on with it.
 
     Raises ConfigurationError, OutboxTooNew and whatever else is Permanent where no other start can help, OutboxDamaged and
     other Retryable errors where one can.
     """
     ended = threading.Event()
+    hung_up = threading.Event()
     reasons: list[str] = []
+    running: list[Node] = []
 
     def on_fatal(reason: str) -> None:
         reasons.append(reason)
         ended.set()
+
+    def on_hang_up(_number: int, _frame: FrameType | None) -> None:
+        hung_up.set()
+        for node in running:
+            node.reload()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         ended.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    signal.signal(signal.SIGHUP, on_hang_up)
     if parent_pipe:
         threading.Thread(target=_await_parent, args=(ended,), name="parent", daemon=True).start()
-    node = Node(configuration, on_fatal=on_fatal)
+    node = Node(configuration, on_fatal=on_fatal, file=file)
+    running.append(node)
+    if hung_up.is_set():  # before there was a node to hear it
+        node.reload()
     report = node.cameras.quarantine.open_report()
     if report is not None:
         faulthandler.enable(report, all_threads=True)
