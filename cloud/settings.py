@@ -36,6 +36,10 @@ class CloudSettings(BaseSettings):
     evidence_maximum_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 32)] = 64 << 20
     evidence_partial_quota_bytes: Annotated[int, Field(ge=1 << 20)] = 2 << 30
     evidence_partial_age_s: Positive = 86_400.0
+    evidence_days: dict[str, int] = {}
+    """How long files are kept, by `kind` or `kind/severity`, where that is not as `cloud.evidence.retention` says; JSON."""
+    evidence_node_quota_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 30
+    """What the files of one node may take: beyond it those of closed cases go, the least severe and oldest first."""
 
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8620

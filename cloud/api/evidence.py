@@ -174,9 +174,10 @@ def read_evidence(sha256: Hash, user: User, conn: Conn, request: Request, parts:
     file = parts.evidence.visible(conn, user, sha256)
     asked = policy.parse_range(request.headers.get("range"), total=file.size_bytes)
     start, end = asked or (0, file.size_bytes)
+    shown = "attachment" if file.mime == SEALED_MIME else "inline"
     headers = {
         "Content-Length": str(end - start),
-        "Content-Disposition": f'{"attachment" if file.mime == SEALED_MIME else "inline"}; filename="{sha256[:16]}.{_SUFFIX.get(file.mime, "bin")}"',
+        "Content-Disposition": f'{shown}; filename="{sha256[:16]}.{_SUFFIX.get(file.mime, "bin")}"',
         "Cache-Control": "private, no-store",
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",

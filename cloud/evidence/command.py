@@ -1,14 +1,22 @@
 """`gridward-cloud evidence`."""
 
+import os
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from psycopg import Connection
 
 from cloud.db.pool import open_session
+from cloud.errors import Invalid
 from cloud.evidence.files import EvidenceFiles
 from cloud.evidence.inventory import Findings, take_stock
-from cloud.terminal import AsJson, read_settings, tell
+from cloud.evidence.pruning import prune
+from cloud.evidence.retention import PrunableFile, terms_of
+from cloud.evidence.store import to_prune
+from cloud.evidence.unsealing import DistrictPrivateKey, UnsealOrder, new_key_pair, unseal
+from cloud.terminal import AsJson, now, read_settings, tell
 
 evidence_app = typer.Typer(no_args_is_help=True, help="Pictures and films of incidents.")
 
@@ -31,6 +39,81 @@ def evidence_check(
     tell(asdict(found) | {"in_order": found.in_order}, as_json=as_json, text="\n".join(lines))
     if not found.in_order:
         raise typer.Exit(1)
+
+
+@evidence_app.command("prune")
+def evidence_prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")] = False,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many files.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Delete files whose time is over, and where a node has more than its share; never those of an open case."""
+    settings = read_settings()
+    terms, quota_bytes = terms_of(settings), settings.evidence_node_quota_bytes
+    with open_session(settings.database_url.get_secret_value(), "gridward-evidence-prune") as conn:
+        due = to_prune(conn, terms, quota_bytes=quota_bytes, now=now(), count=count)
+        gone = [] if dry_run else _pruned(conn, EvidenceFiles(settings.evidence_store_url), due)
+    chosen = due if dry_run else gone
+    size_bytes = sum(file.size_bytes for file in chosen)
+    told = {"dry_run": dry_run, "files": len(chosen), "bytes": size_bytes, "items": [asdict(file) for file in chosen]}
+    verb = "would go" if dry_run else "are gone"
+    tell(told, as_json=as_json, text=f"{len(chosen)} files of {size_bytes} bytes {verb}")
+
+
+def _pruned(conn: Connection[Any], files: EvidenceFiles, due: list[PrunableFile]) -> list[PrunableFile]:
+    gone = []
+    for file in due:
+        with conn.transaction():
+            if prune(conn, files, file, now=now(), actor_name="command line"):
+                gone.append(file)
+    return gone
+
+
+@evidence_app.command("make-key")
+def evidence_make_key(
+    out: Annotated[Path, typer.Option(help="Where the private key goes; the file must not be there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a district's key pair: the private key goes into a file, the public one is told. Keep the file away from here."""
+    private, public = new_key_pair()
+    _write_private(out, f"# public key: {public}\n{private}\n".encode())
+    tell({"public_key": public, "private_key_file": str(out)}, as_json=as_json, text=public)
+
+
+@evidence_app.command("unseal")
+def evidence_unseal(  # noqa: PLR0917 (a command line has no keyword arguments)
+    sha256: Annotated[str, typer.Argument(help="The hash of the sealed file.")],
+    key: Annotated[Path, typer.Option(help="The district's private key, a file of age.")],
+    case: Annotated[str, typer.Option(help="The number of the case that it is for.")],
+    purpose: Annotated[str, typer.Option(help="What it is needed for; it stands in the audit log.")],
+    by: Annotated[str, typer.Option(help="The account of whoever does it.")],
+    approved_by: Annotated[str, typer.Option(help="The account of the second person, who has allowed it.")],
+    out: Annotated[Path, typer.Option(help="Where the original goes; the file must not be there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Open a sealed original for one case. It is written down before anything is shown."""
+    settings = read_settings()
+    private_key = DistrictPrivateKey(key)
+    order = UnsealOrder(sha256, case, purpose, by, approved_by)
+    if out.exists():
+        raise Invalid(f"{out} is there already")
+    files = EvidenceFiles(settings.evidence_store_url)
+    with (
+        open_session(settings.database_url.get_secret_value(), "gridward-evidence-unseal") as conn,
+        conn.transaction(),
+    ):
+        original = unseal(conn, files, private_key, order, maximum_bytes=settings.evidence_maximum_bytes)
+    _write_private(out, original)
+    tell({"file": str(out), "bytes": len(original)}, as_json=as_json, text=f"{out}: {len(original)} bytes")
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """For the eyes of its owner alone. Raises Invalid when the file is there already or can't be made."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise Invalid(f"{path} can't be made: {error.strerror}") from error
 
 
 def _findings_text(name: str, findings: Findings) -> list[str]:

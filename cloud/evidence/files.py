@@ -84,6 +84,15 @@ class EvidenceFiles:
         except (BaseError, OSError) as error:
             raise EvidenceStoreAway("the store of evidence does not answer") from error
 
+    def remove(self, sha256: str) -> None:
+        """Delete a file; one that is not there is no mistake. Raises EvidenceStoreAway."""
+        try:
+            obstore.delete(self._store, _key(sha256))
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise EvidenceStoreAway("the store of evidence does not answer") from error
+
     def size(self, sha256: str) -> int | None:
         """How long a file is, None where it is not kept. Raises EvidenceStoreAway."""
         try:

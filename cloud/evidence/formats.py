@@ -3,12 +3,14 @@
 Decoding would unpack bombs and put a decoder's own defects within reach of whoever sends. A file that passes begins and ends
 as its kind does, with nothing before, behind or between, so that it is no second kind at the same time.
 
-Sources: ITU-T T.81 annex B (JPEG), ISO/IEC 14496-12 §4 (boxes of MP4).
+Sources: ITU-T T.81 annex B (JPEG), ISO/IEC 14496-12 §4 (boxes of MP4), age-encryption.org/v1 (sealed files).
 """
 
 import re
 from collections.abc import Callable
 from mmap import mmap
+
+from edge.contract.incident import SEALED_MIME
 
 LARGEST_PICTURE_PIXELS = 64_000_000
 MOST_SEGMENTS = 1_000
@@ -16,6 +18,7 @@ MOST_SCANS = 100
 """A progressive picture has about ten; thousands make every viewer decode the same pixels thousands of times."""
 
 MOST_BOXES = 10_000
+LONGEST_AGE_HEADER_BYTES = 8 << 10
 
 Content = bytes | mmap
 
@@ -24,6 +27,12 @@ _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB,
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
 _START, _SCAN, _END = b"\xff\xd8", 0xDA, 0xD9
 _BOX_TYPE = re.compile(rb"[ -~\xa9]{4}")
+_AGE_HEADER = re.compile(
+    rb"age-encryption\.org/v1\n"
+    rb"(?:-> [!-~]+(?: [!-~]+)*\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)+"
+    rb"--- [A-Za-z0-9+/]{43}\n"
+)
+_AGE_NONCE_BYTES, _AGE_CHUNK_BYTES, _AGE_TAG_BYTES = 16, 64 << 10, 16
 
 
 class NotOfItsKind(ValueError):
@@ -76,6 +85,17 @@ def check_mp4(content: Content) -> None:
     raise NotOfItsKind("it has too many boxes")
 
 
+def check_sealed(content: Content) -> None:
+    """A header that names X25519 recipients and no passphrase, then chunks as long as chunks are. Raises NotOfItsKind."""
+    header = _AGE_HEADER.match(content[:LONGEST_AGE_HEADER_BYTES])
+    if header is None:
+        raise NotOfItsKind("it does not begin as an age file")
+    _require(b"\n-> X25519 " in header[0] and b"\n-> scrypt " not in header[0], "it is not sealed to a public key")
+    chunks = len(content) - header.end() - _AGE_NONCE_BYTES
+    last = chunks % (_AGE_CHUNK_BYTES + _AGE_TAG_BYTES)
+    _require(chunks > _AGE_TAG_BYTES and (last == 0 or last > _AGE_TAG_BYTES), "its last chunk is cut")
+
+
 def _segment(content: Content, at: int) -> tuple[int, int]:
     """The marker of the segment that begins here, and where it ends."""
     _require(content[at : at + 1] == b"\xff" and at + 2 <= len(content), "a marker is missing")
@@ -108,4 +128,8 @@ def _require(holds: bool, otherwise: str) -> None:
         raise NotOfItsKind(otherwise)
 
 
-_CHECKS: dict[str, Callable[[Content], None]] = {"image/jpeg": check_jpeg, "video/mp4": check_mp4}
+_CHECKS: dict[str, Callable[[Content], None]] = {
+    "image/jpeg": check_jpeg,
+    "video/mp4": check_mp4,
+    SEALED_MIME: check_sealed,
+}

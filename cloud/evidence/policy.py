@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 from cloud.errors import Invalid
+from edge.contract.incident import SEALED_MIME, EvidenceKind
 
-TAKEN = frozenset({"image/jpeg", "video/mp4"})
+TAKEN = frozenset({"image/jpeg", "video/mp4", SEALED_MIME})
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
@@ -19,9 +20,9 @@ class OutsideOfFile(Invalid):
         self.total = total
 
 
-def is_taken(mime: str) -> bool:
-    """Whether files of this kind are stored at all."""
-    return mime in TAKEN
+def is_taken(kind: str, mime: str) -> bool:
+    """Whether such files are stored at all: what is called sealed is sealed, and nothing else is."""
+    return mime in TAKEN and (kind == EvidenceKind.SEALED) == (mime == SEALED_MIME)
 
 
 @dataclass(frozen=True, slots=True)

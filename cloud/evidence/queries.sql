@@ -1,9 +1,9 @@
 -- Evidence: what incidents named, and what of it is stored.
 
--- name: name_file(node, sha256, kind, mime, bytes)!
+-- name: name_file(node, sha256, kind, mime, bytes, plain_sha256)!
 -- The first to name a hash says what it is; another description of the same bytes is not believed.
-insert into evidence (node, sha256, kind, mime, bytes)
-values (:node, :sha256, :kind, :mime, :bytes)
+insert into evidence (node, sha256, kind, mime, bytes, plain_sha256)
+values (:node, :sha256, :kind, :mime, :bytes, :plain_sha256)
 on conflict do nothing;
 
 -- name: link_file(incident_id, node, sha256, captured_at)!
@@ -14,8 +14,12 @@ on conflict do nothing;
 -- name: named_file(node, sha256)^
 select sha256, kind, mime, bytes, stored_at from evidence where node = :node and sha256 = :sha256;
 
+-- name: lock_file(sha256)
+-- Whoever stores the bytes of a hash and whoever deletes them take turns, whichever nodes named it.
+select pg_advisory_xact_lock(3, hashtext(:sha256));
+
 -- name: mark_stored(now, node, sha256)!
-update evidence set stored_at = :now where node = :node and sha256 = :sha256 and stored_at is null;
+update evidence set stored_at = :now, pruned_at = null where node = :node and sha256 = :sha256 and stored_at is null;
 
 -- name: visible_file(sha256, scope)^
 -- A stored file that belongs to a case in scope.
@@ -38,3 +42,80 @@ order by sha256;
 
 -- name: stored_among(names)
 select distinct sha256 from evidence where sha256 = any(:names::text[]) and stored_at is not null;
+
+-- name: sealed_file(sha256)^
+-- Of several nodes that sealed the same bytes the first to name it: the hash says that they are the same.
+select e.sha256, e.bytes, e.plain_sha256, e.stored_at is not null as is_stored,
+    array(
+        select distinct c.number
+        from incident_evidence ie
+        join case_incident ci on ci.incident_id = ie.incident_id
+        join grid_case c on c.id = ci.case_id
+        where ie.sha256 = e.sha256
+        order by c.number
+    ) as cases,
+    (
+        select min(c.area_path)
+        from incident_evidence ie
+        join case_incident ci on ci.incident_id = ie.incident_id
+        join grid_case c on c.id = ci.case_id
+        where ie.sha256 = e.sha256
+    ) as area_path
+from evidence e
+where e.sha256 = :sha256 and e.kind = 'sealed'
+order by e.stored_at nulls last, e.node
+limit 1;
+
+-- name: files_to_prune(closed_statuses, kinds, severities, days, other_days, shortest_days, quota_bytes, now, count)
+-- Files that no open case needs: those whose time is over (counted from the last that happened in any of their cases), and
+-- where a node has more than its share the oldest of the least severe ones. Worst first is what is kept.
+with kept as (
+    select e.node, e.sha256, e.kind, e.bytes, e.stored_at,
+        coalesce(bool_and(c.status = any(:closed_statuses::text[])) filter (where c.id is not null), true) as is_closed,
+        coalesce(max(c.severity), 'low') as severity,
+        max(greatest(ie.captured_at, c.last_activity_at, happened.at)) as last_at,
+        max(
+            greatest(ie.captured_at, c.last_activity_at, happened.at)
+            + make_interval(days => coalesce(term.days, :other_days))
+        ) as until
+    from evidence e
+    join incident_evidence ie on ie.node = e.node and ie.sha256 = e.sha256
+    left join case_incident ci on ci.incident_id = ie.incident_id
+    left join grid_case c on c.id = ci.case_id
+    left join lateral (select max(at) as at from case_event where case_id = c.id) happened on true
+    left join unnest(:kinds::text[], :severities::text[], :days::integer[]) as term (kind, severity, days)
+        on term.kind = e.kind and term.severity = coalesce(c.severity::text, 'low')
+    where e.stored_at is not null
+    group by e.node, e.sha256
+),
+excess as (
+    select node, sum(bytes) - :quota_bytes as bytes
+    from evidence
+    where stored_at is not null
+    group by node
+    having sum(bytes) > :quota_bytes
+),
+ranked as (
+    select k.*, k.until < :now and k.stored_at < :now::timestamptz - make_interval(days => :shortest_days) as is_over,
+        sum(k.bytes) over (partition by k.node order by k.severity, k.last_at, k.sha256) - k.bytes as bytes_before
+    from kept k
+    where k.is_closed
+)
+select r.node, r.sha256, r.kind, r.severity::text as severity, r.bytes, case when r.is_over then 'age' else 'quota' end as reason
+from ranked r left join excess x on x.node = r.node
+where r.is_over or r.bytes_before < x.bytes
+order by r.severity, r.last_at, r.sha256
+limit :count;
+
+-- name: is_needed(node, sha256, closed_statuses)$
+-- Whether an open case names the file.
+select exists (
+    select
+    from incident_evidence ie
+    join case_incident ci on ci.incident_id = ie.incident_id
+    join grid_case c on c.id = ci.case_id
+    where ie.node = :node and ie.sha256 = :sha256 and not c.status = any(:closed_statuses::text[])
+);
+
+-- name: mark_pruned(node, sha256, now)!
+update evidence set stored_at = null, pruned_at = :now where node = :node and sha256 = :sha256 and stored_at is not null;

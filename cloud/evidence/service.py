@@ -17,6 +17,7 @@ from cloud.evidence import policy, store
 from cloud.evidence.files import EvidenceFiles, Partial, Quarantine
 from cloud.evidence.formats import NotOfItsKind
 from cloud.evidence.policy import Part
+from cloud.evidence.retention import terms_of
 from cloud.evidence.store import NamedFile, VisibleFile
 from cloud.settings import CloudSettings
 
@@ -71,7 +72,8 @@ class EvidenceService:
 
     @classmethod
     def of(cls, settings: CloudSettings) -> "EvidenceService":
-        """Raises ConfigurationError when the store can't be used."""
+        """Raises ConfigurationError when the store can't be used, or the terms of retention can't be."""
+        terms_of(settings)
         return cls(
             EvidenceFiles(settings.evidence_store_url),
             Quarantine(
@@ -87,8 +89,8 @@ class EvidenceService:
         file = store.named(conn, node, sha256)
         if file is None:
             raise NotFound("no incident of this node names this file yet")
-        if not policy.is_taken(file.mime):
-            raise UnsupportedMedia(f"files of kind {file.mime} are not taken")
+        if not policy.is_taken(file.kind, file.mime):
+            raise UnsupportedMedia(f"files of kind {file.mime} are not taken as {file.kind}")
         if file.size_bytes > self.maximum_bytes:
             raise TooLarge(f"a file has at most {self.maximum_bytes} bytes")
         return file
@@ -152,6 +154,13 @@ class EvidenceService:
             detail={"case": file.case_id, "kind": file.kind, "from": start, "to": end},
         )
         return chunks
+
+    def settle(self, conn: Connection[Any], node: str, file: NamedFile, partial: Partial, *, now: datetime) -> bool:
+        """Note that a file is here; False when that was known. Raises EvidenceStoreAway."""
+        store.lock_file(conn, file.sha256)
+        if self.files.size(file.sha256) is None:  # pruned since, for whoever else had named it
+            self.files.put(file.sha256, partial.path)
+        return store.mark_stored(conn, node, file.sha256, now=now)
 
 
 def mark_stored(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:

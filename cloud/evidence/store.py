@@ -8,9 +8,13 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.db.queries import load
+from cloud.evidence.retention import PrunableFile, PruneReason, RetentionTerms
 from edge.contract.incident import EvidenceReference
 
 FILES_AT_ONCE = 2_000
+
+CLOSED_STATUSES = ("rejected", "closed")
+"""Statuses in which nobody works on a case. In any other its files are kept, however old they are."""
 
 _queries = load("cloud.evidence")
 
@@ -38,6 +42,18 @@ class VisibleFile:
     area_path: str
 
 
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A sealed file, the hash of what is in it, and the numbers of its cases."""
+
+    sha256: str
+    size_bytes: int
+    plain_sha256: str | None
+    is_stored: bool
+    cases: tuple[str, ...]
+    area_path: str | None
+
+
 def name_files(conn: Connection[Any], node: str, incident_row_id: int, files: Iterable[EvidenceReference]) -> None:
     """Note the files of an incident, in the order of their hashes, so that two transactions can't deadlock."""
     for file in sorted(files, key=lambda file: file.sha256):
@@ -48,6 +64,7 @@ def name_files(conn: Connection[Any], node: str, incident_row_id: int, files: It
             kind=file.kind.value,
             mime=file.mime,
             bytes=file.bytes,
+            plain_sha256=file.plain_sha256,
         )
         _queries.link_file(
             conn, incident_id=incident_row_id, node=node, sha256=file.sha256, captured_at=file.captured_at
@@ -60,9 +77,56 @@ def named(conn: Connection[Any], node: str, sha256: str) -> NamedFile | None:
     return NamedFile(row.sha256, row.kind, row.mime, row.bytes, row.stored_at is not None) if row is not None else None
 
 
+def lock_file(conn: Connection[Any], sha256: str) -> None:
+    """Nobody else stores or deletes the bytes of this hash until the transaction ends."""
+    list(_queries.lock_file(conn, sha256=sha256))
+
+
 def mark_stored(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:
     """Note that the bytes are here; False when that was known."""
     touched: int = _queries.mark_stored(conn, node=node, sha256=sha256, now=now)
+    return touched > 0
+
+
+def sealed(conn: Connection[Any], sha256: str) -> SealedFile | None:
+    """A sealed file and the cases that it belongs to; None when no incident named one of this hash."""
+    row = _queries.sealed_file(conn, sha256=sha256)
+    if row is None:
+        return None
+    return SealedFile(row.sha256, row.bytes, row.plain_sha256, row.is_stored, tuple(row.cases), row.area_path)
+
+
+def to_prune(
+    conn: Connection[Any], terms: RetentionTerms, *, quota_bytes: int, now: datetime, count: int
+) -> list[PrunableFile]:
+    """At most `count` files whose time or whose room is over, the least severe and oldest first."""
+    kinds, severities, days = terms.table()
+    rows = _queries.files_to_prune(
+        conn,
+        closed_statuses=list(CLOSED_STATUSES),
+        kinds=kinds,
+        severities=severities,
+        days=days,
+        other_days=terms.other_days,
+        shortest_days=terms.shortest_days,
+        quota_bytes=quota_bytes,
+        now=now,
+        count=count,
+    )
+    return [
+        PrunableFile(row.node, row.sha256, row.kind, row.severity, row.bytes, PruneReason(row.reason)) for row in rows
+    ]
+
+
+def is_needed(conn: Connection[Any], node: str, sha256: str) -> bool:
+    """Whether a case that is not over names the file."""
+    needed: bool = _queries.is_needed(conn, node=node, sha256=sha256, closed_statuses=list(CLOSED_STATUSES))
+    return needed
+
+
+def mark_pruned(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:
+    """Note that the file of this node is not kept any more; False when it was not."""
+    touched: int = _queries.mark_pruned(conn, node=node, sha256=sha256, now=now)
     return touched > 0
 
 

@@ -7,12 +7,17 @@ from datetime import datetime, timedelta
 from cloud.access import sessions
 from cloud.db import live
 from cloud.db.pool import Pool
+from cloud.evidence.files import EvidenceFiles
+from cloud.evidence.pruning import prune
+from cloud.evidence.retention import terms_of
+from cloud.evidence.store import to_prune
 from cloud.fleet import metrics
 from cloud.fleet import service as fleet
 from cloud.settings import CloudSettings
 from cloud.telemetry import service as telemetry
 
 SESSION_AGE = timedelta(days=7)
+FILES_AT_A_SWEEP = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,25 @@ def count_backlog(sweeper: Sweeper, now: datetime) -> int:
     return backlog.critical
 
 
+def prune_evidence(sweeper: Sweeper, now: datetime) -> int:
+    """Delete files whose time is over or whose node has more than its share; an hour's work at most at once."""
+    with sweeper.pool.connection() as conn:
+        due = to_prune(
+            conn,
+            terms_of(sweeper.settings),
+            quota_bytes=sweeper.settings.evidence_node_quota_bytes,
+            now=now,
+            count=FILES_AT_A_SWEEP,
+        )
+    if not due:
+        return 0
+    files, gone = EvidenceFiles(sweeper.settings.evidence_store_url), 0
+    for file in due:
+        with sweeper.pool.connection() as conn:
+            gone += prune(conn, files, file, now=now, actor_name="retention")
+    return gone
+
+
 SWEEPS = (
     Sweep("roll_up", 10, roll_up),
     Sweep("open_partitions", 6 * 3_600, open_partitions),
@@ -75,4 +99,5 @@ SWEEPS = (
     Sweep("count_backlog", 30, count_backlog),
     Sweep("prune_live", 600, prune_live),
     Sweep("prune_sessions", 3_600, prune_sessions),
+    Sweep("prune_evidence", 3_600, prune_evidence),
 )

@@ -101,14 +101,21 @@ class EvidenceKind(StrEnum):
     SEALED = "sealed"
 
 
-class EvidenceReference(Struct, frozen=True, kw_only=True):
-    """A file that belongs to the incident; it travels over HTTPS by its hash."""
+SEALED_MIME = "application/x-age"
+"""What a sealed file is called on the wire: no kind of it is registered."""
+
+
+class EvidenceReference(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that belongs to the incident; it travels over HTTPS by its hash. Of a sealed file `plain_sha256` is the hash of what
+    was sealed: whoever opens it sees that it is what the node saw.
+    """
 
     sha256: Sha256
     kind: EvidenceKind
     mime: Annotated[str, Meta(max_length=100, pattern=r"^[a-z]+/[a-z0-9.+-]+$(?!\n)")]
     bytes: Annotated[int, Meta(ge=1, le=1 << 32)]
     captured_at: Instant
+    plain_sha256: Sha256 | None = None
 
     def __post_init__(self) -> None:
         """Refuse a time that can't be."""

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyrage
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.evidence.formats import MOST_SCANS, MOST_SEGMENTS, NotOfItsKind, check
+from edge.contract.incident import SEALED_MIME
 from tests.fakes.pictures import END, HEAD, box, film, frame, jpeg, scan, segment
 
 JPEG, MP4 = "image/jpeg", "video/mp4"
+DISTRICT = pyrage.x25519.Identity.generate().to_public()
+CHUNK_BYTES = 64 << 10
 
 
 def fits(mime: str, content: bytes) -> bool:
@@ -119,3 +123,32 @@ def test_changed_files_end_in_an_answer(mime: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     fits(mime, bytes(content[: data.draw(st.integers(0, len(content)))]))
+
+
+@pytest.mark.parametrize("size_bytes", [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 200_000])
+@pytest.mark.parametrize("holders", [1, 8])
+def test_sealed_files_pass(size_bytes: int, holders: int) -> None:
+    assert fits(SEALED_MIME, bytes(pyrage.encrypt(bytes(size_bytes), [DISTRICT] * holders)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"the original itself",
+        HEAD + frame() + scan() + END,
+        b"age-encryption.org/v1\n",
+        bytes(pyrage.encrypt(b"", [DISTRICT])),
+        bytes(pyrage.encrypt(bytes(CHUNK_BYTES), [DISTRICT]))[: -CHUNK_BYTES - 5],
+        bytes(pyrage.encrypt(bytes(CHUNK_BYTES), [DISTRICT])) + bytes(16),
+        b"x" + bytes(pyrage.encrypt(b"x", [DISTRICT])),
+        bytes(pyrage.encrypt(b"x", [DISTRICT])).replace(b"-> X25519 ", b"-> scrypt "),
+    ],
+)
+def test_what_is_not_sealed_to_a_public_key_is_refused(content: bytes) -> None:
+    assert not fits(SEALED_MIME, content)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_behind_the_first_line_of_a_sealed_file_are_judged(content: bytes) -> None:
+    fits(SEALED_MIME, b"age-encryption.org/v1\n" + content)

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from cloud.errors import Invalid
 from cloud.evidence import policy
 from cloud.evidence.policy import Part
+from edge.contract.incident import SEALED_MIME
 
 
 @given(st.integers(1, 1_000), st.data())
@@ -35,6 +36,12 @@ def test_a_range_lies_inside_of_the_file_or_is_refused(header: str, total: int) 
 
 
 def test_what_is_stored_at_all() -> None:
-    assert policy.is_taken("image/jpeg")
-    assert policy.is_taken("video/mp4")
-    assert not any(policy.is_taken(mime) for mime in ("image/svg+xml", "text/html", "image/png", ""))
+    assert policy.is_taken("snapshot", "image/jpeg")
+    assert policy.is_taken("clip", "video/mp4")
+    assert not any(policy.is_taken("snapshot", mime) for mime in ("image/svg+xml", "text/html", "image/png", ""))
+
+
+def test_what_is_called_sealed_is_sealed_and_nothing_else_is() -> None:
+    assert policy.is_taken("sealed", SEALED_MIME)
+    assert not policy.is_taken("snapshot", SEALED_MIME)
+    assert not any(policy.is_taken("sealed", mime) for mime in ("image/jpeg", "video/mp4"))

@@ -1,0 +1,38 @@
+"""Deleting files whose time is over, one transaction each, each with a line in the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.access import audit
+from cloud.evidence import store
+from cloud.evidence.files import EvidenceFiles
+from cloud.evidence.retention import PrunableFile
+
+
+def prune(conn: Connection[Any], files: EvidenceFiles, due: PrunableFile, *, now: datetime, actor_name: str) -> bool:
+    """Delete one file in the caller's transaction; False when a case needs it again or it is gone already.
+
+    The bytes go before the transaction ends: a crash in between leaves a row whose file is missing, and the next run ends the
+    work. They stay while another node has named and sent them too. Raises EvidenceStoreAway.
+    """
+    store.lock_file(conn, due.sha256)
+    if store.is_needed(conn, due.node, due.sha256) or not store.mark_pruned(conn, due.node, due.sha256, now=now):
+        return False
+    audit.write(
+        conn,
+        "evidence.pruned",
+        f"evidence:{due.sha256}",
+        actor_name=actor_name,
+        detail={
+            "node": due.node,
+            "kind": due.kind,
+            "severity": due.severity,
+            "bytes": due.size_bytes,
+            "reason": due.reason.value,
+        },
+    )
+    if not store.stored_among(conn, [due.sha256]):
+        files.remove(due.sha256)
+    return True
