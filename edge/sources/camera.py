@@ -101,7 +101,7 @@ class CameraSource:
     ) -> None:
         """Nothing is opened before `start`. `on_status` is called from the camera's thread, on changes only; `mark` is told
         what the thread does, for those who look into a crash. `addresses` is asked before each connection; without it the
-        configured address is opened. With a `gate` the packets of a live camera go into `ring`, and only those are decoded
+        configured address is opened. The packets of a live camera go into `ring`, and with a `gate` only those are decoded
         that it asks for; a file is decoded whole.
         """
         self.camera = camera
@@ -113,7 +113,7 @@ class CameraSource:
         self.gate = gate
         self.ring = PacketRing()
         self._attended: deque[tuple[Scene, bool]] = deque(maxlen=_MOST_ATTENDED)
-        self._late_s = 0.0
+        self._held_up_s = 0.0
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
         self._status: tuple[Health, str | None] | None = None
@@ -192,51 +192,56 @@ class CameraSource:
         counters = self.counters
         passed = _Pass(video, Steps(), Quality(), counters.damaged, counters.changes, counters.jumps)
         try:
-            if reel is None and self.gate is not None:
-                self._play_gated(passed, self.gate, PacketClock(clock), grid)
+            if reel is None:
+                self._play_packets(passed, PacketClock(clock), grid)
             else:
-                self._play_whole(passed, clock, grid, reel)
+                self._play_film(passed, clock, grid, reel)
         finally:
             self._count(passed)
 
-    def _play_whole(self, passed: "_Pass", clock: EventClock, grid: AnalysisGrid, reel: Reel | None) -> None:
-        """Decode everything."""
+    def _play_film(self, passed: "_Pass", clock: EventClock, grid: AnalysisGrid, reel: Reel) -> None:
+        """Decode everything, in its own time."""
         video = passed.video
-        if reel is not None:
-            reel.rewind()
+        reel.rewind()
         for decoded in video.frames():
             if self._stopping.is_set():
                 break
             passed.steps.take(decoded.pts_s)
-            pts_s = decoded.pts_s if reel is None else reel.wait(decoded.pts_s, video.frame_period_s)
+            pts_s = reel.wait(decoded.pts_s, video.frame_period_s)
             flaw = self._count(passed)
             self.counters.decoded += 1
             self._hand_over(decoded.picture, pts_s, clock.time_of(pts_s, self._now()), grid, flaw)
 
-    def _play_gated(self, passed: "_Pass", gate: Gate, clock: PacketClock, grid: AnalysisGrid) -> None:
-        """Decode what the gate asks for."""
+    def _play_packets(self, passed: "_Pass", clock: PacketClock, grid: AnalysisGrid) -> None:
+        """Keep every packet, and decode what the gate asks for; without one all of it."""
         dropped = self.counters.dropped
         self.ring.begin(passed.video.format)
-        gate.begin()
-        intake = Intake(gate, self.ring, passed.video)
+        if self.gate is not None:
+            self.gate.begin()
+        intake = Intake(self.gate, self.ring, passed.video)
         packets = passed.video.packets()
+        catching_up = False
         asked_s = waited_s = monotonic()
         while not self._stopping.is_set() and (encoded := next(packets, None)) is not None:
             got_s = monotonic()
             if got_s - asked_s >= _WAITED_S:
-                waited_s, self._late_s = got_s, 0.0
+                waited_s, catching_up = got_s, False
             packet = self._packet(encoded, clock, passed.steps)
             flaw = self._count(passed)
-            while self._attended:
-                scene, followed = self._attended.popleft()
-                gate.attend(scene, followed=followed)
+            self._tell_gate()
             for taken in intake.take(packet, hurried_s=got_s - waited_s):
                 self.counters.decoded += 1
+                if taken.late and not catching_up:
+                    catching_up, self._held_up_s = True, 0.0
                 time = FrameTime(taken.captured_at, taken.media_s)
-                late = taken.late or got_s > waited_s
-                self._hand_over(taken.picture, taken.pts_s, time, grid, flaw, late=late)
+                self._hand_over(taken.picture, taken.pts_s, time, grid, flaw, patient=catching_up)
             self.counters.dropped = dropped + intake.counters.dropped
             asked_s = monotonic()
+
+    def _tell_gate(self) -> None:
+        while self.gate is not None and self._attended:
+            scene, followed = self._attended.popleft()
+            self.gate.attend(scene, followed=followed)
 
     def _packet(self, encoded: Encoded, clock: PacketClock, steps: Steps) -> Packet:
         time = clock.time_of(encoded.pts_s, self._now())
@@ -260,15 +265,16 @@ class CameraSource:
         grid: AnalysisGrid,
         flaw: str | None,
         *,
-        late: bool = False,
+        patient: bool = False,
     ) -> None:
+        """To the mailbox, if it is due. `patient`: wait until the one before was fetched, for it is as new as this one."""
         self._last_at = time.captured_at if self._last_at is None else max(self._last_at, time.captured_at)
         if not grid.takes(time.media_s if pts_s is None else pts_s):
             return
         frame = Frame(self.camera.id, self.counters.due, time.captured_at, time.media_s, picture)
         self.counters.due += 1
-        if late and self._late_s < _CATCH_UP_S:
-            self._late_s += self._mailbox.offer(frame, _CATCH_UP_S - self._late_s)
+        if patient and self._held_up_s < _CATCH_UP_S:
+            self._held_up_s += self._mailbox.offer(frame, _CATCH_UP_S - self._held_up_s)
         else:
             self._mailbox.put(frame)
         self._say(Health.OK if flaw is None else Health.DEGRADED, flaw)

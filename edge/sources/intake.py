@@ -73,9 +73,9 @@ class IntakeCounters:
 
 
 class Intake:
-    """Serves one connection in the thread that reads it."""
+    """Serves one connection in the thread that reads it. Without a gate everything is decoded."""
 
-    def __init__(self, gate: Gate, ring: PacketRing, decoder: Decoder) -> None:
+    def __init__(self, gate: Gate | None, ring: PacketRing, decoder: Decoder) -> None:
         self.counters = IntakeCounters()
         self._gate, self._ring, self._decoder = gate, ring, decoder
         self._pending: OrderedDict[float, Packet] = OrderedDict()
@@ -86,7 +86,7 @@ class Intake:
     def take(self, packet: Packet, *, hurried_s: float = 0.0) -> Iterator[Taken]:
         """One packet, in the order of arrival; `hurried_s`: for so long none had to be waited for."""
         self._ring.add(packet)
-        order = self._gate.take(packet)
+        order = GateOrder.DECODE if self._gate is None else self._gate.take(packet)
         if order is GateOrder.DECODE and not self._kept_up(packet, hurried_s):
             self.counters.dropped += 1
             return
@@ -94,8 +94,8 @@ class Intake:
             yield from self._go_on(packet)
             return
         self._running = self._behind = False
-        if order is GateOrder.LOOK:
-            yield from self._look(packet)
+        if order is GateOrder.LOOK and self._gate is not None:
+            yield from self._look(packet, self._gate)
 
     def _kept_up(self, packet: Packet, hurried_s: float) -> bool:
         if hurried_s > LONGEST_LAG_S:
@@ -110,7 +110,7 @@ class Intake:
             yield from self._decoded(packet, packet)
             return
         self._begin_anew()
-        began_at = self._gate.began_at
+        began_at = None if self._gate is None else self._gate.began_at
         begun = self._ring.since(packet.captured_at if began_at is None else began_at - _MARGIN)
         for each in begun or (packet,):
             yield from self._decoded(each, packet)
@@ -120,12 +120,12 @@ class Intake:
         self._decoder.forget()
         self._pending.clear()
 
-    def _look(self, packet: Packet) -> Iterator[Taken]:
+    def _look(self, packet: Packet, gate: Gate) -> Iterator[Taken]:
         self.counters.decoded += 1
         pictures = self._decoder.decode_alone(packet.encoded)
         if not pictures:
-            self._gate.damaged(packet.captured_at)
-        elif self._gate.looked(pictures[0].picture, packet.captured_at):
+            gate.damaged(packet.captured_at)
+        elif gate.looked(pictures[0].picture, packet.captured_at):
             yield from self._go_on(packet)
         else:
             yield from self._in_order(pictures[0], packet, late=False)
