@@ -27,13 +27,15 @@ class _Strict(BaseModel):
 
 class NodeSettings(_Strict):
     """Who the node is. `district` is the six-digit code of its enrolment. With `http_port` the node answers `/healthz` and
-    `/metrics` on the loopback address.
+    `/metrics` on the loopback address. With `district_key`, a file of the district's public keys (age1…), the unmasked original
+    of each snapshot is kept as well, sealed so that only the district can open it.
     """
 
     id: Identifier
     district: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
     name: str = Field(default="", max_length=200)
     data_directory: Path
+    district_key: Path | None = None
     http_port: Annotated[int, Field(ge=1024, le=65_535)] | None = None
 
 

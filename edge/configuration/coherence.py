@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.outline import crossing_sides
-from edge.errors import ModelUnusable
+from edge.errors import ConfigurationError, ModelUnusable
+from edge.evidence.seal import read_district_key
 from edge.perception.detector import reader, usable, watched_labels
 from edge.settings import MOTION, CameraSettings, PointSettings, ScheduleWindow
 from edge.sources.registry import FRAME_SOURCES
@@ -46,6 +47,7 @@ def incoherences(tree: dict[str, Any]) -> Found:
         gateway_incoherences,
         _sensors,
         _files,
+        _district_key,
         _outbox,
     )
     for check in checks:
@@ -333,6 +335,16 @@ def _files(tree: dict[str, Any]) -> Found:
         yield from _files_of(camera, ("cameras", index), ("password_file",))
     for index, gateway in _items(tree, "gateways"):
         yield from _files_of(gateway, ("gateways", index), ("password_file", "api_key_file", "ca_file"))
+
+
+def _district_key(tree: dict[str, Any]) -> Found:
+    node = tree.get("node")
+    name = node.get("district_key") if isinstance(node, dict) else None
+    if isinstance(name, str) and name:
+        try:
+            read_district_key(Path(name))
+        except ConfigurationError as error:
+            yield ("node", "district_key"), str(error)
 
 
 def _files_of(part: Any, place: Location, keys: tuple[str, ...]) -> Found:

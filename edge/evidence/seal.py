@@ -57,7 +57,7 @@ def read_district_key(path: Path) -> DistrictKey:
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_BYTES:
             raise ConfigurationError(f"{path}: not a file of public keys")
         text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"the district's key {path} can't be read: {type(error).__name__}") from error
     lines = (line.strip() for line in text.splitlines())
     return DistrictKey(tuple(line for line in lines if line and not line.startswith("#")))

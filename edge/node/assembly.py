@@ -16,6 +16,7 @@ from edge.configuration.reload import Change, Fate, change
 from edge.contract.birth import Birth
 from edge.contract.fields import uuid7
 from edge.errors import ConfigurationError, EdgeError
+from edge.evidence.seal import read_district_key
 from edge.incidents import IncidentBook, rule_cards
 from edge.mqtt import Endpoint
 from edge.node import declaration
@@ -89,6 +90,7 @@ class Node:
         self._reports = 0
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
+        key_file = configuration.node.district_key
         self.cameras = Cameras(
             configuration.cameras,
             self.directory,
@@ -99,6 +101,7 @@ class Node:
             clock=self.clock,
             told=self.clock.told,
             gateways=Gateways(configuration.gateways, read_secret, self._on_gateway),
+            district_key=None if key_file is None else read_district_key(key_file),
         )
         self.desk = SensorDesk(
             configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock

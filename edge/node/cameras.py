@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from edge.configuration.reload import Fate
+from edge.evidence.seal import DistrictKey
 from edge.flow import Recorder
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.quarantine import Quarantine
@@ -43,6 +44,7 @@ class Cameras:
         clock: Callable[[], datetime],
         told: Callable[[], datetime],
         gateways: Gateways,
+        district_key: DistrictKey | None = None,
     ) -> None:
         self._settings = settings
         self._shelf = shelf
@@ -50,6 +52,7 @@ class Cameras:
         self._recorder = recorder
         self._standing = standing
         self._clock = clock
+        self._district_key = district_key
         self._closing = threading.Event()
         self._successions: dict[str, threading.Thread] = {}
         self.gateways = gateways
@@ -170,6 +173,7 @@ class Cameras:
             clock=self._clock,
             gateways=self.gateways,
             turns=self._turns,
+            district_key=self._district_key,
         )
 
     def _shows_pictures(self, name: str) -> bool:

@@ -12,6 +12,7 @@ import structlog
 from edge.contract.incident import CameraTrouble, IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import ModelUnusable, OutboxFull
+from edge.evidence.seal import DistrictKey
 from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import (
     EvidenceFile,
@@ -89,6 +90,7 @@ class CameraWatch:
         clock: Callable[[], datetime],
         gateways: Gateways,
         turns: Turns,
+        district_key: DistrictKey | None = None,
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
@@ -108,7 +110,7 @@ class CameraWatch:
         self._book = book
         self._recorder = recorder
         self._standing = standing
-        self._snapshots = SnapshotMaker(camera.id, camera.masks)
+        self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
         self._second_looks: dict[str, Finding] = {}
         self._mark = mark("analysis")
         self._clock = clock
@@ -333,13 +335,13 @@ class CameraWatch:
     def _report(self, findings: Iterable[Finding], frame: Frame | None) -> None:
         """Findings to the book; one that opens takes a picture along."""
         for finding in findings:
-            picture = None
+            pictures: Sequence[EvidenceFile] = ()
             if finding.state is IncidentState.OPEN:
                 self._second_looks[finding.key] = finding
-                picture = None if frame is None else self._picture(frame)
+                pictures = () if frame is None else self._pictures(frame)
             elif finding.state is IncidentState.ENDED:
                 self._second_looks.pop(finding.key, None)
-            self._tell(finding, picture)
+            self._tell(finding, pictures)
 
     def _look_again(self, frame: Frame, scene: Scene) -> None:
         """A second picture of what opened a while ago and is still there."""
@@ -350,17 +352,18 @@ class CameraWatch:
                 continue
             del self._second_looks[key]
             dwell_s = None if finding.dwell_s is None else round(finding.dwell_s + since_s, 3)
-            picture = self._picture(frame)
-            if picture is not None:
-                self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), picture)
+            pictures = self._pictures(frame)
+            if pictures:
+                self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), pictures)
 
-    def _picture(self, frame: Frame) -> EvidenceFile | None:
+    def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
+        """The masked picture first: where there is room for one file alone, it is the one that people can look at."""
         self._mark.tell(NativeStep.ANALYSING)
         try:
-            return self._snapshots.take(frame, self._pipeline.private_parts())
+            made = (self._snapshots.take(frame, self._pipeline.private_parts()), self._snapshots.seal(frame))
+            return [picture for picture in made if picture is not None]
         finally:
             self._mark.tell(NativeStep.NONE)
 
-    def _tell(self, finding: Finding, picture: EvidenceFile | None) -> None:
-        evidence = () if picture is None else (picture,)
+    def _tell(self, finding: Finding, evidence: Sequence[EvidenceFile]) -> None:
         self._book.report(finding, evidence, model=self._shelf.reference(self.camera.model))

@@ -53,6 +53,7 @@ def found_in(text: str, folder: Path) -> list[Mistake]:
         (MINIMAL + CAMERA.replace("URL", "'file:///dev/zero'"), 8, "there is no file"),
         (MINIMAL + "  token_file: /dev/zero\n", 8, "there is no file"),
         (MINIMAL + "  token_file: /\n", 8, "there is no file"),
+        (MINIMAL.replace("  data_directory", "  district_key: /dev/zero\n  data_directory"), 4, "a file of public"),
     ],
 )
 def test_what_may_not_be_is_refused_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyrage
 import pytest
 from hypothesis import given
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 from edge.contract.incident import SEALED_MIME, EvidenceKind
 from edge.errors import ConfigurationError
 from edge.evidence.seal import MOST_RECIPIENTS, DistrictKey, read_district_key
+from edge.evidence.snapshot import SnapshotMaker
+from edge.flow import Frame, PrivateParts
+from edge.video import ArrayPicture
 from tests.fakes.scenes import at
 
 DISTRICT = pyrage.x25519.Identity.generate()
@@ -94,3 +99,27 @@ def test_a_private_key_does_not_belong_on_a_node_and_is_not_told(tmp_path: Path)
     assert "AGE-SECRET-KEY-1" not in str(refusal.value)
     with pytest.raises(ConfigurationError):
         read_district_key(tmp_path)
+
+
+def test_the_original_of_a_snapshot_shows_all_of_the_picture_to_the_district_alone() -> None:
+    image = np.random.default_rng(5).integers(0, 256, (1080, 1920, 3)).astype(np.uint8)
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), 9), dtype=np.uint8)
+    frame = Frame("c", 0, at(0), 0.0, ArrayPicture(image))
+    maker = SnapshotMaker("c", [[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]], district_key=KEY)
+    file = maker.seal(frame)
+    assert file is not None
+    original = bytes(pyrage.decrypt(file.content, [DISTRICT]))
+    assert hashlib.sha256(original).hexdigest() == file.reference.plain_sha256
+    decoded = cv2.imdecode(np.frombuffer(original, dtype=np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    assert decoded.shape == image.shape
+    assert np.abs(decoded.astype(int) - image).mean() < 3
+    assert original not in file.content
+    assert maker.take(frame, PrivateParts(at(0))) is not None
+
+
+def test_without_the_key_no_original_is_kept() -> None:
+    frame = Frame("c", 0, at(0), 0.0, ArrayPicture(np.zeros((48, 64, 3), dtype=np.uint8)))
+    maker = SnapshotMaker("c")
+    assert maker.seal(frame) is None
+    assert maker.refused == 0

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyrage
 import pytest
 
-from edge.contract.incident import IncidentState, Severity
+from edge.contract.incident import EvidenceKind, IncidentState, Severity
 from edge.errors import ModelUnusable
+from edge.evidence.seal import DistrictKey
 from edge.flow import Box, Detections, Finding, Image, NativeMark, Reading, Scene
 from edge.incidents import IncidentBook
 from edge.node import watch as watch_module
@@ -44,7 +46,7 @@ class FakeDetector:
     def __post_init__(self) -> None:
         self.manifest = catalogue.models()[MODEL]
 
-    def detect(self, _image: Image, _region: Box | None = None) -> Detections:
+    def detect(self, _image: Image, _things: Sequence[Box] = ()) -> Detections:
         self.looks += 1
         self.look()
         return NOTHING
@@ -107,7 +109,13 @@ class Watching:
     """A watch over a clip that is played for ever, with a model made by hand."""
 
     def __init__(
-        self, clip: Path, look: Callable[[], None], *, clock: Callable[[], datetime] | None = None, **settings: Any
+        self,
+        clip: Path,
+        look: Callable[[], None],
+        *,
+        clock: Callable[[], datetime] | None = None,
+        district_key: DistrictKey | None = None,
+        **settings: Any,
     ) -> None:
         self.detector = FakeDetector(look)
         self.standing = Standing(clock=SteppedClock(), on_change=lambda: None)
@@ -127,6 +135,7 @@ class Watching:
             clock=clock or SteppedClock(),
             gateways=Gateways((), lambda _file: None, lambda _gateway, _problem: None),
             turns=Turns(),
+            district_key=district_key,
         )
 
     def start(self) -> None:
@@ -249,6 +258,32 @@ def test_what_was_open_when_an_analysis_failed_is_ended(
 
     wait_until(lambda: (IncidentState.ENDED, 2) in revisions(), what="the end of what was open")
     assert found.watch.faults >= 2
+
+
+def test_with_the_key_of_the_district_an_incident_has_its_picture_masked_and_its_original_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: FakeRule())
+    district = pyrage.x25519.Identity.generate()
+    rule = {"kind": "intrusion", "zone": "floor"}
+    found = Watching(
+        write_clip(tmp_path / "a.mp4", frames=20),
+        lambda: None,
+        district_key=DistrictKey((str(district.to_public()),)),
+        model=None,
+        zones={"floor": [[0, 0], [1, 0], [1, 1]]},
+        rules=[rule],
+    )
+    found.start()
+    try:
+        wait_until(lambda: len(found.keeper.kept) > 0, what="the incident")
+    finally:
+        found.stop()
+    masked, sealed = found.keeper.kept[0].evidence
+    assert (masked.kind, sealed.kind) == (EvidenceKind.SNAPSHOT, EvidenceKind.SEALED)
+    assert masked.captured_at == sealed.captured_at
+    assert masked.plain_sha256 is None
+    assert sealed.plain_sha256 not in {None, masked.sha256, sealed.sha256}
 
 
 def _told(keeper: FakeKeeper) -> set[tuple[str | None, IncidentState]]:
