@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge.flow import NativeStep
 from edge.node.crashes import crash_of
-from edge.node.marks import Marked, MarkSheet, read_marks
+from edge.node.marks import CAMERAS, ROLES, Marked, MarkSheet, read_marks
 
 REPORT = b"""Fatal Python error: Aborted
 
@@ -84,6 +84,20 @@ def test_a_sheet_of_rubbish_tells_nothing_that_harms(tmp_path_factory: pytest.Te
     file = tmp_path_factory.mktemp("marks") / "marks"
     file.write_bytes(content)
     assert crash_of(REPORT, read_marks(file)) is not None
+
+
+def test_cameras_come_and_go_and_threads_that_stay_tell_on(tmp_path: Path) -> None:
+    file = tmp_path / "marks"
+    sheet = MarkSheet(file, ["a", "b"])
+    staying = sheet.mark("b", "source")
+    for number in range(3 * CAMERAS):
+        sheet.adopt([f"c{number}", "b"])
+        sheet.mark(f"c{number}", "analysis").tell(NativeStep.ANALYSING)
+    staying.tell(NativeStep.DECODING)
+    told = {(mark.camera, mark.role): mark.step for mark in read_marks(file)}
+    assert told["b", "source"] is NativeStep.DECODING
+    assert told[f"c{3 * CAMERAS - 1}", "analysis"] is NativeStep.ANALYSING
+    assert len(told) == CAMERAS * len(ROLES)
 
 
 def test_without_a_place_for_the_sheet_the_cameras_run_all_the_same(tmp_path: Path) -> None:

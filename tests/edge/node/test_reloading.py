@@ -16,13 +16,16 @@ from hypothesis import strategies as st
 
 from cloud.embedded.broker import EmbeddedBroker
 from edge.configuration.reading import load
+from edge.contract.incident import IncidentState
 from edge.errors import ConfigurationError, EdgeError
 from edge.node.assembly import Node
 from edge.node.reloading import ANSWER, NOT_TAKEN, REQUEST, Reloaded, ask_to_reload
-from edge.settings import NodeConfiguration
+from edge.settings import CameraSettings, NodeConfiguration
 from tests.edge.configuration.test_reload import CONFIGURATIONS, SMALLER, camera, configuration, sensor
 from tests.edge.node.test_node import RunningNode, values
+from tests.edge.node.test_watch import FakeRule, Watching
 from tests.edge.waiting import wait_until
+from tests.fakes.footage import write_clip
 
 
 def placed(at: Path, found: NodeConfiguration) -> NodeConfiguration:
@@ -71,6 +74,37 @@ def test_after_any_sequence_a_node_runs_as_one_that_was_started_with_the_last(
     finally:
         node.stop()
         fresh.stop()
+
+
+def test_a_camera_with_other_rules_keeps_its_stream_and_what_it_follows(tmp_path: Path) -> None:
+    found = Watching(
+        write_clip(tmp_path / "a.mp4", frames=20),
+        lambda: None,
+        model=None,
+        rules=[{"kind": "camera_trouble", "id": "going"}, {"kind": "camera_trouble", "id": "staying"}],
+    )
+    going, staying = FakeRule(seen=-1_000_000), FakeRule(seen=-1_000_000)  # they open at every picture, and never fail
+    found.watch._rules = [going, staying]
+    found.start()
+    try:
+        wait_until(lambda: found.watch.pipeline.counters.frames > 3)
+        pipeline, connection = found.watch.pipeline, found.watch.source
+        told = found.watch.camera.model_dump()
+        camera = CameraSettings.model_validate(
+            {**told, "rules": [{"kind": "camera_trouble", "id": "staying"}, {"kind": "camera_trouble", "id": "new"}]}
+        )
+        found.watch.adopt(camera, {})
+        wait_until(lambda: found.watch.camera is camera)
+        assert found.watch._rules[0] is staying
+        assert found.watch._rules[1] is not going
+        frames = pipeline.counters.frames
+        wait_until(lambda: pipeline.counters.frames > frames + 3)
+        assert found.watch.pipeline is pipeline
+        assert found.watch.source is connection
+        ended = [each for each in found.keeper.kept if each.state is IncidentState.ENDED]
+        assert len(ended) == 1
+    finally:
+        found.stop()
 
 
 @pytest.fixture
@@ -130,6 +164,7 @@ def test_nobody_answers_where_no_node_runs(tmp_path: Path) -> None:
 
 
 def test_an_answer_in_words() -> None:
+    parts: dict[str, dict[str, list[str]]]
     parts = {"cameras": {"started": ["c", "d"], "stopped": [], "kept": ["a"]}, "sensors": {"kept": []}}
     taken = Reloaded("w", taken=True, file="node.yaml", at="2026-11-22T00:00:00+00:00", parts=parts)
     assert list(taken.lines()) == ["cameras started: c, d"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.contract.incident import Incident, IncidentState
-from edge.flow import EvidenceFile, Parcel, Reading
+from edge.flow import EvidenceFile, Health, Parcel, Reading
 from edge.incidents import IncidentBook, rule_cards
 from edge.node.standing import Standing
 from edge.node.telemetry import SensorDesk
@@ -54,6 +54,7 @@ class Life:
 
     desk: SensorDesk
     book: IncidentBook
+    standing: Standing
     clock: SteppedClock
     kept: list[Incident]
 
@@ -91,7 +92,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             desk = SensorDesk(settings.sensors, recorder=outbox, book=book, standing=standing, clock=clock)
             book.resume()
             desk.resume()
-            yield Life(desk, book, clock, kept)
+            yield Life(desk, book, standing, clock, kept)
             outbox.close()
 
         def restart(**changed: object) -> Life:
@@ -211,3 +212,48 @@ def test_a_limit_that_was_raised_over_the_restart_ends_by_the_rule_itself(start:
         life.hear(70)
     assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
     assert len({each.incident_id for each in life.kept}) == 1
+
+
+def reloaded(life: Life, settings: NodeConfiguration) -> None:
+    life.desk.adopt(settings.sensors, rule_cards(settings))
+
+
+def test_a_rule_that_stays_goes_on_over_a_reload(start: Start) -> None:
+    life = opened(start)
+    reloaded(life, configuration())
+    for _ in range(5):
+        life.hear(40)
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+
+
+def test_a_rule_that_changes_takes_up_what_is_open(start: Start) -> None:
+    life = opened(start)
+    reloaded(life, configuration(clear_for_s=0.0, severity="critical"))
+    life.hear(40)
+    assert life.states()[-1] is IncidentState.ENDED
+    assert {each.incident_id for each in life.kept} == {life.kept[0].incident_id}
+    hashes = [each.rule.sha256 for each in life.kept if each.rule is not None]
+    assert hashes[0] != hashes[-1]
+
+
+def test_what_has_no_rule_any_more_ends_and_says_so(start: Start) -> None:
+    life = opened(start)
+    settings = configuration()
+    sensor = settings.sensors[0].model_copy(update={"rules": ()})
+    reloaded(life, settings.model_copy(update={"sensors": (sensor,)}))
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+    assert "not configured any more" in str(life.kept[-1].note)
+    assert life.kept[-1].rule == life.kept[0].rule
+    life.hear(70)
+    assert len(life.kept) == 2
+
+
+def test_a_sensor_that_goes_is_forgotten_and_may_still_speak(start: Start) -> None:
+    life = opened(start)
+    life.desk.on_status("pile-1", Health.LOST, "nothing came for 30 s")
+    reloaded(life, configuration().model_copy(update={"sensors": ()}))
+    assert life.states()[-1] is IncidentState.ENDED
+    life.desk.on_status("pile-1", Health.LOST, "nothing came for 60 s")
+    assert life.standing.degradations() == ()
+    life.hear(70)
+    assert life.desk.set_back() == {}

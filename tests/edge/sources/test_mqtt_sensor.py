@@ -15,7 +15,7 @@ from cloud.embedded.grants import Access, Grant
 from edge.errors import OutboxFull
 from edge.flow import Health, Parcel, Reading
 from edge.mqtt import Endpoint
-from edge.settings import PointSettings, SensorSettings
+from edge.settings import NodeConfiguration, PointSettings, SensorSettings
 from edge.sources.mqtt_sensor import READINGS_AT_ONCE, MqttSensorSource
 from edge.sources.payload import Refusal
 from tests.brokers import ReadyBroker
@@ -296,3 +296,29 @@ def test_a_silent_sensor_is_lost_and_a_speaking_one_is_back(open_broker: Embedde
             wait_until(lambda: ("pile-1", Health.OK) in keeper.statuses, "the return")
     finally:
         made.stop()
+
+
+def test_other_sensors_come_and_go_and_nothing_of_those_that_stay_is_lost(open_broker: EmbeddedBroker) -> None:
+    def with_sensors(*sensors: SensorSettings) -> NodeConfiguration:
+        node = {"id": "station-01", "district": "110105", "data_directory": "data"}
+        cloud = {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"}
+        return NodeConfiguration.model_validate(
+            {"node": node, "cloud": cloud, "local_mqtt": {"url": open_broker.url}, "sensors": sensors}
+        )
+
+    keeper = Keeper()
+    with source(open_broker.port, keeper) as made, device(open_broker.port) as client:
+        for number in range(60):
+            made.adopt(with_sensors(SENSORS[0], *SENSORS[2:] * (number % 2)))
+            say(client, number)
+        wait_until(lambda: len(keeper.kept) >= 60, "all readings")
+        assert keeper.numbers() == list(range(60))
+        made.adopt(with_sensors(SENSORS[2]))
+        wait_until(lambda: sorted(made._by_topic) == ["meters/1"], "the meter alone")
+        client.publish("meters/1", json.dumps({"n": 7}), qos=1).wait_for_publish(10)
+        wait_until(lambda: len(keeper.kept) == 60 + 200, "what the meter says")
+        heard = made.figures.messages
+        say(client, 61)
+        client.publish("meters/1", json.dumps({"n": 8}), qos=1).wait_for_publish(10)
+        wait_until(lambda: len(keeper.kept) == 60 + 400, "what the meter says then")
+        assert made.figures.messages == heard + 1  # the broker does not send any more what nobody wants
