@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,21 @@ from tests.system.endurance.sampling import (
     database_kinds,
     node_files,
     node_kinds,
+    pool_kinds,
 )
 from tests.system.endurance.series import Kind, Series, Verdict, judge_all
-from tests.system.endurance.site import BACKENDS, EVIDENCE_MIB, LIVE_RETENTION_S, MIB, QUOTA_MIB, WAL_MIB, Site, Visitor
+from tests.system.endurance.site import (
+    BACKENDS,
+    EVIDENCE_MIB,
+    LIVE_RETENTION_S,
+    MIB,
+    POOL,
+    POOLED,
+    QUOTA_MIB,
+    WAL_MIB,
+    Site,
+    Visitor,
+)
 from tests.system.endurance.situations import SCRIPTS, Situation
 from tests.system.endurance.tempo import Tempo
 
@@ -82,13 +94,19 @@ class Measurement:
         return Outcome(self._situation, self._series, judge_all(self._series), happened)
 
     def _watch(self, site: Site, database: DatabaseProbe) -> dict[str, Any]:
-        probes = {name: ProcessProbe(child.pid) for name, child in site.children.items() if name != "sensors"}
+        probes = {
+            name: ProcessProbe(child.pid, database_port=site.database.port if name in POOLED else None)
+            for name, child in site.children.items()
+            if name != "sensors"
+        }
         probes["broker"] = ProcessProbe(site.broker.pid)
         of_node = node_kinds(
             outbox_quota_bytes=QUOTA_MIB * MIB,
             evidence_quota_bytes=EVIDENCE_MIB * MIB,
             delivers=self._situation is not Situation.CLOUD_AWAY,
         )
+        of_process = {**PROCESS_SERIES, **pool_kinds(POOL)}
+        census: dict[str, dict[str, dict[str, list[int]]]] = {}
         of_database = database_kinds(backends=BACKENDS, wal_bytes=WAL_MIB * MIB, retention_s=LIVE_RETENTION_S)
         before = site.status()
         began_s = time.monotonic()
@@ -100,13 +118,14 @@ class Measurement:
             manner = self._turn(site, at_s, manner)
             site.check_alive()
             for name, probe in probes.items():
-                self._note(f"{name}.", at_s, probe.read(), PROCESS_SERIES)
+                self._note(f"{name}.", at_s, probe.read(), of_process)
             self._note("database.", at_s, database.read(), of_database)
             self._note("node.", at_s, node_files(site.node_directory, site.status()), of_node)
             if number % (10 * SAMPLES_PER_MINUTE) == 0:
                 self._say(f"{self._situation}: {at_s / 60:.0f} of {self._hours * 60:.0f} minutes of load")
+                _count(census, number // (10 * SAMPLES_PER_MINUTE), probes, site.servers)
         lasted_s = time.monotonic() - began_s
-        return {"real_s": round(lasted_s, 1), **_difference(before, site.status())}
+        return {"real_s": round(lasted_s, 1), **_difference(before, site.status()), "census": census}
 
     def _turn(self, site: Site, at_s: float, manner: Manner | None) -> Manner | None:
         wanted = self._script.manner_at(at_s)
@@ -136,6 +155,21 @@ class Measurement:
             real_s = site.wait_for("empty outbox", lambda: _is_drained(site.status()), timeout_s=_DRAIN_S)
             told["drained_after_s_of_load"] = round(real_s * self._speed)
         return told
+
+
+def _count(
+    census: dict[str, dict[str, dict[str, list[int]]]],
+    number: int,
+    probes: Mapping[str, ProcessProbe],
+    servers: Mapping[int, str],
+) -> None:
+    """Add the `number`-th count of every process' threads and descriptors by name: who reads the verdicts wants to know what grew."""
+    for process, probe in probes.items():
+        for sort, found in probe.census(servers).items():
+            known = census.setdefault(process, {}).setdefault(sort, {})
+            for name in known.keys() | found.keys():
+                counts = known.setdefault(name, [0] * number)
+                counts.append(found.get(name, 0))
 
 
 def _is_drained(status: dict[str, Any]) -> bool:

@@ -1,5 +1,8 @@
 """Reading what grows: processes, files of the node, the database. One reading is a dict of numbers by series name."""
 
+import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, LiteralString
@@ -7,7 +10,7 @@ from typing import Any, Final, LiteralString
 import psutil
 import psycopg
 
-from tests.system.endurance.series import Judgement, Kind
+from tests.system.endurance.series import Judgement, Kind, Level
 
 KEPT_TABLES: Final = frozenset(
     {
@@ -33,9 +36,22 @@ _BURST_BYTES: Final = 128 << 10
 
 PROCESS_SERIES: Final = {
     "rss": Kind("bytes", "caches and windows have fixed sizes"),
-    "threads": Kind("threads", "a fixed set of named threads", step=1.0),
-    "files": Kind("descriptors", "connections and files are closed by who opened them", step=1.0),
+    "threads": Kind("threads", "a fixed set of named threads, and those of decoders", step=1.0, level=Level.HIGH),
+    "files": Kind(
+        "descriptors",
+        "connections and files are closed by who opened them; those to the database apart",
+        step=1.0,
+        level=Level.HIGH,
+    ),
 }
+
+
+def pool_kinds(pool: int) -> dict[str, Kind]:
+    """A process with a pool of so many: it opens them as they are needed, and keeps them. One more is a lead or the listener of the
+    live stream, one looks past connections that wait.
+    """
+    bound = "the size of the pool, a connection of its own, the look past those that wait"
+    return {"database_connections": Kind("connections", bound, Judgement.CAPPED, limit=pool + 2)}
 
 
 def database_kinds(*, backends: int, wal_bytes: int, retention_s: float) -> dict[str, Kind]:
@@ -47,7 +63,7 @@ def database_kinds(*, backends: int, wal_bytes: int, retention_s: float) -> dict
         "wal": Kind(
             "bytes", "max_wal_size, which the server may pass by half", Judgement.CAPPED, limit=wal_bytes * 1.5
         ),
-        "pruned_rows": Kind("rows", "live_retention_s", settled_s=settled_s),
+        "pruned_rows": Kind("rows", "live_retention_s", settled_s=settled_s, level=Level.PEAK),
         "pruned_tables": Kind("bytes", "live_retention_s and the vacuum", step=_UNVACUUMED_BYTES, settled_s=settled_s),
         "bounded_tables": Kind("bytes", "one row per thing that exists, swept after each use"),
         "kept_tables": Kind("bytes", "readings, incidents, the audit: what has to be kept", Judgement.GROWS),
@@ -55,19 +71,54 @@ def database_kinds(*, backends: int, wal_bytes: int, retention_s: float) -> dict
 
 
 class ProcessProbe:
-    """One process of ours, or the broker's."""
+    """One process of ours, or the broker's. `database_port`: it has a pool of connections to what listens there."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, database_port: int | None = None) -> None:
         self._process = psutil.Process(pid)
+        self._database_port = database_port
 
     def read(self) -> dict[str, float]:
-        """Resident bytes, threads and open descriptors. Raises psutil.NoSuchProcess when it has ended."""
+        """Resident bytes, threads, open descriptors and connections. Raises psutil.NoSuchProcess when it has ended."""
+        connections = 0
+        if self._database_port is not None:
+            lines = self._process.net_connections("tcp")
+            connections = sum(bool(line.raddr) and line.raddr.port == self._database_port for line in lines)
         with self._process.oneshot():
-            return {
+            found = {
                 "rss": float(self._process.memory_info().rss),
                 "threads": float(self._process.num_threads()),
-                "files": float(self._process.num_fds()),
+                "files": float(self._process.num_fds() - connections),
             }
+        return found if self._database_port is None else {**found, "database_connections": float(connections)}
+
+    def census(self, servers: Mapping[int, str]) -> dict[str, Counter[str]]:
+        """What the threads and descriptors are, by name; `servers` are ports and who listens there. What goes away meanwhile is
+        left out.
+        """
+        place = Path("/proc") / str(self._process.pid)
+        threads = Counter(_words(task / "comm") for task in (place / "task").iterdir())
+        lines = {
+            line.fd: servers.get(line.raddr.port, "a peer") if line.raddr else f"{line.status.lower()} socket"
+            for line in self._process.net_connections("inet")
+        }
+        files = Counter(lines.get(int(entry.name)) or _kind_of(entry) for entry in (place / "fd").iterdir())
+        return {"threads": threads, "files": files}
+
+
+def _words(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "gone"
+
+
+def _kind_of(descriptor: Path) -> str:
+    """A file by its name without numbers, all else by what the system calls it."""
+    try:
+        target = os.readlink(descriptor)  # noqa: PTH115  # `socket:[1]` is no path
+    except OSError:
+        return "gone"
+    return re.sub(r"\d+", "", Path(target).name if target.startswith("/") else target.partition(":[")[0])
 
 
 class DatabaseProbe:

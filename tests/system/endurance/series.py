@@ -2,8 +2,12 @@
 
 The rule. Time is that of the load (at 20× speed an hour takes three minutes). The reference of a series is the highest value of its
 first ten minutes, in which all warming up has to be over. Each following ten minutes count by their median, so that one
-peak between two samples decides nothing. A series is flat when no such median is more than 5 % above the reference, and when
-the median of the last ten minutes is not more than 5 % above that of the second ten: a leak can't hide below the peak of a start.
+peak between two samples decides nothing. A series is flat when no such level is more than 5 % above the reference, and when
+that of the last ten minutes is not more than 5 % above that of the second ten: a leak can't hide below the peak of a start.
+
+What rises and falls by itself has no level between two samples. A sawtooth (`Level.PEAK`: filled for ten minutes, then pruned) counts
+in each ten minutes, which hold whole periods of it, by its highest value; what is opened and closed all the time (`Level.HIGH`: the
+threads of a decoder) by the value that nine tenths of the samples do not pass. The bar is the same.
 
 Two widenings, told with each series. `step`: a difference so small is none. Where things are counted (threads, descriptors) it is
 one: of fifteen that would be 7 %. Where a size depends on a burst that waited or on when the database's vacuum came by, it is
@@ -21,6 +25,7 @@ WINDOW_S = 600.0
 """The first ten minutes, and each ten after them."""
 
 TOLERANCE = 0.05
+HIGH_SHARE = 0.9
 
 
 class Judgement(StrEnum):
@@ -34,11 +39,31 @@ class Judgement(StrEnum):
     """Grows with what people have to keep (readings, incidents, logs of who did what): told, not judged."""
 
 
+class Level(StrEnum):
+    """By which of its values a span of ten minutes counts."""
+
+    MEDIAN = "median"
+    HIGH = "high"
+    """Nine tenths lie no higher."""
+    PEAK = "peak"
+
+    def of(self, values: Sequence[float]) -> float:
+        """That value of some."""
+        match self:
+            case Level.MEDIAN:
+                return median(values)
+            case Level.HIGH:
+                return sorted(values)[math.ceil(len(values) * HIGH_SHARE) - 1]
+            case Level.PEAK:
+                return max(values)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a series is: its unit, why it is bounded, and how it is judged.
 
-    `limit` belongs to `CAPPED`. `step`: a difference so small is none. `settled_s`: until then the reference is taken.
+    `limit` belongs to `CAPPED`. `step`: a difference so small is none. `settled_s`: until then the reference is taken. `level`: by
+    which value ten minutes count.
     """
 
     unit: str
@@ -47,6 +72,7 @@ class Kind:
     limit: float | None = None
     step: float = 0.0
     settled_s: float = WINDOW_S
+    level: Level = Level.MEDIAN
 
     def __post_init__(self) -> None:
         if (self.limit is None) == (self.judgement is Judgement.CAPPED):
@@ -110,7 +136,7 @@ def judge(series: Series, *, window_s: float = WINDOW_S, tolerance: float = TOLE
     pieces = windows(series, window_s=window_s)
     if not pieces:
         return Verdict(False, "nothing was measured", None, (), 0.0, None)
-    levels = tuple(median(piece) for piece in pieces)
+    levels = tuple(series.kind.level.of(piece) for piece in pieces)
     highest = max(series.values)
     match series.kind.judgement:
         case Judgement.GROWS:
@@ -126,7 +152,7 @@ def judge(series: Series, *, window_s: float = WINDOW_S, tolerance: float = TOLE
 
 def _judge_flat(series: Series, pieces: Sequence[Sequence[float]], tolerance: float, window_s: float) -> Verdict:
     settling = math.ceil(series.kind.settled_s / window_s)
-    levels = tuple(median(piece) for piece in pieces)
+    levels = tuple(series.kind.level.of(piece) for piece in pieces)
     reference = max(value for piece in pieces[:settling] for value in piece)
     highest = max(series.values)
     if len(levels) < settling + 2:

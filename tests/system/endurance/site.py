@@ -43,6 +43,7 @@ QUOTA_MIB: Final = READING_MIB + RESERVE_MIB
 EVIDENCE_MIB: Final = 1
 WAL_MIB: Final = 64
 POOL: Final = 6
+POOLED: Final = frozenset({"ingest", "jobs", "api"})
 BACKENDS: Final = 3 * POOL + 3
 """Three pools, the leads of ingest and jobs, the listener of the live stream."""
 DATABASE_SETTINGS: Final = {
@@ -180,6 +181,18 @@ class Site:
         status = json.loads((self.node_directory / "status.json").read_text(encoding="utf-8"))
         assert isinstance(status, dict)
         return status
+
+    @property
+    def servers(self) -> dict[int, str]:
+        """Who listens where."""
+        return {
+            self.database.port: "database",
+            self.broker.port: "broker",
+            self.local_broker.port: "local broker",
+            self.broker_door.port: "door of the broker",
+            self.https_door.port: "door of the API",
+            self.camera_door.port: "door of the camera",
+        }
 
     def check_alive(self) -> None:
         """Raises RuntimeError when a process has ended: what starts anew is never flat."""

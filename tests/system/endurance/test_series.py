@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.system.endurance.series import Judgement, Kind, Series, judge, windows
+from tests.system.endurance.series import Judgement, Kind, Level, Series, judge, windows
 
 FLAT = Kind("bytes", "nothing is kept")
 
@@ -51,6 +51,49 @@ def test_one_descriptor_more_is_no_growth_and_two_of_twenty_are() -> None:
     assert judge(series([15.0] * 20 + [16.0] * 40, kind=counts)).passed
     assert not judge(series([15.0] * 20 + [17.0] * 40, kind=counts)).passed
     assert not judge(series([15.0] * 20 + [16.0] * 40, kind=FLAT)).passed
+
+
+def sawtooth(*, phase_s: float = 0.0, share_later: float = 0.0, kind: Kind) -> Series:
+    """An hour, every twenty seconds, of what is filled for ten minutes and emptied then; by so much more after half an hour."""
+    values = [
+        1_000.0 * ((at_s + phase_s) % 600.0) / 600.0 * (1.0 + (share_later if at_s >= 1_800.0 else 0.0))
+        for at_s in range(0, 3_600, 20)
+    ]
+    return series(values, step_s=20.0, kind=kind)
+
+
+PRUNED = Kind("rows", "pruned every ten minutes", level=Level.PEAK)
+
+
+@given(phase_s=st.floats(0, 600))
+def test_a_sawtooth_is_flat_whenever_it_is_looked_at(phase_s: float) -> None:
+    assert judge(sawtooth(phase_s=phase_s, kind=PRUNED)).passed
+
+
+@given(phase_s=st.floats(0, 600), share=st.floats(0.1, 3))
+def test_a_sawtooth_whose_teeth_grow_is_none(phase_s: float, share: float) -> None:
+    assert not judge(sawtooth(phase_s=phase_s, share_later=share, kind=PRUNED)).passed
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_six_percent_more_are_found_and_four_are_not(level: Level) -> None:
+    kind = Kind("bytes", "nothing is kept", level=level)
+    assert not judge(series([100.0] * 20 + [106.0] * 40, kind=kind)).passed
+    assert not judge(series([300.0] + [100.0] * 29 + [106.0] * 30, kind=kind)).passed
+    assert judge(series([100.0] * 20 + [104.0] * 40, kind=kind)).passed
+    teeth = [100.0 - 10 * (minute % 10) for minute in range(60)]
+    grown = [value * (1.06 if minute >= 30 else 1.0) for minute, value in enumerate(teeth)]
+    assert judge(series(teeth, kind=kind)).passed
+    assert not judge(series(grown, kind=kind)).passed
+
+
+def test_what_opens_and_closes_counts_by_what_it_mostly_reaches() -> None:
+    kind = Kind("threads", "those of a decoder", step=1.0, level=Level.HIGH)
+    trembling = [19.0, 22.0, 19.0, 21.0, 19.0] * 6 + [22.0, 21.0, 22.0, 19.0, 22.0] * 6
+    assert judge(series(trembling, kind=kind)).passed
+    assert not judge(series([*trembling[:30], *(value + 2 for value in trembling[30:])], kind=kind)).passed
+    once = [19.0] * 35 + [30.0] + [19.0] * 24
+    assert judge(series(once, kind=kind)).passed
 
 
 def test_what_is_pruned_after_a_time_settles_in_that_time() -> None:

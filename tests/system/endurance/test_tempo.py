@@ -17,7 +17,7 @@ def run(script: str) -> list[str]:
     prologue = f"""
 import time
 real_monotonic = time.monotonic
-from tests.system.endurance.tempo import Tempo, hasten_clocks, hasten_dates
+from tests.system.endurance.tempo import Tempo, hasten_clocks, hasten_dates, name_threads
 tempo = Tempo({SPEED}, time.time())
 hasten_clocks(tempo)
 """
@@ -90,3 +90,22 @@ print(type(made) is real.datetime, isinstance(made, outbox.datetime))
 print(type(outbox.datetime.fromisoformat("2026-01-01T00:00:00+00:00")) is real.datetime)
 """)
     assert lines == ["True", "True", "True True", "True"]
+
+
+def test_threads_are_known_to_the_system_by_their_names() -> None:
+    lines = run("""
+import sys, threading
+if not sys.platform.startswith("linux"):
+    print("camera-a", "look")
+    sys.exit()
+name_threads()
+told = []
+def tell():
+    told.append(open(f"/proc/self/task/{threading.get_native_id()}/comm").read().strip())
+for thread in (threading.Thread(target=tell, name="camera-a"), threading.Timer(0, tell)):
+    thread.name = "look" if isinstance(thread, threading.Timer) else thread.name
+    thread.start()
+    thread.join()
+print(*told)
+""")
+    assert lines == ["camera-a look"]
