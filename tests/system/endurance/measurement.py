@@ -119,7 +119,7 @@ class Measurement:
             site.check_alive()
             for name, probe in probes.items():
                 self._note(f"{name}.", at_s, probe.read(), of_process)
-            self._note("database.", at_s, database.read(), of_database)
+            self._note("database.", at_s, database.read(at_s), of_database)
             self._note("node.", at_s, node_files(site.node_directory, site.status()), of_node)
             if number % (10 * SAMPLES_PER_MINUTE) == 0:
                 self._say(f"{self._situation}: {at_s / 60:.0f} of {self._hours * 60:.0f} minutes of load")

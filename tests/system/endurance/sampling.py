@@ -25,7 +25,14 @@ PRUNED_TABLES: Final = frozenset({"event"})
 
 _PRUNE_S: Final = 1_200.0
 """Two rounds of ten minutes: the second finds the room that the first one made."""
+_PRUNE_EVERY_S: Final = 600.0
+_SLACK_S: Final = 60.0
+"""Of three samples: ages are known no closer than one of them, and a sweep waits its turn."""
 _VACUUM_S: Final = 300.0
+_CHANCE_ROWS: Final = 80.0
+"""Twice the deviation of the difference of two counts of 800: so many events come more or less in ten minutes by chance. Whether they go
+is told without chance, by the age of the oldest.
+"""
 _PLANS_BYTES: Final = 512 << 10
 """Backends are replaced, and each knows the statements that it happened to get."""
 _UNVACUUMED_BYTES: Final = 256 << 10
@@ -63,7 +70,15 @@ def database_kinds(*, backends: int, wal_bytes: int, retention_s: float) -> dict
         "wal": Kind(
             "bytes", "max_wal_size, which the server may pass by half", Judgement.CAPPED, limit=wal_bytes * 1.5
         ),
-        "pruned_rows": Kind("rows", "live_retention_s", settled_s=settled_s, level=Level.PEAK),
+        "pruned_age": Kind(
+            "seconds",
+            "live_retention_s and the ten minutes between two sweeps",
+            Judgement.CAPPED,
+            limit=retention_s + _PRUNE_EVERY_S + _SLACK_S,
+        ),
+        "pruned_rows": Kind(
+            "rows", "what comes in that time", settled_s=settled_s, step=_CHANCE_ROWS, level=Level.PEAK
+        ),
         "pruned_tables": Kind("bytes", "live_retention_s and the vacuum", step=_UNVACUUMED_BYTES, settled_s=settled_s),
         "bounded_tables": Kind("bytes", "one row per thing that exists, swept after each use"),
         "kept_tables": Kind("bytes", "readings, incidents, the audit: what has to be kept", Judgement.GROWS),
@@ -121,26 +136,46 @@ def _kind_of(descriptor: Path) -> str:
     return re.sub(r"\d+", "", Path(target).name if target.startswith("/") else target.partition(":[")[0])
 
 
+class Ages:
+    """How old the oldest row of a table is, by the time of the load: ids grow, and each was first seen at some moment. The database's
+    own clock is not hastened.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, int]] = []
+
+    def of_oldest(self, at_s: float, oldest: int | None, newest: int | None) -> float:
+        """Take the ids of the oldest and the newest row at a moment; the age is too high by the time between two moments at most."""
+        if oldest is None or newest is None:
+            return 0.0
+        self._seen.append((at_s, newest))
+        while len(self._seen) > 1 and self._seen[1][1] < oldest:
+            del self._seen[0]
+        return at_s - self._seen[0][0]
+
+
 class DatabaseProbe:
     """The server's backends, its write-ahead log and its tables. Shared buffers are configured, so memory counts as private."""
 
     def __init__(self, superuser_url: str, database: str) -> None:
         self._connection = psycopg.connect(superuser_url, dbname=database, autocommit=True)
+        self._ages = Ages()
 
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
 
-    def read(self) -> dict[str, float]:
-        """The series of `database_kinds`."""
+    def read(self, at_s: float) -> dict[str, float]:
+        """The series of `database_kinds`, at a time of load."""
         private = list(self._private_bytes())
         tables = dict.fromkeys(("pruned_tables", "bounded_tables", "kept_tables"), 0.0)
         for name, size in self.sizes().items():
             group = "kept" if name in KEPT_TABLES else "pruned" if name in PRUNED_TABLES else "bounded"
             tables[f"{group}_tables"] += size
         (wal_bytes,) = self._rows("SELECT sum(size) FROM pg_ls_waldir()")[0]
-        ((rows,),) = self._rows("SELECT count(*) FROM event")
+        ((rows, oldest, newest),) = self._rows("SELECT count(*), min(id), max(id) FROM event")
         return {
+            "pruned_age": self._ages.of_oldest(at_s, oldest, newest),
             "pruned_rows": float(rows),
             "backend_private": sum(private) / len(private) if private else 0.0,
             "backends": float(len(private)),
