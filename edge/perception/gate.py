@@ -155,6 +155,8 @@ class PacketGate:
         """Why this stream does not suit at the moment."""
         if self._rare:
             return GateState.UNSUITED, GateReason.KEY_FRAMES_RARE
+        if self._sizes.intra:
+            return GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING
         if not self._sizes.known:
             return GateState.LEARNING, GateReason.BEGUN
         if not self._sizes.telling or at_s < self._distrusted_s:

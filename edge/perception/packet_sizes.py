@@ -12,6 +12,7 @@ from typing import Final
 _BLOCK_S: Final = 1.0
 _LEVEL_PACKETS: Final = 5
 _KEYS: Final = 9
+_INTRA: Final = 20
 _SELDOM: Final = 0.97
 
 
@@ -19,8 +20,8 @@ _SELDOM: Final = 0.97
 class SizeSettings:
     """`least_blocks`: seconds of an empty scene before anything is said; `most_blocks`: those that count.
 
-    Unusual is a level above `margin` times what the empty scene hardly ever exceeds and `least_share` of a key frame more, or one below
-    `fall` times what it usually falls to. Sizes tell when a level that is unusual lies at most `most_share` of a key frame above
+    Unusual is a level above `margin` times what the empty scene hardly ever exceeds and `least_share` of a key frame more, or one that
+    stays for a second below `fall` times what it hardly ever falls below. Sizes tell when a level that is unusual lies at most `most_share` of a key frame above
     the middle one: a key frame is what the whole picture costs, and who moves costs about his share of it.
     """
 
@@ -28,7 +29,7 @@ class SizeSettings:
     most_blocks: int = 90
     margin: float = 1.25
     least_share: float = 0.005
-    fall: float = 0.4
+    fall: float = 0.5
     most_share: float = 0.1
 
 
@@ -54,13 +55,19 @@ class PacketSizes:
         self._block: _Block | None = None
         self._waiting: deque[_Block] = deque(maxlen=self._settings.most_blocks)
         self._empty: deque[_Block] = deque(maxlen=self._settings.most_blocks)
-        self._level = 0
+        self._level = self._keys_in_a_row = 0
+        self._low_since_s, self._low_s = float("inf"), 0.0
         self._highest = self._lowest = self._middle = self._key = 0.0
 
     @property
     def known(self) -> bool:
         """Whether enough of the empty scene has been seen."""
         return len(self._empty) >= self._settings.least_blocks
+
+    @property
+    def intra(self) -> bool:
+        """Whether every packet is a key frame: then all of them are large, and none tells what has changed."""
+        return self._keys_in_a_row >= _INTRA
 
     @property
     def rise(self) -> float:
@@ -77,18 +84,22 @@ class PacketSizes:
         """Whether the level is not that of the empty scene."""
         if len(self._recent) < _LEVEL_PACKETS or not self.known:
             return False
-        return self._level > self._highest or self._level < self._lowest
+        return self._level > self._highest or self._low_s >= _BLOCK_S
 
     def add_key(self, size_bytes: int) -> None:
         """The next packet is a key frame."""
         self._keys.append(size_bytes)
+        self._keys_in_a_row += 1
 
     def add(self, at_s: float, size_bytes: int) -> None:
         """The next packet that is no key frame; `at_s` grows."""
+        self._keys_in_a_row = 0
         self._recent.append(size_bytes)
         if len(self._recent) < _LEVEL_PACKETS:
             return
         level = self._level = sorted(self._recent)[_LEVEL_PACKETS // 2]
+        self._low_since_s = min(self._low_since_s, at_s) if level < self._lowest else float("inf")
+        self._low_s = at_s - self._low_since_s
         block = self._block
         if block is not None and 0 <= block.end_s - at_s <= _BLOCK_S:
             if not block.trough <= level <= block.peak:
@@ -115,14 +126,15 @@ class PacketSizes:
     def interrupt(self) -> None:
         """The stream breaks off: what comes next does not follow from it."""
         self._recent.clear()
+        self._low_since_s, self._low_s = float("inf"), 0.0
         self.discard()
 
     def _learn(self) -> None:
         settings = self._settings
         peaks = sorted(block.peak for block in self._empty)
-        troughs = [block.trough for block in self._empty]
+        troughs = sorted(block.trough for block in self._empty)
         self._key = median(self._keys) if self._keys else 0.0
         self._middle = (median(peaks) + median(troughs)) / 2
         seldom = peaks[min(int(_SELDOM * len(peaks)), len(peaks) - 1)]
         self._highest = settings.margin * seldom + settings.least_share * self._key
-        self._lowest = settings.fall * median(troughs)
+        self._lowest = settings.fall * troughs[int((1 - _SELDOM) * len(troughs))]

@@ -100,9 +100,11 @@ def test_without_a_word_of_the_analysis_it_never_closes() -> None:
     assert set(camera.send(60)) == {GateOrder.DECODE}
 
 
-def test_smaller_packets_than_ever_are_looked_at_too() -> None:
+def test_packets_that_stay_smaller_than_ever_are_looked_at_too() -> None:
     camera = Camera().settled()
-    assert GateOrder.DECODE in camera.send(1, 20)
+    orders = camera.send(3, 20)
+    assert GateOrder.DECODE not in orders[:10]
+    assert orders[-1] is GateOrder.DECODE
 
 
 def test_what_only_a_key_frame_shows_opens_it_and_after_three_times_sizes_are_not_believed() -> None:
@@ -194,3 +196,9 @@ def test_a_key_frame_in_which_something_moved_opens_it_from_the_one_before() -> 
     assert (camera.gate.state, camera.gate.reason) == (GateState.OPEN, GateReason.SEEN)
     assert camera.gate.began_at is not None
     assert camera.gate.began_at <= before
+
+
+def test_a_stream_of_key_frames_alone_tells_nothing() -> None:
+    camera = Camera(gop=1)
+    assert set(camera.send(60)) == {GateOrder.DECODE}
+    assert (camera.gate.state, camera.gate.reason) == (GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING)
