@@ -33,6 +33,10 @@ class SourceLost(Retryable):
     """A camera, broker or device went away."""
 
 
+class SourceSilent(SourceLost):
+    """A camera has its connection, and nothing comes over it any more, or no picture in what comes."""
+
+
 class GatewayLost(SourceLost):
     """A video gateway does not answer, answers what it can't mean, or does not let the node in."""
 

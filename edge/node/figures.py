@@ -190,6 +190,7 @@ def _camera(node: "Node", watch: "CameraWatch") -> dict[str, float]:
     return {
         "connections": source.connections,
         "losses": source.losses,
+        "stalls": source.stalls,
         "decoded": source.decoded,
         "due": source.due,
         "damaged": source.damaged,
@@ -205,6 +206,7 @@ def _camera(node: "Node", watch: "CameraWatch") -> dict[str, float]:
         "crashes": 0 if known is None else len(known.crashes),
         "quarantined": int(known is not None and known.held is not None),
         **asdict(watch.pace),
+        **asdict(watch.steadiness),
         **_gate(watch),
     }
 

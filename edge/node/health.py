@@ -26,6 +26,7 @@ Status = Mapping[str, Any]
 _CAMERA_COUNTERS = (
     "connections",
     "losses",
+    "stalls",
     "decoded",
     "due",
     "damaged",
@@ -49,6 +50,8 @@ _CAMERA_GAUGES = {
     "crashes": "crashes inside native code that are held against it",
     "ring_bytes": "memory of the packets that are kept, in bytes",
     "ring_seconds": "time that the kept packets cover, in seconds",
+    "reconnects_per_hour": "connections made anew within the last hour",
+    "stalls_per_hour": "losses within the last hour in which the connection stood and no picture came",
     "quarantined": "1 while it is not opened, since its stream ended the process or an operator wants it",
 }
 _CAMERA_PACE = {

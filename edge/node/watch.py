@@ -29,6 +29,7 @@ from edge.flow import (
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
+from edge.node.steadiness import Steadiness, SteadinessFigures
 from edge.node.turns import Turns
 from edge.perception.detector import OnnxDetector
 from edge.perception.gate import PacketGate
@@ -116,6 +117,7 @@ class CameraWatch:
         self._clock = clock
         self._turns = turns
         self._pace = Pace()
+        self._steadiness = Steadiness()
         self._detector: OnnxDetector | None = None
         self._pipeline = CameraPipeline(camera, None)
         self._rules = self._make_rules()
@@ -136,6 +138,11 @@ class CameraWatch:
     def pace(self) -> PaceFigures:
         """How quickly the camera is analysed at present."""
         return self._pace.figures(time.monotonic())
+
+    @property
+    def steadiness(self) -> SteadinessFigures:
+        """How steady the camera's connection has been within the last hour."""
+        return self._steadiness.figures
 
     @property
     def refused_pictures(self) -> int:
@@ -163,7 +170,10 @@ class CameraWatch:
             self._take_over()
 
     def check(self) -> None:
-        """Called every few seconds: says so when the analysis of one picture does not end."""
+        """Called every few seconds: counts losses by the hour, and says so when the analysis of one picture does not end."""
+        counters = self.source.counters
+        reconnects = min(counters.losses, max(0, counters.connections - 1))  # a film that begins anew has lost nothing
+        self._steadiness.note(time.monotonic(), reconnects=reconnects, stalls=counters.stalls)
         since_s = self._busy_since_s
         if since_s is not None and time.monotonic() - since_s > STALLED_S:
             self._standing.degrade(

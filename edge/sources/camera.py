@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from edge.errors import EdgeError, MediaUnusable, SourceLost
+from edge.errors import EdgeError, MediaUnusable, SourceLost, SourceSilent
 from edge.flow import Encoded, Frame, Gate, Health, NativeMark, Packet, Picture, Scene
 from edge.settings import CameraSettings
 from edge.sources.address import AddressProvider, ConfiguredAddress
@@ -50,6 +50,7 @@ def _utc_now() -> datetime:
 @dataclass(slots=True)
 class CameraCounters:
     """What the source did since the start. `due`: frames that the analysis rate asked for, fetched in time or not.
+    `stalls`: those of the losses in which the connection stood and no picture came.
 
     `damaged`: packets that could not be decoded; `changes`: of the picture's size; `jumps`: of the stream's clock; `dropped`:
     packets that were left out undecoded since the node could not keep up.
@@ -57,6 +58,7 @@ class CameraCounters:
 
     connections: int = 0
     losses: int = 0
+    stalls: int = 0
     decoded: int = 0
     due: int = 0
     damaged: int = 0
@@ -150,6 +152,7 @@ class CameraSource:
         try:
             self._read()
         except EdgeError as error:
+            self.counters.stalls += isinstance(error, SourceSilent)
             reason = str(error)
         except Exception:  # noqa: BLE001 - the top of a thread: counted, logged, tried again
             self.counters.faults += 1

@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Final
 
-from edge.errors import MediaUnusable, SourceLost
+from edge.errors import MediaUnusable, SourceSilent
 from edge.video.opening import reason_of
 
 _TOLERATED_DAMAGE: Final = 50
@@ -14,7 +14,7 @@ _LIVE_PATIENCE_S: Final = 15.0
 
 
 class Hope:
-    """Whether another picture may come. Raises MediaUnusable, for a camera SourceLost, when it may not."""
+    """Whether another picture may come. Raises MediaUnusable, for a camera SourceSilent, when it may not."""
 
     def __init__(self, *, live: bool) -> None:
         self._live = live
@@ -51,4 +51,4 @@ class Hope:
 
     def _wait(self) -> None:
         if self._live and monotonic() - self._since_s > _LIVE_PATIENCE_S:
-            raise SourceLost(f"data comes, and no picture in it for {_LIVE_PATIENCE_S:.0f} s")
+            raise SourceSilent(f"data comes, and no picture in it for {_LIVE_PATIENCE_S:.0f} s")

@@ -11,7 +11,7 @@ import av.error
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from edge.errors import MediaUnusable, SourceLost
+from edge.errors import MediaUnusable, SourceLost, SourceSilent
 from edge.flow import Encoded, NativeMark, NativeStep, StreamFormat
 from edge.video.address import is_live
 from edge.video.opening import check_shape, open_container, reason_of, video_stream
@@ -224,7 +224,9 @@ class Video:
         return frames
 
     def _stopped(self, error: Exception) -> MediaUnusable | SourceLost:
-        kind = SourceLost if self._live else MediaUnusable
+        kind: type[MediaUnusable | SourceLost] = SourceLost if self._live else MediaUnusable
+        if self._live and isinstance(error, av.error.ExitError):
+            kind = SourceSilent
         return kind(f"reading stopped: {reason_of(error)}")
 
     def _look_at(self, frame: VideoFrame) -> None:

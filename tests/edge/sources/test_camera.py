@@ -197,6 +197,7 @@ class TestRtsp:
         watched.take(3)
         process.freeze()
         assert watched.wait_for(Health.LOST) == "reading stopped: nothing came in time"
+        assert watched.source.counters.stalls == 1
         assert OPEN_TIMEOUT_S + READ_TIMEOUT_S <= 10
         process.thaw()
         watched.take(3)
