@@ -12,6 +12,7 @@ import structlog
 from edge.contract.incident import CameraTrouble, IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import ModelUnusable, OutboxFull
+from edge.evidence.clip import POST_ROLL, PRE_ROLL, ClipMaker
 from edge.evidence.seal import DistrictKey
 from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import (
@@ -50,6 +51,7 @@ PICTURE_DAMAGED = "picture_damaged"
 QUARANTINED = "quarantined"
 ANALYSIS_FAILED = "analysis_failed"
 ANALYSIS_STALLED = "analysis_stalled"
+NO_CLIPS = "no_clips"
 
 STALLED_S = 15.0
 """No picture takes so long, whatever else the machine does."""
@@ -113,6 +115,8 @@ class CameraWatch:
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
         self._second_looks: dict[str, Finding] = {}
+        self._clips = ClipMaker(camera.id, district_key) if camera.clips and district_key is not None else None
+        self._filmed: dict[str, tuple[datetime, Finding]] = {}
         self._mark = mark("analysis")
         self._clock = clock
         self._turns = turns
@@ -146,12 +150,16 @@ class CameraWatch:
 
     @property
     def refused_pictures(self) -> int:
-        """How many could not be masked and were not made."""
-        return self._snapshots.refused
+        """How many could not be masked, or copied, and were not made."""
+        return self._snapshots.refused + (0 if self._clips is None else self._clips.refused)
 
     def start(self) -> None:
         """Open the camera and begin to watch."""
         self._standing.recover(self.camera.id, QUARANTINED)
+        if self.camera.clips and self._clips is None:
+            self._standing.degrade(
+                self.camera.id, NO_CLIPS, "clips are asked for, and node.district_key is missing: none are kept"
+            )
         self.source.start()
         self._thread.start()
 
@@ -269,6 +277,7 @@ class CameraWatch:
             self.source.attend(scene, followed=self._pipeline.followed)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
+            self._film_again(scene.at)
             self._tell_counts(scene.at)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
@@ -282,6 +291,7 @@ class CameraWatch:
             self._report((finding for rule in self._rules for finding in rule.observe(lost)), None)
         else:
             self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
+        self._film_again(at)
         self._tell_counts(at)
         return not self.mailbox.closed
 
@@ -319,6 +329,7 @@ class CameraWatch:
         self._pipeline = CameraPipeline(self.camera, self._detector)
         self._rules = self._make_rules()
         self._second_looks.clear()
+        self._filmed.clear()
 
     def _give_up(self) -> None:
         """After a fault: end what the rules have open where it was last seen, or it would stay open for ever."""
@@ -351,7 +362,9 @@ class CameraWatch:
                 pictures = () if frame is None else self._pictures(frame)
             elif finding.state is IncidentState.ENDED:
                 self._second_looks.pop(finding.key, None)
+                pictures = self._film(finding.key)  # nothing follows the end: what there is goes with it
             self._tell(finding, pictures)
+            self._follow(finding)
 
     def _look_again(self, frame: Frame, scene: Scene) -> None:
         """A second picture of what opened a while ago and is still there."""
@@ -365,6 +378,36 @@ class CameraWatch:
             pictures = self._pictures(frame)
             if pictures:
                 self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), pictures)
+
+    def _follow(self, finding: Finding) -> None:
+        """Of each incident that is open and has no clip yet: when it opened, and what was told of it last."""
+        if self._clips is None or finding.state is IncidentState.ENDED:
+            return
+        if finding.state is IncidentState.OPEN:
+            self._filmed[finding.key] = (finding.at, finding)
+        elif finding.key in self._filmed:
+            self._filmed[finding.key] = (self._filmed[finding.key][0], finding)
+
+    def _film_again(self, at: datetime) -> None:
+        """The clips of what opened so long ago that the time after it is in the ring."""
+        for key, (opened_at, finding) in list(self._filmed.items()):
+            if at - opened_at < POST_ROLL:
+                continue
+            clips = self._film(key)
+            if clips:
+                self._tell(replace(finding, state=IncidentState.UPDATE), clips)
+
+    def _film(self, key: str) -> Sequence[EvidenceFile]:
+        """The clip of an incident, once, if the camera makes any."""
+        opened_at, _ = self._filmed.pop(key, (None, None))
+        if self._clips is None or opened_at is None:
+            return ()
+        self._mark.tell(NativeStep.ANALYSING)
+        try:
+            clip = self._clips.take(*self.source.ring.clip(opened_at - PRE_ROLL), until=opened_at + POST_ROLL)
+            return () if clip is None else (clip,)
+        finally:
+            self._mark.tell(NativeStep.NONE)
 
     def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
         """The masked picture first: where there is room for one file alone, it is the one that people can look at."""

@@ -1,9 +1,11 @@
 """A camera's watch whose model fails or hangs."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,14 +15,26 @@ import pytest
 
 from edge.contract.incident import EvidenceKind, IncidentState, Severity
 from edge.errors import ModelUnusable
+from edge.evidence import clip as clip_module
 from edge.evidence.seal import DistrictKey
-from edge.flow import Box, Detections, Finding, Image, NativeMark, Reading, Scene
+from edge.flow import (
+    Box,
+    Detections,
+    Encoded,
+    Finding,
+    Image,
+    NativeMark,
+    Packet,
+    Reading,
+    Scene,
+    StreamFormat,
+)
 from edge.incidents import IncidentBook
 from edge.node import watch as watch_module
 from edge.node.shelf import LONGEST_BAR_S, ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
-from edge.node.watch import ANALYSIS_STALLED, CameraWatch
+from edge.node.watch import ANALYSIS_STALLED, NO_CLIPS, CameraWatch
 from edge.perception.detector import OnnxDetector
 from edge.settings import CameraSettings
 from edge.sources.video_gateway import Gateways
@@ -284,6 +298,69 @@ def test_with_the_key_of_the_district_an_incident_has_its_picture_masked_and_its
     assert masked.captured_at == sealed.captured_at
     assert masked.plain_sha256 is None
     assert sealed.plain_sha256 not in {None, masked.sha256, sealed.sha256}
+
+
+@dataclass
+class PatientRule(FakeRule):
+    """Opens at the first picture, stays open for so long, and ends."""
+
+    lasts_s: float = 0.0
+    opened_at: datetime | None = None
+    ended: bool = False
+
+    def observe(self, scene: Scene) -> Sequence[Finding]:
+        if self.opened_at is None:
+            self.opened_at = scene.at
+            return [self._finding(IncidentState.OPEN, scene.at)]
+        if self.ended or (scene.at - self.opened_at).total_seconds() < self.lasts_s:
+            return []
+        self.ended = True
+        return [self._finding(IncidentState.ENDED, scene.at)]
+
+    def finish(self, _at: datetime) -> Sequence[Finding]:
+        return ()
+
+
+@pytest.mark.parametrize(("lasts_s", "state"), [(0.0, IncidentState.ENDED), (1e9, IncidentState.UPDATE)])
+def test_an_incident_has_its_clip_once_whether_it_ends_before_the_time_after_it_or_not(
+    lasts_s: float, state: IncidentState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: PatientRule(lasts_s=lasts_s))
+    monkeypatch.setattr(watch_module, "POST_ROLL", timedelta(seconds=0.3))
+    monkeypatch.setattr(clip_module, "copied", lambda _format, _packets: b"a film")
+    key = DistrictKey((str(pyrage.x25519.Identity.generate().to_public()),))
+    path = write_clip(tmp_path / "a.mp4", frames=20)
+    rule = {"kind": "intrusion", "zone": "floor"}
+    zones = {"floor": [[0, 0], [1, 0], [1, 1]]}
+    found = Watching(
+        path,
+        lambda: None,
+        clock=lambda: datetime.now(UTC),
+        district_key=key,
+        model=None,
+        clips=True,
+        zones=zones,
+        rules=[rule],
+    )
+    now = datetime.now(UTC)
+    found.watch.source.ring.begin(StreamFormat("h264", None, 64, 48, Fraction(1, 90_000)))
+    found.watch.source.ring.add(Packet(Encoded(b"key", 0, 0, 0, True, 0.0), now - timedelta(seconds=1), 0.0))
+    found.start()
+    try:
+        wait_until(lambda: len(found.keeper.kept) >= 2, what="the revision with the clip")
+    finally:
+        found.stop()
+    film = hashlib.sha256(b"a film").hexdigest()
+    clips = [(each.state, file) for each in found.keeper.kept for file in each.evidence if file.plain_sha256 == film]
+    assert clips[0][0] is state
+    assert len({file.sha256 for _, file in clips}) == 1
+
+
+def test_clips_that_are_asked_for_without_the_key_of_the_district_are_missed_aloud(tmp_path: Path) -> None:
+    found = Watching(write_clip(tmp_path / "a.mp4", frames=20), lambda: None, model=None, clips=True)
+    found.start()
+    found.stop()
+    assert ("cam-1", NO_CLIPS) in found.reasons()
 
 
 def _told(keeper: FakeKeeper) -> set[tuple[str | None, IncidentState]]:

@@ -1,0 +1,154 @@
+"""A clip is what the camera sent, picture for picture and byte for byte, and nobody but the district sees it."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import av.error
+import numpy as np
+import pyrage
+import pytest
+from av.bitstream import BitStreamFilterContext
+from av.video.stream import VideoStream
+
+from edge.contract.incident import EvidenceKind
+from edge.errors import MediaUnusable
+from edge.evidence import clip as clip_module
+from edge.evidence.clip import POST_ROLL, PRE_ROLL, ClipMaker
+from edge.evidence.seal import DistrictKey
+from edge.flow import Encoded, Packet, StreamFormat
+from edge.sources.packets import LONGEST_S, PacketRing
+from edge.video.copying import copied
+from tests.fakes.scenes import at
+
+DISTRICT = pyrage.x25519.Identity.generate()
+KEY = DistrictKey((str(DISTRICT.to_public()),))
+PER_S, GROUP = 10, 20
+WIDTH, HEIGHT = 96, 64
+Sent = tuple[StreamFormat, list[Packet]]
+
+
+def send(codec: str, count: int, folder: Path) -> Sent:
+    """What a live camera sends: pictures that change, in groups of `GROUP`, the parameter sets in the stream."""
+    path = folder / f"{codec}.mkv"
+    options = {"h264": ("libx264", {"g": str(GROUP), "bf": "0", "preset": "ultrafast"})}
+    options["hevc"] = ("libx265", {"preset": "ultrafast", "x265-params": f"keyint={GROUP}:bframes=0:log-level=none"})
+    encoder, settings = options[codec]
+    draw = np.random.default_rng(4)
+    with av.open(str(path), "w") as container:
+        stream = cast("VideoStream", container.add_stream(encoder, rate=Fraction(PER_S), options=settings))
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for _ in range(count):
+            image = draw.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    packets: list[Packet] = []
+    with av.open(str(path), "r") as container:
+        stream_in = container.streams.video[0]
+        in_the_stream = BitStreamFilterContext(f"{codec}_mp4toannexb", stream_in)
+        for demuxed in container.demux(stream_in):
+            for packet in in_the_stream.filter(demuxed):
+                if packet.size:
+                    encoded = Encoded(bytes(packet), packet.pts, packet.dts, 100, packet.is_keyframe, None)
+                    packets.append(Packet(encoded, at(len(packets) / PER_S), len(packets) / PER_S))
+        return StreamFormat(codec, None, WIDTH, HEIGHT, stream_in.time_base or Fraction(1)), packets
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    return send("h264", 6 * GROUP, tmp_path_factory.mktemp("sent"))
+
+
+def pictures(film: bytes) -> list[bytes]:
+    with av.open(io.BytesIO(film), "r") as container:
+        return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+
+
+def decoded(packets: Sequence[Packet], codec: str = "h264") -> list[bytes]:
+    raw = b"".join(packet.encoded.data for packet in packets)
+    with av.open(io.BytesIO(raw), "r", format=codec) as container:
+        return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_every_picture_comes_out_as_it_was_sent(codec: str, tmp_path: Path) -> None:
+    stream_format, packets = send(codec, 2 * GROUP, tmp_path)
+    film = copied(stream_format, packets)
+    assert pictures(film) == decoded(packets, codec)
+    with av.open(io.BytesIO(film), "r") as container:
+        sizes = [packet.size for packet in container.demux(video=0) if packet.size]
+        assert len(sizes) == len(packets)
+        assert float(container.streams.video[0].average_rate or 0) == pytest.approx(PER_S, rel=0.1)
+
+
+def test_a_film_that_was_cut_off_plays_up_to_its_last_whole_group(sent: Sent) -> None:
+    stream_format, packets = sent
+    film = copied(stream_format, packets)
+    shown: list[bytes] = []
+    with av.open(io.BytesIO(film[: len(film) * 2 // 3]), "r") as container, contextlib.suppress(av.error.FFmpegError):
+        shown.extend(frame.to_ndarray().tobytes() for frame in container.decode(video=0))
+    assert len(shown) >= 3 * GROUP
+    assert shown == decoded(packets)[: len(shown)]
+
+
+def test_times_that_stand_still_or_jump_back_make_no_film_impossible(sent: Sent) -> None:
+    stream_format, packets = sent
+    odd = [
+        replace(packet, encoded=replace(packet.encoded, pts=None if n % 3 else 5_000 - n, dts=None if n % 2 else 7))
+        for n, packet in enumerate(packets)
+    ]
+    assert len(pictures(copied(stream_format, odd))) == len(packets)
+
+
+def test_what_can_not_be_copied_is_said_to_be(sent: Sent) -> None:
+    stream_format, packets = sent
+    for wrong_format, wrong in (
+        (replace(stream_format, codec="rawvideo"), packets),
+        (stream_format, []),
+        (stream_format, packets[1:]),
+        (stream_format, [replace(packets[0], encoded=replace(packets[0].encoded, data=b"nothing of the kind"))]),
+    ):
+        with pytest.raises(MediaUnusable):
+            copied(wrong_format, wrong)
+
+
+def test_a_clip_goes_from_the_key_frame_before_to_the_end_of_its_time(sent: Sent) -> None:
+    stream_format, packets = sent
+    ring = PacketRing()
+    ring.begin(stream_format)
+    for packet in packets:
+        ring.add(packet)
+    opened_at = at(7.5)
+    clip = ClipMaker("c", KEY).take(*ring.clip(opened_at - PRE_ROLL), until=opened_at + POST_ROLL)
+    assert clip is not None
+    assert (clip.kind, clip.reference.captured_at) == (EvidenceKind.SEALED, at(2))
+    film = bytes(pyrage.decrypt(clip.content, [DISTRICT]))
+    assert pictures(film) == decoded(packets)[20:116]
+
+
+def test_both_rolls_lie_in_the_ring() -> None:
+    assert timedelta(seconds=LONGEST_S) > (PRE_ROLL + POST_ROLL)
+
+
+def test_where_there_is_no_room_for_all_the_end_is_left_out(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream_format, packets = sent
+    monkeypatch.setattr(clip_module, "LARGEST_BYTES", sum(len(packet.encoded.data) for packet in packets[:30]))
+    clip = ClipMaker("c", KEY).take(stream_format, packets, until=at(1_000))
+    assert clip is not None
+    assert len(pictures(bytes(pyrage.decrypt(clip.content, [DISTRICT])))) == 30
+
+
+def test_nothing_to_copy_is_no_clip_and_what_can_not_be_copied_is_counted(sent: Sent) -> None:
+    stream_format, packets = sent
+    maker = ClipMaker("c", KEY)
+    assert maker.take(None, [], until=at(0)) is None
+    assert maker.take(stream_format, packets[1:5], until=at(1_000)) is None
+    assert maker.refused == 0
+    assert maker.take(replace(stream_format, codec="rawvideo"), packets, until=at(1_000)) is None
+    assert maker.refused == 1
