@@ -99,12 +99,21 @@ def _fill(world: World, load: Load) -> None:
     load.burst(QUOTA_MESSAGES)
 
 
-def _kill_in_upload(world: World, _load: Load) -> None:
+def _await_upload(world: World) -> None:
     """The way becomes narrow, so that a file is under way long enough to be hit."""
     world.proxies[Link.EDGE_HTTPS].turn(_TRICKLE)
     with contextlib.suppress(TimeoutError):
         wait_for("upload", lambda: world.is_uploading or None, timeout_s=UPLOAD_PATIENCE_S, every_s=0.01)
+
+
+def _kill_in_upload(world: World, _load: Load) -> None:
+    _await_upload(world)
     world.kill(Part.API)
+
+
+def _swallow_upload(world: World, _load: Load) -> None:
+    _await_upload(world)
+    world.proxies[Link.EDGE_HTTPS].turn(_SILENT)
 
 
 def _restore_api(world: World, _load: Load) -> None:
@@ -147,7 +156,13 @@ INJURIES: Mapping[Fault, Injury] = {
     Fault.HALVE_CLOUD_BROKER: _weather(Link.CLOUD_BROKER, _HALVED),
     Fault.HALVE_CLOUD_DATABASE: _weather(Link.CLOUD_DATABASE, _HALVED),
     Fault.BLACK_HOLE_EDGE_BROKER: _weather(Link.EDGE_BROKER, _SILENT),
-    Fault.BLACK_HOLE_EDGE_HTTPS: _weather(Link.EDGE_HTTPS, _SILENT),
+    Fault.BLACK_HOLE_EDGE_HTTPS: Injury(
+        Link.EDGE_HTTPS.value,
+        2.0,
+        12.0,
+        inflict=_swallow_upload,
+        lift=lambda world, _load: world.proxies[Link.EDGE_HTTPS].turn(FAIR),
+    ),
     Fault.BLACK_HOLE_CLOUD_BROKER: _weather(Link.CLOUD_BROKER, _SILENT),
     Fault.BLACK_HOLE_CLOUD_DATABASE: _weather(Link.CLOUD_DATABASE, _SILENT),
     Fault.QUOTA_FULL: Injury(
