@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
@@ -17,6 +18,7 @@ from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, EdgeError, Permanent
 from edge.logs import log_to_stderr
 from edge.node.declaration import software
+from edge.node.kept_log import KeptLog, LogTail, in_words
 from edge.node.orders import Order, ordered, standings
 from edge.node.process import run_node
 from edge.node.reloading import ask_to_reload
@@ -50,6 +52,9 @@ app.add_typer(letters_app, name="letters")
 
 gateway_app = typer.Typer(help="Video gateways for GB/T 28181 channels.", no_args_is_help=True)
 app.add_typer(gateway_app, name="gateway")
+
+LOOK_EVERY_S = 0.5
+"""So often `logs --follow` looks for new lines."""
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration.", metavar="FILE")]
 LetterNumbers = Annotated[list[int], typer.Argument(help="Numbers from the list.", metavar="NUMBER…")]
@@ -99,8 +104,10 @@ def run_node_command(
 ) -> None:
     """The node's own process, as the supervisor starts it; exit status 2 where another start would not help."""
     log_to_stderr()
+    configuration = load(config)
+    log_to_stderr(also=KeptLog(configuration.node.data_directory))
     try:
-        status = run_node(load(config), file=config.absolute(), parent_pipe=supervised)
+        status = run_node(configuration, file=config.absolute(), parent_pipe=supervised)
     except Permanent as error:
         _fail(str(error), STATUS_NOT_STARTABLE)
     raise typer.Exit(status)
@@ -112,6 +119,26 @@ def reload_command(config: ConfigFile, *, as_json: Json = False) -> None:
     result = ask_to_reload(load(config).node.data_directory)
     print(json.dumps(result.plain(), ensure_ascii=False, indent=2) if as_json else "\n".join(result.lines()))
     raise typer.Exit(0 if result.taken else STATUS_NOT_STARTABLE)
+
+
+@app.command()
+def logs(
+    config: ConfigFile,
+    *,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="So many of the newest lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until interrupted.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The newest lines of the node's log, also of one that has ended; passwords are never in it."""
+    tail = LogTail(load(config).node.data_directory)
+    found = tail.newest(lines)
+    while True:
+        for line in found:
+            print(line if as_json else "\n".join(in_words(line)), flush=True)
+        if not follow:
+            return
+        time.sleep(LOOK_EVERY_S)
+        found = tail.following()
 
 
 @app.command()

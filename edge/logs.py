@@ -1,29 +1,79 @@
-"""How the programs of the edge write their log: lines for people on a terminal, JSON elsewhere."""
+"""How the programs of the edge write their log: lines for people on a terminal, JSON elsewhere, without secrets."""
 
 import logging
+import re
 import sys
 import traceback
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 
+HIDDEN: Final = "***"
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^\s\"'<>]+@")
+"""In an address, up to the last sign that can end a password: rather too much is hidden than too little."""
 
-def log_to_stderr() -> None:
-    """Lines for people on a terminal, JSON elsewhere; tracebacks without the values of variables."""
+_SECRET: Final = re.compile(r"(?i)password|passwd|passphrase|pwd|secret|token|api[_-]?key")
+_NAMED: Final = re.compile(
+    r"(?i)\b(password|passwd|passphrase|pwd|secret|token|api[_-]?key)(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^\s&,;\"'}]+"
+)
+
+
+def log_to_stderr(*, also: "structlog.typing.Processor | None" = None) -> None:
+    """Lines for people on a terminal, JSON elsewhere; tracebacks without the values of variables. `also` sees each event before
+    it is written, as whoever keeps the newest lines does.
+    """
     final: list[Any] = (
         [escape_words, structlog.dev.ConsoleRenderer(exception_formatter=write_traceback)]
         if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, escape_words, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [format_exception, escape_words, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            hide_secrets,
+            *(() if also is None else (also,)),
             *final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def hide_secrets(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A processor: no log-in of an address and nothing that is called a password is written."""
+    for key, value in event.items():
+        event[key] = _shown(key, value)
+    return event
+
+
+def _shown(key: object, value: Any) -> Any:
+    return HIDDEN if isinstance(key, str) and _SECRET.fullmatch(key) else _hidden(value)
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, list | tuple):
+        return [_hidden(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _shown(key, each) for key, each in value.items()}
+    return value
+
+
+def without_secrets(text: str) -> str:
+    """The text without the log-ins of addresses and without values that are named as secrets."""
+    return _NAMED.sub(rf"\g<1>\g<2>{HIDDEN}", _CREDENTIALS.sub(f"{HIDDEN}@", text))
+
+
+def format_exception(
+    logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """A processor: the traceback as text; what a library wrote into its error may hold an address."""
+    event = structlog.processors.format_exc_info(logger, method, event)
+    if isinstance(event.get("exception"), str):
+        event["exception"] = without_secrets(event["exception"])
+    return event
 
 
 def escape_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -45,4 +95,5 @@ def escaped(text: str) -> str:
 
 def write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
     """A traceback without the values of variables, each line set in: none can pass for a line of the log."""
-    stream.writelines(f"  | {escaped(line)}\n" for line in "".join(traceback.format_exception(*error)).splitlines())
+    text = without_secrets("".join(traceback.format_exception(*error)))
+    stream.writelines(f"  | {escaped(line)}\n" for line in text.splitlines())
