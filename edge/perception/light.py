@@ -20,9 +20,8 @@ _LEAST_STRUCTURE: Final = 1.5
 _LEAST_TONES: Final = 3.0
 _LEAST_SPREAD: Final = 1e-3
 _ALIKE: Final = 0.6
+_SURELY_ALIKE: Final = 0.7
 _LEAST_CELLS: Final = 6
-_MORE_DETAIL: Final = 1.3
-_LEAST_DETAIL: Final = 1.0
 
 
 def small_picture(luma: NDArray[np.uint8]) -> Small:
@@ -56,29 +55,23 @@ def shows_the_same(now: Small, before: Small, cells: Cells) -> bool:
 
 
 def is_only_light(now: Small, before: Small, cells: Cells) -> bool:
-    """Whether a change in some cells is a shadow, a beam or the tremor of the camera: they show what they, or those beside them,
-    showed before, or nothing with any detail.
+    """Whether a change in some cells is a shadow, a beam or the tremor of the camera: they show what they, or those beside them, showed
+    before.
 
-    For what moves only: a plain box that stands there has no more detail than a patch of sun.
+    On plain ground that can't be known, and the answer is no: a beam that is followed is better than a car that is not.
     """
     steps = (-1, 0, 1)
     beside = (np.roll(before, (down, across), axis=(0, 1)) for down in steps for across in steps)
-    if any(_are_alike(now, each, cells) for each in beside) or shows_the_same(now, before, cells):
-        return True
-    inner = _inner(cells)
-    if int(inner.sum()) < _LEAST_CELLS:
-        return False
-    seen, known = (float(np.abs(cv2.Laplacian(each, cv2.CV_32F))[inner].mean()) for each in (now, before))
-    return seen < _MORE_DETAIL * known + _LEAST_DETAIL
+    return shows_the_same(now, before, cells) or any(_are_alike(now, each, cells, _SURELY_ALIKE) for each in beside)
 
 
-def _are_alike(now: Small, before: Small, cells: Cells) -> bool:
+def _are_alike(now: Small, before: Small, cells: Cells, least: float = _ALIKE) -> bool:
     if int(cells.sum()) < _LEAST_CELLS:
         return False
     seen, known = now[cells], before[cells]
     if float(known.std()) < _LEAST_STRUCTURE or float(seen.std()) < _LEAST_SPREAD:
         return False
-    return float(np.corrcoef(seen, known)[0, 1]) > _ALIKE
+    return float(np.corrcoef(seen, known)[0, 1]) > least
 
 
 def _inner(cells: Cells) -> Cells:

@@ -66,6 +66,8 @@ class MotionTracker:
         fitted = in_the_light_of(ground, small)
         things = [box for box in boxes if not is_only_light(fitted, ground, _cells_in(motion.cells, box))]
         still = ~motion.cells
+        for box in things:
+            still &= ~_cells_in(np.ones_like(still), box)  # the inside of a car's roof does not move
         ground[still] += (1.0 - exp(-elapsed_s / _MEMORY_S)) * (fitted - ground)[still]
         return things
 

@@ -32,7 +32,7 @@ VEHICLES = ((4.4, 8.4, "out"), (14.9, 18.3, "in"), (15.2, 18.9, "out"), (25.3, 2
 """When each car enters and leaves the picture, and how it crosses a line from left to right at half height: `in` is downwards."""
 
 EMPTY_VISITS_S = ((0.0, 5.4), (46.2, 49.8), (71.2, 73.8), (88.2, 91.8), (137.0, 139.3))
-EMPTY_CARS_S = ((0.0, 3.9), (9.0, 14.4), (19.5, 24.8))
+EMPTY_CARS_S = ((0.0, 3.9), (9.0, 14.1), (19.5, 24.8))
 """Stretches in which nobody and nothing is in the picture."""
 
 LEFT_FOR_S = 20.0
