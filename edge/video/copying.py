@@ -59,15 +59,12 @@ def _beginning(stream_format: StreamFormat, packets: Sequence[Packet]) -> bytes:
 
 def _from_zero(stream_format: StreamFormat, packets: Sequence[Packet]) -> "Sequence[AvPacket[Stream]]":
     """Packets in the order of decoding, with times that grow: a muxer refuses others. One without a time follows its neighbour."""
-    first, last = None, -1
+    told = [packet.encoded.pts if packet.encoded.dts is None else packet.encoded.dts for packet in packets]
+    first, last = next((dts for dts in told if dts is not None), 0), -1
     copies = []
-    for packet in packets:
+    for packet, dts in zip(packets, told, strict=True):
         encoded = packet.encoded
-        dts = encoded.dts if encoded.dts is not None else encoded.pts
-        if dts is None:
-            dts = last + 1 + (first or 0)
-        first = dts if first is None else first
-        at = max(dts - first, last + 1)
+        at = last + 1 if dts is None else max(dts - first, last + 1)
         copy = AvPacket(encoded.data)
         copy.time_base = stream_format.time_base
         copy.dts = at

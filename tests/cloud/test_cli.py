@@ -118,3 +118,27 @@ def test_an_address_of_no_database_is_named_without_its_password(
         assert status == 1
         assert err.startswith("error: GRIDWARD_DATABASE_URL: ")
         assert "geheim" not in err
+
+
+def test_a_districts_key_is_made_once_and_opens_nothing_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    key = tmp_path / "district.key"
+    made = answer(run("evidence", "make-key", "--out", str(key), "--json"))
+    assert made["public_key"].startswith("age1")
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert run("evidence", "make-key", "--out", str(key))[0] == 1
+    assert answer(run("evidence", "prune", "--dry-run", "--json")) == {
+        "dry_run": True,
+        "files": 0,
+        "bytes": 0,
+        "items": [],
+    }
+    assert answer(run("evidence", "prune", "--json"))["files"] == 0
+    run("area", "import", str(sample.DOCUMENT))
+    for name in ("chief", "director"):
+        assert run("user", "add", name, "--role", "duty_chief", "--area", "110105", "--generate")[0] == 0
+    words = ("--key", str(key), "--case", "1", "--purpose", "asked for", "--by", "chief", "--approved-by")
+    out = tmp_path / "original"
+    status, _, err = run("evidence", "unseal", "0" * 64, *words, "director", "--out", str(out))
+    assert (status, "no such sealed file" in err, out.exists()) == (1, True, False)
+    status, _, err = run("evidence", "unseal", "0" * 64, *words, "chief", "--out", str(out))
+    assert (status, "another person" in err) == (1, True)

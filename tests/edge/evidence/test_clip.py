@@ -2,9 +2,9 @@
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -23,9 +23,15 @@ from edge.evidence import clip as clip_module
 from edge.evidence.clip import POST_ROLL, PRE_ROLL, ClipMaker
 from edge.evidence.seal import DistrictKey
 from edge.flow import Encoded, Packet, StreamFormat
+from edge.settings import CameraSettings
+from edge.simulators.camera_process import CameraProcess
+from edge.sources.camera import CameraSource
+from edge.sources.mailbox import Mailbox
 from edge.sources.packets import LONGEST_S, PacketRing
 from edge.video.copying import copied
+from tests.fakes.footage import write_clip
 from tests.fakes.scenes import at
+from tests.waiting import wait_until
 
 DISTRICT = pyrage.x25519.Identity.generate()
 KEY = DistrictKey((str(DISTRICT.to_public()),))
@@ -106,6 +112,19 @@ def test_times_that_stand_still_or_jump_back_make_no_film_impossible(sent: Sent)
     assert len(pictures(copied(stream_format, odd))) == len(packets)
 
 
+def test_a_first_packet_without_a_time_leaves_no_gap_behind_it(sent: Sent) -> None:
+    stream_format, packets = sent
+    late = [
+        replace(packet, encoded=replace(packet.encoded, pts=10**9 + 100 * n, dts=10**9 + 100 * n))
+        for n, packet in enumerate(packets)
+    ]
+    late[0] = replace(late[0], encoded=replace(late[0].encoded, pts=None, dts=None))
+    with av.open(io.BytesIO(copied(stream_format, late)), "r") as film:
+        times = [frame.time for frame in film.decode(video=0)]
+    assert times[0] == 0
+    assert times[-1] == pytest.approx(float(100 * (len(packets) - 2) * stream_format.time_base), rel=0.01)
+
+
 def test_what_can_not_be_copied_is_said_to_be(sent: Sent) -> None:
     stream_format, packets = sent
     for wrong_format, wrong in (
@@ -152,3 +171,27 @@ def test_nothing_to_copy_is_no_clip_and_what_can_not_be_copied_is_counted(sent: 
     assert maker.refused == 0
     assert maker.take(replace(stream_format, codec="rawvideo"), packets, until=at(1_000)) is None
     assert maker.refused == 1
+
+
+@pytest.mark.system
+def test_of_a_live_camera_the_clip_can_be_played(tmp_path: Path, rtsp_camera: Callable[..., CameraProcess]) -> None:
+    footage = write_clip(tmp_path / "live.mp4", frames=40, rate=10)
+    settings = CameraSettings(id="c", url=rtsp_camera(footage, encode=True).url, model=None)
+    source = CameraSource(settings, Mailbox(), lambda _health, _reason: None)
+    source.start()
+    try:
+        wait_until(lambda: source.ring.seconds >= 1, what="a second in the ring")
+        stream_format, packets = source.ring.clip(datetime.now(UTC) - timedelta(seconds=60))
+    finally:
+        source.stop()
+    clip = ClipMaker("c", KEY).take(stream_format, packets, until=datetime.now(UTC) + timedelta(seconds=60))
+    assert clip is not None
+    with av.open(io.BytesIO(bytes(pyrage.decrypt(clip.content, [DISTRICT]))), "r") as film:
+        frames = list(film.decode(video=0))
+    assert len(frames) == len(packets)
+    assert (frames[0].width, frames[0].height) == (160, 96)
+    begin, end = packets[1].encoded.pts, packets[-1].encoded.pts  # the first packet of an RTSP stream may lack its time
+    assert begin is not None
+    assert end is not None
+    assert stream_format is not None
+    assert frames[-1].time == pytest.approx(float((end - begin) * stream_format.time_base), abs=0.3)
