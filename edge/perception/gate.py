@@ -18,7 +18,7 @@ from edge.flow import GateOrder, GateReason, GateState, Packet, Picture, Scene
 from edge.perception.motion import MotionDetector
 from edge.perception.packet_sizes import PacketSizes, SizeSettings
 
-_LEVEL_S: Final = timedelta(seconds=0.5)
+_LEVEL_S: Final = timedelta(seconds=1.0)
 _OPENINGS: Final = 10
 
 
@@ -188,7 +188,7 @@ class PacketGate:
     def _while_watching(self, packet: Packet, at_s: float) -> GateOrder:
         if self._sizes.unusual:
             self._confirmed = False
-            return self._opened(GateReason.SIZES, packet.captured_at - _LEVEL_S, at_s)
+            return self._opened(GateReason.SIZES, self._looked_at or packet.captured_at - _LEVEL_S, at_s)
         if self._seen_at is not None:
             self._unsaid_until_s = at_s + self._settings.hold_s
             return self._opened(GateReason.SEEN, self._seen_at, at_s)

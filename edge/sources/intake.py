@@ -19,7 +19,6 @@ LONGEST_LAG_S: Final = 4.0
 
 _CAUGHT_UP_S: Final = 0.2
 _MOST_PENDING: Final = 64
-_MARGIN: Final = timedelta(seconds=0.5)
 _LEAST_STEP: Final = timedelta(microseconds=1)
 
 
@@ -111,7 +110,7 @@ class Intake:
             return
         self._begin_anew()
         began_at = None if self._gate is None else self._gate.began_at
-        begun = self._ring.since(packet.captured_at if began_at is None else began_at - _MARGIN)
+        begun = self._ring.since(packet.captured_at if began_at is None else began_at)
         for each in begun or (packet,):
             yield from self._decoded(each, packet)
 

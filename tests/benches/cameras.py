@@ -39,7 +39,7 @@ from tests.fakes.visits import CLIP
 
 EMPTY_S = (0.3, 5.3)
 FOOTAGE_S = 20.0
-SETTLING_S = 30.0
+SETTLING_S = 90.0
 CORE_SHARE_32 = 0.15
 CORE_SHARE_1080P = 0.015
 

@@ -97,9 +97,9 @@ def test_a_look_is_one_key_frame_and_nothing_waits_for_what_follows(clip: Path) 
 
 
 def test_when_it_opens_decoding_begins_at_the_key_frame_before(clip: Path) -> None:
-    gate = Told(lambda number: GateOrder.DECODE if number >= 17 else GateOrder.SPARE, began_at=at(1.6))
+    gate = Told(lambda number: GateOrder.DECODE if number >= 17 else GateOrder.SPARE, began_at=at(1.4))
     taken = played(clip, gate)
-    assert numbers(taken) == list(range(10, 28))  # 1.6 s and a margin of half a second: from the key frame at 1.0 s
+    assert numbers(taken) == list(range(10, 28))  # from the key frame at 1.0 s
     assert [each.late for each in taken] == [True] * 7 + [False] * 11
     assert taken[0].captured_at == at(1.0)
 
