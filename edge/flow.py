@@ -355,8 +355,11 @@ class Detector(Protocol):
 
     labels: tuple[str, ...]
 
-    def detect(self, image: Image, region: Box | None = None) -> Detections:
-        """Look at one picture of any size, or at a part of it; one that can't look at a part looks at all of it."""
+    def detect(self, image: Image, things: Sequence[Box] = ()) -> Detections:
+        """Look at one picture of any size, or at the part of it in which these things are, as closely as they need.
+
+        One that can't look at a part looks at all of it.
+        """
         ...
 
 

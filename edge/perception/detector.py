@@ -1,5 +1,6 @@
 """A detector: picture to tensor, graph, decoder, and back to the picture's own coordinates."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,7 @@ from edge.inference import Graph, Tensor
 from edge.perception.decoders.registry import OF_ANY_SIZE, Decoder, decoder
 from edge.perception.decoders.selection import Answer
 from edge.perception.preprocess import Placement, input_shape, prepared, prepared_view
-from edge.perception.views import STRIDE, View, holds, view_of, whole_view
+from edge.perception.views import STRIDE, View, around, holds, view_of, whole_view
 from models.catalogue import ResolvedModel, resolve
 from models.manifest import Fit, Layout, Manifest, ModelProblem
 
@@ -65,20 +66,20 @@ class OnnxDetector:
         """Whether a part of a picture costs less than all of it."""
         self._graph = fitting or self._graph
 
-    def detect(self, image: Image, region: Box | None = None) -> Detections:
-        """Look at one BGR picture, or at a part of it; boxes are normalised and may reach a little past the picture's edge.
+    def detect(self, image: Image, things: Sequence[Box] = ()) -> Detections:
+        """Look at one BGR picture, or at the part of it that holds `things`; boxes are normalised and may reach a little past its edge.
 
-        What is told of a part has its middle in it. Raises ModelUnusable when the graph fails over it.
+        What is told of a part has its middle among them. Raises ModelUnusable when the graph fails over it.
         """
         if not self.looks_at_parts:
             tensor, placement = self.prepare(image)
             return self._told(self.infer(tensor), placement)
         rows, columns = image.shape[:2]
-        given = self.manifest.input
-        whole = whole_view(columns, rows, width=given.width, height=given.height)
-        view = whole if region is None else view_of(region, columns, rows, width=given.width, height=given.height)
+        given, region = self.manifest.input, around(things)
+        view = view_of(things, columns, rows, width=given.width, height=given.height)
         tensor, placement = prepared_view(image, given, view)
         found = self._told(self._infer(tensor, self._decoder_for(view)), placement)
+        whole = whole_view(columns, rows, width=given.width, height=given.height)
         return found if region is None or view == whole else _within(found, region)
 
     def prepare(self, image: Image) -> tuple[Tensor, Placement]:

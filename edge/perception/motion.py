@@ -96,9 +96,9 @@ class MotionDetector:
 
     def _differs(self, small: NDArray[np.float32], background: NDArray[np.float32]) -> Cells:
         difference = small - background
-        difference -= np.median(difference)  # the whole picture became lighter or darker: a cloud, the camera's gain
+        difference -= _median(difference)  # the whole picture became lighter or darker: a cloud, the camera's gain
         np.abs(difference, out=difference)
-        noise = float(np.median(difference)) * _DEVIATION_OF_MEDIAN
+        noise = _median(difference) * _DEVIATION_OF_MEDIAN
         return np.asarray(difference > max(self._settings.step, self._settings.noise_factor * noise), dtype=np.bool_)
 
     def _least_cells(self, cells: Cells) -> float:
@@ -129,6 +129,12 @@ def regions(cells: Cells, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
         for left, top, width, height, size in parts[1:].tolist()
         if size >= _LEAST_REGION
     )
+
+
+def _median(cells: NDArray[np.float32]) -> float:
+    """The median of every second cell of every second row: two thirds of the cost of a quiet frame was that of all cells."""
+    some = cells[::2, ::2].ravel()
+    return float(np.partition(some, some.size // 2)[some.size // 2])
 
 
 def _outside(boxes: Sequence[Box], shape: tuple[int, int]) -> NDArray[np.uint8] | None:

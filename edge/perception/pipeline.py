@@ -18,7 +18,7 @@ from edge.perception.motion_tracks import MotionTracker
 from edge.perception.scheduler import Attention
 from edge.perception.tracker import KINDS, Step, Tracker
 from edge.perception.trouble import TroubleWatch
-from edge.perception.views import around, holds
+from edge.perception.views import holds
 from edge.settings import MOTION, CameraSettings
 
 PROBE_S: Final = 10.0
@@ -178,10 +178,12 @@ class CameraPipeline:
 
     def _look(self, detector: Detector, frame: Frame, motion: Motion) -> Detections:
         """Look where something moves or is followed; everywhere now and then, and where there is no such place."""
-        at, region = frame.captured_at, None
+        at = frame.captured_at
+        things: tuple[Box, ...] = ()
         if self._whole_at is not None and (at - self._whole_at).total_seconds() < WHOLE_S:
-            region = around((*(motion.regions() if motion.moving else ()), *self._followed()))
-        found = detector.detect(frame.image, region)
+            followed = tuple(self._followed())
+            things = (*(motion.regions(followed) if motion.moving else ()), *followed)
+        found = detector.detect(frame.image, things)
         self.counters.inferences += 1
         self.counters.parts += found.region is not None
         self._probed_at = at

@@ -1,11 +1,12 @@
 """Which part of a picture a network looks at, and in an input of which size: no larger than what is worth looking at. Pure.
 
 A picture is 16:9 and the input that a network was exported with is square: a third to a half of each whole look is spent on
-padding. And what moves fills seldom more than a quarter of the picture. So the input follows the picture: the scale is always
-that of a whole look, whatever the part, since scores depend on the size in which a network sees things.
+padding. And what moves fills seldom more than a quarter of the picture. So the input follows the picture: the scale is
+that of a whole look, whatever the part, since scores depend on the size in which a network sees things; it is smaller only where all that
+is followed is so large that it will be found all the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Final
@@ -21,6 +22,12 @@ CONTEXT: Final = 24
 
 LEAST_SIDE: Final = 128
 """A part that is smaller is shown with more around it: the price of a look no longer falls with its size."""
+
+LARGE: Final = 128.0
+"""Something of so many pixels of the input is seen as well as anything larger."""
+
+LEAST_DETAIL: Final = 0.75
+"""No part is shown smaller than this share of a whole look's scale, however large all things in it are."""
 
 WORTH: Final = 0.85
 """A part that costs more than this share of the whole is no saving; then all of it is looked at."""
@@ -61,14 +68,17 @@ def whole_view(columns: int, rows: int, *, width: int, height: int) -> View:
     )
 
 
-def view_of(region: Box, columns: int, rows: int, *, width: int, height: int) -> View:
-    """A region (normalised) with context, in the scale of a whole look; the whole picture where that costs hardly more."""
-    whole = whole_view(columns, rows, width=width, height=height)
-    left, right, input_width = _span(region[0], region[2], columns, whole.scale, whole.input_width)
-    top, bottom, input_height = _span(region[1], region[3], rows, whole.scale, whole.input_height)
+def view_of(things: Sequence[Box], columns: int, rows: int, *, width: int, height: int) -> View:
+    """The part of a picture that holds some things (normalised) and context; the whole picture where that costs hardly more."""
+    whole, region = whole_view(columns, rows, width=width, height=height), around(things)
+    if region is None:
+        return whole
+    scale = whole.scale * _detail(things, columns * whole.scale, rows * whole.scale)
+    left, right, input_width = _span(region[0], region[2], columns, scale, whole.input_width)
+    top, bottom, input_height = _span(region[1], region[3], rows, scale, whole.input_height)
     if input_width * input_height > WORTH * whole.input_pixels:
         return whole
-    return View(left, top, right - left, bottom - top, input_width, input_height, whole.scale)
+    return View(left, top, right - left, bottom - top, input_width, input_height, scale)
 
 
 def around(boxes: Iterable[Box]) -> Box | None:
@@ -84,6 +94,12 @@ def holds(region: Box, box: Box) -> bool:
     """Whether the middle of a box lies in a region."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return region[0] <= x <= region[2] and region[1] <= y <= region[3]
+
+
+def _detail(things: Iterable[Box], across: float, down: float) -> float:
+    """The share of a whole look's scale in which the smallest of the things is still large. What is small is never shown smaller."""
+    smallest = min(max((right - left) * across, (bottom - top) * down) for left, top, right, bottom in things)
+    return min(max(LARGE / max(smallest, 1.0), LEAST_DETAIL), 1.0)
 
 
 def _span(first: float, last: float, length: int, scale: float, most: int) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """The pipeline on made-up pictures and a made-up detector; the real one is held against real footage in test_replay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from edge.flow import Box, Detections, Frame, Image, Scene
 from edge.perception.pipeline import PROBE_S, WHOLE_S, CameraPipeline
 from edge.perception.scheduler import Attention
-from edge.perception.views import holds
+from edge.perception.views import around, holds
 from edge.settings import CameraSettings
 from edge.video import ArrayPicture
 from tests.fakes.scenes import at, detections, seconds, standing_at
@@ -35,9 +35,10 @@ class Eyes:
         self.regions: list[Box | None] = []
         self.sees: Callable[[], Detections] = detections
 
-    def detect(self, image: Image, region: Box | None = None) -> Detections:
+    def detect(self, image: Image, things: Sequence[Box] = ()) -> Detections:
         assert image.shape == ROOM.shape
         self.looks += 1
+        region = around(things)
         self.regions.append(region)
         return _in(region, self.sees()) if self.parts else self.sees()
 
@@ -189,11 +190,13 @@ def test_who_was_seen_beside_the_part_that_is_looked_at_stays_private() -> None:
 def test_what_is_new_makes_a_camera_urgent() -> None:
     filmed = Filmed(Eyes())
     box = standing_at(0.5, 0.9)
-    filmed.show(ROOM, 2)
-    assert filmed.pipeline.attention is Attention.QUIET
-    filmed.show(room_with(box), 0.2)
-    assert filmed.pipeline.attention is Attention.CONFIRMING
-    filmed.show(room_with(box), 0.2, detections((box, 0.9)))
-    assert filmed.pipeline.attention is Attention.CONFIRMING
-    filmed.show(room_with(box), 2, detections((box, 0.9)))
-    assert filmed.pipeline.attention is Attention.FOLLOWING
+    found = []
+    for image, duration_s, seen in (
+        (ROOM, 2.0, detections()),
+        (room_with(box), 0.2, detections()),
+        (room_with(box), 0.2, detections((box, 0.9))),
+        (room_with(box), 2.0, detections((box, 0.9))),
+    ):
+        filmed.show(image, duration_s, seen)
+        found.append(filmed.pipeline.attention)
+    assert found == [Attention.QUIET, Attention.CONFIRMING, Attention.CONFIRMING, Attention.FOLLOWING]

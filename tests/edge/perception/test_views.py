@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.flow import Box
-from edge.perception.views import CONTEXT, STRIDE, around, holds, view_of, whole_view
+from edge.perception.views import CONTEXT, LEAST_DETAIL, STRIDE, around, holds, view_of, whole_view
 
 SIDE = st.sampled_from((320, 416, 640))
 LENGTH = st.integers(16, 4000)
@@ -22,7 +23,7 @@ def test_a_view_lies_in_the_picture_fits_its_input_and_holds_what_was_asked_for(
 ) -> None:
     region = around([box])
     assert region is not None
-    view = view_of(region, columns, rows, width=side, height=side)
+    view = view_of([box], columns, rows, width=side, height=side)
     whole = whole_view(columns, rows, width=side, height=side)
     assert view.left >= 0
     assert view.top >= 0
@@ -32,7 +33,8 @@ def test_a_view_lies_in_the_picture_fits_its_input_and_holds_what_was_asked_for(
     assert max(view.input_width, view.input_height) <= side
     assert view.width * view.scale <= view.input_width + 1
     assert view.height * view.scale <= view.input_height + 1
-    assert view.scale == whole.scale
+    assert LEAST_DETAIL * whole.scale <= view.scale + 1e-9
+    assert view.scale <= whole.scale
     assert view.input_pixels <= whole.input_pixels
     one = 1 / view.scale + 1
     assert view.left <= max(region[0], 0) * columns + one
@@ -49,16 +51,24 @@ def test_a_picture_of_16_to_9_costs_no_square() -> None:
 
 
 def test_someone_in_the_middle_costs_a_part_and_is_seen_with_context() -> None:
-    view = view_of((0.45, 0.3, 0.55, 0.8), 768, 432, width=416, height=416)
+    view = view_of([(0.45, 0.3, 0.55, 0.8)], 768, 432, width=416, height=416)
     assert (view.input_width, view.input_height) == (128, 192)
     assert view.left * view.scale <= 0.45 * 416 - CONTEXT + 2
     assert (view.left + view.width) * view.scale >= 0.55 * 416 + CONTEXT - 2
 
 
 def test_what_is_everywhere_is_looked_at_whole() -> None:
-    assert view_of((0.02, 0.1, 0.9, 0.9), 768, 432, width=416, height=416) == whole_view(
-        768, 432, width=416, height=416
-    )
+    corners = [(0.02, 0.1, 0.1, 0.2), (0.8, 0.8, 0.9, 0.9)]
+    assert view_of(corners, 768, 432, width=416, height=416) == whole_view(768, 432, width=416, height=416)
+
+
+def test_what_is_large_is_shown_smaller_and_what_is_small_beside_it_is_not() -> None:
+    whole = whole_view(768, 432, width=416, height=416)
+    large, small = (0.4, 0.05, 0.6, 0.95), (0.45, 0.5, 0.5, 0.6)
+    view = view_of([large], 768, 432, width=416, height=416)
+    assert view.scale == pytest.approx(LEAST_DETAIL * whole.scale)
+    assert view.input_pixels <= 128 * 224
+    assert view_of([large, small], 768, 432, width=416, height=416).scale == whole.scale
 
 
 def test_a_region_holds_what_has_its_middle_in_it() -> None:
