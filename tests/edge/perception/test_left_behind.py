@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.flow import Box, Image, StillObject
+from edge.configuration.words import camera_from_words
+from edge.flow import Box, Detections, Frame, Image, StillObject
 from edge.perception.left_behind import LeftBehindWatch
+from edge.perception.pipeline import CameraPipeline
+from edge.video import ArrayPicture
 from tests.fakes.compositions import CutOut, lit, patch, set_in, shots
 from tests.fakes.occurrences import EMPTY_VISITS_S, things
-from tests.fakes.scenes import at, seconds
+from tests.fakes.scenes import at, detections, seconds
 from tests.fakes.visits import CLIP
 
 Clip = Callable[[str], Path]
@@ -128,3 +131,26 @@ def test_a_look_is_taken_about_once_a_second(floor: list[Image]) -> None:
     watch = LeftBehindWatch()
     looks = [watch.look(grey(floor[0]), at(index / 25)) for index in range(100)]
     assert sum(look is not None for look in looks) == 5
+
+
+class Blind:
+    """A detector that sees nobody."""
+
+    labels: tuple[str, ...] = ("person",)
+
+    def detect(self, image: Image, things: Sequence[Box] = ()) -> Detections:  # noqa: ARG002 (as detectors are asked)
+        return detections()
+
+
+def test_the_scenes_of_a_camera_with_the_rule_tell_of_it(floor: list[Image], left: list[CutOut]) -> None:
+    plain = camera_from_words(["a=0,0 1,0 1,1 0,1"], ["intrusion:a"], model="yolox_nano_416")
+    guarded = camera_from_words(["a=0,0 1,0 1,1 0,1"], ["abandoned_object:a:10"], model="yolox_nano_416")
+    pictures = list(course(floor, lambda image: set_in(image, left[0], FOOT, WIDTH), from_s=SET_DOWN_S))[:30]
+    for camera, told in ((plain, False), (guarded, True)):
+        pipeline = CameraPipeline(camera, Blind())
+        scenes = [
+            pipeline.analyse(Frame("c", second, at(second), second, ArrayPicture(image)))
+            for second, image in enumerate(pictures)
+        ]
+        assert bool(scenes[-1].objects) is told
+        assert (scenes[0].objects is not None) is told
