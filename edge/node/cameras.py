@@ -55,6 +55,7 @@ class Cameras:
         self._district_key = district_key
         self._closing = threading.Event()
         self._successions: dict[str, threading.Thread] = {}
+        self._cards: RuleCards = {}
         self.gateways = gateways
         self._turns = Turns()
         self._places = {camera.id: place for place, camera in enumerate(settings)}
@@ -93,6 +94,7 @@ class Cameras:
         threads of their own, an old one before the new one of the same camera.
         """
         held = {name for name in self._places if self.quarantine.holds(name)}
+        self._cards = cards
         gone_gateways = self.gateways.adopt(gateways)
         self.quarantine.adopt(settings)
         self._successions = {name: thread for name, thread in self._successions.items() if thread.is_alive()}
@@ -103,20 +105,20 @@ class Cameras:
             freed = camera.id in held and not self.quarantine.holds(camera.id)
             if old is None or freed or fates[camera.id] is Fate.RESTARTED:
                 watches.append(self._make(camera))
-                self._succeed(camera.id, old, watches[-1], cards)
+                self._succeed(camera.id, old, watches[-1])
             else:
                 watches.append(old)
                 if fates[camera.id] is Fate.CHANGED:
                     old.adopt(camera, cards)
         for name, old in before.items():
-            self._succeed(name, old, None, cards)
+            self._succeed(name, old, None)
         self._settings = tuple(settings)
         self._places = {camera.id: place for place, camera in enumerate(settings)}
         self.watches = watches
         if gone_gateways:
             threading.Thread(target=self._leave, args=(gone_gateways,), name="stop-gateways", daemon=True).start()
 
-    def _succeed(self, name: str, old: CameraWatch | None, new: CameraWatch | None, cards: RuleCards) -> None:
+    def _succeed(self, name: str, old: CameraWatch | None, new: CameraWatch | None) -> None:
         """Close the old one, then open the new one."""
         earlier = self._successions.get(name)
 
@@ -126,7 +128,7 @@ class Cameras:
             if old is not None:
                 old.stop()
                 self._standing.forget(name)
-            self._book.adopt(name, cards)
+            self._book.adopt(name, self._cards)  # the newest: another configuration may have come meanwhile
             if new is not None and not self._closing.is_set():
                 self._open(new)
 
