@@ -68,6 +68,10 @@ class EventClock:
         """The last event time that was given."""
         return self._last_at
 
+    def stood_at(self, pts_s: float) -> None:
+        """What the stream's clock showed with the last frame, where that became known only now."""
+        self._last_pts_s = pts_s
+
     def time_of(self, pts_s: float | None, arrived_at: datetime) -> FrameTime:
         """The time of the next frame: `pts_s` by the stream's clock (None: it has none), `arrived_at` by the wall clock."""
         step_s = self._step_s(pts_s, arrived_at)
@@ -120,6 +124,7 @@ class PacketClock:
         self._clock = clock
         self._newest_s: float | None = None
         self._newest: FrameTime | None = None
+        self._only_first = False
         self.reordered = False
 
     def time_of(self, pts_s: float | None, arrived_at: datetime) -> FrameTime:
@@ -134,6 +139,11 @@ class PacketClock:
                 self.reordered = True
                 sooner_at = self._newest.captured_at - timedelta(seconds=before_s)
                 return FrameTime(sooner_at, self._newest.media_s - before_s)
+        if self._only_first and self._newest_s is None and pts_s is not None and 0 < pts_s <= _REORDER_S:
+            # RTP's times are counted from the first packet, but the reader leaves that one without a time where the
+            # next is shown after others: taken for a jump, the whole stream would stand early by that much
+            self._clock.stood_at(0.0)
+        self._only_first = self._newest is None
         time = self._clock.time_of(pts_s, arrived_at)
         self._newest_s, self._newest = pts_s, time
         return time

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from edge.sources.timing import AnalysisGrid, EventClock
+from edge.sources.timing import AnalysisGrid, EventClock, PacketClock
 from tests.fakes.scenes import at, seconds
 
 
@@ -121,3 +121,16 @@ def test_event_time_and_media_time_never_run_back(steps: list[tuple[float | None
         assert time.captured_at <= at(arrived_s) + timedelta(seconds=700)
         grid.takes(time.media_s)
         last_at, last_media_s = time.captured_at, time.media_s
+
+
+def test_a_stream_whose_first_packet_has_no_time_begins_with_it_all_the_same() -> None:
+    """As libav tells an RTSP stream with B frames: the key frame without a time, then those that are shown after others first."""
+    clock = PacketClock(EventClock())
+    times = [clock.time_of(pts_s, at(0.0)) for pts_s in (None, 0.4, 0.1, 0.2, 0.3, 0.8)]
+    assert [round(each.media_s, 6) for each in times] == [0.0, 0.4, 0.1, 0.2, 0.3, 0.8]
+
+
+def test_a_stream_clock_that_did_not_begin_at_nought_is_counted_from_arrival() -> None:
+    clock = PacketClock(EventClock())
+    times = [clock.time_of(pts_s, at(wall_s)) for pts_s, wall_s in ((None, 0.0), (77.4, 0.1), (77.5, 0.2))]
+    assert [round(each.media_s, 6) for each in times] == [0.0, 0.1, 0.2]
