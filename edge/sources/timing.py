@@ -85,8 +85,10 @@ class EventClock:
         """Seconds since the frame before: by the stream's clock, or by arrival where that is missing or jumps."""
         if self._last_arrived_at is None:
             return 0.0
-        if pts_s is not None and self._last_pts_s is not None and 0 < pts_s - self._last_pts_s <= _JUMP_S:
-            return pts_s - self._last_pts_s
+        if pts_s is not None and self._last_pts_s is not None:
+            step_s = pts_s - self._last_pts_s
+            if _LEAST_STEP.total_seconds() <= step_s <= _JUMP_S:
+                return step_s
         self._anchor_at = None
         return max((arrived_at - self._last_arrived_at).total_seconds(), _LEAST_STEP.total_seconds())
 

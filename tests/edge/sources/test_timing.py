@@ -83,6 +83,12 @@ def test_a_stream_without_times_goes_by_arrival() -> None:
     assert times[-1].media_s == pytest.approx(0.9)
 
 
+def test_a_step_too_small_to_count_is_none() -> None:
+    clock = EventClock()
+    times = [clock.time_of(pts_s, at(0.0)).media_s for pts_s in (None, 0.0, 1e-67, 2e-67)]
+    assert times == sorted(set(times))
+
+
 def test_the_first_frame_may_have_no_time() -> None:
     clock = EventClock()
     times = [clock.time_of(None if index == 0 else index / 10, at(index / 10)) for index in range(10)]
