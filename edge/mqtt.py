@@ -92,6 +92,7 @@ class Delivery:
     """A message that arrived. With manual acknowledgement, `MqttLink.acknowledge` tells the broker that it was kept.
 
     `received_at` differs for any two messages of a link. `again`: the broker has delivered it before, without an answer.
+    `retained`: it is the last word on its topic, told at a subscription, however long ago it was said.
     """
 
     topic: str
@@ -101,6 +102,7 @@ class Delivery:
     connection: int
     received_at: datetime
     again: bool = False
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,7 @@ class MqttLink:
                     connection=self._connections,
                     received_at=self._receipt_time(),
                     again=message.dup,
+                    retained=message.retain,
                 )
             )
 

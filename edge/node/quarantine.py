@@ -3,6 +3,7 @@
 `native.marks` and `native.report` in the data directory tell the next start what the threads did and where the signal came.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +67,8 @@ class Quarantine:
             ReservedFile(report, _REPORT_BYTES).write(b"")
         except OSError as error:
             _log.warning("a crash of this process will tell nothing", reason=str(error))
-            report.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                report.unlink(missing_ok=True)
 
     @property
     def ledger(self) -> Ledger:

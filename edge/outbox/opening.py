@@ -16,13 +16,13 @@ from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
 
 STORE = "outbox.db"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _UPGRADES = {
     1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
     " ALTER TABLE record ADD COLUMN timebase INTEGER;"
     " ALTER TABLE ongoing ADD COLUMN timebase INTEGER;"
-    " ALTER TABLE dead_letter ADD COLUMN timebase INTEGER;"
-    " CREATE TABLE receipt (row INTEGER PRIMARY KEY, source TEXT NOT NULL, mark BLOB NOT NULL);"
+    " ALTER TABLE dead_letter ADD COLUMN timebase INTEGER;",
+    2: "CREATE TABLE receipt (row INTEGER PRIMARY KEY, source TEXT NOT NULL, mark BLOB NOT NULL);"
     " INSERT INTO receipt (source, mark)"
     " SELECT substr(fact.name, length('receipts of ') + 1), CAST(each.value AS BLOB)"
     " FROM fact, json_each(fact.value) AS each WHERE fact.name LIKE 'receipts of %' ORDER BY fact.name, each.key;"

@@ -1,5 +1,6 @@
 """Sensors (传感器) on the local broker: JSON messages, acknowledged only once their readings are in the outbox."""
 
+import hashlib
 import queue
 import threading
 import time
@@ -45,6 +46,7 @@ class SensorFigures:
     readings: int = 0
     unknown_topic: int = 0
     repeated: int = 0
+    retained: int = 0
     refusals: Counter[tuple[str, Refusal]] = field(default_factory=Counter)
     skew_s: dict[str, float] = field(default_factory=dict)
     clamped: Counter[str] = field(default_factory=Counter)
@@ -75,6 +77,7 @@ class MqttSensorSource:
     ) -> None:
         self.figures = SensorFigures()
         self._by_topic = _by_topic(sensors)
+        self._last_words: dict[str, bytes] = {}
         self._successors: deque[Sequence[SensorSettings]] = deque(maxlen=1)
         self._keep = keep
         self._on_status = on_status
@@ -109,6 +112,7 @@ class MqttSensorSource:
             return
         sensors = self._successors.pop()
         self._by_topic = _by_topic(sensors)
+        self._last_words = {topic: word for topic, word in self._last_words.items() if topic in self._by_topic}
         self._presence.adopt(sensors, now_s=self._monotonic())
         self._link.listen(sorted(self._by_topic))
 
@@ -128,6 +132,7 @@ class MqttSensorSource:
             "readings": figures.readings,
             "unknown_topic": figures.unknown_topic,
             "repeated": figures.repeated,
+            "retained": figures.retained,
             "refused": {f"{device}: {why.value}": count for (device, why), count in dict(figures.refusals).items()},
             "clamped": dict(figures.clamped),
             "replayed": figures.replayed,
@@ -180,13 +185,16 @@ class MqttSensorSource:
         again: list[Reading] = []
         taken: list[Delivery] = []
         for delivery in deliveries:
+            taken.append(delivery)
+            if self._is_known_word(delivery):
+                self.figures.retained += 1
+                continue
             kept_at = self._kept.note(delivery)
             if kept_at is None:
                 fresh.extend(self._parse(delivery))
             else:
                 self.figures.repeated += 1
-                again.extend(self._parse(replace(delivery, received_at=kept_at)))
-            taken.append(delivery)
+                again.extend(self._parse_again(delivery, kept_at))
             if len(fresh) + len(again) >= READINGS_AT_ONCE:
                 if not self._keep_and_acknowledge(fresh, again, taken):
                     return
@@ -215,6 +223,21 @@ class MqttSensorSource:
         if self._kept.begin_session(self._clock()) and self._keep_until_kept(Parcel((), (), self._receipts())):
             self._kept.settle()
 
+    def _is_known_word(self, delivery: Delivery) -> bool:
+        """Whether a retained message only says again what was heard last on its topic: each subscription brings it."""
+        if delivery.topic not in self._by_topic:
+            return False
+        digest = hashlib.sha256(delivery.payload).digest()
+        if delivery.retained and not delivery.again and self._last_words.get(delivery.topic) == digest:
+            return True
+        self._last_words[delivery.topic] = digest
+        return False
+
+    def _parse_again(self, delivery: Delivery, kept_at: datetime) -> list[Reading]:
+        """The readings as they were kept. They come now, though: rules tell a buffer that is played back by its pace."""
+        readings = self._parse(replace(delivery, received_at=kept_at))
+        return [replace(reading, received_at=delivery.received_at) for reading in readings]
+
     def _parse(self, delivery: Delivery) -> list[Reading]:
         self.figures.messages += 1
         sensors = self._by_topic.get(delivery.topic, ())
@@ -224,6 +247,8 @@ class MqttSensorSource:
         for sensor in sensors:
             parsed = parse(delivery.payload, sensor, delivery.received_at, correction=self._correction())
             self._note(sensor, parsed)
+            if parsed.readings and not delivery.retained:  # whoever said that may be gone since
+                self._presence.heard(sensor.id, self._monotonic())
             readings += parsed.readings
         return readings
 
@@ -251,8 +276,6 @@ class MqttSensorSource:
             self.figures.clamped[sensor.id] += len(parsed.readings)
         if parsed.readings and ReadingFlag.REPLAYED in parsed.readings[0].flag:
             self.figures.replayed += len(parsed.readings)
-        if parsed.readings:
-            self._presence.heard(sensor.id, self._monotonic())
 
 
 class _Presence:

@@ -24,7 +24,7 @@ from tests.system.endurance.situations import SCRIPTS, Situation
 RULE = (
     "reference: the highest value of the first ten minutes of load, warming up included; the level of each later ten "
     "minutes (their median; of what rises and falls by itself the value that nine tenths do not pass, or the peak) is at most 5 % above "
-    "it, and the level of the last ten at most 5 % above that of the second ten"
+    "it, and the level of the last ten at most 5 % above that of the second ten; a difference below the series' own step is none"
 )
 NOT_HASTENED = (
     "work itself; the time-outs of sockets and locks; joining of threads; broker; PostgreSQL but for its periods"

@@ -272,3 +272,17 @@ def suspected_power_cut(start: Start) -> None:
     start.outbox.close()
     (start.directory / CHECKED).unlink()
     start.again()
+
+
+def test_a_store_of_the_second_version_opens_too(tmp_path: Path) -> None:
+    second = re.sub(r"CREATE TABLE receipt .*?\);", "", SCHEMA, flags=re.DOTALL)
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as connection:
+        connection.executescript(f"{second} PRAGMA user_version = 2;")
+        connection.execute(
+            "INSERT INTO record VALUES (1, ?, 'up/incident', 'incident', 0, 0, 0, x'7b7d', NULL)", (bytes(16),)
+        )
+        connection.commit()
+    start = Start(tmp_path)
+    assert start.outbox.set_aside is None
+    assert len(start.waiting(Lane.INCIDENT)) == 1
+    start.outbox.close()

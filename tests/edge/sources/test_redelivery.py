@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -87,6 +88,9 @@ def test_all_that_comes_again_after_a_restart_is_the_same(tmp_path: Path, count:
         assert next_life.accepted == count + len(new)
         assert next_life.source.figures.repeated == count
         assert [each.observed_at for each in next_life.again] == [message(index).received_at for index in before]
+        assert {each.received_at for each in next_life.again} == {
+            message(index, after_s=60).received_at for index in before
+        }  # played back in no time: rules that look at its pace must not take that for a clock that was set back
 
 
 def test_a_part_that_comes_again_among_new_ones_and_what_was_sent_and_never_heard(tmp_path: Path) -> None:
@@ -147,3 +151,24 @@ def test_receipts_are_kept_with_their_readings_or_not_at_all(tmp_path: Path) -> 
         assert living.outbox.receipts("source") == []
         living.outbox.readings(too_many[:1], receipts=Receipts("source", (b"b",)))
         assert living.outbox.receipts("source") == [b"b"]
+
+
+def test_the_last_word_that_each_subscription_brings_again_is_no_second_reading(tmp_path: Path) -> None:
+    """A retained message comes with every new connection, as a new one: days old, and whoever said it may be gone."""
+    with life(tmp_path) as living:
+        living.hear([replace(message(0), retained=True)])
+        assert living.accepted == 1
+        living.hear([replace(message(number), retained=True) for number in (7, 8)])
+        assert living.accepted == 1
+        assert living.source.figures.retained == 2
+        living.hear([message(9)])  # the same words, said now
+        assert living.accepted == 2
+        living.hear([replace(message(100), retained=True)])  # another word, said while nobody listened
+        assert living.accepted == 3
+
+
+def test_a_last_word_that_was_sent_and_never_kept_is_taken(tmp_path: Path) -> None:
+    with life(tmp_path) as living:
+        living.hear([message(0)])
+        living.hear([replace(message(7, again=True), retained=True)])
+        assert living.accepted == 2

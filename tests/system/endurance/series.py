@@ -11,7 +11,7 @@ threads of a decoder) by the value that nine tenths of the samples do not pass. 
 
 Two widenings, told with each series. `step`: a difference so small is none. Where things are counted (threads, descriptors) it is
 one: of fifteen that would be 7 %. Where a size depends on a burst that waited or on when the database's vacuum came by, it is
-a few hundred KiB. `settled_s`: what is pruned only after some time can't be flat before; its reference is taken until then.
+a few hundred KiB; where events are counted it is what chance adds to them. `settled_s`: what is pruned only after some time can't be flat before; its reference is taken until then.
 """
 
 import math
