@@ -250,15 +250,13 @@ class CameraWatch:
                 if not self._turn():
                     break
             except ModelUnusable as error:
-                self.faults += 1
-                if self._detector is not None and self.camera.model is not None:
-                    self._shelf.withdraw(self.camera.model, self._detector, str(error))
+                self._withdraw(error)
             except Exception as error:  # noqa: BLE001 (the top of the thread)
                 self.faults += 1
                 _log.exception("the analysis of a camera failed and begins anew", camera=self.camera.id)
                 self._standing.degrade(self.camera.id, ANALYSIS_FAILED, f"{type(error).__name__}; see the node's log")
                 self._give_up()
-                self._begin_anew()
+                self._begin_anew(CameraPipeline(self.camera, self._detector, memory=self._pipeline.memory))
                 self._stop.wait(1.0)
         self._finish()
 
@@ -267,9 +265,10 @@ class CameraWatch:
         self._take_over()
         detector = self._shelf.detector(self.camera.model)
         if detector is not self._detector:
+            successor = CameraPipeline(self.camera, detector, memory=self._pipeline.memory)
             self._finish()
             self._detector = detector
-            self._begin_anew()
+            self._begin_anew(successor)
         found = self._looked() if self.mailbox.wait(0.5) else None
         if found is not None:
             frame, scene = found
@@ -325,8 +324,13 @@ class CameraWatch:
             self._mark.tell(NativeStep.NONE)
             self._busy_since_s = None
 
-    def _begin_anew(self) -> None:
-        self._pipeline = CameraPipeline(self.camera, self._detector)
+    def _withdraw(self, error: ModelUnusable) -> None:
+        self.faults += 1
+        if self._detector is not None and self.camera.model is not None:
+            self._shelf.withdraw(self.camera.model, self._detector, str(error))
+
+    def _begin_anew(self, pipeline: CameraPipeline) -> None:
+        self._pipeline = pipeline
         self._rules = self._make_rules()
         self._second_looks.clear()
         self._filmed.clear()
@@ -411,12 +415,27 @@ class CameraWatch:
 
     def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
         """The masked picture first: where there is room for one file alone, it is the one that people can look at."""
+        self._busy_since_s = time.monotonic()
         self._mark.tell(NativeStep.ANALYSING)
         try:
-            made = (self._snapshots.take(frame, self._pipeline.private_parts()), self._snapshots.seal(frame))
+            made = (self._masked(frame), self._snapshots.seal(frame))
             return [picture for picture in made if picture is not None]
         finally:
             self._mark.tell(NativeStep.NONE)
+            self._busy_since_s = None
+
+    def _masked(self, frame: Frame) -> EvidenceFile | None:
+        """None where it is not known who is in it; what was found is told all the same."""
+        if self._detector is not None and self._shelf.detector(self.camera.model) is not self._detector:
+            self._snapshots.refused += 1  # withdrawn just now: it is not asked again
+            return None
+        try:
+            parts = self._pipeline.private_parts(frame)
+        except ModelUnusable as error:
+            self._snapshots.refused += 1
+            self._withdraw(error)
+            return None
+        return self._snapshots.take(frame, parts)
 
     def _tell(self, finding: Finding, evidence: Sequence[EvidenceFile]) -> None:
         self._book.report(finding, evidence, model=self._shelf.reference(self.camera.model))

@@ -18,6 +18,9 @@ from edge.flow import Box
 
 Cells = NDArray[np.bool_]
 
+UNWATCHED_S: Final = 10.0
+"""What may have moved in a longer time without a picture, nobody knows."""
+
 _WIDTH: Final = 160
 _LEAST_REGION: Final = 4
 _NEVER: Final = -np.inf
@@ -67,6 +70,7 @@ class MotionDetector:
         self._slow = np.zeros((1, 1), dtype=np.float32)
         self._moved_s: NDArray[np.float64] = np.zeros((1, 1))
         self._last_s = 0.0
+        self._since_s = 0.0
 
     def observe(self, luma: NDArray[np.uint8], at_s: float, occupied: Sequence[Box] = ()) -> Motion:
         """Take one picture (height, width) and the boxes in which something is followed.
@@ -77,7 +81,8 @@ class MotionDetector:
         size = (_WIDTH, max(round(_WIDTH * height / width), 1))
         small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if self._quick is None or self._quick.shape != small.shape:
-            self._quick, self._slow, self._last_s = small, small.copy(), at_s
+            self._quick, self._slow = small, small.copy()
+            self._last_s = self._since_s = at_s
             self._moved_s = np.full(small.shape, _NEVER)
             return Motion(np.zeros(small.shape, dtype=np.bool_), moving=False)
         cells = self._differs(small, self._quick)
@@ -85,6 +90,9 @@ class MotionDetector:
         if moving:
             cells &= self._differs(small, self._slow)
             moving = int(cells.sum()) >= self._least_cells(cells)
+        if not 0.0 <= at_s - self._last_s <= UNWATCHED_S:
+            self._since_s = at_s
+            np.minimum(self._moved_s, at_s, out=self._moved_s)
         elapsed_s = max(at_s - self._last_s, 0.0)
         self._last_s = at_s
         cv2.accumulateWeighted(small, self._quick, 1.0 - exp(-elapsed_s / self._settings.memory_s))
@@ -103,6 +111,11 @@ class MotionDetector:
 
     def _least_cells(self, cells: Cells) -> float:
         return max(self._settings.share * cells.size, _LEAST_REGION)
+
+    @property
+    def reach_s(self) -> float:
+        """How far back it is known what moved: for so long there have been pictures without a gap."""
+        return self._last_s - self._since_s
 
     def moved_since(self, since_s: float) -> Cells:
         """The cells that moved at or after a time: what has to be masked where no detector says what it was."""

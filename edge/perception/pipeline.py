@@ -42,6 +42,10 @@ TRAIL_SIGHTS: Final = 16
 STILL_MASKED_S: Final = 300.0
 """Without a detector, what moved this long ago may still be someone who stands there."""
 
+MOST_HELD: Final = 16
+"""A pipeline that is begun anew more often within `STILL_MASKED_S` shows nothing but a wholly masked picture."""
+
+_EVERYWHERE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
 _NOTHING: Final = Detections(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,6 +61,14 @@ class PipelineCounters:
     disordered: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateMemory:
+    """What moved before one camera, and whom its pipelines saw within the last minutes."""
+
+    motion: MotionDetector
+    held: tuple[PrivateParts, ...]
+
+
 class CameraPipeline:
     """Turns the frames of one camera, in order of event time, into scenes. Knows no clock but the frames' own."""
 
@@ -67,15 +79,20 @@ class CameraPipeline:
         *,
         tracker: TrackerSettings | None = None,
         motion: MotionSettings | None = None,
+        memory: PrivateMemory | None = None,
     ) -> None:
-        """Watch one camera. Without a detector there is motion only, and no scene holds a track."""
+        """Watch one camera. Without a detector there is motion only, and no scene holds a track.
+
+        `memory` is that of the pipeline whose place it takes: what moved before, and who was seen, stays private.
+        """
         cv2.setNumThreads(
             1
         )  # cameras run side by side; splitting one small picture over cores costs more than it gives
         self.camera = camera
         self.counters = PipelineCounters()
         self._detector = detector
-        self._motion = MotionDetector(motion)
+        self._motion = MotionDetector(motion) if memory is None else memory.motion
+        self._held = () if memory is None else memory.held
         self._tracker = Tracker(tracker)
         self._motion_tracker: MotionTracker | None = None
         self._trouble: TroubleWatch | None = None
@@ -86,6 +103,7 @@ class CameraPipeline:
         self._whole_at: datetime | None = None
         self._last_motion: Motion | None = None
         self._last_detections = _NOTHING
+        self._whole_look: Detections | None = None
 
     def adopt(self, camera: CameraSettings) -> None:
         """Go on with other rules, from the next frame on: what is followed stays followed."""
@@ -100,6 +118,7 @@ class CameraPipeline:
     def analyse(self, frame: Frame) -> Scene:
         """Look at one frame. One that is not later than the last is counted and left out."""
         at = frame.captured_at
+        self._whole_look = None
         if self._last_at is not None and at <= self._last_at:
             self.counters.disordered += 1
             return Scene(self.camera.id, self._last_at, (), moving=False)
@@ -119,7 +138,7 @@ class CameraPipeline:
         detections = _NOTHING
         if motion.moving or self._tracker.alive or self._probe_due(at):
             detections = self._look(self._detector, frame, motion)
-        self._last_detections = self._known(detections)
+            self._last_detections = self._known(detections)
         step = self._tracker.update(at, detections, motion)
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
         objects = self._objects(frame)
@@ -140,35 +159,76 @@ class CameraPipeline:
         """Whether anything is followed or waited for, so that no frame may be missed."""
         return self._tracker.alive or (self._motion_tracker is not None and self._motion_tracker.alive)
 
+    @property
+    def memory(self) -> PrivateMemory:
+        """For the pipeline that takes the place of this one; to be asked for before this one is interrupted."""
+        if self._last_at is None:
+            return PrivateMemory(self._motion, self._held)
+        people, vehicles = self._seen("person", MASKED_SIGHTS), self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
+        held = self._still_held(self._last_at)
+        if people or vehicles:
+            held += (PrivateParts(self._last_at, people, vehicles),)
+        if len(held) > MOST_HELD:
+            held = (PrivateParts(self._last_at, moving=(_EVERYWHERE,)),)
+        return PrivateMemory(self._motion, held)
+
     def interrupt(self, at: datetime) -> Scene:
         """The camera went away or the node stops: every track ends with its last sight."""
         moment = at if self._last_at is None else max(at, self._last_at)
         moved = () if self._motion_tracker is None else self._motion_tracker.finish()
         return Scene(self.camera.id, moment, (), (*self._tracker.finish(), *moved), moving=False)
 
-    def private_parts(self) -> PrivateParts:
-        """What must not be recognisable in the picture of the last analysed frame.
+    def private_parts(self, frame: Frame) -> PrivateParts:
+        """What must not be recognisable in the picture of a frame, the one that was analysed last.
 
         With a detector: everything that may be a person or a vehicle now or a few looks ago, however unsure, and what moves
-        without being either. Without one: whatever moved within the last minutes, for people who stand still are there.
-        Raises ValueError before the first frame.
+        without being either; the detector looks at the whole of this very frame if it has not yet, and the tracker learns
+        nothing of it. Without one: whatever moved within the last minutes, for people who stand still are there, and the
+        whole picture until so much is known. In both cases whom a former pipeline saw within these minutes.
+        Raises ValueError before the first frame, ModelUnusable when the detector fails.
         """
         if self._last_at is None or self._last_motion is None:
             raise ValueError("no frame has been analysed yet")
         if self._detector is None:
-            since_s = _seconds(self._last_at) - STILL_MASKED_S
-            return PrivateParts(self._last_at, moving=regions(self._motion.moved_since(since_s)))
-        people = self._tracker.recent("person", MASKED_SIGHTS) + self._detected("person")
-        vehicles = tuple(
-            box
-            for kind in ("vehicle", "two_wheeler")
-            for box in (*self._tracker.recent(kind, 1), *self._detected(kind))
+            parts = PrivateParts(self._last_at, moving=self._moved(self._last_at))
+        else:
+            parts = self._found(self._detector, frame, self._last_motion, self._last_at)
+        every = (parts, *self._still_held(self._last_at))
+        return PrivateParts(
+            self._last_at,
+            tuple(box for each in every for box in each.people),
+            tuple(box for each in every for box in each.vehicles),
+            tuple(box for each in every for box in each.moving),
         )
+
+    def _found(self, detector: Detector, frame: Frame, motion: Motion, at: datetime) -> PrivateParts:
+        """By a look at all of this frame, and by what was known before."""
+        if self._whole_look is None:
+            self._whole_look = detector.detect(frame.image)
+            self.counters.inferences += 1
+        people = self._seen("person", MASKED_SIGHTS)
+        vehicles = self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
         trails = tuple(
             box for kind in ("person", "vehicle", "two_wheeler") for box in self._tracker.recent(kind, TRAIL_SIGHTS)
         )
-        moving = self._last_motion.regions((*people, *vehicles, *trails))
-        return PrivateParts(self._last_at, people, vehicles, moving)
+        moving = motion.regions(
+            (*people, *vehicles, *trails)
+        )  # the look for the picture adds, it explains nothing away
+        people += _detected(self._whole_look, "person")
+        vehicles += _detected(self._whole_look, "vehicle") + _detected(self._whole_look, "two_wheeler")
+        return PrivateParts(at, people, vehicles, moving)
+
+    def _moved(self, at: datetime) -> tuple[Box, ...]:
+        if self._motion.reach_s < STILL_MASKED_S:
+            return (_EVERYWHERE,)
+        return regions(self._motion.moved_since(_seconds(at) - STILL_MASKED_S))
+
+    def _seen(self, kind: str, sights: int) -> tuple[Box, ...]:
+        """Where things of a kind were in these looks, followed or not."""
+        return self._tracker.recent(kind, sights) + _detected(self._last_detections, kind)
+
+    def _still_held(self, at: datetime) -> tuple[PrivateParts, ...]:
+        return tuple(parts for parts in self._held if (at - parts.at).total_seconds() <= STILL_MASKED_S)
 
     def _objects(self, frame: Frame) -> tuple[StillObject, ...] | None:
         if self._left_behind is None:
@@ -188,7 +248,7 @@ class CameraPipeline:
         self.counters.parts += found.region is not None
         self._probed_at = at
         if found.region is None:
-            self._whole_at = at
+            self._whole_at, self._whole_look = at, found
         return found
 
     def _followed(self) -> Iterator[Box]:
@@ -209,17 +269,18 @@ class CameraPipeline:
             (*detections.labels, *(before.labels[index] for index in outside)),
         )
 
-    def _detected(self, kind: str) -> tuple[Box, ...]:
-        found = self._last_detections
-        rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
-        return tuple(
-            clamped_box((left, top, right, bottom))
-            for (left, top, right, bottom), score, label in rows
-            if KINDS.get(label, label) == kind and score >= MASKED_SCORE and isfinite(left + top + right + bottom)
-        )
-
     def _probe_due(self, at: datetime) -> bool:
         return self._probed_at is None or (at - self._probed_at).total_seconds() >= PROBE_S
+
+
+def _detected(found: Detections, kind: str) -> tuple[Box, ...]:
+    """Everything of a kind that is sure enough to be masked."""
+    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
+    return tuple(
+        clamped_box((left, top, right, bottom))
+        for (left, top, right, bottom), score, label in rows
+        if KINDS.get(label, label) == kind and score >= MASKED_SCORE and isfinite(left + top + right + bottom)
+    )
 
 
 def _box(edges: Sequence[float]) -> Box:

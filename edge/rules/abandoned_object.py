@@ -7,6 +7,7 @@ near afterwards ends nothing, for he may be the one who looks after it. It is ov
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from edge.contract.incident import IncidentState, TrackPoint
 from edge.contract.telemetry import to_microseconds
@@ -15,6 +16,9 @@ from edge.geometry import Point, contains, foot_point
 from edge.rules.identity import rule_id
 from edge.rules.reporting import UPDATE_S
 from edge.settings import AbandonedObjectSettings
+
+UNSEEN_S: Final = 10.0
+"""Who was beside a thing that was out of sight for so long, nobody knows, and who is beside it now is not followed yet."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ class AbandonedObjectRule:
         for thing in scene.objects or ():
             if thing.number in self._courses or contains(self._polygon, foot_point(thing.box)):
                 course = self._courses.setdefault(thing.number, _Course(thing, thing.since, scene.at, thing.since))
+                if (scene.at - course.seen_at).total_seconds() > UNSEEN_S:
+                    course.near_at = scene.at
                 course.thing, course.seen_at = thing, scene.at
         people = [track.box for track in scene.tracks if track.label in self._settings.classes]
         for course in self._courses.values():
@@ -77,8 +83,8 @@ class AbandonedObjectRule:
     def _going_on(self, course: _Course, at: datetime) -> Iterator[Finding]:
         if course.told_at is None:
             stood_s = (course.seen_at - course.since).total_seconds()
-            away_s = (at - course.near_at).total_seconds()
-            if stood_s >= self._settings.for_s and away_s >= self._settings.away_s:
+            away_s = (course.seen_at - course.near_at).total_seconds()
+            if course.seen_at == at and stood_s >= self._settings.for_s and away_s >= self._settings.away_s:
                 course.told_at = at
                 yield self._finding(course, at, IncidentState.OPEN)
         elif course.seen_at == at and (at - course.told_at).total_seconds() >= UPDATE_S:

@@ -110,7 +110,7 @@ def of_the_clip(detector: OnnxDetector, witness: OnnxDetector, analysis_hz: floa
         elif not any(since_s - 1 <= frame.media_s <= until_s + 1 for since_s, until_s in VISIBLE_S):
             row.false_witness_frames += 1
         else:
-            row.judge(f"{frame.media_s:.1f} s", frame.image, pipeline.private_parts(), people)
+            row.judge(f"{frame.media_s:.1f} s", frame.image, pipeline.private_parts(frame), people)
     return row
 
 
@@ -137,8 +137,9 @@ def of_stills(detector: OnnxDetector, folder: Path) -> Row:
         picture = np.asarray(image, dtype=np.uint8)
         row.frames += 1
         pipeline = CameraPipeline(floor_camera(), detector)
-        pipeline.analyse(Frame("still", 0, BEGAN_AT, 0.0, ArrayPicture(picture)))
-        row.judge(path.name, picture, pipeline.private_parts(), people)
+        frame = Frame("still", 0, BEGAN_AT, 0.0, ArrayPicture(picture))
+        pipeline.analyse(frame)
+        row.judge(path.name, picture, pipeline.private_parts(frame), people)
     return row
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge.flow import (
     Detections,
     Encoded,
     Finding,
+    Frame,
     Image,
     NativeMark,
     Packet,
@@ -38,11 +39,12 @@ from edge.node.watch import ANALYSIS_STALLED, NO_CLIPS, CameraWatch
 from edge.perception.detector import OnnxDetector
 from edge.settings import CameraSettings
 from edge.sources.video_gateway import Gateways
-from edge.video import UNMARKED
+from edge.video import UNMARKED, ArrayPicture, VideoWriter
 from models import catalogue
 from tests.edge.records import SteppedClock
 from tests.edge.test_incidents import FakeKeeper
-from tests.fakes.footage import write_clip
+from tests.fakes.footage import picture, write_clip
+from tests.fakes.scenes import at, detections, standing_at
 from tests.waiting import wait_until
 
 MODEL = "yolox_nano_416"
@@ -56,6 +58,7 @@ class FakeDetector:
 
     look: Callable[[], None]
     looks: int = 0
+    found: Detections = NOTHING
 
     def __post_init__(self) -> None:
         self.manifest = catalogue.models()[MODEL]
@@ -63,7 +66,7 @@ class FakeDetector:
     def detect(self, _image: Image, _things: Sequence[Box] = ()) -> Detections:
         self.looks += 1
         self.look()
-        return NOTHING
+        return self.found
 
     def end_overdue(self) -> None:
         """Nothing to end."""
@@ -119,6 +122,24 @@ class FakeRule:
         )
 
 
+@dataclass
+class LateRule(FakeRule):
+    """Opens two incidents at the third picture."""
+
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def observe(self, scene: Scene) -> Sequence[Finding]:
+        self.seen += 1
+        if self.seen != 3:
+            return []
+        self.opened.set()
+        finding = self._finding(IncidentState.OPEN, scene.at)
+        return [finding, replace(finding, key="another")]
+
+    def finish(self, _at: datetime) -> Sequence[Finding]:
+        return ()
+
+
 class Watching:
     """A watch over a clip that is played for ever, with a model made by hand."""
 
@@ -129,9 +150,10 @@ class Watching:
         *,
         clock: Callable[[], datetime] | None = None,
         district_key: DistrictKey | None = None,
+        found: Detections = NOTHING,
         **settings: Any,
     ) -> None:
-        self.detector = FakeDetector(look)
+        self.detector = FakeDetector(look, found=found)
         self.standing = Standing(clock=SteppedClock(), on_change=lambda: None)
         self.shelf = ModelShelf([MODEL], self.standing, open_model=lambda _id: cast("OnnxDetector", self.detector))
         self.recorder = FakeRecorder()
@@ -200,6 +222,61 @@ def test_a_model_that_fails_is_withdrawn_and_motion_goes_on(watching: Callable[.
     assert found.watch.faults == 1
     [version] = found.shelf.versions()
     assert "choose other weights" in str(version.problem)
+
+
+@pytest.mark.parametrize("error", [ModelUnusable("the graph failed"), ZeroDivisionError()])
+def test_whom_the_model_saw_stays_masked_when_the_analysis_begins_anew(
+    error: Exception, watching: Callable[..., Watching]
+) -> None:
+    fail, failed, person = threading.Event(), threading.Event(), standing_at(0.5, 0.9)
+
+    def look() -> None:
+        if fail.is_set() and not failed.is_set():
+            failed.set()
+            found.detector.found = NOTHING
+            raise error
+
+    found = watching(look, found=detections((person, 0.9)))
+    wait_until(lambda: found.watch.pipeline.counters.inferences > 0, what="a look")
+    former = found.watch.pipeline
+    fail.set()
+    wait_until(lambda: found.watch.pipeline is not former, what="another pipeline")
+    wait_until(lambda: found.watch.pipeline.counters.frames > 3, what="pictures of it")
+    found.stop()
+    shown = Frame("cam-1", 0, at(0), 0.0, ArrayPicture(picture(0)))
+    people = found.watch.pipeline.private_parts(shown).people
+    assert any(np.allclose(person, other, atol=0.01) for other in people)
+
+
+def test_where_the_model_fails_over_the_picture_itself_the_incident_is_told_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = LateRule()
+    monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: rule)
+
+    def look() -> None:
+        if rule.opened.is_set():
+            raise ModelUnusable("the graph failed")
+
+    clip = tmp_path / "still.mp4"
+    with VideoWriter(clip, rate=Fraction(10), width=160, height=96, crf=10) as writer:
+        for _ in range(20):
+            writer.write(picture(0))
+    zones, rules = {"floor": [[0, 0], [1, 0], [1, 1]]}, [{"kind": "intrusion", "zone": "floor"}]
+    found = Watching(clip, look, zones=zones, rules=rules)
+    found.shelf.start()
+    wait_until(lambda: found.shelf.detector(MODEL) is not None, what="the model")
+    found.watch.start()
+    try:
+        wait_until(lambda: len(found.keeper.kept) > 0, what="the incidents")
+    finally:
+        found.stop()
+    opened = [each for each in found.keeper.kept if each.state is IncidentState.OPEN]
+    assert len(opened) == 2
+    assert [each.evidence for each in opened] == [(), ()]
+    assert found.watch.refused_pictures == 2
+    assert found.shelf.failures == {MODEL: 1}
+    assert found.watch.faults == 1
 
 
 def test_a_model_that_is_withdrawn_again_and_again_is_tried_ever_more_seldom() -> None:

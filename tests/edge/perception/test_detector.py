@@ -49,7 +49,8 @@ def test_in_a_part_the_same_is_found_at_the_same_place(margin: float) -> None:
     found = detector().detect(picture(), [region])
     again, score_again = person(found)
     assert found.region == around([region])
-    assert again == pytest.approx(box, abs=0.05)
+    assert again[:3] == pytest.approx(box[:3], abs=0.03)  # heads are up there, and are masked by it
+    assert again[3] == pytest.approx(box[3], abs=0.05)
     assert score_again == pytest.approx(score, abs=0.15)
 
 

@@ -93,6 +93,16 @@ def test_what_moved_is_remembered_for_masking() -> None:
     assert not motion.moved_since(19.0).any()
 
 
+def test_it_is_known_what_moved_as_far_back_as_there_were_pictures_without_a_gap() -> None:
+    motion = MotionDetector()
+    reached = []
+    for at_s in (100.0, 105.0, 115.0, 126.0, 130.0, 50.0, 51.0):
+        motion.observe(ROOM if at_s < 130 else with_someone(0.5), at_s)
+        reached.append(motion.reach_s)
+    assert reached == [0, 5, 15, 0, 4, 0, 1]
+    assert not motion.moved_since(52.0).any()  # what moved before the clock was set back did not move later than now
+
+
 def test_what_a_box_explains_is_no_region() -> None:
     cells = np.zeros((90, 160), dtype=np.bool_)
     cells[20:60, 40:60] = True

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from edge.flow import Box, Detections, Frame, Image, Scene
-from edge.perception.pipeline import PROBE_S, WHOLE_S, CameraPipeline
+from edge.flow import Box, Detections, Frame, Image, PrivateParts, Scene
+from edge.perception.pipeline import MOST_HELD, PROBE_S, STILL_MASKED_S, WHOLE_S, CameraPipeline
 from edge.perception.scheduler import Attention
 from edge.perception.views import around, holds
 from edge.settings import CameraSettings
@@ -57,13 +57,24 @@ class Filmed:
         self.pipeline = CameraPipeline(CAMERA, eyes)
         self.eyes = eyes or Eyes()
         self.index = 0
+        self.frame = Frame("c", 0, at(0), 0.0, ArrayPicture(ROOM))
+
+    def begin_anew(self, eyes: Eyes | None) -> None:
+        """Another pipeline in the place of this one, as after a fault or without the model."""
+        self.pipeline, former = CameraPipeline(CAMERA, eyes, memory=self.pipeline.memory), self.pipeline
+        former.interrupt(self.frame.captured_at)
+        self.eyes = eyes or Eyes()
+
+    def parts(self) -> PrivateParts:
+        """What is private in the last picture."""
+        return self.pipeline.private_parts(self.frame)
 
     def show(self, image: Image, duration_s: float = 0.2, found: Detections | None = None) -> list[Scene]:
         self.eyes.sees = lambda: found if found is not None else detections()
         scenes = []
         for _ in range(round(duration_s * 5)):
-            frame = Frame("c", self.index, at(self.index / 5), self.index / 5, ArrayPicture(image))
-            scenes.append(self.pipeline.analyse(frame))
+            self.frame = Frame("c", self.index, at(self.index / 5), self.index / 5, ArrayPicture(image))
+            scenes.append(self.pipeline.analyse(self.frame))
             self.index += 1
         return scenes
 
@@ -122,7 +133,7 @@ def test_a_camera_that_goes_away_ends_what_was_followed() -> None:
 
 def test_nothing_is_private_before_there_is_a_picture() -> None:
     with pytest.raises(ValueError, match="no frame"):
-        CameraPipeline(CAMERA, None).private_parts()
+        Filmed(None).parts()
 
 
 def test_everyone_is_private_however_unsure() -> None:
@@ -131,12 +142,12 @@ def test_everyone_is_private_however_unsure() -> None:
     filmed.show(ROOM, 2)
     found = detections((sure, 0.9), (unsure, 0.12))
     filmed.show(room_with(sure, unsure), 2, found)
-    parts = filmed.pipeline.private_parts()
+    parts = filmed.parts()
     assert parts.at == at(3.8)
     for box in (sure, unsure):
         assert any(np.allclose(box, other, atol=0.01) for other in parts.people)
     filmed.show(room_with(car), 1, detections((car, 0.8), label="car"))
-    assert any(np.allclose(car, other, atol=0.01) for other in filmed.pipeline.private_parts().vehicles)
+    assert any(np.allclose(car, other, atol=0.01) for other in filmed.parts().vehicles)
 
 
 def test_what_moves_and_has_no_name_is_private() -> None:
@@ -144,7 +155,7 @@ def test_what_moves_and_has_no_name_is_private() -> None:
     filmed.show(ROOM, 2)
     unknown = (0.6, 0.2, 0.7, 0.8)
     filmed.show(room_with(unknown))
-    ((left, top, right, bottom),) = filmed.pipeline.private_parts().moving
+    ((left, top, right, bottom),) = filmed.parts().moving
     assert left <= 0.6
     assert top <= 0.2
     assert right >= 0.7
@@ -153,9 +164,9 @@ def test_what_moves_and_has_no_name_is_private() -> None:
 
 def test_without_a_detector_who_stands_still_stays_private() -> None:
     filmed = Filmed(None)
-    filmed.show(ROOM, 2)
+    filmed.show(ROOM, STILL_MASKED_S)
     filmed.show(room_with((0.4, 0.2, 0.5, 0.9)), 60)
-    ((left, top, right, bottom),) = filmed.pipeline.private_parts().moving
+    ((left, top, right, bottom),) = filmed.parts().moving
     assert left <= 0.4
     assert top <= 0.2
     assert right >= 0.5
@@ -183,7 +194,7 @@ def test_who_was_seen_beside_the_part_that_is_looked_at_stays_private() -> None:
     filmed.show(room_with(mover), WHOLE_S, detections((mover, 0.9), (bystander, 0.12)))
     assert filmed.eyes.regions[-1] is not None
     filmed.show(room_with(mover), 0.2, detections((mover, 0.9)))
-    people = filmed.pipeline.private_parts().people
+    people = filmed.parts().people
     assert any(np.allclose(bystander, other, atol=0.01) for other in people)
 
 
@@ -200,3 +211,112 @@ def test_what_is_new_makes_a_camera_urgent() -> None:
         filmed.show(image, duration_s, seen)
         found.append(filmed.pipeline.attention)
     assert found == [Attention.QUIET, Attention.CONFIRMING, Attention.CONFIRMING, Attention.FOLLOWING]
+
+
+def test_in_a_quiet_scene_the_picture_itself_is_looked_at_once_and_who_stands_there_unsurely_is_private() -> None:
+    filmed = Filmed(Eyes())
+    still = standing_at(0.5, 0.9)
+    filmed.show(room_with(still), 1)
+    filmed.show(room_with(still), 5, detections((still, 0.12)))
+    looks = filmed.eyes.looks
+    for _ in range(2):
+        assert any(np.allclose(still, other, atol=0.01) for other in filmed.parts().people)
+    assert filmed.eyes.looks == looks + 1 == filmed.pipeline.counters.inferences
+    assert not filmed.pipeline.followed
+    filmed.show(room_with(still), 20)
+    assert filmed.parts().people == ()
+
+
+def test_who_was_seen_unsurely_by_the_last_look_stays_private_until_the_next() -> None:
+    filmed = Filmed(Eyes())
+    still = standing_at(0.5, 0.9)
+    filmed.show(room_with(still), 0.2, detections((still, 0.12)))
+    filmed.show(room_with(still), 5)
+    assert any(np.allclose(still, other, atol=0.01) for other in filmed.parts().people)
+
+
+def test_who_is_new_beside_the_part_that_is_looked_at_is_private_at_once() -> None:
+    filmed = Filmed(Eyes(parts=True))
+    mover, newcomer = standing_at(0.2, 0.9), standing_at(0.8, 0.9)
+    filmed.show(ROOM, 2)
+    filmed.show(room_with(mover), WHOLE_S + 1, detections((mover, 0.9)))
+    filmed.show(room_with(mover), 0.2, detections((mover, 0.9), (newcomer, 0.3)))
+    while filmed.eyes.regions[-1] is None:
+        filmed.show(room_with(mover), 0.2, detections((mover, 0.9), (newcomer, 0.3)))
+    assert any(np.allclose(newcomer, other, atol=0.01) for other in filmed.parts().people)
+    assert filmed.eyes.regions[-1] is None
+
+
+def test_where_all_of_a_picture_was_looked_at_it_is_not_looked_at_again() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 0.2)
+    filmed.parts()
+    assert filmed.eyes.looks == 1
+
+
+def test_the_look_for_a_picture_changes_nothing_that_is_found() -> None:
+    def told(*, pictures: bool) -> list[Scene]:
+        filmed, scenes = Filmed(Eyes(parts=True)), []
+        box = standing_at(0.5, 0.9)
+        for image, frames, found in ((ROOM, 15, detections()), (room_with(box), 60, detections((box, 0.9)))):
+            for _ in range(frames):
+                scenes += filmed.show(image, 0.2, found)
+                if pictures:
+                    filmed.eyes.sees = lambda: detections((standing_at(0.2, 0.9), 0.9))
+                    filmed.parts()
+        return scenes
+
+    assert told(pictures=True) == told(pictures=False)
+
+
+EVERYWHERE = ((0.0, 0.0, 1.0, 1.0),)
+
+
+def test_without_a_detector_the_whole_picture_is_private_until_it_is_known_what_moved() -> None:
+    filmed = Filmed(None)
+    filmed.show(ROOM, STILL_MASKED_S)
+    assert filmed.parts().moving == EVERYWHERE
+    filmed.show(ROOM)
+    assert filmed.parts().moving == ()
+    filmed.index += 5 * 60
+    filmed.show(ROOM)
+    assert filmed.parts().moving == EVERYWHERE
+
+
+def test_without_its_detector_a_camera_goes_on_to_mask_whom_it_saw_and_what_moved() -> None:
+    filmed = Filmed(Eyes())
+    unsure, mover = standing_at(0.2, 0.9), (0.7, 0.2, 0.8, 0.8)
+    filmed.show(room_with(unsure), STILL_MASKED_S, detections((unsure, 0.12)))
+    filmed.show(room_with(unsure, mover), 20, detections((unsure, 0.12)))
+    filmed.begin_anew(None)
+    filmed.show(room_with(unsure, mover), 60)
+    parts = filmed.parts()
+    assert parts.moving != EVERYWHERE
+    assert any(np.allclose(unsure, other, atol=0.01) for other in parts.people)
+    assert any(
+        left <= 0.7 and top <= 0.2 and right >= 0.8 and bottom >= 0.8 for left, top, right, bottom in parts.moving
+    )
+    filmed.show(room_with(unsure, mover), STILL_MASKED_S)
+    assert filmed.parts() == PrivateParts(filmed.frame.captured_at)
+
+
+def test_whom_a_former_pipeline_followed_stays_private_and_explains_nothing_that_moves() -> None:
+    filmed = Filmed(Eyes())
+    box = standing_at(0.5, 0.9)
+    filmed.show(ROOM, 2)
+    filmed.show(room_with(box), 4, detections((box, 0.9)))
+    filmed.begin_anew(Eyes())
+    filmed.show(room_with(box), 2)
+    assert any(np.allclose(box, other, atol=0.01) for other in filmed.parts().people)
+    filmed.show(ROOM)
+    assert filmed.parts().moving
+
+
+def test_a_pipeline_that_is_begun_anew_all_the_time_shows_nothing() -> None:
+    filmed = Filmed(Eyes())
+    box = standing_at(0.5, 0.9)
+    for _ in range(MOST_HELD + 1):
+        filmed.show(room_with(box), 1, detections((box, 0.9)))
+        filmed.begin_anew(Eyes())
+    filmed.show(room_with(box), 1)
+    assert EVERYWHERE[0] in filmed.parts().moving

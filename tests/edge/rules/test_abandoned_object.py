@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from edge.contract.incident import IncidentState, Severity
+from edge.contract.incident import CameraTrouble, IncidentState, Severity
 from edge.flow import Box, Finding, Scene, StillObject, Track
 from edge.rules.abandoned_object import AbandonedObjectRule
 from edge.rules.reporting import UPDATE_S
@@ -65,6 +65,19 @@ def test_what_stands_elsewhere_or_goes_in_time_is_not_told() -> None:
     above = standing_at(0.5, 0.4, width=0.05, height=0.08)
     assert run(made(), (scene(second, bag=above) for second in range(100))) == []
     assert run(made(), (scene(second, bag=BAG if second < 29 else None) for second in range(100))) == []
+
+
+def lost(second: float) -> Scene:
+    return Scene("c", at(second), (), moving=False, troubles=frozenset({CameraTrouble.STREAM_LOST}))
+
+
+def test_while_the_camera_is_lost_or_not_looking_nobody_is_taken_to_be_away() -> None:
+    watched = [scene(second, person=BESIDE) for second in range(40)]
+    for blind in (lost, lambda second: scene(second, looked=False)):
+        rule = made()
+        assert run(rule, [*watched, *(blind(second) for second in range(40, 100))]) == []
+        back = [scene(100.0), *(scene(second, person=BESIDE if second < 120 else FAR) for second in range(101, 140))]
+        assert told(run(rule, back)) == [(OPEN, 129)]
 
 
 def test_it_is_told_again_now_and_then_and_the_end_of_the_watch_ends_it() -> None:
