@@ -74,6 +74,14 @@ def presence_reading(device: str, health: Health, at: datetime, *, simulated: bo
     return Reading(device, "presence", at, PRESENCE[health], received_at=at, flag=flag)
 
 
+def _later(finding: Finding, at: datetime) -> Finding:
+    """What was found, as an update of a later time: its stay has grown by as much."""
+    dwell_s = finding.dwell_s
+    if dwell_s is not None:
+        dwell_s = round(dwell_s + (at - finding.at).total_seconds(), 3)
+    return replace(finding, state=IncidentState.UPDATE, at=at, dwell_s=dwell_s)
+
+
 class CameraWatch:
     """The threads `camera-<id>` (the source's own) and `watch-<id>`: frames, pipeline, rules, evidence, incidents.
 
@@ -374,10 +382,11 @@ class CameraWatch:
             if since_s < SECOND_LOOK_S or not present.intersection(finding.track_ids):
                 continue
             del self._second_looks[key]
-            dwell_s = None if finding.dwell_s is None else round(finding.dwell_s + since_s, 3)
             pictures = self._pictures(frame)
             if pictures:
-                self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), pictures)
+                seen = _later(finding, scene.at)
+                self._tell(seen, pictures)
+                self._follow(seen)
 
     def _follow(self, finding: Finding) -> None:
         """Of each incident that is open and has no clip yet: when it opened, and what was told of it last."""
@@ -395,7 +404,7 @@ class CameraWatch:
                 continue
             clips = self._film(key)
             if clips:
-                self._tell(replace(finding, state=IncidentState.UPDATE), clips)
+                self._tell(replace(finding, state=IncidentState.UPDATE), clips)  # as last told: a clip is no later sight
 
     def _film(self, key: str) -> Sequence[EvidenceFile]:
         """The clip of an incident, once, if the camera makes any."""
