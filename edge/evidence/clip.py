@@ -35,11 +35,11 @@ class ClipMaker:
     def take(
         self, stream_format: StreamFormat | None, packets: Sequence[Packet], *, until: datetime
     ) -> EvidenceFile | None:
-        """The packets up to `until` that are not too many bytes, sealed; None where there is nothing to copy."""
+        """The packets up to `until` that are not too many bytes, sealed; None where nothing can be copied: counted, and said."""
         chosen = _within(packets, until)
-        if stream_format is None or not chosen:
-            return None
         try:
+            if stream_format is None or not chosen:
+                raise MediaUnusable("nothing is kept of what the camera sent then")
             return self._district_key.seal(copied(stream_format, chosen), captured_at=chosen[0].captured_at)
         except MediaUnusable as error:
             self.refused += 1

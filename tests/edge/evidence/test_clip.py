@@ -169,14 +169,14 @@ def test_where_there_is_no_room_for_all_the_end_is_left_out(sent: Sent, monkeypa
     assert len(pictures(bytes(pyrage.decrypt(clip.content, [DISTRICT])))) == 30
 
 
-def test_nothing_to_copy_is_no_clip_and_what_can_not_be_copied_is_counted(sent: Sent) -> None:
+def test_where_nothing_can_be_copied_there_is_no_clip_and_that_is_counted(sent: Sent) -> None:
     stream_format, packets = sent
     maker = ClipMaker("c", KEY)
     assert maker.take(None, [], until=at(0)) is None
     assert maker.take(stream_format, packets[1:5], until=at(1_000)) is None
-    assert maker.refused == 0
+    assert maker.refused == 2
     assert maker.take(replace(stream_format, codec="rawvideo"), packets, until=at(1_000)) is None
-    assert maker.refused == 1
+    assert maker.refused == 3
 
 
 @pytest.mark.system

@@ -23,6 +23,7 @@ from edge.flow import (
     Encoded,
     Finding,
     Frame,
+    Health,
     Image,
     NativeMark,
     Packet,
@@ -395,6 +396,36 @@ def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look_and_a_cl
     assert [dwell_s for _, dwell_s in told] == [2.0, 3.5, 3.5, 4.0]
     assert [at.total_seconds() for at, _ in told] == [0, 1.5, 1.5, 5]
     assert len(filming.keeper.kept[2].evidence) == len(filming.keeper.kept[1].evidence) + 1
+
+
+def test_a_camera_that_is_back_before_the_clip_is_due_does_not_lose_it(filming: Watching) -> None:
+    _film(filming, START, START + timedelta(seconds=1))
+    filming.watch._report([_opened(START)], None)
+    filming.watch._on_status(Health.LOST, "the camera closed the stream")
+    _film(filming)
+    filming.watch._on_status(Health.OK, None)
+    filming.watch._film_again(START + timedelta(seconds=2))
+    filming.watch._film_again(START + timedelta(seconds=5))
+    [_, told] = filming.keeper.kept
+    assert [file.plain_sha256 for file in told.evidence] == [hashlib.sha256(b"a film of 2").hexdigest()]
+    assert filming.watch.refused_pictures == 0
+
+
+def test_what_opens_while_the_camera_is_lost_has_its_clip_at_once(filming: Watching) -> None:
+    _film(filming, START)
+    filming.watch._on_status(Health.LOST, "the camera closed the stream")
+    filming.watch._report([_opened(START)], None)
+    filming.watch._film_again(START)
+    assert [len(each.evidence) for each in filming.keeper.kept] == [0, 1]
+
+
+def test_a_clip_that_could_not_be_made_is_counted_once(filming: Watching) -> None:
+    _film(filming)
+    filming.watch._report([_opened(START)], None)
+    for second in (4, 5, 6):
+        filming.watch._film_again(START + timedelta(seconds=second))
+    assert filming.watch.refused_pictures == 1
+    assert len(filming.keeper.kept) == 1
 
 
 def test_clips_that_are_asked_for_without_the_key_of_the_district_are_missed_aloud(tmp_path: Path) -> None:
