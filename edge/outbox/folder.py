@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -88,8 +88,8 @@ class EvidenceFolder:
             self._used_bytes -= size_bytes
             self._sealed.pop(sha256, None)
 
-    def sweep(self, known: Mapping[str, str]) -> list[str]:
-        """Remove files that no row names (a crash came between file and row), and count the rest; `known` is hash → mime.
+    def sweep(self, known: Collection[str], *, sealed: Collection[str]) -> list[str]:
+        """Remove files that no row names (a crash came between file and row), and count the rest, of which some are sealed.
         Missing ones come back.
         """
         with self.lock:
@@ -101,7 +101,7 @@ class EvidenceFolder:
                     present.add(path.name)
                     size_bytes = path.stat().st_size
                     self._used_bytes += size_bytes
-                    if known[path.name] == SEALED_MIME:
+                    if path.name in sealed:
                         self._sealed[path.name] = size_bytes
                 else:
                     _remove(path)

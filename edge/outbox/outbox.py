@@ -373,8 +373,8 @@ class Outbox:
             _log.warning("the clock went back since the last start: what waits in the outbox counts as old")
 
     def _sweep_evidence(self) -> None:
-        known = self._committer.read(lambda store: store.evidence_files())
-        missing = self._folder.sweep(known)
+        known, sealed = self._committer.read(lambda store: (store.evidence_files(), store.evidence_sealed()))
+        missing = self._folder.sweep(known, sealed=sealed)
         for sha256 in missing:
             _log.error("an evidence file is gone from the disk", sha256=sha256)
             self.refuse_upload(sha256, "gone from the disk of the node")

@@ -118,7 +118,10 @@ SELECT message_id FROM record
 WHERE channel = 'up/incident' AND message_id <> :message_id AND instr(body, CAST(:sha256 AS BLOB)) > 0 LIMIT 1
 
 -- name: evidence_all
-SELECT sha256, mime FROM evidence
+SELECT sha256, bytes FROM evidence
+
+-- name: evidence_sealed
+SELECT sha256 FROM evidence WHERE mime = :sealed_mime
 
 -- name: evidence_due
 -- What people look at goes before what is sealed, however old that is.

@@ -388,9 +388,13 @@ class Store:
         row = self._one("evidence_due", now_us=to_microseconds(now), sealed_mime=SEALED_MIME)
         return None if row is None else (row[0], row[1], row[2], row[3])
 
-    def evidence_files(self) -> dict[str, str]:
-        """Every file that is kept: hash → mime."""
+    def evidence_files(self) -> dict[str, int]:
+        """Every file that is kept: hash → bytes."""
         return dict(self._all("evidence_all"))
+
+    def evidence_sealed(self) -> set[str]:
+        """Hashes of those that are sealed."""
+        return {sha256 for (sha256,) in self._all("evidence_sealed", sealed_mime=SEALED_MIME)}
 
     def evidence_delay(self, sha256: str, until: datetime, *, attempts: int = 1) -> None:
         """Try again later, and count so many failed attempts."""
