@@ -52,7 +52,7 @@ def open_container(address: str, *, live: bool) -> InputContainer:
 def open_stream(content: bytes, *, form: str) -> InputContainer:
     """Open a stream without a container, in memory, under the limits of a file. Raises MediaUnusable."""
     try:
-        return av.open(BytesIO(content), format=form, options=dict(_FILE_OPTIONS), metadata_errors="replace")
+        return av.open(BytesIO(content), mode="r", format=form, options=dict(_FILE_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaUnusable(f"not a stream that can be opened: {reason_of(error)}") from error
 
