@@ -412,14 +412,16 @@ class CameraWatch:
     def _film_again(self, at: datetime) -> None:
         """The clips of what opened so long ago that the time after it is in the ring, or will never be: the stream broke off."""
         for key, began_at in self._left.copy():
-            if key not in self._filmed or self._filmed[key][0] != began_at:  # its clip was made while the ring was saved
+            if (
+                key not in self._filmed or self._filmed[key][0] != began_at
+            ):  # its clip was made while the ring was saved
                 del self._left[key, began_at]
         for key, (opened_at, finding) in list(self._filmed.items()):
             if at - opened_at < POST_ROLL and not self._lost and (key, opened_at) not in self._left:
                 continue
             clips = self._film(key)
-            if clips:
-                self._tell(replace(finding, state=IncidentState.UPDATE), clips)  # as last told: a clip is no later sight
+            if clips:  # told as it was last: a clip is no later sight
+                self._tell(replace(finding, state=IncidentState.UPDATE), clips)
 
     def _film(self, key: str) -> Sequence[EvidenceFile]:
         """The clip of an incident, once, if the camera makes any."""
