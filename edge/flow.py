@@ -501,7 +501,7 @@ class EvidenceQueue(Protocol):
     """The uplink's view of the evidence files: those whose incident the cloud has accepted."""
 
     def next_upload(self) -> EvidenceUpload | None:
-        """The oldest that is due now."""
+        """The oldest that is due now; sealed ones go last."""
         ...
 
     def uploaded(self, sha256: str) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from edge.contract.fields import uuid7
 from edge.contract.incident import (
+    SEALED_MIME,
     EvidenceReference,
     Incident,
     IncidentState,
@@ -68,8 +69,8 @@ class Keeper(Protocol):
         """SHA-256 of the revision that was kept last."""
         ...
 
-    def room_for_evidence(self, size_bytes: int) -> bool:
-        """Whether a file of this size may still be kept."""
+    def room_for_evidence(self, size_bytes: int, *, sealed: bool = False) -> bool:
+        """Whether a file of this size, sealed or not, may still be kept."""
         ...
 
 
@@ -269,7 +270,7 @@ class IncidentBook:
         finding = waiting.finding
         known = self._open.get(finding.key)
         places = EVIDENCE_FILES - (0 if known is None else len(known.evidence))
-        files = [file for file in waiting.evidence if self._keeper.room_for_evidence(file.reference.bytes)][:places]
+        files = [file for file in waiting.evidence if self._has_room(file.reference)][:places]
         if files:
             try:
                 self._keep(self._revision(waiting, known, files), files, finding.key)
@@ -281,6 +282,9 @@ class IncidentBook:
             _log.error("no room for evidence: the incident goes without", device=finding.device, rule=finding.rule)
         if not files and (known is None or self._tells_more(known, finding)):
             self._keep(self._revision(waiting, known, ()), (), finding.key)
+
+    def _has_room(self, reference: EvidenceReference) -> bool:
+        return self._keeper.room_for_evidence(reference.bytes, sealed=reference.mime == SEALED_MIME)
 
     def _tells_more(self, known: Incident, finding: Finding) -> bool:
         if finding.state is IncidentState.ENDED or finding.severity is not known.severity:

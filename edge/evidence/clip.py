@@ -35,16 +35,20 @@ class ClipMaker:
     def take(
         self, stream_format: StreamFormat | None, packets: Sequence[Packet], *, until: datetime
     ) -> EvidenceFile | None:
-        """The packets up to `until` that are not too many bytes, sealed; None where there is nothing to copy."""
+        """The packets up to `until` that are not too many bytes, sealed; None where nothing can be copied: counted, and said."""
         chosen = _within(packets, until)
         if stream_format is None or not chosen:
+            self._refuse("nothing is kept of what the camera sent then")
             return None
         try:
             return self._district_key.seal(copied(stream_format, chosen), captured_at=chosen[0].captured_at)
         except MediaUnusable as error:
-            self.refused += 1
-            _log.error("clip refused", camera=self._camera, reason=str(error))
+            self._refuse(str(error))
             return None
+
+    def _refuse(self, reason: str) -> None:
+        self.refused += 1
+        _log.error("clip refused", camera=self._camera, reason=reason)
 
 
 def _within(packets: Sequence[Packet], until: datetime) -> list[Packet]:

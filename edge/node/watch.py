@@ -22,10 +22,12 @@ from edge.flow import (
     Health,
     NativeMark,
     NativeStep,
+    Packet,
     Reading,
     Recorder,
     Scene,
     SceneRule,
+    StreamFormat,
 )
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.shelf import ModelShelf
@@ -74,6 +76,14 @@ def presence_reading(device: str, health: Health, at: datetime, *, simulated: bo
     return Reading(device, "presence", at, PRESENCE[health], received_at=at, flag=flag)
 
 
+def _later(finding: Finding, at: datetime) -> Finding:
+    """What was found, as an update of a later time: its stay has grown by as much."""
+    dwell_s = finding.dwell_s
+    if dwell_s is not None:
+        dwell_s = round(dwell_s + (at - finding.at).total_seconds(), 3)
+    return replace(finding, state=IncidentState.UPDATE, at=at, dwell_s=dwell_s)
+
+
 class CameraWatch:
     """The threads `camera-<id>` (the source's own) and `watch-<id>`: frames, pipeline, rules, evidence, incidents.
 
@@ -117,6 +127,7 @@ class CameraWatch:
         self._second_looks: dict[str, Finding] = {}
         self._clips = ClipMaker(camera.id, district_key) if camera.clips and district_key is not None else None
         self._filmed: dict[str, tuple[datetime, Finding]] = {}
+        self._left: dict[tuple[str, datetime], tuple[StreamFormat | None, Sequence[Packet]]] = {}
         self._mark = mark("analysis")
         self._clock = clock
         self._turns = turns
@@ -219,6 +230,8 @@ class CameraWatch:
         """From the camera's thread, on changes."""
         if health is Health.STARTING:
             return
+        if health is Health.LOST:
+            self._save_the_ring()
         self._lost = health is Health.LOST
         for told, name in ((Health.LOST, PICTURE_LOST), (Health.DEGRADED, PICTURE_DAMAGED)):
             if health is told:
@@ -228,6 +241,12 @@ class CameraWatch:
         if health is not self._health:  # lost for one reason after another is lost once
             self._health = health
             self._tell_presence(health)
+
+    def _save_the_ring(self) -> None:
+        """From the camera's thread, which empties the ring when it connects anew: what clips are still to be made of."""
+        for key, (opened_at, _) in self._filmed.copy().items():
+            if (key, opened_at) not in self._left:
+                self._left[key, opened_at] = self.source.ring.clip(opened_at - PRE_ROLL)
 
     def _tell_presence(self, health: Health) -> None:
         self._keep([presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)])
@@ -334,6 +353,7 @@ class CameraWatch:
         self._rules = self._make_rules()
         self._second_looks.clear()
         self._filmed.clear()
+        self._left.clear()
 
     def _give_up(self) -> None:
         """After a fault: end what the rules have open where it was last seen, or it would stay open for ever."""
@@ -378,10 +398,11 @@ class CameraWatch:
             if since_s < SECOND_LOOK_S or not present.intersection(finding.track_ids):
                 continue
             del self._second_looks[key]
-            dwell_s = None if finding.dwell_s is None else round(finding.dwell_s + since_s, 3)
             pictures = self._pictures(frame)
             if pictures:
-                self._tell(replace(finding, state=IncidentState.UPDATE, at=scene.at, dwell_s=dwell_s), pictures)
+                seen = _later(finding, scene.at)
+                self._tell(seen, pictures)
+                self._follow(seen)
 
     def _follow(self, finding: Finding) -> None:
         """Of each incident that is open and has no clip yet: when it opened, and what was told of it last."""
@@ -393,12 +414,17 @@ class CameraWatch:
             self._filmed[finding.key] = (self._filmed[finding.key][0], finding)
 
     def _film_again(self, at: datetime) -> None:
-        """The clips of what opened so long ago that the time after it is in the ring."""
+        """The clips of what opened so long ago that the time after it is in the ring, or will never be: the stream broke off."""
+        for key, began_at in self._left.copy():
+            if (
+                key not in self._filmed or self._filmed[key][0] != began_at
+            ):  # its clip was made while the ring was saved
+                del self._left[key, began_at]
         for key, (opened_at, finding) in list(self._filmed.items()):
-            if at - opened_at < POST_ROLL:
+            if at - opened_at < POST_ROLL and not self._lost and (key, opened_at) not in self._left:
                 continue
             clips = self._film(key)
-            if clips:
+            if clips:  # told as it was last: a clip is no later sight
                 self._tell(replace(finding, state=IncidentState.UPDATE), clips)
 
     def _film(self, key: str) -> Sequence[EvidenceFile]:
@@ -406,9 +432,10 @@ class CameraWatch:
         opened_at, _ = self._filmed.pop(key, (None, None))
         if self._clips is None or opened_at is None:
             return ()
+        sent = self._left.pop((key, opened_at), None) or self.source.ring.clip(opened_at - PRE_ROLL)
         self._mark.tell(NativeStep.ANALYSING)
         try:
-            clip = self._clips.take(*self.source.ring.clip(opened_at - PRE_ROLL), until=opened_at + POST_ROLL)
+            clip = self._clips.take(*sent, until=opened_at + POST_ROLL)
             return () if clip is None else (clip,)
         finally:
             self._mark.tell(NativeStep.NONE)

@@ -4,11 +4,16 @@ import hashlib
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 import structlog
 
+from edge.contract.incident import SEALED_MIME
 from edge.disk import make_folder, write_file
 from edge.flow import EvidenceFile
+
+SEALED_SHARE: Final = 0.75
+"""The part of the quota that sealed originals may take: the rest is kept for the pictures that people look at."""
 
 _log = structlog.get_logger(__name__)
 
@@ -25,6 +30,7 @@ class EvidenceFolder:
         self._root = root
         self._quota_bytes = quota_bytes
         self._used_bytes = 0
+        self._sealed: dict[str, int] = {}
         make_folder(root)
 
     @property
@@ -37,9 +43,14 @@ class EvidenceFolder:
         """What they may take."""
         return self._quota_bytes
 
-    def has_room(self, size_bytes: int) -> bool:
-        """Whether a file of this size fits into the quota."""
-        return self._used_bytes + size_bytes <= self._quota_bytes
+    def has_room(self, size_bytes: int, *, sealed: bool = False) -> bool:
+        """Whether a file of this size fits into the quota, and a sealed one into its share of it."""
+        if self._used_bytes + size_bytes > self._quota_bytes:
+            return False
+        if not sealed:
+            return True
+        with self.lock:
+            return sum(self._sealed.values()) + size_bytes <= SEALED_SHARE * self._quota_bytes
 
     def path(self, sha256: str) -> Path:
         """Where a file is or would be."""
@@ -59,6 +70,8 @@ class EvidenceFolder:
             make_folder(path.parent)
             write_file(path, file.content)
             self._used_bytes += len(file.content)
+            if file.reference.mime == SEALED_MIME:
+                self._sealed[sha256] = len(file.content)
 
     def remove(self, sha256: str) -> None:
         """Forget a file; one that is not there is no mistake, and one that can't be removed is seen to at the next start."""
@@ -73,16 +86,23 @@ class EvidenceFolder:
                 _log.error("an evidence file can't be removed", sha256=sha256, reason=str(error))
                 return
             self._used_bytes -= size_bytes
+            self._sealed.pop(sha256, None)
 
-    def sweep(self, known: Collection[str]) -> list[str]:
-        """Remove files that no row names (a crash came between file and row), and count the rest. Missing ones come back."""
+    def sweep(self, known: Collection[str], *, sealed: Collection[str]) -> list[str]:
+        """Remove files that no row names (a crash came between file and row), and count the rest, of which some are sealed.
+        Missing ones come back.
+        """
         with self.lock:
             self._used_bytes = 0
+            self._sealed.clear()
             present = set()
             for path in self._root.glob("??/*"):
                 if path.name in known:
                     present.add(path.name)
-                    self._used_bytes += path.stat().st_size
+                    size_bytes = path.stat().st_size
+                    self._used_bytes += size_bytes
+                    if path.name in sealed:
+                        self._sealed[path.name] = size_bytes
                 else:
                     _remove(path)
         return sorted(set(known) - present)

@@ -206,9 +206,11 @@ class Outbox:
                 raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error
             self._committer.write(work)
 
-    def room_for_evidence(self, size_bytes: int) -> bool:
-        """Whether a file of this size may still be kept. Where not, the incident goes without it."""
-        return self._folder.has_room(size_bytes)
+    def room_for_evidence(self, size_bytes: int, *, sealed: bool = False) -> bool:
+        """Whether a file of this size may still be kept; sealed ones leave a part of the room to the others. Where not, the
+        incident goes without it.
+        """
+        return self._folder.has_room(size_bytes, sealed=sealed)
 
     # --- what a restart has to know -----------------------------------------------------------------------------
 
@@ -305,7 +307,7 @@ class Outbox:
     # --- EvidenceQueue ------------------------------------------------------------------------------------------
 
     def next_upload(self) -> EvidenceUpload | None:
-        """The oldest file that is due now."""
+        """The oldest file that is due now; sealed ones go last."""
         due = self._committer.read(lambda store: store.evidence_due(self._clock()))
         if due is None:
             return None
@@ -371,8 +373,8 @@ class Outbox:
             _log.warning("the clock went back since the last start: what waits in the outbox counts as old")
 
     def _sweep_evidence(self) -> None:
-        known = self._committer.read(lambda store: store.evidence_files())
-        missing = self._folder.sweep(known)
+        known, sealed = self._committer.read(lambda store: (store.evidence_files(), store.evidence_sealed()))
+        missing = self._folder.sweep(known, sealed=sealed)
         for sha256 in missing:
             _log.error("an evidence file is gone from the disk", sha256=sha256)
             self.refuse_upload(sha256, "gone from the disk of the node")

@@ -120,9 +120,13 @@ WHERE channel = 'up/incident' AND message_id <> :message_id AND instr(body, CAST
 -- name: evidence_all
 SELECT sha256, bytes FROM evidence
 
+-- name: evidence_sealed
+SELECT sha256 FROM evidence WHERE mime = :sealed_mime
+
 -- name: evidence_due
+-- What people look at goes before what is sealed, however old that is.
 SELECT sha256, mime, bytes, attempts FROM evidence
-WHERE ready = 1 AND next_at_us <= :now_us ORDER BY captured_at_us LIMIT 1
+WHERE ready = 1 AND next_at_us <= :now_us ORDER BY mime = :sealed_mime, captured_at_us LIMIT 1
 
 -- name: evidence_delay
 UPDATE evidence SET attempts = attempts + :attempts, next_at_us = :next_at_us WHERE sha256 = :sha256

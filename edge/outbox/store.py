@@ -15,7 +15,7 @@ import structlog
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
-from edge.contract.incident import EvidenceReference, Incident, IncidentState
+from edge.contract.incident import SEALED_MIME, EvidenceReference, Incident, IncidentState
 from edge.contract.telemetry import Gap, GapReason, ReadingFlag, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 from edge.flow import RECEIPTS_KEPT, OutboxRecord, Reading, Receipts
@@ -384,13 +384,17 @@ class Store:
     # --- evidence -----------------------------------------------------------------------------------------------
 
     def evidence_due(self, now: datetime) -> tuple[str, str, int, int] | None:
-        """Hash, mime, bytes and attempts of the oldest file that may go now."""
-        row = self._one("evidence_due", now_us=to_microseconds(now))
+        """Hash, mime, bytes and attempts of the oldest file that may go now; sealed ones go last."""
+        row = self._one("evidence_due", now_us=to_microseconds(now), sealed_mime=SEALED_MIME)
         return None if row is None else (row[0], row[1], row[2], row[3])
 
     def evidence_files(self) -> dict[str, int]:
         """Every file that is kept: hash → bytes."""
         return dict(self._all("evidence_all"))
+
+    def evidence_sealed(self) -> set[str]:
+        """Hashes of those that are sealed."""
+        return {sha256 for (sha256,) in self._all("evidence_sealed", sealed_mime=SEALED_MIME)}
 
     def evidence_delay(self, sha256: str, until: datetime, *, attempts: int = 1) -> None:
         """Try again later, and count so many failed attempts."""

@@ -11,7 +11,7 @@ from av.stream import Stream
 
 from edge.errors import MediaUnusable
 from edge.flow import Packet, StreamFormat
-from edge.video.opening import reason_of
+from edge.video.opening import open_stream, reason_of, video_stream
 
 _ELEMENTARY: Final = {"h264": "h264", "hevc": "hevc", "mjpeg": "mjpeg"}
 """Codecs and what FFmpeg calls their streams without a container, as cameras send them."""
@@ -33,10 +33,10 @@ def copied(stream_format: StreamFormat, packets: Sequence[Packet]) -> bytes:
     film = BytesIO()
     try:
         with (
-            av.open(BytesIO(_beginning(stream_format, packets)), format=form) as like,
+            open_stream(_beginning(stream_format, packets), form=form) as like,
             av.open(film, mode="w", format="mp4", options=_FRAGMENTED) as container,
         ):
-            stream = container.add_stream_from_template(like.streams.video[0])
+            stream = container.add_stream_from_template(video_stream(like))
             stream.time_base = stream_format.time_base
             for copy in _from_zero(stream_format, packets):
                 copy.stream = stream

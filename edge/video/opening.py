@@ -1,5 +1,6 @@
 """Opening: what is let in, how long is waited for it, and what is no video."""
 
+from io import BytesIO
 from typing import Final
 
 import av
@@ -46,6 +47,14 @@ def open_container(address: str, *, live: bool) -> InputContainer:
         if live:
             raise SourceLost(f"the camera does not answer: {reason_of(error)}") from error
         raise MediaUnusable(f"not a video that can be opened: {reason_of(error)}") from error
+
+
+def open_stream(content: bytes, *, form: str) -> InputContainer:
+    """Open a stream without a container, in memory, under the limits of a file. Raises MediaUnusable."""
+    try:
+        return av.open(BytesIO(content), mode="r", format=form, options=dict(_FILE_OPTIONS), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaUnusable(f"not a stream that can be opened: {reason_of(error)}") from error
 
 
 def video_stream(container: InputContainer) -> VideoStream:

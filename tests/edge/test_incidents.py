@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.contract.incident import Incident, IncidentState, ModelReference, Severity, TrackPoint
+from edge.contract.incident import SEALED_MIME, Incident, IncidentState, ModelReference, Severity, TrackPoint
 from edge.errors import EvidenceNotKept, OutboxFull
 from edge.flow import EvidenceFile, Finding
 from edge.incidents import EVIDENCE_FILES, UNSAVED, UNSAVED_MOST, IncidentBook, RuleCards, rule_cards, thinned
@@ -35,6 +35,7 @@ class FakeKeeper:
         self.files: list[EvidenceFile] = []
         self.full = False
         self.room = True
+        self.room_for_sealed = True
         self.takes_files = True
 
     def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
@@ -55,8 +56,8 @@ class FakeKeeper:
     def chain_head(self) -> str | None:
         return hashlib.sha256(msgspec.json.encode(self.kept[-1])).hexdigest() if self.kept else None
 
-    def room_for_evidence(self, size_bytes: int) -> bool:
-        return self.room and size_bytes > 0
+    def room_for_evidence(self, size_bytes: int, *, sealed: bool = False) -> bool:
+        return (self.room_for_sealed if sealed else self.room) and size_bytes > 0
 
 
 def configuration(**camera: object) -> NodeConfiguration:
@@ -416,3 +417,12 @@ def test_only_files_that_an_incident_names_are_kept() -> None:
         book.report(replace(SEEN, at=SEEN.at + timedelta(seconds=number)), [snapshot(b"%d" % number)])
     assert [file.reference for file in keeper.files] == list(keeper.kept[-1].evidence)
     assert book.evidence_left_out == 3
+
+
+def test_what_is_sealed_finds_no_room_and_the_picture_goes_all_the_same() -> None:
+    keeper = FakeKeeper()
+    keeper.room_for_sealed = False
+    written = book(keeper, SteppedClock())
+    written.report(SEEN, [snapshot(b"picture"), snapshot(b"sealed", mime=SEALED_MIME)])
+    assert [file.mime for file in keeper.kept[0].evidence] == ["image/jpeg"]
+    assert written.evidence_left_out == 1

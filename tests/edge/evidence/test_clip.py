@@ -40,7 +40,7 @@ WIDTH, HEIGHT = 96, 64
 Sent = tuple[StreamFormat, list[Packet]]
 
 
-def send(codec: str, count: int, folder: Path) -> Sent:
+def send(codec: str, count: int, folder: Path, *, width: int = WIDTH, height: int = HEIGHT) -> Sent:
     """What a live camera sends: pictures that change, in groups of `GROUP`, the parameter sets in the stream."""
     path = folder / f"{codec}.mkv"
     options = {"h264": ("libx264", {"g": str(GROUP), "bf": "0", "preset": "ultrafast"})}
@@ -49,9 +49,9 @@ def send(codec: str, count: int, folder: Path) -> Sent:
     draw = np.random.default_rng(4)
     with av.open(str(path), "w") as container:
         stream = cast("VideoStream", container.add_stream(encoder, rate=Fraction(PER_S), options=settings))
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for _ in range(count):
-            image = draw.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+            image = draw.integers(0, 256, (height, width, 3), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode())
     packets: list[Packet] = []
@@ -63,7 +63,7 @@ def send(codec: str, count: int, folder: Path) -> Sent:
                 if packet.size:
                     encoded = Encoded(bytes(packet), packet.pts, packet.dts, 100, packet.is_keyframe, None)
                     packets.append(Packet(encoded, at(len(packets) / PER_S), len(packets) / PER_S))
-        return StreamFormat(codec, None, WIDTH, HEIGHT, stream_in.time_base or Fraction(1)), packets
+        return StreamFormat(codec, None, width, height, stream_in.time_base or Fraction(1)), packets
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +137,12 @@ def test_what_can_not_be_copied_is_said_to_be(sent: Sent) -> None:
             copied(wrong_format, wrong)
 
 
+def test_a_picture_that_nobody_films_is_not_copied(tmp_path: Path) -> None:
+    stream_format, packets = send("h264", 2, tmp_path, width=1088, height=64)
+    with pytest.raises(MediaUnusable, match="1088×64"):
+        copied(stream_format, packets)
+
+
 def test_a_clip_goes_from_the_key_frame_before_to_the_end_of_its_time(sent: Sent) -> None:
     stream_format, packets = sent
     ring = PacketRing()
@@ -163,14 +169,14 @@ def test_where_there_is_no_room_for_all_the_end_is_left_out(sent: Sent, monkeypa
     assert len(pictures(bytes(pyrage.decrypt(clip.content, [DISTRICT])))) == 30
 
 
-def test_nothing_to_copy_is_no_clip_and_what_can_not_be_copied_is_counted(sent: Sent) -> None:
+def test_where_nothing_can_be_copied_there_is_no_clip_and_that_is_counted(sent: Sent) -> None:
     stream_format, packets = sent
     maker = ClipMaker("c", KEY)
     assert maker.take(None, [], until=at(0)) is None
     assert maker.take(stream_format, packets[1:5], until=at(1_000)) is None
-    assert maker.refused == 0
+    assert maker.refused == 2
     assert maker.take(replace(stream_format, codec="rawvideo"), packets, until=at(1_000)) is None
-    assert maker.refused == 1
+    assert maker.refused == 3
 
 
 @pytest.mark.system

@@ -23,6 +23,7 @@ from edge.flow import (
     Encoded,
     Finding,
     Frame,
+    Health,
     Image,
     NativeMark,
     Packet,
@@ -41,10 +42,10 @@ from edge.settings import CameraSettings
 from edge.sources.video_gateway import Gateways
 from edge.video import UNMARKED, ArrayPicture, VideoWriter
 from models import catalogue
-from tests.edge.records import SteppedClock
+from tests.edge.records import START, SteppedClock
 from tests.edge.test_incidents import FakeKeeper
 from tests.fakes.footage import picture, write_clip
-from tests.fakes.scenes import at, detections, standing_at
+from tests.fakes.scenes import at, detections, standing_at, walk
 from tests.waiting import wait_until
 
 MODEL = "yolox_nano_416"
@@ -431,6 +432,75 @@ def test_an_incident_has_its_clip_once_whether_it_ends_before_the_time_after_it_
     clips = [(each.state, file) for each in found.keeper.kept for file in each.evidence if file.plain_sha256 == film]
     assert clips[0][0] is state
     assert len({file.sha256 for _, file in clips}) == 1
+
+
+def _film(found: Watching, *key_frames: datetime) -> None:
+    """What the camera has sent, a key frame at each of these moments."""
+    ring = found.watch.source.ring
+    ring.begin(StreamFormat("h264", None, 64, 48, Fraction(1, 90_000)))
+    for moment in key_frames:
+        ring.add(Packet(Encoded(b"key", 0, 0, 0, True, 0.0), moment, 0.0))
+
+
+@pytest.fixture
+def filming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watching:
+    """A watch that makes clips, and is told by hand what is found."""
+    monkeypatch.setattr(clip_module, "copied", lambda _format, packets: b"a film of %d" % len(packets))
+    key = DistrictKey((str(pyrage.x25519.Identity.generate().to_public()),))
+    return Watching(tmp_path / "none.mp4", lambda: None, district_key=key, model=None, clips=True)
+
+
+def _opened(at: datetime, track_id: int = 1) -> Finding:
+    found = FakeRule()._finding(IncidentState.OPEN, at)
+    return replace(found, key=f"cam-1/{track_id}", track_ids=(track_id,), dwell_s=2.0)
+
+
+def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look_and_a_clip(filming: Watching) -> None:
+    _film(filming, START)
+    scene = next(walk(1, [(0.0, standing_at(0.5, 0.9))]))
+    second = replace(scene, at=START + timedelta(seconds=1.5))
+    frame = Frame("cam-1", 1, second.at, 1.5, ArrayPicture(picture(1)))
+    filming.watch._report([_opened(START)], None)
+    filming.watch.pipeline.analyse(frame)
+    filming.watch._look_again(frame, second)
+    filming.watch._film_again(START + timedelta(seconds=4))
+    filming.watch._report(
+        [replace(_opened(START), state=IncidentState.ENDED, at=START + timedelta(seconds=5), dwell_s=4.0)], None
+    )
+    told = [(each.updated_at - START, each.dwell_s) for each in filming.keeper.kept]
+    assert [dwell_s for _, dwell_s in told] == [2.0, 3.5, 3.5, 4.0]
+    assert [at.total_seconds() for at, _ in told] == [0, 1.5, 1.5, 5]
+    assert len(filming.keeper.kept[2].evidence) == len(filming.keeper.kept[1].evidence) + 1
+
+
+def test_a_camera_that_is_back_before_the_clip_is_due_does_not_lose_it(filming: Watching) -> None:
+    _film(filming, START, START + timedelta(seconds=1))
+    filming.watch._report([_opened(START)], None)
+    filming.watch._on_status(Health.LOST, "the camera closed the stream")
+    _film(filming)
+    filming.watch._on_status(Health.OK, None)
+    filming.watch._film_again(START + timedelta(seconds=2))
+    filming.watch._film_again(START + timedelta(seconds=5))
+    [_, told] = filming.keeper.kept
+    assert [file.plain_sha256 for file in told.evidence] == [hashlib.sha256(b"a film of 2").hexdigest()]
+    assert filming.watch.refused_pictures == 0
+
+
+def test_what_opens_while_the_camera_is_lost_has_its_clip_at_once(filming: Watching) -> None:
+    _film(filming, START)
+    filming.watch._on_status(Health.LOST, "the camera closed the stream")
+    filming.watch._report([_opened(START)], None)
+    filming.watch._film_again(START)
+    assert [len(each.evidence) for each in filming.keeper.kept] == [0, 1]
+
+
+def test_a_clip_that_could_not_be_made_is_counted_once(filming: Watching) -> None:
+    _film(filming)
+    filming.watch._report([_opened(START)], None)
+    for second in (4, 5, 6):
+        filming.watch._film_again(START + timedelta(seconds=second))
+    assert filming.watch.refused_pictures == 1
+    assert len(filming.keeper.kept) == 1
 
 
 def test_clips_that_are_asked_for_without_the_key_of_the_district_are_missed_aloud(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
-from edge.contract.incident import Incident, IncidentState
+from edge.contract.incident import SEALED_MIME, Incident, IncidentState
 from edge.contract.telemetry import Gap, GapReason, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel
 from edge.errors import OutboxDamaged, OutboxFull, Permanent
-from edge.flow import OutboxRecord
+from edge.flow import EvidenceFile, OutboxRecord
 from edge.outbox.opening import CHECKED
 from edge.outbox.outbox import Outbox
 from edge.outbox.retention import Quota
@@ -208,6 +208,37 @@ def test_evidence_waits_for_its_incident(outbox: Outbox, clock: SteppedClock) ->
     assert outbox.next_upload() is None
     assert not upload.path.exists()
     assert outbox.figures().evidence_bytes == 0
+
+
+def test_what_is_sealed_goes_after_what_people_look_at(outbox: Outbox) -> None:
+    picture, sealed = snapshot(b"picture"), snapshot(b"clip", mime=SEALED_MIME)
+    early = msgspec.structs.replace(sealed.reference, captured_at=START - timedelta(seconds=5))
+    sealed = EvidenceFile(early, sealed.content)
+    outbox.incident(incident(evidence=(sealed.reference, picture.reference)), [sealed, picture])
+    [record] = live(outbox, lane=Lane.INCIDENT)
+    outbox.settle({record.message_id: (Outcome.ACCEPTED, None)})
+    order = []
+    while (upload := outbox.next_upload()) is not None:
+        order.append(upload.mime)
+        outbox.uploaded(upload.sha256)
+    assert order == ["image/jpeg", SEALED_MIME]
+
+
+def test_a_quarter_of_the_quota_is_kept_for_what_is_not_sealed(tmp_path: Path, clock: SteppedClock) -> None:
+    quota = SETTINGS.evidence_quota_mib << 20
+    half = snapshot(bytes(quota // 2), mime=SEALED_MIME)
+    first = Outbox(tmp_path, SETTINGS, clock=clock)
+    first.incident(incident(evidence=(half.reference,)), [half])
+    first.close()
+    outbox = Outbox(tmp_path, SETTINGS, clock=clock)  # what is sealed is known after a restart too
+    assert outbox.room_for_evidence(quota // 4, sealed=True)
+    assert not outbox.room_for_evidence(quota // 4 + 1, sealed=True)
+    assert outbox.room_for_evidence(quota // 2)
+    assert not outbox.room_for_evidence(quota // 2 + 1)
+    [record] = live(outbox, lane=Lane.INCIDENT)
+    outbox.settle({record.message_id: (Outcome.REJECTED, "malformed")})
+    assert outbox.room_for_evidence(3 * quota // 4, sealed=True)
+    outbox.close()
 
 
 def test_evidence_with_another_content_than_its_hash_is_refused(outbox: Outbox) -> None:
