@@ -20,7 +20,7 @@ from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import SEALED_MIME, EvidenceKind, EvidenceReference
 from tests.cloud.populated import Populated
-from tests.cloud.samples import add_person
+from tests.cloud.samples import GRID, OTHER_GRID, add_person
 from tests.fakes.node import AT, incident
 
 ORIGINAL = b"a picture that shows somebody " * 4_000
@@ -118,6 +118,43 @@ def test_a_grid_worker_approves_nothing(populated: Populated, tmp_path: Path) ->
         accounts.disable(conn, "director", now=AT)
     with pytest.raises(NotFound):
         opened(populated, order, tmp_path)
+
+
+@pytest.mark.parametrize("who", ["by", "approved_by"])
+def test_both_people_answer_for_the_area_of_the_case(who: str, populated: Populated, tmp_path: Path) -> None:
+    order = take_in(populated, tmp_path)
+    with psycopg.connect(populated.url) as conn:
+        add_person(conn, "elsewhere", Role.DUTY_CHIEF, OTHER_GRID)
+        add_person(conn, "here", Role.DUTY_CHIEF, GRID)
+        add_person(conn, "everywhere", Role.ADMINISTRATOR, None)
+    with pytest.raises(NotFound, match="area"):
+        opened(populated, replace(order, **{who: "elsewhere"}), tmp_path)
+    assert not unsealings(populated)
+    for name in ("here", "everywhere"):
+        assert opened(populated, replace(order, **{who: name}), tmp_path) == ORIGINAL
+    with psycopg.connect(populated.url) as conn:
+        conn.execute("update area set valid_to = now() where code = %s and valid_to is null", [GRID])
+    with pytest.raises(NotFound, match="area"):
+        opened(populated, replace(order, **{who: "here"}), tmp_path)
+
+
+def test_a_case_to_which_another_node_gave_the_same_hash_opens_nothing(populated: Populated, tmp_path: Path) -> None:
+    order = take_in(populated, tmp_path)
+    with psycopg.connect(populated.url) as conn:
+        conn.execute(
+            "insert into evidence (node, sha256, kind, mime, bytes)"
+            " select 'station-02', sha256, 'snapshot', mime, bytes from evidence where sha256 = %s",
+            [order.sha256],
+        )
+        row = conn.execute(
+            "insert into incident_evidence (incident_id, node, sha256, captured_at)"
+            " select ci.incident_id, 'station-02', %s, %s from case_incident ci where ci.case_id = 1 limit 1"
+            " returning (select number from grid_case where id = 1)",
+            [order.sha256, AT],
+        ).fetchone()
+    assert row is not None
+    with pytest.raises(NotFound):
+        opened(populated, replace(order, case=row[0]), tmp_path)
 
 
 def test_another_original_than_the_incident_names_is_no_original(populated: Populated, tmp_path: Path) -> None:
