@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.db.queries import load
-from cloud.evidence.retention import PrunableFile, PruneReason, RetentionTerms
+from cloud.evidence.retention import QUOTA_DAYS, PrunableFile, PruneReason, RetentionTerms
 from edge.contract.incident import EvidenceReference
 
 FILES_AT_ONCE = 2_000
@@ -109,6 +109,7 @@ def to_prune(
         other_days=terms.other_days,
         shortest_days=terms.shortest_days,
         quota_bytes=quota_bytes,
+        quota_days=QUOTA_DAYS,
         now=now,
         count=count,
     )
@@ -118,7 +119,7 @@ def to_prune(
 
 
 def is_needed(conn: Connection[Any], node: str, sha256: str) -> bool:
-    """Whether a case that is not over names the file."""
+    """Whether a case that is not over names the file. No case of the file changes until the transaction ends."""
     needed: bool = _queries.is_needed(conn, node=node, sha256=sha256, closed_statuses=list(CLOSED_STATUSES))
     return needed
 
