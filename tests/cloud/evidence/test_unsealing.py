@@ -1,6 +1,7 @@
 """A sealed original is opened for one case, by two people, with a line in the audit log, or not at all."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cloud.access import accounts
 from cloud.access.model import Role
 from cloud.db.pool import open_pool
 from cloud.errors import CloudError, Forbidden, Invalid, NotFound
+from cloud.evidence.command import evidence_make_key
 from cloud.evidence.store import mark_stored
 from cloud.evidence.unsealing import DistrictPrivateKey, UnsealOrder, new_key_pair, unseal
 from cloud.ingest.writer import Writer
@@ -185,3 +187,20 @@ def test_keys_are_read_or_refused_and_never_told(tmp_path: Path) -> None:
         assert PRIVATE[:30] not in str(refusal.value)
     with pytest.raises(Invalid):
         DistrictPrivateKey(tmp_path / "nowhere")
+
+
+def test_what_is_written_for_one_alone_is_on_the_disk_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synced, sync = list[str](), os.fsync
+
+    def noted_sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        assert (tmp_path / "district.key").read_text(encoding="ascii").count("\n") == 2
+        assert not capsys.readouterr().out
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    evidence_make_key(tmp_path / "district.key")
+    assert synced == ["district.key", tmp_path.name]
+    assert (tmp_path / "district.key").stat().st_mode & 0o777 == 0o600
