@@ -1,21 +1,13 @@
 """How the programs of the edge write their log: lines for people on a terminal, JSON elsewhere, without secrets."""
 
 import logging
-import re
 import sys
 import traceback
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 import structlog
 
-HIDDEN: Final = "***"
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^\s\"'<>]+@")
-"""In an address, up to the last sign that can end a password: rather too much is hidden than too little."""
-
-_SECRET: Final = re.compile(r"(?i)password|passwd|passphrase|pwd|secret|token|api[_-]?key")
-_NAMED: Final = re.compile(
-    r"(?i)\b(password|passwd|passphrase|pwd|secret|token|api[_-]?key)(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^\s&,;\"'}]+"
-)
+from edge.masking import shown, without_secrets
 
 
 def log_to_stderr(*, also: "structlog.typing.Processor | None" = None) -> None:
@@ -43,27 +35,9 @@ def log_to_stderr(*, also: "structlog.typing.Processor | None" = None) -> None:
 def hide_secrets(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """A processor: no log-in of an address and nothing that is called a password is written."""
     for key, value in event.items():
-        event[key] = _shown(key, value)
+        if key != "exc_info":  # the error itself: its text is masked where it is written
+            event[key] = shown(key, value)
     return event
-
-
-def _shown(key: object, value: Any) -> Any:
-    return HIDDEN if isinstance(key, str) and _SECRET.fullmatch(key) else _hidden(value)
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, list | tuple):
-        return [_hidden(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _shown(key, each) for key, each in value.items()}
-    return value
-
-
-def without_secrets(text: str) -> str:
-    """The text without the log-ins of addresses and without values that are named as secrets."""
-    return _NAMED.sub(rf"\g<1>\g<2>{HIDDEN}", _CREDENTIALS.sub(f"{HIDDEN}@", text))
 
 
 def format_exception(

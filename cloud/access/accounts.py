@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.access import areas, audit, passwords, policy, sessions
-from cloud.access.model import Role, SignedIn
+from cloud.access.model import Principal, Role, SignedIn, scope_of
 from cloud.db.pool import Pool
 from cloud.db.queries import load
 from cloud.errors import Conflict, Invalid, LockedOut, NotFound, NotSignedIn
@@ -162,6 +162,15 @@ def disable(conn: Connection[Any], name: str, *, now: datetime) -> None:
 def everyone(conn: Connection[Any]) -> list[dict[str, Any]]:
     """All accounts, without their secrets."""
     return [row._asdict() for row in _queries.accounts(conn)]
+
+
+def in_use(conn: Connection[Any], name: str) -> Principal | None:
+    """Who has this account, with what he may see; None when there is none, or it is disabled."""
+    row = _queries.account_in_use(conn, name=name) if _NAME.fullmatch(name) else None
+    if row is None:
+        return None
+    scope = scope_of(row.area_code, row.area_path)
+    return Principal(row.id, row.name, row.display_name, Role(row.role), row.area_code, scope)
 
 
 def _account_id(conn: Connection[Any], name: str) -> int:

@@ -14,6 +14,14 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+_NOWHERE = "\x7f"  # no path begins so: a person whose area is gone sees nothing, rather than everything
+
+
+def scope_of(area_code: str | None, area_path: str | None) -> str:
+    """The scope of an account: everything where it has no area, else the path of its area, None for one that is gone."""
+    return "" if area_code is None else area_path or _NOWHERE
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A signed-in person. `area_path` is the scope: all areas whose path starts with it; empty means everything."""

@@ -70,6 +70,12 @@ select id, name, display_name, role, area_code, password_hash, disabled_at from 
 -- name: accounts()
 select a.id, a.name, a.display_name, a.role, a.area_code, a.created_at, a.disabled_at from account a order by a.name;
 
+-- name: account_in_use(name)^
+select a.id, a.name, a.display_name, a.role, a.area_code, r.path as area_path
+from account a
+left join area r on r.code = a.area_code and r.valid_to is null
+where a.name = :name and a.disabled_at is null;
+
 -- name: set_password(password_hash, now, account_id)!
 update account set password_hash = :password_hash, password_changed_at = :now where id = :account_id;
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from cloud.access.model import Principal, Role, SignedIn
+from cloud.access.model import Principal, Role, SignedIn, scope_of
 from cloud.db import live
 from cloud.db.queries import load
 
@@ -16,7 +16,6 @@ _queries = load("cloud.access")
 MAXIMUM_SESSIONS = 50
 _TOKEN_BYTES = 32
 _LONGEST_TOKEN = 200
-_NOWHERE = "\x7f"  # no path begins so: a person whose area is gone sees nothing, rather than everything
 
 
 def start(
@@ -87,6 +86,6 @@ def _digest(token: str) -> bytes:
 
 
 def _signed_in(row: Any, *, by_cookie: bool) -> SignedIn:
-    path = "" if row.area_code is None else row.area_path or _NOWHERE
+    path = scope_of(row.area_code, row.area_path)
     who = Principal(row.account_id, row.name, row.display_name, Role(row.role), row.area_code, path)
     return SignedIn(who, row.id, row.expires_at.astimezone(UTC), by_cookie=by_cookie)

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from cloud.db.pool import open_session
 from cloud.errors import Invalid
-from cloud.evidence.files import EvidenceFiles
+from cloud.evidence.files import EvidenceFiles, sync
 from cloud.evidence.inventory import Findings, take_stock
 from cloud.evidence.pruning import prune
 from cloud.evidence.retention import PrunableFile, terms_of
@@ -108,10 +108,11 @@ def evidence_unseal(  # noqa: PLR0917 (a command line has no keyword arguments)
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """For the eyes of its owner alone. Raises Invalid when the file is there already or can't be made."""
+    """For the eyes of its owner alone, and on the disk before anybody is told of it. Raises Invalid when the file is there already or can't be made."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
+        sync(path)
     except OSError as error:
         raise Invalid(f"{path} can't be made: {error.strerror}") from error
 

@@ -56,7 +56,7 @@ class EvidenceFiles:
         try:
             obstore.put(self._store, key, source)
             if self._root is not None:
-                _sync(self._root / key)
+                sync(self._root / key)
         except (BaseError, OSError) as error:
             raise EvidenceStoreAway("the store of evidence took no file") from error
 
@@ -234,7 +234,8 @@ def _hash_of(key: str) -> str:
     return sha256 if _HASH.fullmatch(sha256) and _key(sha256) == key else key
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """A file and its name outlast a loss of power from here on. Raises OSError."""
     for place, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
         descriptor = os.open(place, flags)
         try:

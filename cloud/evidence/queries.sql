@@ -43,32 +43,21 @@ order by sha256;
 -- name: stored_among(names)
 select distinct sha256 from evidence where sha256 = any(:names::text[]) and stored_at is not null;
 
--- name: sealed_file(sha256)^
--- Of several nodes that sealed the same bytes the first to name it: the hash says that they are the same.
-select e.sha256, e.bytes, e.plain_sha256, e.stored_at is not null as is_stored,
-    array(
-        select distinct c.number
-        from incident_evidence ie
-        join case_incident ci on ci.incident_id = ie.incident_id
-        join grid_case c on c.id = ci.case_id
-        where ie.sha256 = e.sha256
-        order by c.number
-    ) as cases,
-    (
-        select min(c.area_path)
-        from incident_evidence ie
-        join case_incident ci on ci.incident_id = ie.incident_id
-        join grid_case c on c.id = ci.case_id
-        where ie.sha256 = e.sha256
-    ) as area_path
+-- name: sealed_file(sha256, case_number)^
+-- A sealed file of a case, as the node sealed it whose incident is in the case.
+select e.sha256, e.bytes, e.plain_sha256, e.stored_at is not null as is_stored, c.area_path
 from evidence e
-where e.sha256 = :sha256 and e.kind = 'sealed'
+join incident_evidence ie on ie.node = e.node and ie.sha256 = e.sha256
+join case_incident ci on ci.incident_id = ie.incident_id
+join grid_case c on c.id = ci.case_id
+where e.sha256 = :sha256 and e.kind = 'sealed' and c.number = :case_number
 order by e.stored_at nulls last, e.node
 limit 1;
 
--- name: files_to_prune(closed_statuses, kinds, severities, days, other_days, shortest_days, quota_bytes, now, count)
+-- name: files_to_prune(closed_statuses, kinds, severities, days, other_days, shortest_days, quota_bytes, quota_days, now, count)
 -- Files that no open case needs: those whose time is over (counted from the last that happened in any of their cases), and
--- where a node has more than its share the oldest of the least severe ones. Worst first is what is kept.
+-- where a node has more than its share the oldest of the least severe ones, of those in whose cases nothing has happened for
+-- some days. Worst first is what is kept.
 with kept as (
     select e.node, e.sha256, e.kind, e.bytes, e.stored_at,
         coalesce(bool_and(c.status = any(:closed_statuses::text[])) filter (where c.id is not null), true) as is_closed,
@@ -95,11 +84,17 @@ excess as (
     group by node
     having sum(bytes) > :quota_bytes
 ),
-ranked as (
+aged as (
     select k.*, k.until < :now and k.stored_at < :now::timestamptz - make_interval(days => :shortest_days) as is_over,
-        sum(k.bytes) over (partition by k.node order by k.severity, k.last_at, k.sha256) - k.bytes as bytes_before
+        k.last_at < :now::timestamptz - make_interval(days => :quota_days) as is_settled
     from kept k
     where k.is_closed
+),
+ranked as (
+    select a.*,
+        sum(a.bytes) over (partition by a.node order by a.severity, a.last_at, a.sha256) - a.bytes as bytes_before
+    from aged a
+    where a.is_over or a.is_settled
 )
 select r.node, r.sha256, r.kind, r.severity::text as severity, r.bytes, case when r.is_over then 'age' else 'quota' end as reason
 from ranked r left join excess x on x.node = r.node
@@ -108,14 +103,17 @@ order by r.severity, r.last_at, r.sha256
 limit :count;
 
 -- name: is_needed(node, sha256, closed_statuses)$
--- Whether an open case names the file.
-select exists (
-    select
+-- Whether an open case names the file. Its cases stay as they are until the transaction ends: none is opened again in between.
+with named as (
+    select c.status
     from incident_evidence ie
     join case_incident ci on ci.incident_id = ie.incident_id
     join grid_case c on c.id = ci.case_id
-    where ie.node = :node and ie.sha256 = :sha256 and not c.status = any(:closed_statuses::text[])
-);
+    where ie.node = :node and ie.sha256 = :sha256
+    order by c.id
+    for share of c
+)
+select coalesce(bool_or(not status = any(:closed_statuses::text[])), false) from named;
 
 -- name: mark_pruned(node, sha256, now)!
 update evidence set stored_at = null, pruned_at = :now where node = :node and sha256 = :sha256 and stored_at is not null;

@@ -12,6 +12,10 @@ from cloud.settings import CloudSettings
 from edge.contract.incident import EvidenceKind, Severity
 
 LONGEST_DAYS = 3_650
+
+QUOTA_DAYS = 3
+"""Nothing goes for want of room in whose cases something has happened for less: who closed one by mistake finds its files."""
+
 DEFAULT_DAYS: Mapping[str, int] = {
     "snapshot": 180,
     "clip": 90,

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.db.queries import load
-from cloud.evidence.retention import PrunableFile, PruneReason, RetentionTerms
+from cloud.evidence.retention import QUOTA_DAYS, PrunableFile, PruneReason, RetentionTerms
 from edge.contract.incident import EvidenceReference
 
 FILES_AT_ONCE = 2_000
@@ -44,14 +44,13 @@ class VisibleFile:
 
 @dataclass(frozen=True, slots=True)
 class SealedFile:
-    """A sealed file, the hash of what is in it, and the numbers of its cases."""
+    """A sealed file of a case, the hash of what is in it, and the area of the case."""
 
     sha256: str
     size_bytes: int
     plain_sha256: str | None
     is_stored: bool
-    cases: tuple[str, ...]
-    area_path: str | None
+    area_path: str
 
 
 def name_files(conn: Connection[Any], node: str, incident_row_id: int, files: Iterable[EvidenceReference]) -> None:
@@ -88,12 +87,12 @@ def mark_stored(conn: Connection[Any], node: str, sha256: str, *, now: datetime)
     return touched > 0
 
 
-def sealed(conn: Connection[Any], sha256: str) -> SealedFile | None:
-    """A sealed file and the cases that it belongs to; None when no incident named one of this hash."""
-    row = _queries.sealed_file(conn, sha256=sha256)
+def sealed(conn: Connection[Any], sha256: str, case: str) -> SealedFile | None:
+    """A sealed file that an incident of the case named; None when there is no such file, or no such case."""
+    row = _queries.sealed_file(conn, sha256=sha256, case_number=case)
     if row is None:
         return None
-    return SealedFile(row.sha256, row.bytes, row.plain_sha256, row.is_stored, tuple(row.cases), row.area_path)
+    return SealedFile(row.sha256, row.bytes, row.plain_sha256, row.is_stored, row.area_path)
 
 
 def to_prune(
@@ -110,6 +109,7 @@ def to_prune(
         other_days=terms.other_days,
         shortest_days=terms.shortest_days,
         quota_bytes=quota_bytes,
+        quota_days=QUOTA_DAYS,
         now=now,
         count=count,
     )
@@ -119,7 +119,7 @@ def to_prune(
 
 
 def is_needed(conn: Connection[Any], node: str, sha256: str) -> bool:
-    """Whether a case that is not over names the file."""
+    """Whether a case that is not over names the file. No case of the file changes until the transaction ends."""
     needed: bool = _queries.is_needed(conn, node=node, sha256=sha256, closed_statuses=list(CLOSED_STATUSES))
     return needed
 

@@ -13,7 +13,7 @@ import pyrage
 from psycopg import Connection
 
 from cloud.access import accounts, audit
-from cloud.access.model import Role
+from cloud.access.model import Principal, Role
 from cloud.errors import Forbidden, Invalid, NotFound
 from cloud.evidence import store
 from cloud.evidence.files import EvidenceFiles
@@ -75,10 +75,10 @@ def unseal(
     """
     if not 3 <= len(order.purpose.strip()) <= LONGEST_PURPOSE:
         raise Invalid(f"a purpose has 3 to {LONGEST_PURPOSE} characters")
-    _check_people(conn, order)
-    file = store.sealed(conn, order.sha256)
-    if file is None or not file.is_stored or order.case not in file.cases:
-        raise NotFound("this case has no such sealed file")
+    people = _people(conn, order)
+    file = store.sealed(conn, order.sha256, order.case)
+    if file is None or not file.is_stored or not all(person.sees(file.area_path) for person in people):
+        raise NotFound("this case has no such sealed file, or lies outside the area of one of the two")
     if file.size_bytes > maximum_bytes:
         raise Invalid(f"the file is larger than {maximum_bytes} bytes")
     sealed = b"".join(files.read_all(file.sha256))
@@ -105,13 +105,16 @@ def unseal(
     return original
 
 
-def _check_people(conn: Connection[Any], order: UnsealOrder) -> None:
+def _people(conn: Connection[Any], order: UnsealOrder) -> list[Principal]:
+    """Both who answer for it. Raises NotFound, Forbidden."""
     if order.by == order.approved_by:
         raise Forbidden("another person has to approve it")
-    people = {person["name"]: person for person in accounts.everyone(conn)}
+    people = []
     for name in (order.by, order.approved_by):
-        person = people.get(name)
-        if person is None or person["disabled_at"] is not None:
+        person = accounts.in_use(conn, name)
+        if person is None:
             raise NotFound(f"there is no account {name!r} in use")
-        if person["role"] not in _MAY_ANSWER:
+        if person.role not in _MAY_ANSWER:
             raise Forbidden(f"{name} is neither a duty chief nor an administrator")
+        people.append(person)
+    return people

@@ -36,6 +36,7 @@ _MOST_ITEMS = 1_000
 _LONGEST_COUNTING_ID = 64 - len(".out_count")
 _SHORTEST_LINE = 0.01
 _LARGEST_SECRET_BYTES = 64 << 10
+_WHERE_A_LOG_IN_BELONGS = "; a log-in belongs in `user` and `password_file`"
 
 
 def incoherences(tree: dict[str, Any]) -> Found:
@@ -199,8 +200,8 @@ def _camera_address(camera: dict[str, Any], place: Location) -> Found:
         parts = urlsplit(url)
         has_password = parts.password is not None
         without_host = "://" in url and parts.scheme != "file" and (not parts.hostname or parts.port == 0)
-    except ValueError as error:
-        yield (*place, "url"), f"no address: {error}"
+    except ValueError:  # its words repeat the part that it stumbled over, which may be of a password
+        yield (*place, "url"), f"no address: what stands for the host or the port can be none{_WHERE_A_LOG_IN_BELONGS}"
         return
     if has_password:
         yield (*place, "url"), "a password may not stand here: use `user` and `password_file`"
@@ -210,7 +211,9 @@ def _camera_address(camera: dict[str, Any], place: Location) -> Found:
         yield (*place, "url"), "no address: host, or port, or both are missing, or a space stands in it"
     if "://" not in url or parts.scheme == "file":
         file = Path(parts.path if parts.scheme == "file" else url)
-        if not _is_file(file):
+        if "@" in url and not _is_file(file):
+            yield (*place, "url"), f"there is no file of this name; an address has `://`{_WHERE_A_LOG_IN_BELONGS}"
+        elif not _is_file(file):
             yield (*place, "url"), f"there is no file {file}"
     elif camera.get("loop") is True:
         yield (*place, "loop"), "only a file can be played in a loop"

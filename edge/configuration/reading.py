@@ -20,6 +20,7 @@ from edge.configuration.coherence import incoherences
 from edge.configuration.printing import printable, unprintable
 from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
+from edge.masking import without_secrets, without_userinfo
 from edge.settings import NodeConfiguration
 
 LARGEST_FILE_BYTES = 1 << 20
@@ -38,11 +39,15 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """One thing that is wrong. `line` counts from 1; `where` is the path of keys."""
+    """One thing that is wrong. `line` counts from 1; `where` is the path of keys. No secret of the file stands in it."""
 
     line: int
     where: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", without_userinfo(self.where))
+        object.__setattr__(self, "reason", without_secrets(self.reason))
 
     def text(self, file: Path) -> str:
         """As compilers write it, so that editors jump there."""
@@ -257,5 +262,6 @@ class _Document:
 
 def _unreadable(node: yaml.ScalarNode) -> yaml.MarkedYAMLError:
     kind = str(node.tag).rpartition(":")[2]
-    shown = f"{node.value[:40]}…" if len(node.value) > 40 else node.value
+    value = without_userinfo(node.value)
+    shown = f"{value[:40]}…" if len(value) > 40 else value
     return yaml.MarkedYAMLError(problem=f"`{shown}` is no {kind} that can be read", problem_mark=node.start_mark)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from edge.masking import without_userinfo
 from edge.settings import NodeConfiguration
 
 Location = Sequence[str | int]
@@ -104,7 +105,9 @@ def _no_choice(problem: _Problem) -> str:
 
 
 def _no_kind(problem: _Problem) -> str:
-    return f"the kind `{problem.context.get('tag')}` is not possible; choose {problem.context.get('expected_tags')}"
+    return (
+        f"the kind {_shown(problem.context.get('tag'))} is not possible; choose {problem.context.get('expected_tags')}"
+    )
 
 
 def _kind_missing(_problem: _Problem) -> str:
@@ -158,7 +161,7 @@ _WORDS: Mapping[str, Callable[[_Problem], str]] = {
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "this"
-    text = str(value)
+    text = without_userinfo(str(value))  # before it is cut: what is left of an address may end in its password
     return f"`{text[:60]}…`" if len(text) > 60 else f"`{text}`"
 
 
@@ -184,8 +187,8 @@ def _unknown_key(key: str, location: Sequence[str | int]) -> str:
     known = known_keys(location[:-1])
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if near:
-        return f"there is no key `{key}`; did you mean `{near[0]}`?"
-    return f"there is no key `{key}`" + (f"; possible: {', '.join(sorted(known))}" if known else "")
+        return f"there is no key {_shown(key)}; did you mean `{near[0]}`?"
+    return f"there is no key {_shown(key)}" + (f"; possible: {', '.join(sorted(known))}" if known else "")
 
 
 def known_keys(location: Sequence[str | int]) -> set[str]:

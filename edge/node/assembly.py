@@ -264,9 +264,7 @@ class Node:
             try:
                 self._watch_clock()
                 self.book.tick()
-                signalled = self._reload_wanted.is_set()
-                self._reload_wanted.clear()
-                self.reloads.turn(signalled=signalled)
+                self.reloads.turn(signalled=taken(self._reload_wanted))
                 self.cameras.turn()
                 figures = self.outbox.figures()
                 self.alarms.watch(figures)
@@ -297,6 +295,14 @@ class Node:
         if self._pace.is_due(time.monotonic(), news, busy=busy) and self.publisher.tell(health):
             self._reports += 1
             self._pace.told(time.monotonic(), news)
+
+
+def taken(signal: threading.Event) -> bool:
+    """Whether it was given, which is then seen to; one that is given while we look is there at the next look."""
+    if not signal.is_set():
+        return False
+    signal.clear()
+    return True
 
 
 def _node_clock(clock: NodeClock | Callable[[], datetime] | None, directory: Path) -> NodeClock:

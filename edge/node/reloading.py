@@ -18,6 +18,7 @@ import structlog
 from edge.configuration.reading import examine
 from edge.configuration.reload import Change, Fate
 from edge.errors import ConfigurationError, EdgeError
+from edge.masking import without_secrets
 from edge.node.standing import Standing
 from edge.node.status import read_status
 from edge.rules.registry import reading_rule, scene_rule
@@ -126,7 +127,7 @@ class ReloadDesk:
         try:
             found = self._take(configuration)
         except ConfigurationError as error:
-            return Reloaded(word, taken=False, file=str(file), at=at, problems=(str(error),))
+            return Reloaded(word, taken=False, file=str(file), at=at, problems=(without_secrets(str(error)),))
         return Reloaded(word, taken=True, file=str(file), at=at, parts=found.plain())
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 
 from edge.contract.birth import Degradation
+from edge.masking import without_secrets
 
 LONGEST_DETAIL = 500
 
@@ -32,13 +33,16 @@ class Standing:
 
     def degrade(self, subject: str, reason: str, detail: str) -> None:
         """Something does not work; the time of its beginning stays while only the detail changes."""
+        detail = without_secrets(detail)[
+            :LONGEST_DETAIL
+        ]  # it goes to the cloud; masked first, for a cut address looks like none
         with self._lock:
             known = self._entries.get((subject, reason))
-            if known is not None and known.detail == detail[:LONGEST_DETAIL]:
+            if known is not None and known.detail == detail:
                 return
             since = self._clock() if known is None else known.since
-            self._entries[subject, reason] = _Entry(reason, detail[:LONGEST_DETAIL], since)
-        _log.warning("degraded", subject=subject, reason=reason, detail=detail[:LONGEST_DETAIL])
+            self._entries[subject, reason] = _Entry(reason, detail, since)
+        _log.warning("degraded", subject=subject, reason=reason, detail=detail)
         self._on_change()
 
     def recover(self, subject: str, reason: str) -> None:

@@ -11,7 +11,7 @@ from cloud.errors import ConfigurationError
 from cloud.evidence.files import Quarantine
 from cloud.evidence.inventory import take_stock
 from cloud.evidence.pruning import prune
-from cloud.evidence.retention import DEFAULT_DAYS, PrunableFile, PruneReason, RetentionTerms, terms_of
+from cloud.evidence.retention import DEFAULT_DAYS, QUOTA_DAYS, PrunableFile, PruneReason, RetentionTerms, terms_of
 from cloud.evidence.service import EvidenceService
 from cloud.evidence.store import named, to_prune
 from cloud.settings import CloudSettings
@@ -63,12 +63,25 @@ def test_beyond_the_room_of_a_node_the_least_severe_and_oldest_go(populated: Pop
     size_bytes = len(PICTURES[0])
     with psycopg.connect(populated.url) as conn:
         close_all(conn)
-        found = due(conn, quota_bytes=3 * size_bytes)
+        found = due(conn, days=4, quota_bytes=3 * size_bytes)
         assert set(found) == hashes(3, 4)
         assert {file.reason for file in found.values()} == {PruneReason.QUOTA}
         assert {file.severity for file in found.values()} == {"low"}
-        assert len(due(conn, quota_bytes=5 * size_bytes - 1)) == 1
-        assert not due(conn, quota_bytes=5 * size_bytes)
+        assert len(due(conn, days=4, quota_bytes=5 * size_bytes - 1)) == 1
+        assert not due(conn, days=4, quota_bytes=5 * size_bytes)
+
+
+def test_for_want_of_room_nothing_goes_in_whose_case_something_has_just_happened(populated: Populated) -> None:
+    with psycopg.connect(populated.url) as conn:
+        close_all(conn)
+        assert not due(conn, days=QUOTA_DAYS - 0.1, quota_bytes=1)
+        assert set(due(conn, days=QUOTA_DAYS + 0.1, quota_bytes=1)) == hashes(0, 1, 2, 3, 4)
+        closed_at = AT + timedelta(days=50)
+        low = "select id, %s, 'close' from grid_case where severity = 'low'"
+        conn.execute(f"insert into case_event (case_id, at, action) {low}", [closed_at])
+        found = due(conn, days=50 + QUOTA_DAYS - 0.1, quota_bytes=3 * len(PICTURES[0]))
+        assert set(found) == hashes(0, 1)  # they make room in place of those that may not go yet
+        assert set(due(conn, days=50 + QUOTA_DAYS + 0.1, quota_bytes=3 * len(PICTURES[0]))) == hashes(3, 4)
 
 
 def test_what_is_pruned_is_gone_told_and_no_loss(populated: Populated) -> None:
@@ -97,6 +110,23 @@ def test_a_case_that_was_opened_again_meanwhile_keeps_its_files(populated: Popul
         conn.execute("update grid_case set status = 'reported' where id = 2")
         assert not prune(conn, populated.files, file, now=AT, actor_name="retention")
         assert populated.files.size(file.sha256) is not None
+
+
+def test_no_case_is_opened_again_between_the_look_at_it_and_the_end_of_its_file(populated: Populated) -> None:
+    reopen = "update grid_case set status = 'reported' where id = 2"
+    with psycopg.connect(populated.url) as conn, psycopg.connect(populated.url) as other:
+        for each in (conn, other):
+            each.execute("set lock_timeout = '20ms'")
+            each.commit()
+        (file,) = due(conn, days=400).values()
+        other.execute(reopen)
+        with pytest.raises(psycopg.errors.LockNotAvailable):  # it waits for what becomes of the case
+            prune(conn, populated.files, file, now=AT, actor_name="retention")
+        conn.rollback()
+        other.rollback()
+        assert prune(conn, populated.files, file, now=AT, actor_name="retention")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute(reopen)
 
 
 def test_the_bytes_stay_while_another_node_has_shown_them(populated: Populated) -> None:

@@ -1,6 +1,7 @@
 """A sealed original is opened for one case, by two people, with a line in the audit log, or not at all."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cloud.access import accounts
 from cloud.access.model import Role
 from cloud.db.pool import open_pool
 from cloud.errors import CloudError, Forbidden, Invalid, NotFound
+from cloud.evidence.command import evidence_make_key
 from cloud.evidence.store import mark_stored
 from cloud.evidence.unsealing import DistrictPrivateKey, UnsealOrder, new_key_pair, unseal
 from cloud.ingest.writer import Writer
@@ -20,7 +22,7 @@ from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import SEALED_MIME, EvidenceKind, EvidenceReference
 from tests.cloud.populated import Populated
-from tests.cloud.samples import add_person
+from tests.cloud.samples import GRID, OTHER_GRID, add_person
 from tests.fakes.node import AT, incident
 
 ORIGINAL = b"a picture that shows somebody " * 4_000
@@ -120,6 +122,43 @@ def test_a_grid_worker_approves_nothing(populated: Populated, tmp_path: Path) ->
         opened(populated, order, tmp_path)
 
 
+@pytest.mark.parametrize("who", ["by", "approved_by"])
+def test_both_people_answer_for_the_area_of_the_case(who: str, populated: Populated, tmp_path: Path) -> None:
+    order = take_in(populated, tmp_path)
+    with psycopg.connect(populated.url) as conn:
+        add_person(conn, "elsewhere", Role.DUTY_CHIEF, OTHER_GRID)
+        add_person(conn, "here", Role.DUTY_CHIEF, GRID)
+        add_person(conn, "everywhere", Role.ADMINISTRATOR, None)
+    with pytest.raises(NotFound, match="area"):
+        opened(populated, replace(order, **{who: "elsewhere"}), tmp_path)
+    assert not unsealings(populated)
+    for name in ("here", "everywhere"):
+        assert opened(populated, replace(order, **{who: name}), tmp_path) == ORIGINAL
+    with psycopg.connect(populated.url) as conn:
+        conn.execute("update area set valid_to = now() where code = %s and valid_to is null", [GRID])
+    with pytest.raises(NotFound, match="area"):
+        opened(populated, replace(order, **{who: "here"}), tmp_path)
+
+
+def test_a_case_to_which_another_node_gave_the_same_hash_opens_nothing(populated: Populated, tmp_path: Path) -> None:
+    order = take_in(populated, tmp_path)
+    with psycopg.connect(populated.url) as conn:
+        conn.execute(
+            "insert into evidence (node, sha256, kind, mime, bytes)"
+            " select 'station-02', sha256, 'snapshot', mime, bytes from evidence where sha256 = %s",
+            [order.sha256],
+        )
+        row = conn.execute(
+            "insert into incident_evidence (incident_id, node, sha256, captured_at)"
+            " select ci.incident_id, 'station-02', %s, %s from case_incident ci where ci.case_id = 1 limit 1"
+            " returning (select number from grid_case where id = 1)",
+            [order.sha256, AT],
+        ).fetchone()
+    assert row is not None
+    with pytest.raises(NotFound):
+        opened(populated, replace(order, case=row[0]), tmp_path)
+
+
 def test_another_original_than_the_incident_names_is_no_original(populated: Populated, tmp_path: Path) -> None:
     order = take_in(populated, tmp_path, plain=b"something else")
     with pytest.raises(Invalid, match="not what the incident names"):
@@ -148,3 +187,20 @@ def test_keys_are_read_or_refused_and_never_told(tmp_path: Path) -> None:
         assert PRIVATE[:30] not in str(refusal.value)
     with pytest.raises(Invalid):
         DistrictPrivateKey(tmp_path / "nowhere")
+
+
+def test_what_is_written_for_one_alone_is_on_the_disk_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synced, sync = list[str](), os.fsync
+
+    def noted_sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        assert (tmp_path / "district.key").read_text(encoding="ascii").count("\n") == 2
+        assert not capsys.readouterr().out
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    evidence_make_key(tmp_path / "district.key")
+    assert synced == ["district.key", tmp_path.name]
+    assert (tmp_path / "district.key").stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,5 @@
 import copy
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.configuration.outline import crossing_sides
-from edge.configuration.reading import LARGEST_FILE_BYTES, examine, examine_text, load
+from edge.configuration.reading import LARGEST_FILE_BYTES, Mistake, examine, examine_text, load
 from edge.errors import ConfigurationError
 from models import catalogue
 
@@ -412,3 +413,38 @@ def test_motion_is_a_class_of_line_crossings_alone_and_needs_no_model() -> None:
         _, mistakes = examine_text(text, folder=Path("/"))
         assert [each.where.startswith("cameras[0].rules[1]") for each in mistakes] == [True]
         assert reason in mistakes[0].reason
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp:/admin:Geheim1@10.0.0.5/live",
+        "admin:Geheim1@10.0.0.5/live",
+        "admin:Ge heim Geheim1@10.0.0.5/live",
+        "rtsp://admin:Geheim/1@host",
+        "rtsp://admin:Geheim1@[host",
+        "rtsp://admin:a Geheim1@host",
+        "rtsp//admin:Geheim1@host",
+        "file:/admin:Geheim1@host",
+        "mqtt://node:Geheim1@broker",
+        "ftp://node:Geheim1@broker",
+        "rtsp://" + "a" * 40 + ":Geheim1" + "b" * 40 + "@host",
+        "gb28181://admin:Geheim1@x",
+        "http://10.0.0.5/live?password=Geheim1",
+    ],
+)
+def test_no_mistake_repeats_the_password_of_an_address(address: str, tmp_path: Path) -> None:
+    quoted = json.dumps(address)
+    told = (
+        MINIMAL.replace("mqtt://127.0.0.1:1884", quoted).replace("http://127.0.0.1:8000", quoted)
+        + f"local_mqtt: {{url: {quoted}}}\n{quoted}: 3\n"
+        + f"cameras: [{{id: {quoted}, url: {quoted}, model: null}}, {{id: c, url: !!int {quoted}, model: null}}]\n"
+        + f"gateways: [{{id: g, url: {quoted}, kind: {quoted}}}]\n"
+    )
+    found = list[Mistake]()
+    for text in (told, told.replace("!!int ", "")):
+        configuration, mistakes = examine_text(text, folder=tmp_path)
+        assert configuration is None
+        found += mistakes
+    assert any("url" in mistake.where for mistake in found)
+    assert "Geheim" not in "\n".join(f"{mistake} {mistake.text(tmp_path)}" for mistake in found)

@@ -157,6 +157,20 @@ def test_a_file_with_a_mistake_is_told_of_until_one_is_taken(node: Node, tmp_pat
     assert not (node.directory / ANSWER).exists()  # nobody waits for one
 
 
+def test_a_password_in_a_mistyped_address_is_neither_degraded_nor_logged(
+    node: Node, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = node.configuration.model_dump(mode="json")
+    told["cameras"][0]["url"] = "rtsp:/admin:Geheim1@10.0.0.5/live"
+    told["local_mqtt"] = {"url": "http://node:Geheim1@broker"}
+    (tmp_path / "node.yaml").write_text(yaml.safe_dump(told))
+    node.reload()
+    wait_until(lambda: node.reloads.refused == 1)
+    wait_until(lambda: NOT_TAKEN in {each.reason for each in node.standing.degradations()})
+    assert "Geheim1" not in str(node.standing.degradations())
+    assert "Geheim1" not in str(capsys.readouterr())
+
+
 def test_nobody_answers_where_no_node_runs(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="no node runs"):
         ask_to_reload(tmp_path)

@@ -47,6 +47,18 @@ class FakeDetector:
         self.manifest = catalogue.models()[model_id]
 
 
+def test_a_degradation_goes_to_the_cloud_without_secrets() -> None:
+    standing = Standing(clock=SteppedClock(), on_change=Changes())
+    for detail in (
+        "mqtt://node:Geheim1@broker",
+        "x" * (LONGEST_DETAIL - 30) + " rtsp://admin:Geheim1" + "y" * 30 + "@host",
+    ):
+        standing.degrade("configuration", "not_taken", f"can't be taken in: {detail}")
+        (told,) = standing.degradations()
+        assert "Geheim1" not in told.detail
+        assert len(told.detail) <= LONGEST_DETAIL
+
+
 def test_a_model_that_cannot_be_opened_is_shown_and_another_one_is_not_held_up() -> None:
     broken, fine = "lightperson_192", "yolox_nano_416"
 
