@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from edge.flow import Image
 
+_ONE_THREAD: Final = 1
+"""libav would begin and end threads for each picture: they cost more than they save, and two more stand in every list of threads."""
+
 _PLANAR_GREY: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"})
 
 
@@ -48,14 +51,14 @@ class DecodedPicture:
                 rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
                 self._luma = rows[: frame.height, : frame.width]
             else:
-                self._luma = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+                self._luma = frame.to_ndarray(format="gray", threads=_ONE_THREAD).astype(np.uint8, copy=False)
         return self._luma
 
     @property
     def image(self) -> Image:
         """Colours, shape (height, width, 3), BGR."""
         if self._image is None:
-            self._image = self._frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+            self._image = self._frame.to_ndarray(format="bgr24", threads=_ONE_THREAD).astype(np.uint8, copy=False)
             self._image.setflags(write=False)
         return self._image
 
