@@ -298,6 +298,11 @@ def test_a_silent_sensor_is_lost_and_a_speaking_one_is_back(open_broker: Embedde
         made.stop()
 
 
+def _publish(client: Client, number: int) -> bool:
+    client.publish("meters/1", json.dumps({"n": number}), qos=1).wait_for_publish(10)
+    return True
+
+
 def test_other_sensors_come_and_go_and_nothing_of_those_that_stay_is_lost(open_broker: EmbeddedBroker) -> None:
     def with_sensors(*sensors: SensorSettings) -> NodeConfiguration:
         node = {"id": "station-01", "district": "110105", "data_directory": "data"}
@@ -315,10 +320,11 @@ def test_other_sensors_come_and_go_and_nothing_of_those_that_stay_is_lost(open_b
         assert keeper.numbers() == list(range(60))
         made.adopt(with_sensors(SENSORS[2]))
         wait_until(lambda: sorted(made._by_topic) == ["meters/1"], "the meter alone")
-        client.publish("meters/1", json.dumps({"n": 7}), qos=1).wait_for_publish(10)
-        wait_until(lambda: len(keeper.kept) == 60 + 200, "what the meter says")
+        wait_until(lambda: _publish(client, 7) and keeper.kept[-1].device == "meter", "the new subscription")
+        _publish(client, 8)
+        wait_until(lambda: keeper.kept[-1].value == 8, "all that the meter has said")
         heard = made.figures.messages
         say(client, 61)
-        client.publish("meters/1", json.dumps({"n": 8}), qos=1).wait_for_publish(10)
-        wait_until(lambda: len(keeper.kept) == 60 + 400, "what the meter says then")
+        _publish(client, 9)
+        wait_until(lambda: keeper.kept[-1].value == 9, "what the meter says then")
         assert made.figures.messages == heard + 1  # the broker does not send any more what nobody wants
