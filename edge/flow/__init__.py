@@ -1,0 +1,55 @@
+"""What travels inside a node, and the Protocols by which siblings meet. Pure.
+
+packets → `Frame` → `Detections` → `Scene` of `Track`s ┐
+                                            `Reading` ┴─ rules → `Finding` → incident, evidence → outbox
+
+One module for each noun; whoever uses them imports them from here.
+"""
+
+from edge.flow.evidence import EvidenceFile, EvidenceQueue, EvidenceUpload
+from edge.flow.gate import Gate, GateOrder, GateReason, GateState
+from edge.flow.health import Health, NativeMark, NativeStep
+from edge.flow.outbox import OutboxDrain, OutboxRecord, Recorder
+from edge.flow.picture import Box, Boxes, Frame, Image, Picture
+from edge.flow.reading import RECEIPTS_KEPT, Parcel, Reading, Receipts
+from edge.flow.rules import Finding, ReadingRule, SceneObserver, SceneRule
+from edge.flow.scene import Detections, Detector, PrivateParts, Scene, StillObject, Track
+from edge.flow.stream import Encoded, Packet, StreamFormat
+
+__all__ = [
+    "RECEIPTS_KEPT",
+    "Box",
+    "Boxes",
+    "Detections",
+    "Detector",
+    "Encoded",
+    "EvidenceFile",
+    "EvidenceQueue",
+    "EvidenceUpload",
+    "Finding",
+    "Frame",
+    "Gate",
+    "GateOrder",
+    "GateReason",
+    "GateState",
+    "Health",
+    "Image",
+    "NativeMark",
+    "NativeStep",
+    "OutboxDrain",
+    "OutboxRecord",
+    "Packet",
+    "Parcel",
+    "Picture",
+    "PrivateParts",
+    "Reading",
+    "ReadingRule",
+    "Receipts",
+    "Recorder",
+    "Scene",
+    "SceneObserver",
+    "SceneRule",
+    "StillObject",
+    "StreamFormat",
+    "Track",
+]

@@ -1,0 +1,84 @@
+"""What decides which packets of a camera are decoded."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from edge.flow.picture import Picture
+from edge.flow.scene import Scene
+from edge.flow.stream import Packet
+
+
+class GateOrder(StrEnum):
+    """What is to be done with a packet."""
+
+    SPARE = "spare"
+    """Keep it and decode nothing."""
+    LOOK = "look"
+    """Decode this key frame alone."""
+    DECODE = "decode"
+    """Decode it and what it depends on."""
+
+
+class GateState(StrEnum):
+    """What the gate of a camera does at the moment."""
+
+    LEARNING = "learning"
+    WATCHING = "watching"
+    OPEN = "open"
+    UNSUITED = "unsuited"
+
+
+class GateReason(StrEnum):
+    """Why it does that."""
+
+    BEGUN = "begun"
+    """Too little has been seen yet to know how large the packets of the empty scene are."""
+    STILL = "still"
+    SIZES = "sizes"
+    """Packets are larger or smaller than they are when nothing moves."""
+    SEEN = "seen"
+    """The analysis of a key frame saw what the sizes had not told."""
+    DAMAGED = "damaged"
+    """A key frame could not be decoded."""
+    SIZES_TELL_NOTHING = "sizes_tell_nothing"
+    KEY_FRAMES_RARE = "key_frames_rare"
+
+
+class Gate(Protocol):
+    """Decides of each packet of one camera whether it is decoded. Knows no clock but the packets' own."""
+
+    @property
+    def state(self) -> GateState:
+        """What it does."""
+        ...
+
+    @property
+    def reason(self) -> GateReason:
+        """Why."""
+        ...
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When what it is open for may have begun: decoding begins with the key frame before."""
+        ...
+
+    def begin(self) -> None:
+        """A connection was opened."""
+        ...
+
+    def take(self, packet: Packet) -> GateOrder:
+        """The next packet, in the order of arrival."""
+        ...
+
+    def looked(self, picture: Picture, at: datetime) -> bool:
+        """The key frame that it asked for; whether something has moved since the one before, and the gate is open now."""
+        ...
+
+    def damaged(self, at: datetime) -> None:
+        """The key frame that it asked for could not be decoded."""
+        ...
+
+    def attend(self, scene: Scene, *, followed: bool) -> None:
+        """What the analysis made of a frame, and whether it follows anything."""
+        ...

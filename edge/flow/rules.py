@@ -1,0 +1,90 @@
+"""What rules take and what they say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from edge.contract.incident import Incident, IncidentState, Severity, TrackPoint
+from edge.flow.reading import Reading
+from edge.flow.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says at one moment. `key` is stable from `open` to `ended` and becomes one incident.
+
+    `track_ids` name the tracks that evidence has to show and mask.
+    """
+
+    key: str
+    state: IncidentState
+    rule: str
+    kind: str
+    category: str
+    severity: Severity
+    device: str
+    started_at: datetime
+    at: datetime
+    ended_at: datetime | None = None
+    zone: str | None = None
+    confidence: float | None = None
+    dwell_s: float | None = None
+    direction: str | None = None
+    count: int | None = None
+    point: str | None = None
+    value: float | None = None
+    unit: str | None = None
+    track_ids: tuple[int, ...] = ()
+    path: tuple[TrackPoint, ...] = ()
+    note: str | None = None
+
+
+class SceneObserver(Protocol):
+    """What decides on tracks: one file per kind of rule."""
+
+    def observe(self, scene: Scene) -> Sequence[Finding]:
+        """Take one analysed moment; scenes of a camera come in order of event time."""
+        ...
+
+    def finish(self, at: datetime) -> Sequence[Finding]:
+        """End whatever is open: the source has ended or the node stops."""
+        ...
+
+    def readings(self, at: datetime) -> Sequence[Reading]:
+        """What the rule has counted and is complete at a moment, each count once; after `finish` all that is left."""
+        ...
+
+
+class SceneRule(SceneObserver, Protocol):
+    """A configured rule on a camera: what it decides, as far as its schedule and its folding let it be told."""
+
+    def passed(self, at: datetime) -> Sequence[Finding]:
+        """Time has passed without a picture."""
+        ...
+
+
+class ReadingRule(Protocol):
+    """A rule on readings; `id` is what its findings call it."""
+
+    @property
+    def id(self) -> str:
+        """What the rule is called on its device."""
+        ...
+
+    @property
+    def set_back(self) -> int:
+        """How often the clock that tells the readings' times was set back."""
+        ...
+
+    def observe(self, reading: Reading) -> Sequence[Finding]:
+        """Take one reading; late ones are allowed and never end or start anything in the past of what was decided."""
+        ...
+
+    def resume(self, incident: Incident) -> bool:
+        """Go on with what this rule had opened before the node restarted; False when it is not this rule's any more."""
+        ...
+
+    def pass_over(self, until: datetime) -> None:
+        """Everything up to `until` was decided before the node restarted; what is delivered again changes nothing."""
+        ...
