@@ -124,7 +124,7 @@ class CameraWatch:
         self._recorder = recorder
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
-        self._second_looks: dict[str, Finding] = {}
+        self._second_looks: dict[str, tuple[datetime, Finding]] = {}
         self._clips = ClipMaker(camera.id, district_key) if camera.clips and district_key is not None else None
         self._filmed: dict[str, tuple[datetime, Finding]] = {}
         self._left: dict[tuple[str, datetime], tuple[StreamFormat | None, Sequence[Packet]]] = {}
@@ -382,19 +382,21 @@ class CameraWatch:
         for finding in findings:
             pictures: Sequence[EvidenceFile] = ()
             if finding.state is IncidentState.OPEN:
-                self._second_looks[finding.key] = finding
+                self._second_looks[finding.key] = finding.at, finding
                 pictures = () if frame is None else self._pictures(frame)
             elif finding.state is IncidentState.ENDED:
                 self._second_looks.pop(finding.key, None)
                 pictures = self._film(finding.key)  # nothing follows the end: what there is goes with it
+            elif finding.key in self._second_looks:  # it may be worse by now than when it opened
+                self._second_looks[finding.key] = self._second_looks[finding.key][0], finding
             self._tell(finding, pictures)
             self._follow(finding)
 
     def _look_again(self, frame: Frame, scene: Scene) -> None:
         """A second picture of what opened a while ago and is still there."""
         present = {track.track_id for track in scene.tracks}
-        for key, finding in list(self._second_looks.items()):
-            since_s = (scene.at - finding.at).total_seconds()
+        for key, (opened_at, finding) in list(self._second_looks.items()):
+            since_s = (scene.at - opened_at).total_seconds()
             if since_s < SECOND_LOOK_S or not present.intersection(finding.track_ids):
                 continue
             del self._second_looks[key]

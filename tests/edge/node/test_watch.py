@@ -473,6 +473,27 @@ def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look_and_a_cl
     assert len(filming.keeper.kept[2].evidence) == len(filming.keeper.kept[1].evidence) + 1
 
 
+def test_the_second_look_tells_what_the_incident_has_become_since_it_opened(filming: Watching) -> None:
+    scene = next(walk(2, [(0.0, standing_at(0.5, 0.9))]))
+    second = replace(scene, at=START + timedelta(seconds=1.5))
+    frame = Frame("cam-1", 1, second.at, 1.5, ArrayPicture(picture(1)))
+    worse = replace(
+        _opened(START),
+        state=IncidentState.UPDATE,
+        at=START + timedelta(seconds=1),
+        severity=Severity.CRITICAL,
+        count=2,
+        dwell_s=3.0,
+        track_ids=(1, 2),
+    )
+    filming.watch._report([_opened(START), worse], None)
+    filming.watch.pipeline.analyse(frame)
+    filming.watch._look_again(frame, second)
+    told = [(each.severity, each.count, each.dwell_s) for each in filming.keeper.kept]
+    assert told[1:] == [(Severity.CRITICAL, 2, 3.0), (Severity.CRITICAL, 2, 3.5)]
+    assert filming.keeper.kept[2].evidence
+
+
 def test_a_camera_that_is_back_before_the_clip_is_due_does_not_lose_it(filming: Watching) -> None:
     _film(filming, START, START + timedelta(seconds=1))
     filming.watch._report([_opened(START)], None)
