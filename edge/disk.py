@@ -44,6 +44,12 @@ def write_file(file: Path, content: bytes) -> None:
     sync_folder(file.parent)
 
 
+def move_file(file: Path, place: Path) -> None:
+    """Give a file that was written through another name, also after a power cut. Raises OSError."""
+    file.rename(place)
+    sync_folder(place.parent)
+
+
 class ReservedFile:
     """A file whose blocks are taken when there is room, so that it can be written when there is none any more."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from edge.contract.incident import (
     TrackPoint,
 )
 from edge.errors import EdgeError, EvidenceNotKept
-from edge.flow import EvidenceFile, Finding
+from edge.flow import EvidenceFile, Finding, StagedFile
 from edge.rules.identity import rule_id
 from edge.settings import (
     CameraSettings,
@@ -47,14 +47,25 @@ tells nothing worse is left to the next one."""
 UNSAVED_MOST = 5_000
 """Where a disk takes nothing for days, memory ends here: what finds no room is counted as lost."""
 
+ENDED_KEPT = 256
+"""Incidents that have ended to which a film may still be added: it takes longer to make than many an incident lasts."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Keeper(Protocol):
     """What the book needs of the outbox."""
 
-    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
-        """Keep one revision with its new files, durably. Raises OutboxFull."""
+    def stage(self, file: EvidenceFile) -> StagedFile:
+        """Write a file to the disk that an incident is going to name. Raises EvidenceNotKept."""
+        ...
+
+    def discard(self, file: StagedFile) -> None:
+        """No incident will name it."""
+        ...
+
+    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = ()) -> None:
+        """Keep one revision with its new files, durably. Raises OutboxFull, EvidenceNotKept."""
         ...
 
     def ongoing(self) -> Sequence[Incident]:
@@ -146,9 +157,18 @@ class _Waiting:
     """A finding that could not be kept yet."""
 
     finding: Finding
-    evidence: tuple[EvidenceFile, ...]
+    evidence: tuple[StagedFile, ...]
     model: ModelReference | None
     card: RuleCard | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """Files for an incident that has been told: by the key of its findings, and by when it began."""
+
+    key: str
+    started_at: datetime
+    evidence: tuple[StagedFile, ...]
 
 
 class IncidentBook:
@@ -160,7 +180,8 @@ class IncidentBook:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, Incident] = {}
-        self._unsaved: deque[_Waiting] = deque()
+        self._ended: OrderedDict[tuple[str, datetime], Incident] = OrderedDict()
+        self._unsaved: deque[_Waiting | _Later] = deque()
         self._refused = False
         self._unended: list[tuple[Incident, str, str | None]] = []
         self._head = keeper.chain_head()
@@ -209,12 +230,44 @@ class IncidentBook:
         self, finding: Finding, evidence: Sequence[EvidenceFile] = (), *, model: ModelReference | None = None
     ) -> None:
         """Make and keep the next revision of the finding's incident. What the disk does not take now is tried again by
-        `tick`, in order.
+        `tick`, in order. The files are written before anybody is kept waiting.
         """
+        staged = self._stage(evidence, finding.device)
         with self._lock:
             card = self._cards.get((finding.device, finding.rule))
-            self._enqueue(_Waiting(finding, tuple(evidence), model, card))
+            self._enqueue(_Waiting(finding, staged, model, card))
             self._save()
+
+    def attach(self, key: str, started_at: datetime, device: str, evidence: Sequence[EvidenceFile]) -> None:
+        """Add files that were made later to the incident of these findings, as it was told last; also when it has ended since."""
+        staged = self._stage(evidence, device)
+        if not staged:
+            return
+        with self._lock:
+            if len(self._unsaved) < UNSAVED:
+                self._unsaved.append(_Later(key, started_at, staged))
+            else:
+                self._leave_out(staged)
+            self._save()
+
+    def _stage(self, evidence: Sequence[EvidenceFile], device: str) -> tuple[StagedFile, ...]:
+        staged = []
+        for file in evidence:
+            reason = "no room"
+            try:
+                if self._keeper.room_for_evidence(file.reference.bytes, sealed=file.reference.mime == SEALED_MIME):
+                    staged.append(self._keeper.stage(file))
+                    continue
+            except EvidenceNotKept as error:
+                reason = str(error)
+            self.evidence_left_out += 1
+            _log.error("an incident goes without a file", device=device, kind=file.kind.value, reason=reason)
+        return tuple(staged)
+
+    def _leave_out(self, files: Sequence[StagedFile]) -> None:
+        self.evidence_left_out += len(files)
+        for file in files:
+            self._keeper.discard(file)
 
     def tick(self) -> None:
         """Now and then: save what could not be saved."""
@@ -232,7 +285,7 @@ class IncidentBook:
     def _enqueue(self, waiting: _Waiting) -> None:
         """Behind the others. Where many wait already, beginnings and ends come before pictures and progress."""
         if len(self._unsaved) >= UNSAVED:
-            self.evidence_left_out += len(waiting.evidence)
+            self._leave_out(waiting.evidence)
             waiting = replace(waiting, evidence=())
             if waiting.finding.state is IncidentState.UPDATE and not self._is_news(waiting.finding):
                 return
@@ -246,7 +299,8 @@ class IncidentBook:
 
     def _is_news(self, finding: Finding) -> bool:
         """Whether a finding tells another severity than what waits or is kept of it."""
-        told = [each.finding.severity for each in self._unsaved if each.finding.key == finding.key]
+        waiting = (each.finding for each in self._unsaved if isinstance(each, _Waiting))
+        told = [each.severity for each in waiting if each.key == finding.key]
         known = self._open.get(finding.key)
         last = told[-1] if told else None if known is None else known.severity
         return last is not finding.severity
@@ -255,43 +309,68 @@ class IncidentBook:
         while self._unsaved:
             waiting = self._unsaved[0]
             try:
-                self._apply(waiting)
+                if isinstance(waiting, _Waiting):
+                    self._apply(waiting)
+                else:
+                    self._add(waiting)
             except EdgeError as error:
                 self._refused = True
                 _log.error("an incident waits for the disk", reason=str(error), waiting=len(self._unsaved))
                 return
             except Exception:  # noqa: BLE001 (one finding that can't be told must not hold up all that follow)
                 self.faults += 1
-                _log.exception("a finding could not become an incident", device=waiting.finding.device)
+                self._leave_out(waiting.evidence)
+                _log.exception("a finding could not become an incident")
             self._unsaved.popleft()
         self._refused = False
 
     def _apply(self, waiting: _Waiting) -> None:
         finding = waiting.finding
         known = self._open.get(finding.key)
-        places = EVIDENCE_FILES - (0 if known is None else len(known.evidence))
-        files = [file for file in waiting.evidence if self._has_room(file.reference)][:places]
+        files = waiting.evidence[: self._places(known)]
         if files:
             try:
                 self._keep(self._revision(waiting, known, files), files, finding.key)
             except EvidenceNotKept as error:
                 _log.error("the disk takes no evidence", reason=str(error))
-                files = []
-        if len(files) < len(waiting.evidence):
-            self.evidence_left_out += len(waiting.evidence) - len(files)
-            _log.error("no room for evidence: the incident goes without", device=finding.device, rule=finding.rule)
+                files = ()
+        self._leave_out(waiting.evidence[len(files) :])
         if not files and (known is None or self._tells_more(known, finding)):
             self._keep(self._revision(waiting, known, ()), (), finding.key)
 
-    def _has_room(self, reference: EvidenceReference) -> bool:
-        return self._keeper.room_for_evidence(reference.bytes, sealed=reference.mime == SEALED_MIME)
+    def _add(self, later: _Later) -> None:
+        """One more revision of an incident as it is, with these files: an end stays one."""
+        known = self._open.get(later.key)
+        if known is None or known.started_at != later.started_at:
+            known = self._ended.get((later.key, later.started_at))
+        files = later.evidence[: self._places(known)] if known is not None else ()
+        if known is not None and files:
+            state = known.state if known.state is IncidentState.ENDED else IncidentState.UPDATE
+            incident = msgspec.structs.replace(
+                known,
+                revision=known.revision + 1,
+                state=state,
+                evidence=(*known.evidence, *(file.reference for file in files)),
+                prev_hash=self._head,
+            )
+            try:
+                self._keep(incident, files, later.key)
+            except EvidenceNotKept as error:
+                _log.error("the disk takes no evidence", reason=str(error))
+                files = ()
+        self._leave_out(later.evidence[len(files) :])
+
+    @staticmethod
+    def _places(known: Incident | None) -> int:
+        """So many more files may an incident have."""
+        return EVIDENCE_FILES - (0 if known is None else len(known.evidence))
 
     def _tells_more(self, known: Incident, finding: Finding) -> bool:
         if finding.state is IncidentState.ENDED or finding.severity is not known.severity:
             return True
         return abs((finding.at - known.updated_at).total_seconds()) >= UPDATE_SPACING_S
 
-    def _revision(self, waiting: _Waiting, known: Incident | None, files: Sequence[EvidenceFile]) -> Incident:
+    def _revision(self, waiting: _Waiting, known: Incident | None, files: Sequence[StagedFile]) -> Incident:
         finding, card = waiting.finding, waiting.card
         ended = finding.state is IncidentState.ENDED
         started_at = finding.started_at if known is None else known.started_at
@@ -340,13 +419,18 @@ class IncidentBook:
             self._unended.append((incident, reason, key))
             _log.error("the end of an incident waits for the disk", device=incident.device, reason=str(error))
 
-    def _keep(self, incident: Incident, files: Sequence[EvidenceFile], key: str | None) -> None:
+    def _keep(self, incident: Incident, files: Sequence[StagedFile], key: str | None) -> None:
         """Only what the disk has taken is remembered."""
         self._keeper.incident(incident, files)
         self._head = hashlib.sha256(msgspec.json.encode(incident)).hexdigest()
         if key is None:
             return
-        if incident.state is IncidentState.ENDED:
-            self._open.pop(key, None)
-        else:
+        if incident.state is not IncidentState.ENDED:
             self._open[key] = incident
+            return
+        known = self._open.get(key)
+        if known is not None and known.incident_id == incident.incident_id:
+            del self._open[key]
+        self._ended[key, incident.started_at] = incident
+        while len(self._ended) > ENDED_KEPT:
+            self._ended.popitem(last=False)

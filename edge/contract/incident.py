@@ -13,7 +13,9 @@ from edge.contract.telemetry import from_microseconds, to_microseconds
 
 
 class IncidentState(StrEnum):
-    """`open` rings, `update` adds to it, `ended` closes it; nothing follows `ended`."""
+    """`open` rings, `update` adds to it, `ended` closes it. What follows `ended` is `ended` too and the same, with a file more: making a
+    film takes longer than many an incident lasts.
+    """
 
     OPEN = "open"
     UPDATE = "update"

@@ -6,15 +6,16 @@ packets → `Frame` → `Detections` → `Scene` of `Track`s ┐
 One module for each noun; whoever uses them imports them from here.
 """
 
-from edge.flow.evidence import EvidenceFile, EvidenceQueue, EvidenceUpload
+from edge.flow.evidence import EvidenceFile, EvidenceQueue, EvidenceUpload, StagedFile
 from edge.flow.gate import Gate, GateOrder, GateReason, GateState
 from edge.flow.health import Health, NativeMark, NativeStep
 from edge.flow.outbox import OutboxDrain, OutboxRecord, Recorder
 from edge.flow.picture import Box, Boxes, Frame, Image, Picture
 from edge.flow.reading import RECEIPTS_KEPT, Parcel, Reading, Receipts
 from edge.flow.rules import Finding, ReadingRule, SceneObserver, SceneRule
-from edge.flow.scene import Detections, Detector, PrivateParts, Scene, StillObject, Track
+from edge.flow.scene import Detections, Detector, FilmLook, PrivateParts, Scene, StillObject, Track
 from edge.flow.stream import Encoded, Packet, StreamFormat
+from edge.flow.wall import WallPicture
 
 __all__ = [
     "RECEIPTS_KEPT",
@@ -26,6 +27,7 @@ __all__ = [
     "EvidenceFile",
     "EvidenceQueue",
     "EvidenceUpload",
+    "FilmLook",
     "Finding",
     "Frame",
     "Gate",
@@ -49,7 +51,9 @@ __all__ = [
     "Scene",
     "SceneObserver",
     "SceneRule",
+    "StagedFile",
     "StillObject",
     "StreamFormat",
     "Track",
+    "WallPicture",
 ]

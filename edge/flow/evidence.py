@@ -21,6 +21,14 @@ class EvidenceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedFile:
+    """Such a file, written to the disk before anything names it; `number` tells it from others with the same bytes."""
+
+    reference: EvidenceReference
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceUpload:
     """A stored file that the cloud waits for. `attempts` have failed so far."""
 

@@ -97,3 +97,18 @@ class PrivateParts:
     people: tuple[Box, ...] = ()
     vehicles: tuple[Box, ...] = ()
     moving: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLook:
+    """What a look at one picture of a film tells, when what comes later in it is known: `private` may be recognisable then, or
+    was in the looks around it; `seen` was seen in this very picture.
+    """
+
+    private: PrivateParts
+    seen: PrivateParts
+
+    @property
+    def at(self) -> datetime:
+        """The picture's event time."""
+        return self.private.at

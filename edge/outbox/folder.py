@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 
 from edge.contract.incident import SEALED_MIME
-from edge.disk import make_folder, write_file
-from edge.flow import EvidenceFile
+from edge.disk import make_folder, move_file, write_file
+from edge.flow import EvidenceFile, StagedFile
 
 SEALED_SHARE: Final = 0.75
 """The part of the quota that sealed originals may take: the rest is kept for the pictures that people look at."""
@@ -18,11 +18,15 @@ SEALED_SHARE: Final = 0.75
 _log = structlog.get_logger(__name__)
 
 
+STAGE: Final = "staged"
+
+
 class EvidenceFolder:
-    """Files under `root/<two digits>/<sha256>`.
+    """Files under `root/<two digits>/<sha256>`; those that nothing names yet under `root/staged`.
 
     `lock` is held by whoever adds or removes a file together with its row: two incidents can name the same bytes, and the
-    file that one of them has done with must not go while the other is being kept.
+    file that one of them has done with must not go while the other is being kept. Nobody writes a file under it: that is done
+    before, and who is kept waiting by megabytes is the one who brought them.
     """
 
     def __init__(self, root: Path, *, quota_bytes: int) -> None:
@@ -31,12 +35,15 @@ class EvidenceFolder:
         self._quota_bytes = quota_bytes
         self._used_bytes = 0
         self._sealed: dict[str, int] = {}
+        self._staged: dict[int, int] = {}
+        self._next_number = 1
         make_folder(root)
+        make_folder(root / STAGE)
 
     @property
     def used_bytes(self) -> int:
-        """What the files take."""
-        return self._used_bytes
+        """What the files take, those that nothing names yet among them."""
+        return self._used_bytes + sum(list(self._staged.values()))
 
     @property
     def quota_bytes(self) -> int:
@@ -45,7 +52,7 @@ class EvidenceFolder:
 
     def has_room(self, size_bytes: int, *, sealed: bool = False) -> bool:
         """Whether a file of this size fits into the quota, and a sealed one into its share of it."""
-        if self._used_bytes + size_bytes > self._quota_bytes:
+        if self.used_bytes + size_bytes > self._quota_bytes:
             return False
         if not sealed:
             return True
@@ -56,22 +63,45 @@ class EvidenceFolder:
         """Where a file is or would be."""
         return self._root / sha256[:2] / sha256
 
-    def keep(self, file: EvidenceFile) -> None:
-        """Write a file through to the disk. Raises ValueError when its content does not have its hash, OSError when the disk
-        does not take it; nothing is left of it then.
+    def stage(self, file: EvidenceFile) -> StagedFile:
+        """Write a file through to the disk, beside the others. Raises ValueError when its content does not have its hash, OSError
+        when the disk does not take it; nothing is left of it then.
         """
         sha256 = file.reference.sha256
         if hashlib.sha256(file.content).hexdigest() != sha256 or len(file.content) != file.reference.bytes:
             raise ValueError(f"evidence {sha256} does not have the content that its reference names")
-        path = self.path(sha256)
+        with self.lock:
+            staged, self._next_number = StagedFile(file.reference, self._next_number), self._next_number + 1
+            self._staged[staged.number] = len(file.content)
+        try:
+            write_file(self._place(staged), file.content)
+        except OSError:
+            self._staged.pop(staged.number, None)
+            raise
+        return staged
+
+    def keep(self, staged: StagedFile) -> None:
+        """Put a file that was staged among those that are named. Raises OSError; it stays staged then."""
+        path = self.path(staged.reference.sha256)
         with self.lock:
             if path.exists():
+                self.discard(staged)
                 return
             make_folder(path.parent)
-            write_file(path, file.content)
-            self._used_bytes += len(file.content)
-            if file.reference.mime == SEALED_MIME:
-                self._sealed[sha256] = len(file.content)
+            move_file(self._place(staged), path)
+            size_bytes = self._staged.pop(staged.number, staged.reference.bytes)
+            self._used_bytes += size_bytes
+            if staged.reference.mime == SEALED_MIME:
+                self._sealed[staged.reference.sha256] = size_bytes
+
+    def discard(self, staged: StagedFile) -> None:
+        """Forget a file that was staged and is not wanted; one that has been kept stays."""
+        with self.lock:
+            if self._staged.pop(staged.number, None) is not None:
+                _remove(self._place(staged))
+
+    def _place(self, staged: StagedFile) -> Path:
+        return self._root / STAGE / f"{staged.reference.sha256}.{staged.number}"
 
     def remove(self, sha256: str) -> None:
         """Forget a file; one that is not there is no mistake, and one that can't be removed is seen to at the next start."""
@@ -95,6 +125,8 @@ class EvidenceFolder:
         with self.lock:
             self._used_bytes = 0
             self._sealed.clear()
+            for path in (self._root / STAGE).iterdir():
+                _remove(path)
             present = set()
             for path in self._root.glob("??/*"):
                 if path.name in known:

@@ -17,7 +17,7 @@ from edge.contract.incident import Incident, moved
 from edge.contract.telemetry import GapReason, to_microseconds
 from edge.contract.topics import Channel
 from edge.errors import EvidenceNotKept, OutboxDamaged
-from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts
+from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts, StagedFile
 from edge.outbox.committer import GROUP_WINDOW_S, Committer
 from edge.outbox.folder import EvidenceFolder
 from edge.outbox.losses import READINGS_GONE, Missing, balance, is_balanced, is_behind, mark_of, repair
@@ -185,9 +185,22 @@ class Outbox:
             _log.warning("old readings were dropped and declared: the outbox is full", readings=self._untold)
             self._untold, self._told_s = 0, time.monotonic()
 
-    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
-        """Keep one revision with its new files; returns when both are on the disk. Raises OutboxFull, or EvidenceNotKept
-        where only the files are too much: nothing is kept then.
+    def stage(self, file: EvidenceFile) -> StagedFile:
+        """Write a file to the disk that an incident is going to name: `incident` has only to move it then. Raises EvidenceNotKept
+        where the disk does not take it.
+        """
+        try:
+            return self._folder.stage(file)
+        except OSError as error:
+            raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error
+
+    def discard(self, file: StagedFile) -> None:
+        """No incident will name it."""
+        self._folder.discard(file)
+
+    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = ()) -> None:
+        """Keep one revision with its new files, staged ones or others; returns when both are on the disk. Raises OutboxFull, or
+        EvidenceNotKept where only the files are too much: nothing is kept then, and what was staged stays so.
         """
         references = [file.reference for file in evidence]
 
@@ -198,9 +211,10 @@ class Outbox:
         if not evidence:
             self._committer.write(work)
             return
+        staged = [self.stage(file) if isinstance(file, EvidenceFile) else file for file in evidence]
         with self._folder.lock:
             try:
-                for file in evidence:
+                for file in staged:
                     self._folder.keep(file)
             except OSError as error:
                 raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.contract.incident import SEALED_MIME, Incident, IncidentState, ModelReference, Severity, TrackPoint
 from edge.errors import EvidenceNotKept, OutboxFull
-from edge.flow import EvidenceFile, Finding
+from edge.flow import EvidenceFile, Finding, StagedFile
 from edge.incidents import EVIDENCE_FILES, UNSAVED, UNSAVED_MOST, IncidentBook, RuleCards, rule_cards, thinned
 from edge.settings import (
     BrokerSettings,
@@ -32,17 +32,28 @@ class FakeKeeper:
 
     def __init__(self) -> None:
         self.kept: list[Incident] = []
-        self.files: list[EvidenceFile] = []
+        self.files: list[StagedFile] = []
+        self.staged: dict[int, EvidenceFile] = {}
         self.full = False
         self.room = True
         self.room_for_sealed = True
         self.takes_files = True
 
-    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+    def stage(self, file: EvidenceFile) -> StagedFile:
+        staged = StagedFile(file.reference, len(self.staged) + 1)
+        self.staged[staged.number] = file
+        return staged
+
+    def discard(self, file: StagedFile) -> None:
+        assert file not in self.files
+        del self.staged[file.number]
+
+    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = ()) -> None:
         if self.full:
             raise OutboxFull("no room in this test")
         if evidence and not self.takes_files:
             raise EvidenceNotKept("no room for files in this test")
+        assert all(file.number in self.staged for file in evidence)
         self.kept.append(incident)
         self.files += evidence
 
