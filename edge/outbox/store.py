@@ -1,12 +1,10 @@
-"""The tables of the outbox: one statement or a few on a given connection. No threads, no commits, no clock."""
+"""The tables of the outbox: what is accepted, what is sent, what is still open. No threads, no commits, no clock."""
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -15,86 +13,29 @@ import structlog
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
-from edge.contract.incident import SEALED_MIME, EvidenceReference, Incident, IncidentState
+from edge.contract.incident import EvidenceReference, Incident, IncidentState
 from edge.contract.telemetry import Gap, GapReason, ReadingFlag, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 from edge.flow import RECEIPTS_KEPT, OutboxRecord, Reading, Receipts
 from edge.outbox.batches import BATCH_READINGS, StoredReading, bodies, ranges_of
+from edge.outbox.books import Counter, DeadLetter, DeadLetterTally, DropTally
+from edge.outbox.evidence import EvidenceRows
 from edge.outbox.statements import QUERIES
+
+__all__ = [
+    "RECEIPTS_OVER",
+    "Counter",
+    "DeadLetter",
+    "DeadLetterTally",
+    "DropTally",
+    "Store",
+    "evidence_in",
+]
 
 _log = structlog.get_logger(__name__)
 
-DEAD_LETTERS = 1_000
-"""How many rejected messages are kept to be looked at, beside those of incidents: these stay, nothing found is ever lost."""
-
-LETTER_BYTES = 8 * 1024
-"""What is kept of a rejected message that is no incident: its readings are declared as lost, and dead letters must not use
-up the room of those that wait.
-"""
-
-
 RECEIPTS_OVER = 500
 """So many more receipts than wanted may be kept before the oldest go: looking for them costs more than they do."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message (by id) or an evidence file (by hash) that the cloud will never take."""
-
-    subject: str
-    channel: str
-    reason: str
-    at: datetime
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterTally:
-    """How many dead letters of one channel have one reason, and when the first and the last of them came."""
-
-    channel: str
-    reason: str
-    count: int
-    first_at: datetime
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DropTally:
-    """Readings of a device, declared as dropped since the store was made, and the event times between which they lie."""
-
-    device: str
-    reason: GapReason
-    count: int
-    from_at: datetime
-    to_at: datetime
-
-
-class Counter(StrEnum):
-    """What the store counts, in the same transaction as the thing itself.
-
-    Readings: accepted = delivered + dropped + rejected + lost + waiting. Messages of incidents: accepted = delivered +
-    rejected + lost + waiting. Lost is what a damaged disk has taken; it is declared as a gap.
-    """
-
-    READINGS_ACCEPTED = "readings_accepted"
-    READINGS_DELIVERED = "readings_delivered"
-    READINGS_DROPPED = "readings_dropped"
-    READINGS_REJECTED = "readings_rejected"
-    READINGS_LOST = "readings_lost"
-    INCIDENTS_ACCEPTED = "incidents_accepted"
-    INCIDENTS_DELIVERED = "incidents_delivered"
-    INCIDENTS_REJECTED = "incidents_rejected"
-    INCIDENTS_LOST = "incidents_lost"
-    GAPS_DELIVERED = "gaps_delivered"
-    QUARANTINED = "quarantined"
-    EVIDENCE_DELIVERED = "evidence_delivered"
-    EVIDENCE_REFUSED = "evidence_refused"
-
-
-_DROPPED = "dropped "
-"""The facts that sum up declared drops: `dropped <reason> <device>`."""
-_BEYOND_DROPPED = "dropped!"
 
 _DELIVERED = {
     Channel.TELEMETRY: Counter.READINGS_DELIVERED,
@@ -107,11 +48,11 @@ _DECIDED = "decided "
 """Names of facts: until when a rule has decided."""
 
 
-class Store:
+class Store(EvidenceRows):
     """The rows, through one connection that someone else commits. After a rollback call `forget`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._series: dict[tuple[str, str], int] = {}
         self._names: dict[int, tuple[str, str]] = {}
         self._receipts_over: dict[str, int] = {}
@@ -125,7 +66,7 @@ class Store:
         self._names = {number: name for name, number in self._series.items()}
         self._receipts_over.clear()
 
-    # --- accepting ----------------------------------------------------------------------------------------------
+    # --- accepting ----------------------------------------------------------------------------------------------------
 
     def add_readings(
         self,
@@ -197,46 +138,10 @@ class Store:
         self.add_evidence(evidence, message_id.bytes)
         self.count(Counter.INCIDENTS_ACCEPTED, 1)
 
-    def incidents_waiting(self) -> list[tuple[bytes, Incident]]:
-        """Message id and revision of every incident that waits, oldest first."""
-        return [
-            (message_id, msgspec.json.decode(body, type=Incident)) for message_id, body in self._all("incident_bodies")
-        ]
-
     def remove_senseless(self) -> None:
         """Forget rows that no node writes: a disk has changed them, and nothing could be formed of them."""
         self._do("reading_senseless_remove")
         self._do("record_senseless_remove")
-
-    def add_evidence(self, evidence: Sequence[EvidenceReference], message_id: bytes) -> None:
-        """Let files wait for the message that names them."""
-        for reference in evidence:
-            self._do(
-                "evidence_add",
-                sha256=reference.sha256,
-                message_id=message_id,
-                mime=reference.mime,
-                bytes=reference.bytes,
-                captured_at_us=to_microseconds(reference.captured_at),
-            )
-
-    def declare(self, ranges: Mapping[str, tuple[int, int, int]], reason: GapReason) -> None:
-        """Declare by device that so many readings between two event times (µs) will never come; what was aged may have been
-        accepted before 1970, and nothing can have happened then.
-        """
-        for device, (first_us, last_us, count) in ranges.items():
-            from_us, to_us = max(0, first_us), max(0, last_us)
-            self._do("gap_add", device=device, reason=reason.value, from_us=from_us, to_us=to_us, count=count)
-            self._tally_drop(device, reason, from_us, to_us, count)
-
-    def _tally_drop(self, device: str, reason: GapReason, from_us: int, to_us: int, count: int) -> None:
-        """Keep the sum of all declarations: the declared gap itself leaves with its message."""
-        name = f"{_DROPPED}{reason.value} {device}"
-        kept = self.fact(name)
-        if kept is not None:
-            known_from_us, known_to_us, known_count = json.loads(kept)
-            from_us, to_us, count = min(from_us, known_from_us), max(to_us, known_to_us), count + known_count
-        self.set_fact(name, json.dumps([from_us, to_us, count]))
 
     def drop_oldest(self, count: int) -> int:
         """Drop the `count` readings accepted first, and declare them. How many were dropped comes back."""
@@ -267,7 +172,42 @@ class Store:
         self._do("record_age", by_us=by_us)
         return True
 
-    # --- sending ------------------------------------------------------------------------------------------------
+    def _series_number(self, device: str, point: str) -> int:
+        number = self._series.get((device, point))
+        if number is None:
+            number = self._connection.execute(QUERIES["series_add"], {"device": device, "point": point}).lastrowid
+            assert number is not None  # noqa: S101 (an INSERT of one row has one)
+            self._series[device, point] = number
+            self._names[number] = (device, point)
+        return number
+
+    def _add_record(
+        self,
+        channel: Channel,
+        lane: Lane,
+        body: bytes,
+        *,
+        now: datetime,
+        id_at: datetime | None = None,
+        replayed: bool = False,
+        readings: int = 0,
+        timebase: int | None = None,
+    ) -> UUID:
+        message_id = uuid7(to_microseconds(id_at or now) // 1000)
+        self._do(
+            "record_add",
+            message_id=message_id.bytes,
+            channel=channel.value,
+            lane=lane.value,
+            accepted_at_us=to_microseconds(now),
+            replayed=int(replayed),
+            readings=readings,
+            body=body,
+            timebase=timebase,
+        )
+        return message_id
+
+    # --- sending ------------------------------------------------------------------------------------------------------
 
     def pending(
         self, lane: Lane, *, fresh_since: datetime, old: bool, skip: Collection[int], limit: int
@@ -365,8 +305,8 @@ class Store:
         channel = Channel(name)
         amount = readings if channel is Channel.TELEMETRY else 1
         if outcome is Outcome.REJECTED:
-            self._bury(str(message_id), channel.value, reason or "no reason given", body, now=now, timebase=timebase)
-            lost = self._lose_evidence_of(message_id, now=now)
+            self.bury(str(message_id), channel.value, reason or "no reason given", body, now=now, timebase=timebase)
+            lost = self.lose_evidence_of(message_id, now=now)
             if channel is Channel.TELEMETRY:
                 self.declare(_ranges_in(body), GapReason.REJECTED)
             if channel in _REJECTED:
@@ -381,49 +321,13 @@ class Store:
         self._do("record_remove", message_id=message_id.bytes)
         return lost
 
-    # --- evidence -----------------------------------------------------------------------------------------------
+    # --- looking ------------------------------------------------------------------------------------------------------
 
-    def evidence_due(self, now: datetime) -> tuple[str, str, int, int] | None:
-        """Hash, mime, bytes and attempts of the oldest file that may go now; sealed ones go last."""
-        row = self._one("evidence_due", now_us=to_microseconds(now), sealed_mime=SEALED_MIME)
-        return None if row is None else (row[0], row[1], row[2], row[3])
-
-    def evidence_files(self) -> dict[str, int]:
-        """Every file that is kept: hash → bytes."""
-        return dict(self._all("evidence_all"))
-
-    def evidence_sealed(self) -> set[str]:
-        """Hashes of those that are sealed."""
-        return {sha256 for (sha256,) in self._all("evidence_sealed", sealed_mime=SEALED_MIME)}
-
-    def evidence_delay(self, sha256: str, until: datetime, *, attempts: int = 1) -> None:
-        """Try again later, and count so many failed attempts."""
-        self._do("evidence_delay", sha256=sha256, next_at_us=to_microseconds(until), attempts=attempts)
-
-    def evidence_done(self, sha256: str) -> None:
-        """The cloud has it."""
-        if self._do("evidence_remove", sha256=sha256):
-            self.count(Counter.EVIDENCE_DELIVERED, 1)
-
-    def evidence_refused(self, sha256: str, reason: str, *, now: datetime) -> None:
-        """The cloud will never take it."""
-        if self._do("evidence_remove", sha256=sha256):
-            self._bury(sha256, "evidence", reason, b"", now=now)
-            self.count(Counter.EVIDENCE_REFUSED, 1)
-
-    def _lose_evidence_of(self, message_id: UUID, *, now: datetime) -> list[str]:
-        """Files that only a rejected message has named; what another one waits to name goes on with that."""
-        lost = []
-        for (sha256,) in self._all("evidence_of", message_id=message_id.bytes):
-            other = self._one("record_naming", sha256=sha256, message_id=message_id.bytes)
-            if other is None:
-                self.evidence_refused(sha256, "the incident that names it was rejected", now=now)
-                lost.append(sha256)
-            else:
-                self._do("evidence_hand_on", sha256=sha256, message_id=other[0])
-        return lost
-
-    # --- looking ------------------------------------------------------------------------------------------------
+    def incidents_waiting(self) -> list[tuple[bytes, Incident]]:
+        """Message id and revision of every incident that waits, oldest first."""
+        return [
+            (message_id, msgspec.json.decode(body, type=Incident)) for message_id, body in self._all("incident_bodies")
+        ]
 
     def ongoing(self) -> list[tuple[Incident, int | None]]:
         """The newest revision of every incident that has not ended, and the timebase of its times."""
@@ -438,27 +342,9 @@ class Store:
             found[device, rule] = (from_microseconds(at_us), timebase)
         return found
 
-    def fact(self, name: str) -> str | None:
-        """A kept word, or nothing."""
-        row = self._one("fact_get", name=name)
-        return None if row is None else str(row[0])
-
     def receipts(self, source: str) -> list[bytes]:
         """The newest marks that a source left, oldest first."""
         return [mark for (mark,) in self._all("receipts_of", source=source, keep=RECEIPTS_KEPT)]
-
-    def set_fact(self, name: str, value: str) -> None:
-        """Keep a word."""
-        self._do("fact_set", name=name, value=value)
-
-    def remove_fact(self, name: str) -> None:
-        """Forget a word."""
-        self._do("fact_remove", name=name)
-
-    def counters(self) -> dict[Counter, int]:
-        """All counters."""
-        kept = dict(self._all("counter_all"))
-        return {counter: kept.get(counter.value, 0) for counter in Counter}
 
     def messages_waiting(self) -> dict[Channel, int]:
         """Messages that are formed and not acknowledged, by channel."""
@@ -474,118 +360,6 @@ class Store:
             rows.append((reading[0], reading[1]))
         times = [at_us + self.correction_us(present if timebase is None else timebase) for at_us, timebase in rows]
         return from_microseconds(max(0, min(times))) if times else None
-
-    def dead_letters(self, limit: int = DEAD_LETTERS) -> list[DeadLetter]:
-        """The newest of what was rejected, oldest first."""
-        return [
-            DeadLetter(subject, channel, reason, from_microseconds(at_us), body)
-            for subject, channel, reason, at_us, body in reversed(self._all("dead_letter_newest", limit=limit))
-        ]
-
-    def dropped(self) -> list[DropTally]:
-        """What was declared as dropped since the store was made, by device and reason, the newest loss first."""
-        tallies = []
-        for name, value in self._all("fact_between", first=_DROPPED, beyond=_BEYOND_DROPPED):
-            reason, device = name.removeprefix(_DROPPED).split(" ", 1)
-            from_us, to_us, count = json.loads(value)
-            tallies.append(
-                DropTally(device, GapReason(reason), count, from_microseconds(from_us), from_microseconds(to_us))
-            )
-        return sorted(tallies, key=lambda tally: tally.to_at, reverse=True)
-
-    def dead_letter_tallies(self) -> list[DeadLetterTally]:
-        """How many dead letters are kept for which reason, the newest first."""
-        return [
-            DeadLetterTally(channel, reason, count, from_microseconds(first_us), from_microseconds(last_us))
-            for channel, reason, count, first_us, last_us in self._all("dead_letter_reasons")
-        ]
-
-    def evidence_waiting(self) -> tuple[int, datetime | None]:
-        """How many files wait, and when the oldest one was taken."""
-        row = self._one("evidence_waiting")
-        if row is None or row[2] is None:
-            return 0, None
-        return row[0], from_microseconds(row[2])
-
-    def used_bytes(self) -> int:
-        """What the rows take on disk; free pages are not counted, since they are used again."""
-        pages, free, size = (
-            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
-    # --- statements ---------------------------------------------------------------------------------------------
-
-    def _series_number(self, device: str, point: str) -> int:
-        number = self._series.get((device, point))
-        if number is None:
-            number = self._connection.execute(QUERIES["series_add"], {"device": device, "point": point}).lastrowid
-            assert number is not None  # noqa: S101 (an INSERT of one row has one)
-            self._series[device, point] = number
-            self._names[number] = (device, point)
-        return number
-
-    def _add_record(
-        self,
-        channel: Channel,
-        lane: Lane,
-        body: bytes,
-        *,
-        now: datetime,
-        id_at: datetime | None = None,
-        replayed: bool = False,
-        readings: int = 0,
-        timebase: int | None = None,
-    ) -> UUID:
-        message_id = uuid7(to_microseconds(id_at or now) // 1000)
-        self._do(
-            "record_add",
-            message_id=message_id.bytes,
-            channel=channel.value,
-            lane=lane.value,
-            accepted_at_us=to_microseconds(now),
-            replayed=int(replayed),
-            readings=readings,
-            body=body,
-            timebase=timebase,
-        )
-        return message_id
-
-    def _bury(
-        self, subject: str, channel: str, reason: str, body: bytes, *, now: datetime, timebase: int | None = None
-    ) -> None:
-        found = channel == Channel.INCIDENT.value
-        self._do(
-            "dead_letter_add",
-            subject=subject,
-            channel=channel,
-            reason=reason,
-            at_us=to_microseconds(now),
-            body=body if found else body[:LETTER_BYTES],
-            timebase=timebase,
-        )
-        if not found:
-            self._do("dead_letter_trim", keep=DEAD_LETTERS)
-
-    def number(self, query: str) -> int:
-        """What a query for one figure gives; 0 where there is none."""
-        row = self._one(query)
-        return 0 if row is None or row[0] is None else int(row[0])
-
-    def count(self, counter: Counter, value: int) -> None:
-        """Add to a counter."""
-        if value:
-            self._do("counter_add", name=counter.value, value=value)
-
-    def _do(self, query: str, **values: object) -> int:
-        return self._connection.execute(QUERIES[query], values).rowcount
-
-    def _one(self, query: str, **values: object) -> tuple | None:  # type: ignore[type-arg]
-        return self._connection.execute(QUERIES[query], values).fetchone()  # type: ignore[no-any-return]
-
-    def _all(self, query: str, **values: object) -> list[tuple]:  # type: ignore[type-arg]
-        return self._connection.execute(QUERIES[query], values).fetchall()
 
 
 def evidence_in(body: bytes) -> list[str]:

@@ -13,7 +13,7 @@ from edge.contract.envelope import Lane
 from edge.contract.incident import IncidentState
 from edge.contract.topics import Channel
 from edge.flow import OutboxRecord
-from edge.outbox import store as tables
+from edge.outbox import books
 from edge.outbox.outbox import Outbox
 from edge.outbox.store import Counter, Store
 from edge.settings import OutboxSettings
@@ -97,7 +97,7 @@ def test_a_file_that_is_done_with_is_not_taken_from_under_an_incident_that_comes
 
 
 def test_rejected_incidents_stay_however_much_else_is_rejected(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "DEAD_LETTERS", 3)
+    monkeypatch.setattr(books, "DEAD_LETTERS", 3)
     for number in range(1, 6):
         outbox.incident(incident(number))
     for number in range(6):
@@ -114,10 +114,10 @@ def test_rejected_incidents_stay_however_much_else_is_rejected(outbox: Outbox, m
 def test_letters_of_readings_do_not_use_up_the_room_of_what_waits(outbox: Outbox) -> None:
     outbox.readings([reading(number) for number in range(2_000)])
     (record,) = waiting(outbox, Lane.LIVE)
-    assert len(record.body) > tables.LETTER_BYTES
+    assert len(record.body) > books.LETTER_BYTES
     outbox.settle({record.message_id: (REJECTED, "no")})
     (letter,) = outbox.dead_letters()
-    assert letter.body == record.body[: tables.LETTER_BYTES]
+    assert letter.body == record.body[: books.LETTER_BYTES]
 
 
 def _corrupt(change: str) -> Callable[[Store], object]:

@@ -1,0 +1,72 @@
+"""The files of evidence that wait in the outbox: when each may go, and what becomes of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from edge.contract.incident import SEALED_MIME, EvidenceReference
+from edge.contract.telemetry import from_microseconds, to_microseconds
+from edge.outbox.books import Books, Counter
+
+
+class EvidenceRows(Books):
+    """One row for each file, from its incident's revision to the cloud's word."""
+
+    def add_evidence(self, evidence: Sequence[EvidenceReference], message_id: bytes) -> None:
+        """Let files wait for the message that names them."""
+        for reference in evidence:
+            self._do(
+                "evidence_add",
+                sha256=reference.sha256,
+                message_id=message_id,
+                mime=reference.mime,
+                bytes=reference.bytes,
+                captured_at_us=to_microseconds(reference.captured_at),
+            )
+
+    def evidence_due(self, now: datetime) -> tuple[str, str, int, int] | None:
+        """Hash, mime, bytes and attempts of the oldest file that may go now; sealed ones go last."""
+        row = self._one("evidence_due", now_us=to_microseconds(now), sealed_mime=SEALED_MIME)
+        return None if row is None else (row[0], row[1], row[2], row[3])
+
+    def evidence_files(self) -> dict[str, int]:
+        """Every file that is kept: hash → bytes."""
+        return dict(self._all("evidence_all"))
+
+    def evidence_sealed(self) -> set[str]:
+        """Hashes of those that are sealed."""
+        return {sha256 for (sha256,) in self._all("evidence_sealed", sealed_mime=SEALED_MIME)}
+
+    def evidence_delay(self, sha256: str, until: datetime, *, attempts: int = 1) -> None:
+        """Try again later, and count so many failed attempts."""
+        self._do("evidence_delay", sha256=sha256, next_at_us=to_microseconds(until), attempts=attempts)
+
+    def evidence_done(self, sha256: str) -> None:
+        """The cloud has it."""
+        if self._do("evidence_remove", sha256=sha256):
+            self.count(Counter.EVIDENCE_DELIVERED, 1)
+
+    def evidence_refused(self, sha256: str, reason: str, *, now: datetime) -> None:
+        """The cloud will never take it."""
+        if self._do("evidence_remove", sha256=sha256):
+            self.bury(sha256, "evidence", reason, b"", now=now)
+            self.count(Counter.EVIDENCE_REFUSED, 1)
+
+    def evidence_waiting(self) -> tuple[int, datetime | None]:
+        """How many files wait, and when the oldest one was taken."""
+        row = self._one("evidence_waiting")
+        if row is None or row[2] is None:
+            return 0, None
+        return row[0], from_microseconds(row[2])
+
+    def lose_evidence_of(self, message_id: UUID, *, now: datetime) -> list[str]:
+        """Files that only a rejected message has named; what another one waits to name goes on with that."""
+        lost = []
+        for (sha256,) in self._all("evidence_of", message_id=message_id.bytes):
+            other = self._one("record_naming", sha256=sha256, message_id=message_id.bytes)
+            if other is None:
+                self.evidence_refused(sha256, "the incident that names it was rejected", now=now)
+                lost.append(sha256)
+            else:
+                self._do("evidence_hand_on", sha256=sha256, message_id=other[0])
+        return lost
