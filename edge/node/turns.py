@@ -49,6 +49,26 @@ class Turns:
                     self._schedule.done(camera)
                     self._give_out()
 
+    @contextmanager
+    def spare(self, camera: str) -> Iterator[bool]:
+        """A turn for what is not urgent: given at once where a place is free that nobody waits for, else False. Until the end of the block."""
+        name = f"{camera} (spare)"
+        with self._lock:
+            self._give_out()
+            free = self._schedule.waiting == 0
+            if free:
+                self._schedule.ask(name, period_s=0.0, attention=Attention.QUIET)
+                free = self._schedule.next(self._clock()) == name
+                if not free:
+                    self._schedule.withdraw(name)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._schedule.done(name)
+                    self._give_out()
+
     def _wait(self, camera: str, period_s: float, attention: Attention, wanted: Callable[[], bool]) -> float | None:
         asked_s = self._clock()
         granted = threading.Event()

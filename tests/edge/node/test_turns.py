@@ -114,3 +114,24 @@ def test_an_error_inside_of_a_turn_ends_it() -> None:
             raise ZeroDivisionError
     assert turns._schedule.busy == 0
     assert cores() >= 1
+
+
+def test_what_is_not_urgent_has_a_turn_only_where_a_place_is_free_that_nobody_waits_for() -> None:
+    with queue(2, lambda: 0.0) as found:
+        found.come("a")
+        wait_until(lambda: found.having == ["a"])
+        with found.turns.spare("x") as free:
+            assert free
+            with found.turns.spare("y") as second:
+                assert not second
+            found.come("b")
+            wait_until(lambda: waiting(found) == 1)
+        wait_until(lambda: found.having == ["a", "b"])
+        found.come("c")
+        wait_until(lambda: waiting(found) == 1)
+        with found.turns.spare("x") as free:
+            assert not free
+        assert waiting(found) == 1
+        found.end("a")
+        wait_until(lambda: found.having == ["a", "b", "c"])
+    assert found.turns._schedule.busy == 0
