@@ -18,6 +18,8 @@ class GateOrder(StrEnum):
     """Decode this key frame alone."""
     DECODE = "decode"
     """Decode it and what it depends on."""
+    CHECK = "check"
+    """Decode it as `DECODE` says, and show the gate the picture of this key frame all the same: it wants to know what a look would have told."""
 
 
 class GateState(StrEnum):
@@ -39,8 +41,12 @@ class GateReason(StrEnum):
     """Packets are larger or smaller than they are when nothing moves."""
     SEEN = "seen"
     """The analysis of a key frame saw what the sizes had not told."""
+    SAME = "same"
+    """A key frame shows, to the bit, what the one before it showed: the camera may be frozen."""
     DAMAGED = "damaged"
     """A key frame could not be decoded."""
+    AUDITED = "audited"
+    """Everything is decoded for a while, to see what the gate would have missed."""
     SIZES_TELL_NOTHING = "sizes_tell_nothing"
     KEY_FRAMES_RARE = "key_frames_rare"
 
@@ -72,7 +78,7 @@ class Gate(Protocol):
         ...
 
     def looked(self, picture: Picture, at: datetime) -> bool:
-        """The key frame that it asked for; whether something has moved since the one before, and the gate is open now."""
+        """The key frame that it asked for; whether the gate is open now because of it."""
         ...
 
     def damaged(self, at: datetime) -> None:

@@ -4,8 +4,10 @@ Most cameras show an empty scene most of the time, and decoding is what that cos
 empty scene, only a key frame is decoded now and then, for what changes slowly and for camera trouble. The analysis is the judge: what
 it calls empty is what sizes are learnt from, and as long as it sees or follows anything, everything is decoded.
 
-Not every stream suits. Where sizes tell nothing (noise, constant bitrate), where they missed what key frames showed, and where key frames
-are further apart than five seconds, everything is decoded, and the gate says so. A stream that nobody analyses is one of those.
+Not every stream suits. Where sizes tell nothing (noise at a constant bitrate), where they missed what key frames showed, and where key
+frames are further apart than five seconds, everything is decoded, and the gate says so. A stream that nobody analyses is one of those.
+A frozen camera has to be found in time as well: packets of a still picture are smaller than ever, two key frames that are the same to
+the bit open it, and where the former would not show, key frames more than three seconds apart do not suit either.
 """
 
 from collections import deque
@@ -13,20 +15,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.contract.incident import CameraTrouble
 from edge.flow import GateOrder, GateReason, GateState, Packet, Picture, Scene
 from edge.perception.motion import MotionDetector
-from edge.perception.packet_sizes import PacketSizes, SizeSettings
+from edge.perception.packet_sizes import PacketSizes, SizeSettings, spent_bytes
 
 _LEVEL_S: Final = timedelta(seconds=1.0)
 _OPENINGS: Final = 10
+_ROWS_APART: Final = 16
+"""Of two key frames so many rows are compared: what is frozen is the same in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
     """Seconds of event time. `look_s`: least time between two decoded key frames; `hold_s`: so long it stays open after the last sign;
     `fresh_s`: the analysis may be so late for the gate to close on its word; `empty_s`: so long before and
-    after a moment nothing has to move for it to count as the empty scene; `rare_s`: key frames further apart do not suit. `trouble_s`: a change of what is wrong with the picture is looked at closely for so long.
+    after a moment nothing has to move for it to count as the empty scene; `rare_s`: key frames further apart do not suit, nor, where sizes
+    do not tell a frozen camera, those further apart than `frozen_s`. `trouble_s`: a change of what is wrong with the picture is looked at closely for so long.
     `missed`: after so many of the last ten openings that sizes had not told of, they are not believed for `distrust_s`.
     """
 
@@ -35,6 +43,7 @@ class GateSettings:
     fresh_s: float = 2.0
     empty_s: float = 2.5
     rare_s: float = 5.0
+    frozen_s: float = 3.2
     trouble_s: float = 15.0
     missed: int = 3
     distrust_s: float = 600.0
@@ -63,12 +72,14 @@ class PacketGate:
         self._state, self._reason = GateState.LEARNING, GateReason.BEGUN
         self._began_at: datetime | None = None
         self._key_s: float | None = None
-        self._rare = False
+        self._apart_s = 0.0
         self._looked_s = self._active_s = self._busy_s = self._attended_s = float("-inf")
         self._troubled_s = self._distrusted_s = float("-inf")
         self._troubles: frozenset[CameraTrouble] = frozenset()
         self._looks: MotionDetector | None = None
         self._looked_at: datetime | None = None
+        self._sample: NDArray[np.uint8] | None = None
+        self._same_known = False
         self._seen_at: datetime | None = None
         self._damaged_at: datetime | None = None
         self._confirmed = True
@@ -93,20 +104,20 @@ class PacketGate:
     def begin(self) -> None:
         """A connection was opened. What was learnt stays; a camera that comes back shows what it showed, or the sizes are learnt anew."""
         self._sizes.interrupt()
-        self._key_s, self._rare = None, False
+        self._key_s, self._apart_s = None, 0.0
         self._open(GateReason.BEGUN, None)
         self._state = GateState.LEARNING
 
     def take(self, packet: Packet) -> GateOrder:
         """The next packet, in the order of arrival."""
         at_s = packet.captured_at.timestamp()
+        since_s = 0.0 if self._key_s is None else at_s - self._key_s
         if packet.encoded.key:
-            self._rare = self._key_s is not None and at_s - self._key_s > self._settings.rare_s
-            self._key_s = at_s
-            self._sizes.add_key(len(packet.encoded.data))
+            self._apart_s, self._key_s = since_s, at_s
+            self._sizes.add_key(spent_bytes(packet.encoded.data))
         else:
-            self._sizes.add(at_s, len(packet.encoded.data))
-            self._rare = self._rare or (self._key_s is not None and at_s - self._key_s > self._settings.rare_s)
+            self._apart_s = max(self._apart_s, since_s)
+            self._sizes.add(at_s, spent_bytes(packet.encoded.data))
         objection = self._objection(at_s)
         if objection is not None:
             self._state, self._reason = objection
@@ -117,20 +128,28 @@ class PacketGate:
         return self._while_watching(packet, at_s)
 
     def looked(self, picture: Picture, at: datetime) -> bool:
-        """The key frame that it asked for: whether something in it is not where it was in the one before. Then the gate is open since that one."""
+        """The key frame that it asked for: whether something in it is not where it was in the one before, or nothing at all has changed. Then
+        the gate is open since that one.
+        """
         if self._looks is None:
             self._looks = MotionDetector()
         moved = self._looks.observe(picture.luma[::2, ::2], at.timestamp()).moving  # a quarter of it tells as much
+        same = self._is_the_same(picture)
         before_at, self._looked_at = self._looked_at, at
-        if not moved or before_at is None:
+        if before_at is None or not (moved or same):
             return False
-        self._unsaid_until_s = at.timestamp() + self._settings.hold_s
-        self._opened(GateReason.SEEN, before_at, at.timestamp())
+        if moved:
+            self._unsaid_until_s = at.timestamp() + self._settings.hold_s
+        self._opened(GateReason.SEEN if moved else GateReason.SAME, before_at, at.timestamp())
         return True
 
     def damaged(self, at: datetime) -> None:
         """The key frame that it asked for could not be decoded: something is wrong, and only decoding tells what."""
         self._damaged_at = at
+
+    def overlooked(self, at: datetime) -> None:
+        """An audit found that something has moved since then, and nothing has told."""
+        self._seen_at = at
 
     def attend(self, scene: Scene, *, followed: bool) -> None:
         """What the analysis made of a frame, and whether it follows anything."""
@@ -151,9 +170,19 @@ class PacketGate:
         else:
             self._sizes.settle(at_s - self._settings.empty_s)
 
+    def _is_the_same(self, picture: Picture) -> bool:
+        """Whether this look shows the very picture of the one before, and that is news: some cameras show a still picture for ever."""
+        sample = np.array(picture.luma[::_ROWS_APART])
+        before, self._sample = self._sample, sample
+        if before is None:
+            return False
+        same = np.array_equal(before, sample)
+        news, self._same_known = same and not self._same_known, same
+        return news
+
     def _objection(self, at_s: float) -> tuple[GateState, GateReason] | None:
         """Why this stream does not suit at the moment."""
-        if self._rare:
+        if self._apart_s > self._settings.rare_s:
             return GateState.UNSUITED, GateReason.KEY_FRAMES_RARE
         if self._sizes.intra:
             return GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING
@@ -161,6 +190,8 @@ class PacketGate:
             return GateState.LEARNING, GateReason.BEGUN
         if not self._sizes.telling or at_s < self._distrusted_s:
             return GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING
+        if self._apart_s > self._settings.frozen_s and not self._sizes.telling_stillness:
+            return GateState.UNSUITED, GateReason.KEY_FRAMES_RARE
         return None
 
     def _while_open(self, packet: Packet, at_s: float) -> GateOrder:

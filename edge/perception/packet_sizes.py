@@ -2,6 +2,7 @@
 
 What an encoder spends on a picture that depends on others is what has changed since. In a clean stream that is next to nothing in an
 empty scene and more than ten times as much when somebody comes; where noise or a constant bitrate fills every packet it says nothing.
+Bytes that only fill a packet up to its bitrate are not counted.
 """
 
 from collections import deque
@@ -14,6 +15,9 @@ _LEVEL_PACKETS: Final = 5
 _KEYS: Final = 9
 _INTRA: Final = 20
 _SELDOM: Final = 0.97
+_FILLER_END: Final = b"\xff\x80"
+_SKIPPED_BYTES: Final = 150
+"""A picture in which nothing has changed at all costs less than this, at any size and with any encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class SizeSettings:
     least_share: float = 0.005
     fall: float = 0.5
     most_share: float = 0.1
+
+
+def spent_bytes(data: bytes) -> int:
+    """What an encoder spent on a picture: its packet without the filler at its end (H.264 7.3.2.7, H.265 7.3.2.8: 0xFF up to the last byte)."""
+    return len(data[:-1].rstrip(b"\xff")) if data.endswith(_FILLER_END) else len(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,11 @@ class PacketSizes:
             return False
         return self._level > self._highest or self._low_s >= _BLOCK_S
 
+    @property
+    def telling_stillness(self) -> bool:
+        """Whether a camera that sends the same picture again and again would be told by it: its packets then fall to next to nothing."""
+        return self.known and self._lowest > _SKIPPED_BYTES
+
     def add_key(self, size_bytes: int) -> None:
         """The next packet is a key frame."""
         self._keys.append(size_bytes)
@@ -129,8 +143,21 @@ class PacketSizes:
         self._low_since_s, self._low_s = float("inf"), 0.0
         self.discard()
 
+    def _forget_what_was(self) -> None:
+        """The camera spends twice as much, or half, and keeps to it (day and night, another profile): what was before counts no more."""
+        if len(self._empty) < 2 * self._settings.least_blocks:
+            return
+        blocks = list(self._empty)
+        older, newer = blocks[: -self._settings.least_blocks], blocks[-self._settings.least_blocks :]
+        less = max(block.peak for block in newer) < self._settings.fall * median(block.trough for block in older)
+        more = self._settings.fall * min(block.trough for block in newer) > median(block.peak for block in older)
+        if less or more:
+            self._empty.clear()
+            self._empty.extend(newer)
+
     def _learn(self) -> None:
         settings = self._settings
+        self._forget_what_was()
         peaks = sorted(block.peak for block in self._empty)
         troughs = sorted(block.trough for block in self._empty)
         self._key = median(self._keys) if self._keys else 0.0

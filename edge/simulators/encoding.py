@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import av
 import numpy as np
@@ -19,12 +19,15 @@ GOP_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """`bits_per_pixel` and x264's way of keeping to them (`crf` where there is no rate); noise (grey levels) and gain before."""
+    """`bits_per_pixel` and the encoder's way of keeping to them (`crf` where there is no rate); noise (grey levels) and gain before. `options`
+    are the encoder's: `g` pictures from one key frame to the next, `bf` of them that wait for a later one.
+    """
 
     bits_per_pixel: float | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     noise: float = 0.0
     gain: float = 1.0
+    codec: Literal["libx264", "libx265"] = "libx264"
 
 
 CONSTANT_RATE: Final[Mapping[str, str]] = {"x264-params": "nal-hrd=cbr:force-cfr=1"}
@@ -44,13 +47,14 @@ def changed(images: Iterable[Image], encoding: Encoding) -> Iterator[Image]:
 
 
 def write_pictures(images: Iterable[Image], copy: Path, rate: Fraction, encoding: Encoding) -> None:
-    """Encode pictures of one size, with even sides, as H.264 in MP4."""
+    """Encode pictures of one size, with even sides, as H.264 or H.265 in MP4."""
     with av.open(str(copy), mode="w", format="mp4") as container:
         stream = None
         for image in changed(images, encoding):
             if stream is None:
                 height, width = image.shape[:2]
-                stream = container.add_stream("libx264", rate=rate, options=_options(encoding, width, height, rate))
+                options = _options(encoding, width, height, rate)
+                stream = container.add_stream(encoding.codec, rate=rate, options=options)
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
                 if encoding.bits_per_pixel is not None:
                     stream.bit_rate = _bit_rate(encoding.bits_per_pixel, width, height, rate)

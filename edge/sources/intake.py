@@ -20,6 +20,7 @@ LONGEST_LAG_S: Final = 4.0
 _CAUGHT_UP_S: Final = 0.2
 _MOST_PENDING: Final = 64
 _LEAST_STEP: Final = timedelta(microseconds=1)
+_DECODED: Final = frozenset({GateOrder.DECODE, GateOrder.CHECK})
 
 
 class Timed(Protocol):
@@ -81,15 +82,17 @@ class Intake:
         self._running = False
         self._behind = False
         self._last: FrameTime | None = None
+        self._checked: Packet | None = None
 
     def take(self, packet: Packet, *, hurried_s: float = 0.0) -> Iterator[Taken]:
         """One packet, in the order of arrival; `hurried_s`: for so long none had to be waited for."""
         self._ring.add(packet)
         order = GateOrder.DECODE if self._gate is None else self._gate.take(packet)
-        if order is GateOrder.DECODE and not self._kept_up(packet, hurried_s):
-            self.counters.dropped += 1
-            return
-        if order is GateOrder.DECODE:
+        if order in _DECODED:
+            if not self._kept_up(packet, hurried_s):
+                self.counters.dropped += 1
+                return
+            self._checked = packet if order is GateOrder.CHECK else self._checked
             yield from self._go_on(packet)
             return
         self._running = self._behind = False
@@ -137,6 +140,9 @@ class Intake:
                 self._pending.popitem(last=False)
         for timed in self._decoder.decode(packet.encoded):
             source = packet if timed.pts_s is None else self._pending.pop(timed.pts_s, packet)
+            if source is self._checked and self._gate is not None:
+                self._checked = None
+                self._gate.looked(timed.picture, source.captured_at)
             yield from self._in_order(timed, source, late=packet is not newest)
 
     def _in_order(self, timed: Timed, source: Packet, *, late: bool) -> Iterator[Taken]:

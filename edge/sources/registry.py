@@ -22,6 +22,7 @@ from edge.sources.gb28181 import SCHEME
 from edge.sources.mailbox import Mailbox
 from edge.sources.mqtt_sensor import RECEIPTS, MqttSensorSource
 from edge.sources.video_gateway import Gateways, is_channel
+from edge.video import is_live
 
 
 class ReadingSource(Protocol):
@@ -126,6 +127,11 @@ def frame_source_factory(camera: CameraSettings) -> FrameSourceFactory:
             f"camera {camera.id}: nothing here speaks `{scheme}`; {', '.join(FRAME_SOURCES)} are possible"
         )
     return factory
+
+
+def is_sent(url: str) -> bool:
+    """Whether pictures of this address are sent as they are made, so that a gate may decide which are decoded; a film is decoded whole."""
+    return is_live(url) or is_channel(url)
 
 
 def frame_source(

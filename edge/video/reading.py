@@ -203,7 +203,10 @@ class Video:
         return [Decoded(self._pts_s(frame.pts), None, DecodedPicture(frame)) for frame in frames]
 
     def _pts_s(self, pts: int | None) -> float | None:
-        return None if pts is None else time_s(float(pts * self._time_base))
+        if pts is None:
+            return None
+        ticks = pts * self._time_base.numerator  # to multiply the fraction itself costs ten times as much
+        return time_s(ticks / self._time_base.denominator)
 
     def _decoded(self, decode: "Callable[[], Sequence[Any]]", *, damaged: bool) -> Sequence[VideoFrame]:
         self.damaged_packets += damaged

@@ -1,6 +1,8 @@
 """Whether a live run finds what replay finds: the clip as an RTSP camera at its own pace, held against the same truth.
 
-`python -m tests.benches.live [--json] [--encode] [--variant NAME]`
+`python -m tests.benches.live [--json] [--encode] [--variant NAME] [--ungated]`
+
+It goes through a gate as in a node; the clip has hardly any empty seconds, so that what the gate spares shows in `tests.benches.gate`.
 """
 
 import argparse
@@ -14,6 +16,7 @@ from time import process_time
 
 from edge.contract.incident import IncidentState
 from edge.flow import Finding, Health
+from edge.perception.audit import AuditedGate
 from edge.perception.detector import OnnxDetector, open_detector
 from edge.perception.pipeline import CameraPipeline
 from edge.replay import ReplayIncident, replay
@@ -29,12 +32,13 @@ from tests.fakes.visits import CLIP, compare, floor_camera
 class LiveRun:
     """One pass of a camera through source, pipeline and rules."""
 
-    def __init__(self, url: str, detector: OnnxDetector) -> None:
+    def __init__(self, url: str, detector: OnnxDetector, *, gated: bool = True) -> None:
         self._camera = floor_camera().model_copy(update={"url": url})
         self._pipeline = CameraPipeline(self._camera, detector)
         self._rules = [scene_rule(settings, self._camera) for settings in self._camera.rules]
         self.mailbox = Mailbox()
-        self.source = CameraSource(self._camera, self.mailbox, self._hear)
+        self.gate = AuditedGate() if gated else None
+        self.source = CameraSource(self._camera, self.mailbox, self._hear, gate=self.gate)
         self.losses: list[str] = []
         self.findings: list[Finding] = []
         self.began_at: datetime | None = None
@@ -55,6 +59,7 @@ class LiveRun:
             # the first frames come in a burst, whose event times are those of arrival: the later ones tell the beginning
             self.began_at = frame.captured_at - timedelta(seconds=frame.media_s)
             scene = self._pipeline.analyse(frame)
+            self.source.attend(scene, followed=self._pipeline.followed)
             self.findings += [finding for rule in self._rules for finding in rule.observe(scene)]
         self.source.stop()
 
@@ -86,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--encode", action="store_true", help="let the camera encode anew, without B frames")
+    parser.add_argument("--ungated", action="store_true", help="decode everything")
     parser.add_argument("--variant", choices=sorted(VARIANTS))
     options = parser.parse_args(arguments)
     detector = open_detector("yolox_nano_416")
@@ -96,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             clip = Path(folder) / "copy.mp4"
         replayed = replay(clip, floor_camera(), detector)
         with CameraProcess(clip, log=Path(folder) / "camera.log", encode=options.encode) as process:
-            run = LiveRun(process.url, detector)
+            run = LiveRun(process.url, detector, gated=not options.ungated)
             cpu_s = process_time()
             run.watch(replayed.duration_s - 0.5)
             cpu_s = process_time() - cpu_s
@@ -110,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "mistakes": verdict.mistakes,
         "same_as_replay": same,
         "worst_start_apart_s": round(max(apart_s, default=0), 3),
+        "spared_packets": 0 if run.gate is None else run.gate.counters.spared,
         "skipped_frames": run.mailbox.skipped,
         "due_frames": run.source.counters.due,
         "starts_s": [[still.started_s, live.started_s] for still, live in zip(replayed.incidents, found, strict=False)],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge.contract.incident import IncidentState
 from edge.flow import Encoded, Finding, Frame, GateOrder, GateState, Packet, Picture, Scene
+from edge.perception.audit import AuditedGate
 from edge.perception.detector import OnnxDetector
 from edge.perception.gate import PacketGate
 from edge.perception.pipeline import CameraPipeline
@@ -40,16 +41,20 @@ def looped(video: Video, times: int, clip: Path) -> Iterator[Encoded]:
 
 @dataclass
 class GatedRun:
-    """One camera behind a gate, or without one (`gate` None: everything is decoded). Times are event times."""
+    """One camera behind a gate, or without one (`gate` None: everything is decoded). Times are event times; `heard_s` is the time of the
+    packet with which a finding was told first, by its key.
+    """
 
     camera: CameraSettings
     detector: OnnxDetector | None
-    gate: PacketGate | None
+    gate: PacketGate | AuditedGate | None
     scenes: list[Scene] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    heard_s: dict[str, float] = field(default_factory=dict)
     packets: int = 0
     decoded: int = 0
     unsuited: int = 0
+    _arrived_s: float = 0.0
 
     def play(self, clip: Path, *, times: int = 1) -> "GatedRun":
         """Play a clip so many times in a row."""
@@ -61,12 +66,22 @@ class GatedRun:
                 continue
             scene = pipeline.analyse(Frame(self.camera.id, sequence, at, media_s, picture))
             self.scenes.append(scene)
-            self.findings += [finding for rule in rules for finding in rule.observe(scene)]
+            found = [finding for rule in rules for finding in rule.observe(scene)]
+            self.findings += found
+            for finding in found:
+                self.heard_s.setdefault(finding.key, self._arrived_s)
             if self.gate is not None:
                 self.gate.attend(scene, followed=pipeline.followed)
         scene = pipeline.interrupt(self.scenes[-1].at)
         self.findings += [found for rule in rules for found in (*rule.observe(scene), *rule.finish(scene.at))]
         return self
+
+    def told(self) -> list[tuple[ReplayIncident, float]]:
+        """What was ended, in seconds since the beginning, each with when its beginning was told."""
+        ended = sorted(
+            (each for each in self.findings if each.state is IncidentState.ENDED), key=lambda each: each.started_at
+        )
+        return [(incident, self.heard_s[each.key]) for each, incident in zip(ended, self.incidents(), strict=True)]
 
     def incidents(self) -> list[ReplayIncident]:
         """What was ended, in seconds since the beginning."""
@@ -100,6 +115,7 @@ class GatedRun:
             for encoded in looped(video, times, clip):
                 self.packets += 1
                 arrived_at = START + timedelta(seconds=float((encoded.dts or 0) * video.format.time_base))
+                self._arrived_s = _since(arrived_at)
                 time = clock.time_of(encoded.pts_s, arrived_at)
                 for taken in intake.take(Packet(encoded, time.captured_at, time.media_s)):
                     yield taken.captured_at, taken.media_s, taken.pts_s, taken.picture

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.contract.incident import CameraTrouble
-from edge.flow import Encoded, GateOrder, GateReason, GateState, Packet, Scene
+from edge.flow import Encoded, GateOrder, GateReason, GateState, Image, Packet, Scene
 from edge.perception.gate import GateSettings, PacketGate
-from edge.perception.packet_sizes import PacketSizes
+from edge.perception.packet_sizes import PacketSizes, spent_bytes
 from edge.video import ArrayPicture
 from tests.fakes.footage import picture
 from tests.fakes.scenes import at
@@ -28,6 +28,7 @@ class Camera:
         self.busy = False
         self.answers = True
         self.view = picture(3)
+        self.still = False
         self.troubles: frozenset[CameraTrouble] = frozenset()
 
     @property
@@ -45,12 +46,18 @@ class Camera:
             order = self.gate.take(Packet(encoded, self.now, self.number / RATE))
             orders.append(order)
             if order is GateOrder.LOOK:
-                self.gate.looked(ArrayPicture(self.view), self.now)
+                self.gate.looked(ArrayPicture(self.view if self.still else self._grainy()), self.now)
             if self.answers and order is not GateOrder.SPARE:
                 scene = Scene("c", self.now, (), moving=self.busy, troubles=self.troubles)
                 self.gate.attend(scene, followed=False)
             self.number += 1
         return orders
+
+    def _grainy(self) -> Image:
+        """The view with a pixel that is never the same."""
+        view = self.view.copy()
+        view[0, 0] = self.number % 251
+        return view
 
     def settled(self) -> "Camera":
         """After so much of the empty scene that it knows it."""
@@ -202,3 +209,56 @@ def test_a_stream_of_key_frames_alone_tells_nothing() -> None:
     camera = Camera(gop=1)
     assert set(camera.send(60)) == {GateOrder.DECODE}
     assert (camera.gate.state, camera.gate.reason) == (GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING)
+
+
+def test_a_picture_that_is_the_same_to_the_bit_opens_it_once_from_the_look_before() -> None:
+    camera = Camera().settled()
+    camera.send(4)
+    before = camera.now
+    camera.still = True
+    camera.send(4.1)
+    assert (camera.gate.state, camera.gate.reason) == (GateState.OPEN, GateReason.SAME)
+    assert camera.gate.began_at is not None
+    assert camera.gate.began_at >= before
+    camera.send(10)
+    assert camera.gate.state is GateState.WATCHING
+    openings = camera.gate.counters.openings
+    camera.send(60)
+    assert camera.gate.counters.openings == openings
+    camera.still = False
+    camera.send(10)
+    camera.still = True
+    camera.send(6)
+    assert camera.gate.counters.openings == openings + 1
+
+
+def test_key_frames_four_seconds_apart_suit_only_where_sizes_would_tell_a_frozen_camera() -> None:
+    camera = Camera(gop=40)
+    assert set(camera.send(60, 100)) == {GateOrder.DECODE}
+    assert camera.gate.reason is GateReason.KEY_FRAMES_RARE
+    camera = Camera(gop=40)
+    camera.send(60, 900)
+    assert camera.gate.state is GateState.WATCHING
+
+
+def test_a_camera_that_spends_more_or_less_from_now_on_is_learnt_anew() -> None:
+    camera = Camera().settled()
+    for size_bytes in (500, 100, 1_000):
+        camera.send(90, size_bytes)
+        assert camera.gate.state is GateState.WATCHING
+        orders = camera.send(0.5, size_bytes * 4)
+        assert GateOrder.DECODE in orders
+        camera.send(10, size_bytes)
+
+
+def test_what_fills_a_packet_up_to_its_bitrate_is_not_what_was_spent() -> None:
+    picture_data = b"\0\0\0\1\x41" + bytes(range(1, 200))
+    assert spent_bytes(picture_data) == len(picture_data)
+    filler = b"\0\0\0\1\x0c" + b"\xff" * 3_000 + b"\x80"
+    assert spent_bytes(picture_data + filler) == len(picture_data) + 5
+    assert spent_bytes(b"") == 0
+
+
+@given(st.binary(max_size=200))
+def test_what_was_spent_is_never_more_than_what_was_sent(data: bytes) -> None:
+    assert len(data.rstrip(b"\xff\x80")) <= spent_bytes(data) <= len(data)

@@ -28,6 +28,7 @@ class Told:
         self.number = 0
         self.broken: list[datetime] = []
         self.moved: set[datetime] = set()
+        self.shown: list[tuple[datetime, int]] = []
         self._orders = orders
 
     def begin(self) -> None:
@@ -37,7 +38,8 @@ class Told:
         self.number += 1
         return self._orders(self.number - 1)
 
-    def looked(self, _picture: Picture, moment: datetime) -> bool:
+    def looked(self, picture: Picture, moment: datetime) -> bool:
+        self.shown.append((moment, number_of(picture.image)))
         return moment in self.moved
 
     def damaged(self, moment: datetime) -> None:
@@ -156,3 +158,18 @@ def test_what_a_look_shows_to_have_moved_is_seen_from_the_look_before_and_in_ord
     )
     gate.moved, gate.began_at = {at(1.5)}, at(0.5)
     assert numbers(played(clip, gate)) == list(range(5, 28))
+
+
+@pytest.mark.parametrize("reordered", [False, True])
+def test_a_checked_key_frame_is_decoded_with_the_others_and_shown_to_the_gate(
+    clip: Path, tmp_path: Path, *, reordered: bool
+) -> None:
+    film = write_clip(tmp_path / "b.mp4", frames=28) if reordered else clip
+    with Video(film) as video:
+        keys = [number for number, encoded in enumerate(video.packets()) if encoded.key]
+    gate = Told(lambda number: GateOrder.CHECK if number in keys else GateOrder.DECODE)
+    taken = played(film, gate)
+    assert numbers(taken) == list(range(len(taken)))
+    at_their_times = {each.captured_at: number for each, number in zip(taken, numbers(taken), strict=True)}
+    assert [number for _, number in gate.shown] == [at_their_times[moment] for moment, _ in gate.shown]
+    assert len(gate.shown) == len(keys)
