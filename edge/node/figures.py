@@ -82,7 +82,12 @@ def status_of(node: "Node") -> dict[str, Any]:
             "left_out": node.book.evidence_left_out,
         },
         "gates": {
-            watch.camera.id: {"state": watch.gate.state.value, "reason": watch.gate.reason.value}
+            watch.camera.id: {
+                "state": watch.gate.state.value,
+                "reason": watch.gate.reason.value,
+                **asdict(watch.gate.audit),
+                "audited_s": round(watch.gate.audit.audited_s, 1),
+            }
             for watch in node.cameras.watches
             if watch.gate is not None
         },

@@ -102,7 +102,7 @@ class NodeCollector(Collector):
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], now)
         yield from _cameras(status["cameras"])
-        yield _gates(status["gates"])
+        yield from _gates(status["gates"])
         yield from gateway_metrics(status["gateways"])
         yield from _crashes(status["crashes"])
         yield from _models(status["models"])
@@ -243,14 +243,29 @@ def _cameras(cameras: Mapping[str, Mapping[str, float]]) -> Iterator[Metric]:
         yield gauge
 
 
-def _gates(gates: Mapping[str, Mapping[str, str]]) -> Metric:
-    """What each gate does, and why."""
+def _gates(gates: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+    """What each gate does, and why, and what its audits found."""
     family = GaugeMetricFamily(
         "gridward_edge_camera_gate", "Cameras: 1 with what the gate does and why.", labels=["camera", "state", "reason"]
     )
     for camera, gate in gates.items():
         family.add_metric([camera, gate["state"], gate["reason"]], 1)
-    return family
+    yield family
+    audited = CounterMetricFamily(
+        "gridward_edge_camera_gate_audited_seconds",
+        "Cameras: time in which everything was decoded to see what the gate would have missed.",
+        labels=["camera"],
+    )
+    movements = CounterMetricFamily(
+        "gridward_edge_camera_gate_audited_movements",
+        "Cameras: movements in that time, by whether the gate found them too.",
+        labels=["camera", "gate"],
+    )
+    for camera, gate in gates.items():
+        audited.add_metric([camera], gate["audited_s"])
+        movements.add_metric([camera, "found"], gate["found"])
+        movements.add_metric([camera, "missed"], gate["missed"])
+    yield from (audited, movements)
 
 
 def _models(models: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:

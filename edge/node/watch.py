@@ -34,15 +34,15 @@ from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.steadiness import Steadiness, SteadinessFigures
 from edge.node.turns import Turns
+from edge.perception.audit import AuditedGate
 from edge.perception.detector import OnnxDetector
-from edge.perception.gate import PacketGate
 from edge.perception.lineage import TrackerSettings
 from edge.perception.pace import Pace, PaceFigures
 from edge.perception.pipeline import CameraPipeline
 from edge.rules.registry import footing, scene_rule
 from edge.settings import CameraSettings
 from edge.sources.mailbox import Mailbox
-from edge.sources.registry import frame_source
+from edge.sources.registry import frame_source, is_sent
 from edge.sources.video_gateway import Gateways
 
 PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost"}
@@ -107,7 +107,7 @@ class CameraWatch:
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
-        self.gate = PacketGate() if camera.gate else None
+        self.gate = AuditedGate() if camera.gate and is_sent(camera.url) else None
         self._seen_at: datetime | None = None
         self.source = frame_source(
             camera,

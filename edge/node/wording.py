@@ -29,6 +29,7 @@ def status_lines(found: Status) -> list[str]:
         *_evidence(found["evidence"], now),
         *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
+        *(f"gate of {name}: {_gate(gate)}" for name, gate in found.get("gates", {}).items()),
         *(
             f"degraded: {each['subject']}: {each['reason']}: {each['detail']} (since {_moment(each['since'], now)})"
             for each in found["degraded"]
@@ -87,6 +88,17 @@ def _evidence(evidence: Status, now: datetime) -> Iterator[str]:
     )
     if evidence["left_out"]:
         yield f"evidence: {evidence['left_out']} files found no room since the start"
+
+
+def _gate(gate: Status) -> str:
+    """What it does, and what the audits of it found."""
+    does = f"{gate['state']} ({gate['reason'].replace('_', ' ')})"
+    if not gate.get("audited_s"):
+        return f"{does}, not audited yet"
+    return (
+        f"{does}, audited for {gate['audited_s']:.0f} s: {gate['found']} movements found with everything decoded and by the gate, "
+        f"{gate['missed']} missed by the gate"
+    )
 
 
 def _mib(size_bytes: int) -> str:

@@ -68,7 +68,16 @@ STATUS: dict[str, Any] = {
         "left_out": 1,
     },
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
-    "gates": {"cam-1": {"state": "unsuited", "reason": "sizes_tell_nothing"}},
+    "gates": {
+        "cam-1": {
+            "state": "unsuited",
+            "reason": "sizes_tell_nothing",
+            "stretches": 3,
+            "audited_s": 36.5,
+            "found": 4,
+            "missed": 1,
+        }
+    },
     "gateways": {},
     "models": {"yolox_nano_416": {"withdrawn": 3}},
     "crashes": {"total": 5, "without_suspect": 2},
@@ -98,6 +107,9 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         'gridward_edge_camera_skipped_total{camera="cam-2"} 7.0',
         'gridward_edge_camera_quarantined{camera="cam-1"} 7.0',
         'gridward_edge_camera_gate{camera="cam-1",reason="sizes_tell_nothing",state="unsuited"} 1.0',
+        'gridward_edge_camera_gate_audited_seconds_total{camera="cam-1"} 36.5',
+        'gridward_edge_camera_gate_audited_movements_total{camera="cam-1",gate="found"} 4.0',
+        'gridward_edge_camera_gate_audited_movements_total{camera="cam-1",gate="missed"} 1.0',
         'gridward_edge_native_crashes_total{suspect="camera"} 3.0',
         'gridward_edge_native_crashes_total{suspect="none"} 2.0',
         'gridward_edge_model_withdrawn_total{model="yolox_nano_416"} 3.0',

@@ -54,6 +54,17 @@ STATUS: dict[str, Any] = {
         "left_out": 2,
     },
     "cameras": {"cam-1": {"decoded": 7}},
+    "gates": {
+        "cam-1": {"state": "watching", "reason": "still", "stretches": 3, "audited_s": 36.2, "found": 4, "missed": 1},
+        "cam-2": {
+            "state": "unsuited",
+            "reason": "sizes_tell_nothing",
+            "stretches": 0,
+            "audited_s": 0.0,
+            "found": 0,
+            "missed": 0,
+        },
+    },
     "degraded": [
         {"subject": "cam-1", "reason": "picture_lost", "detail": "no route", "since": "2026-03-01T08:09:00+00:00"}
     ],
@@ -73,6 +84,8 @@ def test_the_status_says_what_waits_since_when_and_what_was_lost_and_why() -> No
         "evidence: 4 files wait, 1.0 of 1024.0 MiB, the oldest since 2026-02-27 08:00:00Z (2 d)",
         "evidence: 2 files found no room since the start",
         "camera cam-1: decoded 7",
+        "gate of cam-1: watching (still), audited for 36 s: 4 movements found with everything decoded and by the gate, 1 missed by the gate",
+        "gate of cam-2: unsuited (sizes tell nothing), not audited yet",
         "degraded: cam-1: picture_lost: no route (since 2026-03-01 08:09:00Z (60 s))",
     ]
 
