@@ -19,9 +19,13 @@ CloudError
     ├── NotFound            not there, or not for this person's eyes
     └── Conflict
         ├── DatabaseNotEmpty  a restore would overwrite something
+        ├── NodeAway        nobody is there who could be asked
+        ├── CommandRunning  the same is being asked of the same node already
         ├── StaleVersion    someone else changed it in between
         └── TransitionRefused  the present status does not allow that action
 """
+
+from uuid import UUID
 
 
 class CloudError(Exception):
@@ -102,6 +106,18 @@ class Conflict(Permanent):
 
 class DatabaseNotEmpty(Conflict):
     """A restore would overwrite what is in the database."""
+
+
+class NodeAway(Conflict):
+    """A node can be asked only while it is present; the message says since when it is not."""
+
+
+class CommandRunning(Conflict):
+    """One command of a name runs on a node (and a device) at a time. `command_id` names it."""
+
+    def __init__(self, name: str, node: str, command_id: UUID | None) -> None:
+        super().__init__(f"{name} is being asked of {node} already; wait for its answer")
+        self.command_id = command_id
 
 
 class StaleVersion(Conflict):

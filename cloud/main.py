@@ -22,6 +22,7 @@ from cloud.api.app import make_app
 from cloud.api.certificate import demo_certificate
 from cloud.api.dependencies import Services, utc_now
 from cloud.api.protocol import PatientProtocol
+from cloud.commands.dispatch import Dispatch
 from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
@@ -153,15 +154,19 @@ def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Call
         ca_file=settings.mqtt_ca_file,
     )
     client_id = f"gridward-ingest-{socket.gethostname()}"[:60] if settings.mqtt_shared else "gridward-ingest"
+    subscriber = make_subscriber(endpoint, client_id=client_id, shared=settings.mqtt_shared)
     ingest = IngestService(
         pool,
-        make_subscriber(endpoint, client_id=client_id, shared=settings.mqtt_shared),
+        subscriber,
         rules=CorrelationRules.of(settings),
         presence=Leadership(settings.database_url.get_secret_value(), Duty.PRESENCE),
     )
     ingest.start()
     stack.callback(ingest.stop, _STOP_S)
-    return ingest.problem
+    dispatch = Dispatch(pool, subscriber)
+    dispatch.start()
+    stack.callback(dispatch.stop, _STOP_S)
+    return lambda: ingest.problem() or dispatch.problem()
 
 
 def _start_jobs(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from cloud.api import (
     areas,
     cases,
+    commands,
     devices,
     evidence,
     live,
@@ -34,6 +35,7 @@ ROUTERS = (
     devices.router,
     telemetry.router,
     nodes.router,
+    commands.router,
     refusals.router,
     evidence.router,
     live.router,

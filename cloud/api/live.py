@@ -78,7 +78,8 @@ async def read_live(
     last_event_id: Annotated[str | None, Header(max_length=40)] = None,
     after: Annotated[str | None, Query(max_length=40, description="The same, for those who can't set a header")] = None,
 ) -> EventStream:
-    """Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `device.presence`, `device.readings`.
+    """Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `node.health`, `device.presence`, `device.readings`,
+    `command.updated`.
 
     `hello` comes first with the cursor; `Last-Event-ID` goes on behind one; `reset` says that it is too old: read anew.
     """

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from edge.contract.answer import Answer
 from edge.contract.birth import NodeStatus
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Envelope
@@ -74,6 +75,15 @@ class HealthMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerMessage:
+    """What a node says to a command; not acknowledged either, whoever asked asks again."""
+
+    arrival: Arrival
+    topic: Topic
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A message that can't be taken. `message_id` where it could still be found, so that the node hears of it."""
 
@@ -84,7 +94,7 @@ class Refusal:
     detail: str
 
 
-Item = Message | StatusMessage | HealthMessage | Refusal
+Item = Message | StatusMessage | HealthMessage | AnswerMessage | Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import re
 from typing import Any
 from uuid import UUID
 
-from cloud.ingest.model import Arrival, HealthMessage, Item, Message, Reason, Refusal, StatusMessage
+from cloud.ingest.model import AnswerMessage, Arrival, HealthMessage, Item, Message, Reason, Refusal, StatusMessage
+from edge.contract.answer import Answer
 from edge.contract.birth import NodeStatus
 from edge.contract.bodies import SHAPES
 from edge.contract.envelope import decode
@@ -15,7 +16,7 @@ from edge.contract.topics import UPLINK, Channel, Topic, parse
 _MESSAGE_ID = re.compile(rb'"id"\s*:\s*"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"')
 _SEARCHED_BYTES = 1_024
 _NUL, _REPLACEMENT = rb"\u0000", rb"\ufffd"
-_STATES = frozenset({Channel.STATUS, Channel.HEALTH})
+_STATES = frozenset({Channel.STATUS, Channel.HEALTH, Channel.ANSWER})
 
 
 def read(arrival: Arrival) -> Item:
@@ -40,9 +41,9 @@ def read(arrival: Arrival) -> Item:
 
 
 def _read_state(arrival: Arrival, topic: Topic) -> Item:
-    """A state has no envelope: nobody waits for an answer to it."""
+    """A state, or an answer to a command, has no envelope: nobody waits for an answer to it."""
     try:
-        state: NodeStatus | NodeHealth = decode(arrival.payload, SHAPES[topic.channel])
+        state: NodeStatus | NodeHealth | Answer = decode(without_nul(arrival.payload), SHAPES[topic.channel])
     except WireError as error:
         return Refusal(arrival, topic, None, error.reason, str(error)[:500])
     if state.node != topic.node:
@@ -51,6 +52,8 @@ def _read_state(arrival: Arrival, topic: Topic) -> Item:
         )
     if isinstance(state, NodeStatus):
         return StatusMessage(arrival, topic, state)
+    if isinstance(state, Answer):
+        return AnswerMessage(arrival, topic, state)
     return HealthMessage(arrival, topic, state)
 
 

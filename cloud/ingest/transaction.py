@@ -11,13 +11,15 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
+from cloud.commands import service as commands
+from cloud.commands.model import Told
 from cloud.correlate.model import IncidentReport
 from cloud.correlate.service import CorrelationRules
 from cloud.errors import Invalid
 from cloud.fleet import service as fleet
 from cloud.fleet import store as fleet_store
 from cloud.fleet.model import HealthTold
-from cloud.ingest.model import HealthMessage, Item, Message, Reason, Refusal, StatusMessage
+from cloud.ingest.model import AnswerMessage, HealthMessage, Item, Message, Reason, Refusal, StatusMessage
 from cloud.ingest.refused import Refused
 from cloud.ingest.registry import RegisteredDevice, RegisteredNode, Registry
 from cloud.ingest.rows import Rows
@@ -75,6 +77,7 @@ class Transaction:
         births = [message for message in fresh if message.topic.channel is Channel.BIRTH]
         statuses = [item for item in items if isinstance(item, StatusMessage) and self._is_enrolled(item)]
         healths = [item for item in items if isinstance(item, HealthMessage) and self._is_enrolled(item)]
+        answers = [item for item in items if isinstance(item, AnswerMessage) and self._is_enrolled(item)]
         nodes_due = self._lock_nodes([*fresh, *healths], [*births, *statuses])
         for message in births:
             self._take_birth(message)
@@ -83,15 +86,17 @@ class Transaction:
         self._take_healths(healths)
         for message in fresh:
             self._take(message)
+        told = [Told(self._node(item).id, item.answer) for item in answers]
+        commands.take_answers(self._conn, told, now=self._now)
         self._rows.write(self._conn, self._rules, nodes_due, now=self._now)
         self._verdicts.write()
         self._settled.mended = sum(message.mended for message in messages)
         return self._settled
 
-    def _node(self, item: Message | StatusMessage | HealthMessage) -> RegisteredNode:
+    def _node(self, item: Message | StatusMessage | HealthMessage | AnswerMessage) -> RegisteredNode:
         return self._settled.nodes[item.topic.node]
 
-    def _is_enrolled(self, item: StatusMessage | HealthMessage) -> bool:
+    def _is_enrolled(self, item: StatusMessage | HealthMessage | AnswerMessage) -> bool:
         node = self._settled.nodes.get(item.topic.node)
         return node is not None and node.district == item.topic.district
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cloud.access import sessions
+from cloud.commands import service as commands
 from cloud.db import live
 from cloud.db.pool import Pool
 from cloud.evidence.files import EvidenceFiles
@@ -73,6 +74,18 @@ def count_backlog(sweeper: Sweeper, now: datetime) -> int:
     return backlog.critical
 
 
+def time_out_commands(sweeper: Sweeper, now: datetime) -> int:
+    """End commands that no node answered in time."""
+    with sweeper.pool.connection() as conn:
+        return commands.time_out(conn, now=now)
+
+
+def prune_commands(sweeper: Sweeper, now: datetime) -> int:
+    """Forget what commands brought, and old ones altogether."""
+    with sweeper.pool.connection() as conn:
+        return commands.prune(conn, now=now)
+
+
 def prune_evidence(sweeper: Sweeper, now: datetime) -> int:
     """Delete files whose time is over or whose node has more than its share; an hour's work at most at once."""
     with sweeper.pool.connection() as conn:
@@ -97,6 +110,8 @@ SWEEPS = (
     Sweep("open_partitions", 6 * 3_600, open_partitions),
     Sweep("sweep_presence", 30, sweep_presence),
     Sweep("count_backlog", 30, count_backlog),
+    Sweep("time_out_commands", 5, time_out_commands),
+    Sweep("prune_commands", 3_600, prune_commands),
     Sweep("prune_live", 600, prune_live),
     Sweep("prune_sessions", 3_600, prune_sessions),
     Sweep("prune_evidence", 3_600, prune_evidence),

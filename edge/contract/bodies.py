@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from edge.contract.answer import Answer
 from edge.contract.birth import Birth, NodeStatus
 from edge.contract.downlink import Ack, Command, DesiredProfile
 from edge.contract.envelope import Envelope
@@ -16,6 +17,7 @@ SHAPES: dict[Channel, Any] = {
     Channel.INCIDENT: Envelope[Incident],
     Channel.GAP: Envelope[Gap],
     Channel.HEALTH: NodeHealth,
+    Channel.ANSWER: Answer,
     Channel.ACK: Ack,
     Channel.COMMAND: Command,
     Channel.DESIRED: DesiredProfile,

@@ -43,8 +43,22 @@ class Ack(Struct, frozen=True, kw_only=True):
         require_possible(self.sent_at)
 
 
+class CommandName(StrEnum):
+    """What a node can be asked to do; one that does not know a name refuses it."""
+
+    LOG_TAIL = "log_tail"
+    """The newest lines of its log (日志尾部): `edge.contract.log_tail`."""
+    RULES_TRY = "rules_try"
+    """What other zones and rules would have told of what was really seen."""
+    SNAPSHOT = "snapshot"
+    """Masked pictures of a camera, for a while."""
+
+
 class Command(Struct, frozen=True, kw_only=True):
-    """An order for the present session, refused by any other and after `deadline`: nothing queued for a week can act."""
+    """An order for the present session, refused by any other and after `deadline`: nothing queued for a week can act.
+
+    It may come again while it is not answered: an id is carried out once. `name` is one of `CommandName`, or of a newer cloud.
+    """
 
     v: int = VERSION
     command_id: UUID

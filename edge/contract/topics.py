@@ -17,13 +17,14 @@ class Channel(StrEnum):
     INCIDENT = "up/incident"
     GAP = "up/gap"
     HEALTH = "up/health"
+    ANSWER = "up/answer"
     ACK = "down/ack"
     COMMAND = "down/command"
     DESIRED = "down/desired"
     STATUS = "status"
 
 
-UPLINK = (Channel.BIRTH, Channel.TELEMETRY, Channel.INCIDENT, Channel.GAP, Channel.HEALTH)
+UPLINK = (Channel.BIRTH, Channel.TELEMETRY, Channel.INCIDENT, Channel.GAP, Channel.HEALTH, Channel.ANSWER)
 DOWNLINK = (Channel.ACK, Channel.COMMAND, Channel.DESIRED)
 
 _TOPIC = re.compile(

@@ -13,7 +13,9 @@ import structlog
 
 from edge.clock import NodeClock
 from edge.configuration.reload import Change, Fate, change
+from edge.contract.answer import Answer
 from edge.contract.birth import Birth
+from edge.contract.downlink import CommandName
 from edge.contract.fields import uuid7
 from edge.errors import ConfigurationError, EdgeError
 from edge.evidence.seal import read_district_key
@@ -22,8 +24,10 @@ from edge.mqtt import Endpoint
 from edge.node import declaration
 from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
 from edge.node.cameras import Cameras
+from edge.node.commands import CommandWorker, Handler
 from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
+from edge.node.log_tail import log_tail_of
 from edge.node.reloading import ReloadDesk, rehearse
 from edge.node.reporting import ReportPace, news_of
 from edge.node.shelf import ModelShelf
@@ -35,6 +39,7 @@ from edge.provisioning.credentials import read_secret
 from edge.settings import NodeConfiguration
 from edge.sources.registry import ReadingHandover, reading_sources, succeeded
 from edge.sources.video_gateway import Gateways
+from edge.uplink.downlink import CommandDesk
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
 
@@ -88,6 +93,7 @@ class Node:
         )
         self._pace = ReportPace()
         self._reports = 0
+        self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told)
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
         key_file = configuration.node.district_key
@@ -128,6 +134,7 @@ class Node:
         self.alarms.resume(self.outbox.ongoing())
         self.book.resume()
         self.desk.resume()
+        self.commands.start()
         self.publisher.start()
         self.uploader.start()
         self.shelf.start()
@@ -145,6 +152,7 @@ class Node:
         self._wake.set()
         if self.health is not None:
             self.health.stop()
+        self.commands.stop()
         self.shelf.stop()
         self._keeper.join(1.0)
         stopping = threading.Thread(target=self.cameras.stop, name="stop-cameras", daemon=True)
@@ -204,6 +212,12 @@ class Node:
         """How everything stands, for the status file."""
         return status_of(self)
 
+    def _command_handlers(self) -> dict[str, Handler]:
+        """What the cloud can ask of this node."""
+        return {
+            CommandName.LOG_TAIL: log_tail_of(self.directory),
+        }
+
     # --- construction -------------------------------------------------------------------------------------------
 
     def _make_publisher(self) -> Publisher:
@@ -220,6 +234,14 @@ class Node:
             self.outbox,
             self.birth,
             historical_after_s=self.configuration.outbox.historical_after_s,
+            commands=CommandDesk(
+                self.identity.node,
+                self.identity.session,
+                clock=self.clock.told,
+                names=self.commands.names,
+                start=self.commands.submit,
+                tell=self._answer,
+            ),
             clock=self.clock,
         )
 
@@ -238,6 +260,9 @@ class Node:
     def _announce(self) -> None:
         if hasattr(self, "publisher"):
             self.publisher.announce()
+
+    def _answer(self, answer: Answer) -> bool:
+        return self.publisher.answer(answer)
 
     def _nudge(self) -> None:
         if hasattr(self, "publisher"):

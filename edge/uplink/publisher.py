@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from edge.clock import NodeClock
+from edge.contract.answer import Answer
 from edge.contract.birth import Birth, NodeStatus, PresenceState
 from edge.contract.downlink import Ack, Outcome
 from edge.contract.envelope import Envelope, Lane, decode, encode
@@ -182,6 +183,10 @@ class Publisher:
         if not (self._figures.connected and self._birth.data_may_go):
             return False
         return self._link.publish(self._identity.topic(Channel.HEALTH), encode(health), qos=0)
+
+    def answer(self, answer: Answer) -> bool:
+        """Send a word on a command, from any thread; False without a link. Nothing keeps it: the cloud asks again."""
+        return self._link.publish(self._identity.topic(Channel.ANSWER), encode(answer))
 
     @property
     def figures(self) -> UplinkFigures:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from edge.contract.answer import Answer, AnswerOutcome
 from edge.contract.birth import (
     Birth,
     Degradation,
@@ -175,6 +176,15 @@ SAMPLES: dict[str, Any] = {
         Lane.LIVE,
     ),
     "up-health": HEALTH,
+    "up-answer": Answer(
+        command_id=UUID("019530b4-0000-7000-8000-00000000000c"),
+        node="station-01",
+        session=SESSION,
+        at=AT,
+        outcome=AnswerOutcome.DONE,
+        reason="in part",
+        result={"lines": [{"at": "2026-03-01T02:03:04Z", "level": "info", "text": "node started"}], "cut": True},
+    ),
     "down-ack": Ack(
         node="station-01",
         session=SESSION,

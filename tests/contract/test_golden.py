@@ -46,8 +46,8 @@ def test_fields_of_a_newer_writer_are_ignored(channel: Channel) -> None:
 
 def _with_unknown(value: Any) -> Any:
     if isinstance(value, dict):
-        # `arguments` of a command is an open mapping: what is added there is content
-        grown = {key: item if key == "arguments" else _with_unknown(item) for key, item in value.items()}
+        # `arguments` of a command and its `result` are open mappings: what is added there is content
+        grown = {key: item if key in {"arguments", "result"} else _with_unknown(item) for key, item in value.items()}
         return grown | {"added_later": {"x": [1]}}
     if isinstance(value, list):
         return [_with_unknown(item) for item in value]

@@ -11,6 +11,7 @@ import msgspec
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.contract.answer import Answer
 from edge.contract.birth import Birth, NodeStatus
 from edge.contract.bodies import SHAPES
 from edge.contract.downlink import Ack, Outcome, Result
@@ -27,6 +28,7 @@ class AnsweringCloud:
         self.births: list[Envelope[Birth]] = []
         self.statuses: list[NodeStatus] = []
         self.healths: list[NodeHealth] = []
+        self.answers: list[Answer] = []
         self.arrivals: queue.Queue[Envelope[Any]] = queue.Queue()
         self.answer: Callable[[Envelope[Any]], Outcome | None] = lambda _envelope: Outcome.ACCEPTED
         self.answers_births = True
@@ -74,6 +76,9 @@ class AnsweringCloud:
             return
         if topic.channel is Channel.HEALTH:
             self.healths.append(decode(message.payload, NodeHealth))
+            return
+        if topic.channel is Channel.ANSWER:
+            self.answers.append(decode(message.payload, Answer))
             return
         envelope = decode(message.payload, SHAPES[topic.channel])
         assert isinstance(envelope, Envelope)

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from cloud.ingest.model import Arrival, Item
 from cloud.ingest.reading import read
+from edge.contract.answer import Answer, AnswerOutcome
 from edge.contract.birth import Birth, Device, NodeStatus, Point, PresenceState
 from edge.contract.envelope import Envelope, Lane, encode
 from edge.contract.fields import uuid7
-from edge.contract.health import NODE_POINTS, Backlog, EvidenceBacklog, Level, LinkQuality, NodeHealth
+from edge.contract.health import NODE_POINTS, Backlog, CameraLink, EvidenceBacklog, Level, LinkQuality, NodeHealth
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.telemetry import Gap, GapReason, SeriesColumn, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel, Topic
@@ -73,7 +74,21 @@ class FakeNode:
         status = NodeStatus(node=self.name, session=session or self.session, state=state, at=AT)
         return read(Arrival(self.topic(Channel.STATUS), encode(status), AT))
 
-    def health(self, seq: int = 1, *, at: datetime = AT, received_at: datetime = AT, **changes: Any) -> Item:
+    def answer(self, command_id: UUID, outcome: AnswerOutcome = AnswerOutcome.DONE, **fields: Any) -> Item:
+        """A word on a command."""
+        given: dict[str, Any] = {"node": self.name, "session": self.session, "at": AT} | fields
+        answer = Answer(command_id=command_id, outcome=outcome, **given)
+        return read(Arrival(self.topic(Channel.ANSWER), encode(answer), AT))
+
+    def health(
+        self,
+        seq: int = 1,
+        *,
+        at: datetime = AT,
+        received_at: datetime = AT,
+        cameras: tuple[CameraLink, ...] = (),
+        **changes: Any,
+    ) -> Item:
         """A report; `changes` are those of its backlog."""
         backlog = Backlog(
             **{
@@ -95,6 +110,7 @@ class FakeNode:
             backlog=backlog,
             evidence=EvidenceBacklog(level=Level.NORMAL, files=0, bytes=0, quota_bytes=1_000),
             link=LinkQuality(connected_since=at, connections=1, sent=10, resent=0, acknowledged=9),
+            cameras=cameras,
         )
         return read(Arrival(self.topic(Channel.HEALTH), encode(report), received_at))
 

@@ -31,6 +31,9 @@ FOR_PEOPLE = {
     ("get", "/api/v1/nodes/{node}"): EVERYONE,
     ("get", "/api/v1/devices/{device_id}/gaps"): EVERYONE,
     ("post", "/api/v1/nodes/{node}/accept"): STEWARDS,
+    ("post", "/api/v1/nodes/{node}/log-tail"): STEWARDS,
+    ("get", "/api/v1/nodes/{node}/commands"): STEWARDS,
+    ("get", "/api/v1/commands/{command_id}"): STEWARDS,
     ("get", "/api/v1/refusals"): STEWARDS,
     ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
     ("get", "/api/v1/live"): EVERYONE,
@@ -42,10 +45,12 @@ VALUES = {
     "point": "temperature",
     "node": "node-9",
     "sha256": "0" * 64,
+    "command_id": "019530b4-0000-7000-8000-00000000000c",
 }
 BODIES: dict[str, object] = {
     "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1},
     "/api/v1/nodes/{node}/accept": {"area_code": GRID},
+    "/api/v1/nodes/{node}/log-tail": {"lines": 10},
 }
 
 

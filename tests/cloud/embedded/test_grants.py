@@ -45,9 +45,12 @@ def test_a_node_has_each_of_its_topics_in_one_direction() -> None:
     node = user("gate-1", "secret", node_grants("110105", "gate-1"))
     own = "gw/1/110105/gate-1"
     assert node.may(Access.WRITE, f"{own}/up/telemetry")
+    assert node.may(Access.WRITE, f"{own}/up/answer")
     assert node.may(Access.WRITE, f"{own}/status")
     assert node.may(Access.READ, f"{own}/down/#")
     assert not node.may(Access.WRITE, f"{own}/down/ack")
+    assert not node.may(Access.WRITE, f"{own}/down/command")
+    assert not node.may(Access.WRITE, "gw/1/110105/gate-2/up/answer")
     assert not node.may(Access.READ, f"{own}/up/telemetry")
 
 

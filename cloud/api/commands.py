@@ -1,0 +1,98 @@
+"""What people ask of nodes, and what came of it."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from cloud.access.model import Principal, Role
+from cloud.api.dependencies import Conn, Parts, client_address, require
+from cloud.api.parameters import Name
+from cloud.api.problems import RESPONSES
+from cloud.commands import service
+from cloud.commands.model import CommandState
+from cloud.errors import Invalid
+from edge.contract.downlink import CommandName
+from edge.contract.log_tail import MOST_LINES, LogLevel, LogTailArguments
+
+router = APIRouter(prefix="/api/v1", tags=["commands"], responses=RESPONSES)
+
+NodeName = Annotated[Name, Path()]
+Steward = Annotated[Principal, Depends(require(Role.MAINTAINER, Role.ADMINISTRATOR))]
+
+
+class Command(BaseModel):
+    """Asked of a node. `reason` says why it was refused or failed; `result` is what the node gave, for a day. Past its `deadline`
+    nobody carries it out.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    node: str
+    device: str | None
+    name: str
+    state: CommandState
+    asked_by: str
+    asked_at: AwareDatetime
+    deadline: AwareDatetime
+    delivered_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    reason: str | None
+    result: dict[str, Any] | None
+
+
+class CommandList(BaseModel):
+    """The newest commands of a node, without their results."""
+
+    items: list[Command]
+
+
+class LogTail(BaseModel):
+    """Which lines of a node's log: the newest so many of a level or graver, not older than a time by the node's clock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = 200
+    level: LogLevel = LogLevel.INFO
+    since: AwareDatetime | None = None
+
+
+@router.post("/nodes/{node}/log-tail", status_code=202)
+def ask_for_log_tail(
+    conn: Conn, user: Steward, *, parts: Parts, request: Request, node: NodeName, body: LogTail
+) -> Command:
+    """Ask a node that is present for the newest lines of its log; `GET /commands/{id}` has them when it has answered.
+
+    409 while the node is away, or while somebody else asks it for the same.
+    """
+    try:
+        asked = LogTailArguments(lines=body.lines, level=body.level, since=body.since)
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+    command = service.ask(
+        conn,
+        CommandName.LOG_TAIL,
+        node=node,
+        actor=user,
+        now=parts.clock(),
+        arguments=msgspec.to_builtins(asked),
+        address=client_address(request),
+    )
+    return Command.model_validate(command)
+
+
+@router.get("/nodes/{node}/commands")
+def list_commands(conn: Conn, user: Steward, node: NodeName) -> CommandList:
+    """What was asked of a node lately, the newest first."""
+    return CommandList(
+        items=[Command.model_validate(each) for each in service.of_node(conn, node, scope=user.area_path)]
+    )
+
+
+@router.get("/commands/{command_id}")
+def read_command(conn: Conn, user: Steward, command_id: UUID) -> Command:
+    """One command, with what the node answered."""
+    return Command.model_validate(service.find(conn, command_id, scope=user.area_path))

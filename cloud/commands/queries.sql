@@ -1,0 +1,109 @@
+-- Commands to nodes.
+
+-- name: addressee(name, scope)^
+-- A node in scope, and the session that is present.
+select
+    node.id as node_id, node.name, node.district, node.area_code, coalesce(area.path, '') as area_path, node.presence,
+    node.presence_since, coalesce(node.presence_session, node.session) as session, node.last_seen_at
+from node
+left join area on area.code = node.area_code and area.valid_to is null
+where node.name = :name and coalesce(area.path, '') ^@ :scope;
+
+-- name: add_command(id, node_id, session, name, device, arguments, asked_by, asked_by_name, asked_at, deadline)$
+-- Nothing comes back where one of this name runs on the node (and the device) already.
+insert into command (id, node_id, session, name, device, arguments, asked_by, asked_by_name, asked_at, deadline)
+values (:id, :node_id, :session, :name, :device, :arguments, :asked_by, :asked_by_name, :asked_at, :deadline)
+on conflict do nothing
+returning id;
+
+-- name: running_command(node_id, name, device)^
+select id
+from command
+where node_id = :node_id and name = :name and coalesce(device, '') = coalesce(:device::text, '')
+    and state in ('queued', 'sent', 'delivered');
+
+-- name: command(id, scope)^
+select
+    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
+    command.sent_at, command.delivered_at, command.ended_at, command.reason, command.result
+from command
+join node on node.id = command.node_id
+left join area on area.code = node.area_code and area.valid_to is null
+where command.id = :id and coalesce(area.path, '') ^@ :scope;
+
+-- name: commands_of_node(node, scope, count)
+-- The newest, without what they brought.
+select
+    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    '{}'::jsonb as arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
+    command.sent_at, command.delivered_at, command.ended_at, command.reason, null::json as result
+from command
+join node on node.id = command.node_id
+left join area on area.code = node.area_code and area.valid_to is null
+where node.name = :node and coalesce(area.path, '') ^@ :scope
+order by command.asked_at desc, command.id desc
+limit :count;
+
+-- name: commands_to_send(now, again_before, count)
+-- Those that were not sent yet, and those without an answer since. Two processes never take the same one.
+select
+    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
+    command.sent_at, command.delivered_at, command.ended_at, command.reason, command.result
+from command
+join node on node.id = command.node_id
+where command.state in ('queued', 'sent', 'delivered') and command.deadline > :now
+    and (command.sent_at is null or command.sent_at < :again_before or command.sent_at > :now)
+order by command.id
+limit :count
+for no key update of command skip locked;
+
+-- name: mark_sent(ids, sent_at)!
+update command
+set state = case when state = 'queued' then 'sent' else state end, sent_at = :sent_at
+where id = any(:ids::uuid[]);
+
+-- name: lock_answered(id, node_id)^
+select
+    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    '{}'::jsonb as arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
+    command.sent_at, command.delivered_at, command.ended_at, command.reason, null::json as result
+from command
+join node on node.id = command.node_id
+where command.id = :id and command.node_id = :node_id
+for no key update of command;
+
+-- name: set_state(id, state, at, is_last, reason, result)!
+update command
+set state = :state, delivered_at = coalesce(delivered_at, :at), ended_at = case when :is_last then :at::timestamptz end,
+    reason = :reason, result = :result::json
+where id = :id;
+
+-- name: time_out(before, node_id)
+-- Those whose deadline lies before a time; of one node, or of all.
+with overdue as (
+    select id
+    from command
+    where state in ('queued', 'sent', 'delivered') and deadline < :before
+        and (:node_id::bigint is null or node_id = :node_id)
+    order by id
+    for no key update skip locked
+)
+update command
+set state = 'timed_out', ended_at = deadline
+from overdue, node
+where command.id = overdue.id and node.id = command.node_id
+returning
+    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    '{}'::jsonb as arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
+    command.sent_at, command.delivered_at, command.ended_at, command.reason, null::json as result;
+
+-- name: forget_results(before)!
+update command
+set result = null, arguments = '{}'
+where ended_at < :before and (result is not null or arguments <> '{}');
+
+-- name: prune_commands(before, fleeting, fleeting_before)!
+delete from command
+where ended_at is not null and (asked_at < :before or (name = any(:fleeting::text[]) and asked_at < :fleeting_before));

@@ -1,0 +1,187 @@
+"""Use cases of commands. Each takes the connection of one transaction and never commits it.
+
+The row is the queue: whoever asks writes it, and the process that has the broker sends what stands there. Nothing is sent that was
+not committed, and what was committed is sent again until it is answered or too late.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from cloud.access import audit
+from cloud.access.model import Principal
+from cloud.commands import policy, store
+from cloud.commands.model import RUNNING, Command, CommandState, Told
+from cloud.db import live
+from cloud.errors import CommandRunning, Invalid, NodeAway, NotFound
+from edge.contract import downlink
+from edge.contract.downlink import CommandName
+from edge.contract.envelope import encode
+from edge.contract.errors import Oversized
+from edge.contract.fields import uuid7
+from edge.contract.topics import Channel, Topic
+
+SENT_AT_ONCE = 100
+LISTED = 50
+
+
+def ask(
+    conn: Connection[Any],
+    name: CommandName,
+    *,
+    node: str,
+    actor: Principal,
+    now: datetime,
+    device: str | None = None,
+    arguments: dict[str, Any] | None = None,
+    scope: str | None = None,
+    address: str | None = None,
+    audited: bool = True,
+) -> Command:
+    """Queue a command for a node that is present, and note who asked.
+
+    `scope` instead of the actor's own where the caller has checked what he may see; `audited` False where the caller writes
+    a line of his own. Raises NotFound for a node outside of the scope, NodeAway, CommandRunning, Invalid for arguments
+    that are too long.
+    """
+    found = store.addressee(conn, node, scope=actor.area_path if scope is None else scope)
+    if found is None:
+        raise NotFound("there is no such node in your scope")
+    absent = policy.absence(found)
+    if absent is not None or found.session is None:
+        raise NodeAway(absent or f"the node {node} is not present")
+    time_out(conn, now=now, node_id=found.node_id)
+    command = Command(
+        id=uuid7(int(now.timestamp() * 1000)),
+        node=found.name,
+        district=found.district,
+        area_code=found.area_code,
+        session=found.session,
+        name=name.value,
+        device=device,
+        arguments=arguments or {},
+        asked_by=actor.name,
+        asked_at=now,
+        deadline=now + policy.PATIENCE[name],
+        state=CommandState.QUEUED,
+    )
+    _check_size(command)
+    added = store.add(
+        conn,
+        found,
+        command_id=command.id,
+        name=name.value,
+        device=device,
+        arguments=command.arguments,
+        asked_by=(actor.user_id, actor.name),
+        asked_at=now,
+        deadline=command.deadline,
+    )
+    if not added:
+        raise CommandRunning(name.value, node, store.running(conn, found.node_id, name.value, device))
+    if audited:
+        detail = {"command": str(command.id), "name": name.value, "device": device}
+        audit.write(conn, "command.asked", node, actor=actor, area_path=found.area_path, address=address, detail=detail)
+    _tell(conn, command)
+    return command
+
+
+def _check_size(command: Command) -> None:
+    try:
+        on_the_wire(command)
+    except Oversized as error:
+        raise Invalid("what was asked is too long for one message") from error
+
+
+def on_the_wire(command: Command) -> tuple[str, bytes]:
+    """Topic and payload of a command. Raises Oversized."""
+    message = downlink.Command(
+        command_id=command.id,
+        node=command.node,
+        session=command.session,
+        issued_at=command.asked_at,
+        deadline=command.deadline,
+        name=command.name,
+        device=command.device,
+        arguments=command.arguments,
+    )
+    return str(Topic(command.district, command.node, Channel.COMMAND)), encode(message)
+
+
+def find(conn: Connection[Any], command_id: UUID, *, scope: str) -> Command:
+    """One command. Raises NotFound."""
+    found = store.find(conn, command_id, scope=scope)
+    if found is None:
+        raise NotFound("there is no such command in your scope")
+    return found
+
+
+def of_node(conn: Connection[Any], node: str, *, scope: str) -> list[Command]:
+    """The newest commands of a node, without arguments and results. Raises NotFound for a node outside of the scope."""
+    if store.addressee(conn, node, scope=scope) is None:
+        raise NotFound("there is no such node in your scope")
+    return store.of_node(conn, node, scope=scope, count=LISTED)
+
+
+def send(conn: Connection[Any], publish: Callable[[str, bytes], bool], *, now: datetime) -> int:
+    """Give to the broker what waits, or was not answered for a while; how many. What it does not take waits on."""
+    sent: list[UUID] = []
+    for command in store.to_send(conn, now=now, again_before=now - policy.AGAIN_AFTER, count=SENT_AT_ONCE):
+        if not publish(*on_the_wire(command)):
+            break
+        sent.append(command.id)
+        if command.state is CommandState.QUEUED:
+            _tell(conn, command, state=CommandState.SENT)
+    if sent:
+        store.mark_sent(conn, sent, now)
+    return len(sent)
+
+
+def take_answers(conn: Connection[Any], told: Iterable[Told], *, now: datetime) -> int:
+    """Bring commands up to what their nodes say, in the order of their ids; how many changed.
+
+    What nobody asked, what another session says, and what comes after the last word changes nothing.
+    """
+    changed = 0
+    for one in sorted(told, key=lambda each: each.answer.command_id):
+        command = store.lock_answered(conn, one.answer.command_id, one.node_id)
+        if command is None:
+            continue
+        state = policy.state_after(command.state, command.session, one.answer)
+        if state is None:
+            continue
+        result = None if state in RUNNING else one.answer.result
+        store.set_state(conn, command.id, state, at=now, reason=one.answer.reason, result=result)
+        _tell(conn, command, state=state)
+        changed += 1
+    return changed
+
+
+def time_out(conn: Connection[Any], *, now: datetime, node_id: int | None = None) -> int:
+    """End the commands that nobody waits for any more; how many."""
+    ended = store.time_out(conn, now - policy.GRACE, node_id=node_id)
+    for command in ended:
+        _tell(conn, command)
+    return len(ended)
+
+
+def prune(conn: Connection[Any], *, now: datetime) -> int:
+    """Forget what commands brought after a day, and the commands themselves later; how many rows that touched."""
+    before = now - policy.RESULTS_KEPT
+    deleted = store.prune(conn, before=now - policy.ROWS_KEPT, fleeting=policy.FLEETING, fleeting_before=before)
+    return deleted + store.forget_results(conn, before)
+
+
+def _tell(conn: Connection[Any], command: Command, *, state: CommandState | None = None) -> None:
+    """Those who watch hear that a command moved; what it brought they read themselves, where they may."""
+    payload = {
+        "id": str(command.id),
+        "node": command.node,
+        "device": command.device,
+        "name": command.name,
+        "state": (state or command.state).value,
+    }
+    live.emit(conn, "command.updated", command.area_code, payload)

@@ -1,0 +1,125 @@
+"""What the cloud asks of the node (命令), carried out one after the other on a thread of its own.
+
+A handler has the time until the deadline and looks at it itself: `Request.require_time`. What goes wrong in it is told in words
+that are safe to show, and counted.
+"""
+
+import contextlib
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from edge.contract.answer import AnswerOutcome
+from edge.contract.downlink import Command
+from edge.errors import CommandOverdue, CommandRefused, EdgeError
+from edge.masking import without_secrets
+from edge.uplink.downlink import Finish
+
+WAITING: Final = 4
+"""Commands that wait behind the one that is carried out; more are refused."""
+
+_STOP_S: Final = 2.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command as its handler sees it. `arguments` are as they came: the handler checks them. `left_s` tells the seconds until
+    nobody waits for an answer any more, or the node stops; never less than 0.
+    """
+
+    name: str
+    device: str | None
+    arguments: Mapping[str, Any]
+    deadline: datetime
+    left_s: Callable[[], float]
+
+    def require_time(self) -> None:
+        """Raises CommandOverdue when nobody waits for the answer any more."""
+        if self.left_s() <= 0:
+            raise CommandOverdue("there was not enough time")
+
+
+Handler = Callable[[Request], dict[str, Any]]
+"""Carries out a request and gives its result, as JSON can hold it. Raises CommandRefused for what it does not do."""
+
+
+class CommandWorker:
+    """The thread `commands`. `handlers` is the registry: what stands there can be asked."""
+
+    def __init__(self, handlers: Mapping[str, Handler], *, clock: Callable[[], datetime]) -> None:
+        self._handlers = dict(handlers)
+        self._clock = clock
+        self._waiting: queue.Queue[tuple[Command, Finish] | None] = queue.Queue(WAITING)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        """How often, by name and outcome."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The commands that are known."""
+        return frozenset(self._handlers)
+
+    def start(self) -> None:
+        """Begin to carry out what comes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what waits is not carried out."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            with contextlib.suppress(queue.Full):  # the thread looks up at the next one that waits
+                self._waiting.put_nowait(None)
+            self._thread.join(_STOP_S)
+
+    def submit(self, command: Command, finish: Finish) -> bool:
+        """Take a command; False where as much waits as may."""
+        if self._stopping.is_set():
+            return False
+        try:
+            self._waiting.put_nowait((command, finish))
+        except queue.Full:
+            return False
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            item = self._waiting.get()
+            if item is None or self._stopping.is_set():
+                return
+            command, finish = item
+            outcome, reason, result = self._carry_out(command)
+            self.outcomes[command.name, outcome.value] += 1
+            finish(outcome, reason, result)
+
+    def _carry_out(self, command: Command) -> tuple[AnswerOutcome, str | None, dict[str, Any] | None]:
+        request = Request(command.name, command.device, command.arguments, command.deadline, self._left_s(command))
+        try:
+            request.require_time()
+            result = self._handlers[command.name](request)
+            msgspec.json.encode(result)  # what can't be told is this handler's mistake
+        except CommandRefused as error:
+            return AnswerOutcome.REFUSED, without_secrets(str(error)), None
+        except EdgeError as error:
+            _log.warning("a command failed", name=command.name, reason=str(error)[:300])
+            return AnswerOutcome.FAILED, without_secrets(str(error)), None
+        except Exception:  # noqa: BLE001 (the top of the thread)
+            _log.exception("a command failed", name=command.name)
+            return AnswerOutcome.FAILED, "a mistake of the node's; its log tells more", None
+        return AnswerOutcome.DONE, None, result
+
+    def _left_s(self, command: Command) -> Callable[[], float]:
+        def left_s() -> float:
+            if self._stopping.is_set():
+                return 0.0
+            return max(0.0, (command.deadline - self._clock()).total_seconds())
+
+        return left_s
