@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from edge.adoption.command import models_app
+from edge.benches.command import bench_app
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
 from edge.errors import ConfigurationError, EdgeError, Permanent
@@ -47,6 +48,7 @@ camera_app = typer.Typer(help="Cameras in quarantine.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 app.add_typer(camera_app, name="camera")
+app.add_typer(bench_app, name="bench")
 letters_app = typer.Typer(help="Messages that the cloud has rejected.", no_args_is_help=True)
 app.add_typer(letters_app, name="letters")
 

@@ -1,0 +1,145 @@
+"""What a camera costs while nothing happens: the node's own watch, with its gate and without one, over RTSP, in one run.
+
+The footage is a real empty scene, forwards and backwards with its own noise, as a camera would encode it. Each camera has all checks for camera
+trouble, two rules and a detector. The simulated cameras run in a process of their own, which counts for nobody.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge.benches.films import AS_A_CAMERA, IDLE_FILM_S, NOISY, Film, Kind, idle_film
+from edge.benches.machine import keep_to
+from edge.benches.watching import Order, Watched, watch
+from edge.configuration.words import camera_from_words
+from edge.settings import CameraSettings
+from edge.simulators.camera_process import CameraProcess
+
+MODEL: Final = "yolox_nano_416"
+SECONDS: Final = 20.0
+SETTLED_S: Final = 5.0
+SETTLING_S: Final = 90.0
+"""So long gates may take to learn their streams before they are measured as they are."""
+
+_SHORT_S: Final = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A kind of stream, and how many cameras of it are watched behind gates and decoded whole."""
+
+    kind: Kind
+    gated: int
+    whole: int
+
+
+PLAIN: Final = "768x432"
+FULL_HD: Final = "1080p"
+NOISE: Final = "768x432-noisy-cbr"
+
+SITUATIONS: Final[Mapping[str, Situation]] = {
+    PLAIN: Situation(Kind(768, 432, 10, AS_A_CAMERA), gated=32, whole=6),
+    FULL_HD: Situation(Kind(1920, 1080, 25, AS_A_CAMERA), gated=6, whole=4),
+    NOISE: Situation(Kind(768, 432, 10, NOISY), gated=16, whole=6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Shares of one core per camera: taking packets in and nothing else, behind gates, everything decoded.
+
+    `settled`: whether the gates had learnt their streams; `gates`: what they said, and how many of them; `decoded_share`: of the
+    pictures that came behind gates; `lost`: cameras that were lost meanwhile, so that their share tells nothing.
+    """
+
+    situation: str
+    cameras: int
+    demuxed: float
+    gated: float
+    whole_cameras: int
+    whole: float
+    times_cheaper: float
+    settled: bool
+    gates: Mapping[str, int]
+    decoded_share: float
+    lost: int
+    stream_kbit_s: float
+    memory_mib: float
+
+
+def idle_camera(name: str, url: str, *, gate: bool) -> CameraSettings:
+    """A camera with everything on."""
+    rules = ["intrusion:floor", "loitering:floor:16.5", "camera_trouble"]
+    camera = camera_from_words(["floor=0,0.25 1,0.25 1,1 0,1"], rules, model=MODEL, analysis_hz=5.0)
+    return camera.model_copy(update={"id": name, "url": url, "gate": gate})
+
+
+def measured(
+    name: str,
+    situation: Situation,
+    film: Film,
+    folder: Path,
+    other_cores: Sequence[int],
+    *,
+    seconds: float,
+    settling_s: float,
+    say: Say,
+) -> Row:
+    """One kind of stream, in three ways. Raises MeasurementFailed, MediaUnusable."""
+    path = idle_film(film, situation.kind, say)
+    with CameraProcess(path, log=folder / "cameras.log") as camera:
+        keep_to(camera.pid, other_cores)
+
+        def run(system: str, count: int, *, gate: bool, limit_s: float) -> Watched:
+            cameras = [idle_camera(f"c{number}", camera.url, gate=gate) for number in range(count)]
+            return watch(
+                Order(
+                    system,
+                    [each.model_dump(mode="json") for each in cameras],
+                    settled_s=min(SETTLED_S, seconds),
+                    seconds=min(seconds, limit_s),
+                    settling_s=settling_s if gate else 0.0,
+                ),
+                folder,
+            )
+
+        demuxed = run("demuxed", situation.gated, gate=False, limit_s=_SHORT_S)
+        gated = run("node", situation.gated, gate=True, limit_s=seconds)
+        whole = run("node", situation.whole, gate=False, limit_s=_SHORT_S)
+    row = _row(name, situation, demuxed, gated, whole, stream_kbit_s=path.stat().st_size * 8 / IDLE_FILM_S / 1000)
+    say(in_words(row))
+    return row
+
+
+def _row(
+    name: str, situation: Situation, demuxed: Watched, gated: Watched, whole: Watched, *, stream_kbit_s: float
+) -> Row:
+    words = list(gated.gates.values())
+    behind, everything = gated.cpu_cores / situation.gated, whole.cpu_cores / situation.whole
+    return Row(
+        situation=name,
+        cameras=situation.gated,
+        demuxed=round(demuxed.cpu_cores / situation.gated, 5),
+        gated=round(behind, 5),
+        whole_cameras=situation.whole,
+        whole=round(everything, 5),
+        times_cheaper=round(everything / behind, 2),
+        settled=gated.settled,
+        gates={word: words.count(word) for word in sorted(set(words))},
+        decoded_share=round(gated.decoded / max(gated.decoded + gated.spared, 1), 3),
+        lost=demuxed.lost + gated.lost + whole.lost,
+        stream_kbit_s=round(stream_kbit_s, 1),
+        memory_mib=gated.memory_mib,
+    )
+
+
+def in_words(row: Row) -> str:
+    """A row as a line."""
+    gates = ", ".join(f"{count} {word}" for word, count in row.gates.items())
+    return (
+        f"{row.situation:<18} {row.cameras} cameras: {100 * row.gated:.2f} % of a core each (packets alone {100 * row.demuxed:.2f}, "
+        f"all decoded {100 * row.whole:.2f}), {100 * row.decoded_share:.0f} % decoded; gates: {gates}"
+    )
