@@ -9,11 +9,13 @@ EdgeError
 │   ├── OutboxFull          no room now; the source is not acknowledged
 │   ├── OutboxDamaged       the store can't be opened or read; a new start sets a damaged one aside, or finds the disk back
 │   ├── EvidenceNotKept     the disk takes an incident's files no more; the incident goes without them
+│   ├── CommandOverdue      a command of the cloud could not be carried out before its deadline
 │   └── MeasurementFailed   a trial of a measurement broke off or did not end
 └── Permanent
     ├── ConfigurationError  the configuration has mistakes; all of them are listed
     ├── ModelUnusable       weights missing, of another hash, or of another shape than their manifest says
     ├── MediaUnusable       not a video, or not one that can be decoded
+    ├── CommandRefused      a command of the cloud that the node does not carry out as it was asked
     └── OutboxTooNew        a newer version of the software has written the store
 """
 
@@ -64,8 +66,16 @@ class EvidenceNotKept(Retryable):
     """The disk does not take an incident's files; nothing was kept, and the incident goes without them."""
 
 
+class CommandOverdue(Retryable):
+    """A command could not be carried out before its deadline, or before the node's end; nobody waits for it."""
+
+
 class MeasurementFailed(Retryable):
     """A trial of a measurement broke off or did not end: it says nothing of the machine."""
+
+
+class CommandRefused(Permanent):
+    """A command that the node does not carry out as it was asked; the message says why, and is shown to whoever asked."""
 
 
 class ConfigurationError(Permanent):
