@@ -75,8 +75,20 @@ class NodeBacklog(BaseModel):
     oldest_at: AwareDatetime | None
 
 
+class CameraLink(BaseModel):
+    """What its node said at `told_at` of a camera's connection within the hour before: how often it had to be made anew, and how
+    often it stood and no picture came.
+    """
+
+    told_at: AwareDatetime
+    reconnects_per_hour: int
+    stalls_per_hour: int
+
+
 class Device(BaseModel):
-    """A device; `presence` of one behind a lost node is unknown."""
+    """A device; `presence` of one behind a lost node is unknown. `department`: whose it is, as its node says; `link` is told of
+    cameras.
+    """
 
     id: int
     node: str
@@ -91,8 +103,10 @@ class Device(BaseModel):
     presence_since: AwareDatetime | None
     last_seen_at: AwareDatetime | None
     simulated: bool
+    department: str | None
     points: list[DevicePoint]
     backlog: NodeBacklog | None
+    link: CameraLink | None
 
 
 class DroppedSum(BaseModel):
@@ -215,8 +229,10 @@ def _devices(conn: Connection[Any], rows: Sequence[Any]) -> list[Device]:
             presence_since=row.presence_since,
             last_seen_at=row.last_seen_at,
             simulated=row.simulated,
+            department=row.department,
             points=points[row.id],
             backlog=_backlog(row),
+            link=None if row.link is None else CameraLink.model_validate({**row.link, "told_at": row.told_at}),
         )
         for row in rows
     ]

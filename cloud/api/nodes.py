@@ -109,10 +109,23 @@ class DeadLetters(BaseModel):
     last_at: AwareDatetime
 
 
+class NodeCamera(BaseModel):
+    """How steady a camera's connection was within the last hour: how often it had to be made anew, and how often it stood and no
+    picture came.
+    """
+
+    device_id: int
+    camera: str
+    name: str
+    presence: Presence
+    reconnects_per_hour: int
+    stalls_per_hour: int
+
+
 class NodeHealth(BaseModel):
     """What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
     `lost_readings` and `lost_incidents` went with a damaged disk. `lost_at`: when the node last told of more that is lost or
-    dropped, whatever the event times are.
+    dropped, whatever the event times are. Of `cameras` the least steady come first.
     """
 
     told_at: AwareDatetime
@@ -126,6 +139,7 @@ class NodeHealth(BaseModel):
     lost_at: AwareDatetime | None
     rejected_incidents: int
     dead_letters: list[DeadLetters]
+    cameras: list[NodeCamera]
 
 
 class Node(BaseModel):
@@ -194,10 +208,11 @@ def read_node(conn: Conn, user: User, node: NodeName) -> Node:
 
 def _node(row: Any) -> Node:
     fields = row._asdict()
-    report, lost_at = fields.pop("health"), fields.pop("lost_at")
+    report, lost_at, cameras = fields.pop("health"), fields.pop("lost_at"), fields.pop("cameras")
     health = None
     if report is not None:
-        health = NodeHealth.model_validate({**report, "told_at": report["at"], "lost_at": lost_at})
+        told = {"told_at": report["at"], "lost_at": lost_at, "cameras": cameras or []}
+        health = NodeHealth.model_validate({**report, **told})
     return Node.model_validate({**fields, "health": health})
 
 

@@ -34,14 +34,19 @@ set session = :session, birth_id = :birth_id, birth_seq = :birth_seq, born_at = 
     software = :software, profile = :profile, models = :models, degraded = :degraded, registry_version = registry_version + 1
 where id = :node_id;
 
--- name: declare_devices(node_id, name, kind, title, spot, simulated, created_at)!
-insert into device (node_id, name, kind, title, spot, simulated, created_at)
+-- name: declare_devices(node_id, name, kind, title, spot, department, simulated, created_at)!
+insert into device (node_id, name, kind, title, spot, department, simulated, created_at)
 select :node_id, declared.*, :created_at
-from unnest(:name::text[], :kind::text[], :title::text[], :spot::text[], :simulated::boolean[]) as declared
+from unnest(
+    :name::text[], :kind::text[], :title::text[], :spot::text[], :department::text[], :simulated::boolean[]
+) as declared
 on conflict (node_id, name) do update
-set kind = excluded.kind, title = excluded.title, spot = excluded.spot, simulated = excluded.simulated, declared = true
-where (device.kind, device.title, device.spot, device.simulated, device.declared)
-    is distinct from (excluded.kind, excluded.title, excluded.spot, excluded.simulated, true);
+set kind = excluded.kind, title = excluded.title, spot = excluded.spot, department = excluded.department,
+    simulated = excluded.simulated, declared = true
+where (device.kind, device.title, device.spot, device.department, device.simulated, device.declared)
+    is distinct from (
+        excluded.kind, excluded.title, excluded.spot, excluded.department, excluded.simulated, true
+    );
 
 -- name: retire_devices(node_id, names)!
 -- What the newest birth no longer names keeps its history and loses its presence.
@@ -198,8 +203,14 @@ select
         when device.kind = 'node' and device.name = node.name then node.last_seen_at
         else device.last_seen_at
     end as last_seen_at,
-    device.simulated, node_health.told_at, node_health.level, node_health.share,
-    node_health.readings_waiting, node_health.incidents_waiting, node_health.files_waiting, node_health.oldest_at
+    device.simulated, device.department, node_health.told_at, node_health.level, node_health.share,
+    node_health.readings_waiting, node_health.incidents_waiting, node_health.files_waiting, node_health.oldest_at,
+    (
+        select link
+        from jsonb_array_elements(coalesce(node_health.report -> 'cameras', '[]')) as link
+        where link ->> 'camera' = device.name
+        limit 1
+    ) as link
 from device
 join node on node.id = device.node_id
 left join node_health on node_health.node_id = node.id
@@ -227,7 +238,17 @@ select
         from device
         where device.node_id = node.id and device.declared and device.kind = 'node' and device.name = node.name
     ) as device_id,
-    node_health.report as health, node_health.lost_at
+    node_health.report as health, node_health.lost_at,
+    (
+        select jsonb_agg(
+            link || jsonb_build_object(
+                'device_id', device.id, 'name', coalesce(device.title, device.name), 'presence', device.presence_shown
+            )
+            order by told.place
+        )
+        from jsonb_array_elements(node_health.report -> 'cameras') with ordinality as told (link, place)
+        join device on device.node_id = node.id and device.declared and device.name = told.link ->> 'camera'
+    ) as cameras
 from node
 left join area on area.code = node.area_code and area.valid_to is null
 left join node_health on node_health.node_id = node.id
@@ -242,7 +263,7 @@ select
     null::uuid as session, birth ->> 'software' as software, last_seen_at, null::double precision as skew_s,
     coalesce(birth -> 'models', '[]') as models, coalesce(birth -> 'degraded', '[]') as degraded,
     coalesce(jsonb_array_length(birth -> 'devices'), 0)::bigint as devices, null::bigint as device_id, null::jsonb as health,
-    null::timestamptz as lost_at
+    null::timestamptz as lost_at, null::jsonb as cameras
 from quarantined_node
 where (:scope = '' or (district || '/') ^@ :scope) and name > :after
 order by name

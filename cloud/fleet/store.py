@@ -159,6 +159,7 @@ def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *
         kind=[devices[name].kind for name in names],
         title=[devices[name].name for name in names],
         spot=[devices[name].spot for name in names],
+        department=[devices[name].department for name in names],
         simulated=[devices[name].simulated for name in names],
         created_at=at,
     )

@@ -39,12 +39,15 @@ class DeviceKind(StrEnum):
 
 
 class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A device that the node reads; its area is resolved in the cloud's registry, never here."""
+    """A device that the node reads; its area is resolved in the cloud's registry, never here. `department`: whose it is, where
+    that is known (归口部门): `urban_management`, `traffic`, `public_security`, or a name that comes later.
+    """
 
     id: Name
     kind: Name
     name: Text | None = None
     spot: Name | None = None
+    department: Name | None = None
     points: Annotated[tuple[Point, ...], Meta(max_length=200)] = ()
     simulated: bool = False
 

@@ -18,6 +18,9 @@ from edge.contract.telemetry import GapReason
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 """How many, or how many bytes."""
 
+CAMERAS_TOLD = 100
+"""More cameras than one node can look at; of still more the least steady are told."""
+
 
 class Level(StrEnum):
     """How full something is, in ascending order: warning from a half, critical from nine tenths."""
@@ -77,6 +80,16 @@ class LinkQuality(Struct, frozen=True, kw_only=True):
         require_possible(self.connected_since)
 
 
+class CameraLink(Struct, frozen=True, kw_only=True):
+    """How steady the connection of a camera (连接质量) was within the last hour, or since it was opened where that is less long ago.
+    `reconnects`: it had to be made anew; `stalls`: it stood, and no picture came.
+    """
+
+    camera: Name
+    reconnects_per_hour: Count
+    stalls_per_hour: Count
+
+
 class DroppedReadings(Struct, frozen=True, kw_only=True):
     """Readings of a device, of event times from `from_at` to `to_at`, that will never come; since the store was made."""
 
@@ -107,7 +120,8 @@ class DeadLetters(Struct, frozen=True, kw_only=True):
 
 class NodeHealth(Struct, frozen=True, kw_only=True):
     """One report. `seq` grows within the session; of `dropped` and `dead_letters` the newest are told, the totals are whole.
-    `lost_readings` and `lost_incidents` went with a damaged disk.
+    `lost_readings` and `lost_incidents` went with a damaged disk. Of `cameras` the least steady come first, and no more than
+    `CAMERAS_TOLD`.
     """
 
     v: int = VERSION
@@ -124,6 +138,7 @@ class NodeHealth(Struct, frozen=True, kw_only=True):
     lost_incidents: Count = 0
     rejected_incidents: Count = 0
     dead_letters: Annotated[tuple[DeadLetters, ...], Meta(max_length=20)] = ()
+    cameras: Annotated[tuple[CameraLink, ...], Meta(max_length=CAMERAS_TOLD)] = ()
 
     def __post_init__(self) -> None:
         """Refuse a time that can't be."""

@@ -10,6 +10,7 @@ from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
 from edge.rules.counting import count_points
 from edge.settings import CameraSettings, LineCrossingSettings, NodeConfiguration, NodeSettings, SensorSettings
+from edge.sources.gb28181 import department_of
 
 MOST_DEGRADATIONS = 50
 LARGEST_DECLARATION_BYTES = MAXIMUM_BYTES - 64 * 1024
@@ -69,11 +70,18 @@ def _camera(camera: CameraSettings) -> Device:
         kind=DeviceKind.CAMERA.value,
         name=camera.name or None,
         spot=camera.spot,
+        department=_department(camera),
         points=tuple(
             point for rule in camera.rules if isinstance(rule, LineCrossingSettings) for point in count_points(rule)
         ),
         simulated=camera.simulated,
     )
+
+
+def _department(camera: CameraSettings) -> str | None:
+    """Whose camera it is: as configured, else as its code of 20 digits says (GB/T 28181)."""
+    department = camera.department or department_of(camera.id)
+    return None if department is None else department.value
 
 
 def _sensor(sensor: SensorSettings) -> Device:

@@ -18,6 +18,7 @@ from edge.contract.topics import Channel
 from edge.node.alarms import EVIDENCE_RULE, OUTBOX_RULE
 from edge.node.declaration import software
 from edge.node.gateways import gateway_figures
+from edge.node.steadiness import links_of
 from edge.outbox.outbox import Figures
 from edge.outbox.store import Counter, DeadLetterTally, DropTally
 from edge.perception.gate import GateCounters
@@ -161,6 +162,7 @@ def health_of(node: "Node", figures: Figures, uplink: "UplinkFigures", *, seq: i
             )
             for tally in figures.dead_letters[:DEAD_LETTERS_TOLD]
         ),
+        cameras=links_of({watch.camera.id: watch.steadiness for watch in node.cameras.watches}),
     )
 
 

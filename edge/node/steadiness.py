@@ -1,8 +1,11 @@
 """How steady a camera's connection is (连接质量): how often within the last hour it had to be made anew, and how often it stood still. Pure."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from edge.contract.health import CAMERAS_TOLD, CameraLink
 
 HOUR_S: Final = 3600.0
 _STEP_S: Final = 60.0
@@ -47,3 +50,17 @@ class Steadiness:
             return SteadinessFigures()
         before = self._minutes[0]
         return SteadinessFigures(self._now.reconnects - before.reconnects, self._now.stalls - before.stalls)
+
+
+def links_of(cameras: Mapping[str, SteadinessFigures]) -> tuple[CameraLink, ...]:
+    """What the cloud is told of the cameras' connections, the least steady first."""
+    links = [
+        CameraLink(
+            camera=camera,
+            reconnects_per_hour=figures.reconnects_per_hour,
+            stalls_per_hour=figures.stalls_per_hour,
+        )
+        for camera, figures in cameras.items()
+    ]
+    links.sort(key=lambda link: (-link.reconnects_per_hour - link.stalls_per_hour, link.camera))
+    return tuple(links[:CAMERAS_TOLD])

@@ -20,6 +20,7 @@ from edge.contract.downlink import Ack, Command, DesiredProfile, Outcome, Result
 from edge.contract.envelope import Body, Envelope, Lane
 from edge.contract.health import (
     Backlog,
+    CameraLink,
     DeadLetters,
     DroppedReadings,
     EvidenceBacklog,
@@ -115,6 +116,7 @@ BIRTH = Birth(
             kind=DeviceKind.CHARGING_PILE,
             name="1号充电桩",
             spot="bay",
+            department="urban_management",
             points=(
                 Point(
                     name="temperature_c",
@@ -158,6 +160,7 @@ HEALTH = NodeHealth(
     lost_incidents=1,
     rejected_incidents=1,
     dead_letters=(DeadLetters(subject="incident", reason="data", count=1, first_at=AT, last_at=AT),),
+    cameras=(CameraLink(camera="camera-hall", reconnects_per_hour=3, stalls_per_hour=1),),
 )
 
 SAMPLES: dict[str, Any] = {

@@ -10,7 +10,7 @@ from cloud.fleet import service as fleet
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.birth import Degradation, Device, ModelVersion, PresenceState
-from edge.contract.health import Level
+from edge.contract.health import CameraLink, Level
 from edge.contract.telemetry import Gap, GapReason
 from tests.cloud.api.conftest import NODE, Cloud
 from tests.cloud.samples import GRID, OTHER_GRID
@@ -73,6 +73,28 @@ def test_devices_show_presence_points_and_newest_values(cloud: Cloud) -> None:
     assert items["sensor-02"]["grid"]["code"] == OTHER_GRID
     assert (items["sensor-02"]["longitude"], items["sensor-02"]["presence"]) == (116.4, "unknown")
     assert items["camera-01"]["points"] == []
+
+
+def test_a_camera_shows_whose_it_is_and_how_steady_its_connection_was(cloud: Cloud, node: FakeNode) -> None:
+    def camera() -> Any:
+        return {item["device"]: item for item in read(cloud, "chief", "/api/v1/devices")["items"]}["camera-01"]
+
+    assert (camera()["department"], camera()["link"]) == (None, None)
+    gate = Device(id="camera-01", kind="camera", name="Gate", department="urban_management")
+    links = (
+        CameraLink(camera="camera-01", reconnects_per_hour=3, stalls_per_hour=2),
+        CameraLink(camera="never-declared", reconnects_per_hour=1, stalls_per_hour=0),
+    )
+    tell(cloud, node.item(birth(sensor(), gate)), node.health(1, cameras=links))
+    shown = camera()
+    assert shown["department"] == "urban_management"
+    assert shown["link"] == {"told_at": "2026-03-01T08:00:00Z", "reconnects_per_hour": 3, "stalls_per_hour": 2}
+    steadiness = {"reconnects_per_hour": 3, "stalls_per_hour": 2}
+    assert read(cloud, "chief", f"/api/v1/nodes/{NODE}")["health"]["cameras"] == [
+        {"device_id": shown["id"], "camera": "camera-01", "name": "Gate", "presence": shown["presence"], **steadiness}
+    ]
+    tell(cloud, node.item(birth(sensor(), Device(id="camera-01", kind="camera"))), node.health(2))
+    assert (camera()["department"], camera()["link"]) == (None, None)
 
 
 @pytest.mark.usefixtures("node")

@@ -102,6 +102,7 @@ def test_presence_and_status_tell_of_the_channel_and_of_its_gateway(
         wait_until(lambda: f"{GATE}/picture_lost" not in degraded(), "no loss told any more", timeout_s=60)
         found = node.status()["gateways"]["sharp-eyes"]
         assert (found["problem"], found["logins"], found["channels"]) == (None, 1, {GATE: "urban_management"})
+        assert {device.id: device.department for device in node.birth().devices}[GATE] == "urban_management"
         assert found["streams"] >= 1
         stand_in.stop()
         camera.kill()

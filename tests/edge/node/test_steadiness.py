@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.node.steadiness import HOUR_S, Steadiness, SteadinessFigures
+from edge.contract.health import CAMERAS_TOLD
+from edge.node.steadiness import HOUR_S, Steadiness, SteadinessFigures, links_of
 
 STEPS = st.lists(st.tuples(st.floats(0.5, 900.0), st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=200)
 
@@ -36,3 +37,17 @@ def test_an_hour_later_all_is_forgotten() -> None:
     for minute in range(1, 63):
         found.note(10.0 + 60.0 * minute, reconnects=4, stalls=2)
     assert found.figures == SteadinessFigures(0, 0)
+
+
+@given(
+    st.dictionaries(st.from_regex(r"cam-[0-9]{1,3}", fullmatch=True), st.tuples(st.integers(0, 9), st.integers(0, 9)))
+)
+def test_the_cloud_is_told_of_the_least_steady_first(cameras: dict[str, tuple[int, int]]) -> None:
+    links = links_of({name: SteadinessFigures(*figures) for name, figures in cameras.items()})
+    told = {link.camera: (link.reconnects_per_hour, link.stalls_per_hour) for link in links}
+    assert told == {name: figures for name, figures in cameras.items() if name in told}
+    assert len(told) == min(len(cameras), CAMERAS_TOLD)
+    trouble = [sum(told[link.camera]) for link in links]
+    assert trouble == sorted(trouble, reverse=True)
+    left_out = [sum(figures) for name, figures in cameras.items() if name not in told]
+    assert not left_out or max(left_out) <= min(trouble)
