@@ -1,4 +1,4 @@
-"""Where the log goes: stderr, one line for each event, for people or for programs."""
+"""Where the log goes: stderr, one line for each event, for people or for programs, without secrets."""
 
 import logging
 import sys
@@ -6,6 +6,8 @@ import traceback
 from typing import TextIO
 
 import structlog
+
+from edge.contract.secrets import shown, without_secrets
 
 
 def log_to_stderr(*, as_json: bool) -> None:
@@ -20,7 +22,7 @@ def log_to_stderr(*, as_json: bool) -> None:
     last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
         last.append(structlog.processors.format_exc_info)
-    last.append(escape_words)
+    last += [hide_secrets, escape_words]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -42,6 +44,14 @@ def console_renderer(*, colors: bool = False) -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=write_traceback)
 
 
+def hide_secrets(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A processor: no log-in of an address and nothing that is called a password is written; a library's error may hold either."""
+    for key, value in event.items():
+        if key != "exc_info":  # the error itself: its text is masked where it is written
+            event[key] = shown(key, value)
+    return event
+
+
 def escape_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """A processor: nothing that somebody sent begins a line, moves a cursor or turns the direction of writing around."""
     for key, value in event.items():
@@ -61,4 +71,5 @@ def escaped(text: str) -> str:
 
 def write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
     """A traceback without the values of variables, each line set in: none can pass for a line of the log."""
-    stream.writelines(f"  | {escaped(line)}\n" for line in "".join(traceback.format_exception(*error)).splitlines())
+    text = without_secrets("".join(traceback.format_exception(*error)))
+    stream.writelines(f"  | {escaped(line)}\n" for line in text.splitlines())

@@ -30,6 +30,7 @@ LOOK_TIMEOUT_S = 3.0
 
 _queries = load("cloud.db")
 _CLOSED = Counter("gridward_database_silent_connections_total", "Connections closed because no answer would ever come")
+_FAULTS = Counter("gridward_database_silence_watch_faults_total", "Looks at silent connections that failed")
 _log = structlog.get_logger(__name__)
 
 
@@ -87,7 +88,8 @@ class SilenceWatch:
                 self.look()
             except psycopg.Error:
                 self._seen.clear()  # nobody can say now; the connections may be as dead as this one
-            except Exception:  # noqa: BLE001  # the thread's top
+            except Exception:  # noqa: BLE001  # the thread's top: counted, logged, and on it goes
+                _FAULTS.inc()
                 _log.exception("silence_watch_failed")
 
     def look(self) -> int:

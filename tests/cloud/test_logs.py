@@ -1,9 +1,11 @@
 """What somebody sent stands in the log as text, on its own line."""
 
+import contextlib
 import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -38,15 +40,44 @@ def test_a_traceback_shows_no_values_and_forges_no_line() -> None:
     assert escaped("fine") == "fine"
 
 
-def test_lines_of_the_service_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def connect(target: str) -> None:
+    raise ConnectionError(f"no way to {target}")
+
+
+@contextlib.contextmanager
+def logging_as(*, json_lines: bool) -> Iterator[None]:
     before, configuration = logging.getLogger().handlers[:], structlog.get_config()
     try:
-        log_to_stderr(as_json=False)
-        structlog.get_logger("cloud.test").warning("refused", topic=HOSTILE)
-        logging.getLogger("uvicorn.error").warning("Invalid %s", HOSTILE)
-        lines = capsys.readouterr().err.splitlines()
+        log_to_stderr(as_json=json_lines)
+        yield
     finally:
         logging.basicConfig(handlers=before, force=True)
         structlog.configure(**configuration)
+
+
+def test_lines_of_the_service_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as(json_lines=False):
+        structlog.get_logger("cloud.test").warning("refused", topic=HOSTILE)
+        logging.getLogger("uvicorn.error").warning("Invalid %s", HOSTILE)
+    lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_no_secret_is_written(capsys: pytest.CaptureFixture[str], json_lines: bool) -> None:
+    """Neither of ours nor of a library, in words, under a key or in a traceback."""
+    dsn = f"postgresql://gridward:{PASSWORD}@db/gridward"
+    with logging_as(json_lines=json_lines):
+        log = structlog.get_logger("cloud.test")
+        words = f"no answer from {dsn}"
+        log.warning(words, database=dsn, password=PASSWORD, nested={"access_token": PASSWORD})
+        logging.getLogger("uvicorn.access").warning('"GET /live?token=%s HTTP/1.1" 200', PASSWORD)
+        try:
+            connect(f"host=db user=gridward password={PASSWORD}")
+        except ConnectionError:
+            log.exception("lost")
+    written = capsys.readouterr().err
+    assert PASSWORD not in written
+    assert "@db/gridward" in written
+    assert "ConnectionError" in written
