@@ -1,6 +1,7 @@
 """Clips (录像片段): what the camera sent before and after something began, as it sent it, sealed to the district.
 
-The pictures in it are not masked, so it leaves the node sealed or not at all: in the clear it is never on a disk.
+The pictures in it are not masked, so it leaves the node sealed or not at all: in the clear it is never on a disk. The film that
+people look at is `edge/evidence/film.py`.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ class ClipMaker:
         self, stream_format: StreamFormat | None, packets: Sequence[Packet], *, until: datetime
     ) -> EvidenceFile | None:
         """The packets up to `until` that are not too many bytes, sealed; None where nothing can be copied: counted, and said."""
-        chosen = _within(packets, until)
+        chosen = within(packets, until)
         if stream_format is None or not chosen:
             self._refuse("nothing is kept of what the camera sent then")
             return None
@@ -51,8 +52,8 @@ class ClipMaker:
         _log.error("clip refused", camera=self._camera, reason=reason)
 
 
-def _within(packets: Sequence[Packet], until: datetime) -> list[Packet]:
-    """From the first key frame on; where there is no room for all, the end is left out."""
+def within(packets: Sequence[Packet], until: datetime) -> list[Packet]:
+    """The packets of a clip, from the first key frame on; where there is no room for all, the end is left out."""
     chosen: list[Packet] = []
     size_bytes = 0
     for packet in packets:

@@ -23,19 +23,20 @@ _SQUARES: Final = 4
 _LEAST_SQUARE_PIXELS: Final = 8
 
 
-def masked(image: Image, parts: PrivateParts, polygons: Sequence[Sequence[Point]]) -> Image:
-    """A copy of the picture (height, width, 3) in which nobody can be recognised.
+def masked(image: Image, parts: PrivateParts, polygons: Sequence[Sequence[Point]], *, colours: int = _SQUARES) -> Image:
+    """A copy of the picture (height, width, 3) in which nobody can be recognised; each masked region shows so many `colours` along
+    its shorter side.
 
     Raises ValueError when a box is not finite: what can't be placed can't be masked, and the picture must not be used.
     """
     picture = image.copy()
     height_by_width = image.shape[0] / image.shape[1]
     for box in parts.moving:
-        _paint(picture, box)
+        _paint(picture, box, colours)
     for box in parts.vehicles:
-        _paint(picture, plate_part(box))
+        _paint(picture, plate_part(box), colours)
     for box in parts.people:
-        _paint(picture, head_part(box, height_by_width))
+        _paint(picture, head_part(box, height_by_width), colours)
     for polygon in polygons:
         _paint_polygon(picture, polygon)
     return picture
@@ -62,7 +63,7 @@ def plate_part(box: Box) -> Box:
     return left, bottom - _PLATE_SHARE * (bottom - top), right, bottom
 
 
-def _paint(picture: Image, box: Box) -> None:
+def _paint(picture: Image, box: Box, colours: int) -> None:
     if not np.isfinite(box).all():
         raise ValueError("a region that is not finite can't be masked")
     rows, columns = picture.shape[:2]
@@ -72,10 +73,10 @@ def _paint(picture: Image, box: Box) -> None:
     region = picture[upper:lower, first:last]
     if not region.size:
         return
-    square = max(min(region.shape[:2]) / _SQUARES, _LEAST_SQUARE_PIXELS)
+    square = max(min(region.shape[:2]) / colours, _LEAST_SQUARE_PIXELS)
     few = (max(int(region.shape[1] / square), 1), max(int(region.shape[0] / square), 1))
-    colours = cv2.resize(region, few, interpolation=cv2.INTER_AREA)
-    region[:] = cv2.resize(colours, (region.shape[1], region.shape[0]), interpolation=cv2.INTER_NEAREST)
+    shown = cv2.resize(region, few, interpolation=cv2.INTER_AREA)
+    region[:] = cv2.resize(shown, (region.shape[1], region.shape[0]), interpolation=cv2.INTER_NEAREST)
 
 
 def _paint_polygon(picture: Image, polygon: Sequence[Point]) -> None:

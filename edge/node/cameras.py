@@ -12,6 +12,7 @@ from edge.configuration.reload import Fate
 from edge.evidence.seal import DistrictKey
 from edge.flow import Recorder
 from edge.incidents import IncidentBook, RuleCards
+from edge.node.clips import ClipWorker
 from edge.node.quarantine import Quarantine
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
@@ -53,6 +54,7 @@ class Cameras:
         self._standing = standing
         self._clock = clock
         self._district_key = district_key
+        self.clips = ClipWorker(book, district_key)
         self._closing = threading.Event()
         self._successions: dict[str, threading.Thread] = {}
         self._cards: RuleCards = {}
@@ -64,6 +66,7 @@ class Cameras:
 
     def start(self) -> None:
         """Open all cameras but those in quarantine."""
+        self.clips.start()
         self.gateways.start()
         for watch in self.watches:
             self._open(watch)
@@ -157,6 +160,7 @@ class Cameras:
         for thread in (*stopping, *successions):
             thread.join(max(0.0, until_s - time.monotonic()))
         self.gateways.stop()
+        self.clips.stop()
 
     def _open(self, watch: CameraWatch) -> None:
         if self.quarantine.holds(watch.camera.id):
@@ -176,6 +180,7 @@ class Cameras:
             gateways=self.gateways,
             turns=self._turns,
             district_key=self._district_key,
+            clips=self.clips,
         )
 
     def _shows_pictures(self, name: str) -> bool:

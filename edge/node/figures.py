@@ -92,6 +92,7 @@ def status_of(node: "Node") -> dict[str, Any]:
             for watch in node.cameras.watches
             if watch.gate is not None
         },
+        "films": asdict(node.cameras.clips.figures),
         "cameras": {watch.camera.id: _camera(node, watch) for watch in node.cameras.watches},
         "gateways": gateway_figures(node.cameras.gateways, node.configuration.cameras),
         "models": {model: {"withdrawn": count} for model, count in node.shelf.failures.items()},

@@ -16,8 +16,10 @@ import structlog
 
 from edge.flow import NativeStep
 
-ROLES: Final = ("source", "analysis")
-"""The two threads of a camera that call foreign libraries: the one that reads and decodes, and the one that looks."""
+ROLES: Final = ("source", "analysis", "clips")
+"""The threads that call foreign libraries for a camera: the one that reads and decodes, the one that looks, and the one of all cameras that
+makes their films.
+"""
 
 CAMERAS: Final = 128
 """So many cameras have a place at least: those of two configurations, while one takes over from the other."""

@@ -12,7 +12,6 @@ import structlog
 from edge.contract.incident import CameraTrouble, IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import ModelUnusable, OutboxFull
-from edge.evidence.clip import POST_ROLL, PRE_ROLL, ClipMaker
 from edge.evidence.seal import DistrictKey
 from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import (
@@ -22,14 +21,14 @@ from edge.flow import (
     Health,
     NativeMark,
     NativeStep,
-    Packet,
     Reading,
     Recorder,
     Scene,
     SceneRule,
-    StreamFormat,
 )
 from edge.incidents import IncidentBook, RuleCards
+from edge.node.clips import ClipWorker
+from edge.node.filming import Filming
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.steadiness import Steadiness, SteadinessFigures
@@ -104,6 +103,7 @@ class CameraWatch:
         gateways: Gateways,
         turns: Turns,
         district_key: DistrictKey | None = None,
+        clips: ClipWorker | None = None,
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
@@ -125,9 +125,8 @@ class CameraWatch:
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
         self._second_looks: dict[str, tuple[datetime, Finding]] = {}
-        self._clips = ClipMaker(camera.id, district_key) if camera.clips and district_key is not None else None
-        self._filmed: dict[str, tuple[datetime, Finding]] = {}
-        self._left: dict[tuple[str, datetime], tuple[StreamFormat | None, Sequence[Packet]]] = {}
+        self._clips = clips if camera.clips else None
+        self._filming = None if self._clips is None else Filming(self.source.ring, self._clips, mark("clips"))
         self._mark = mark("analysis")
         self._clock = clock
         self._turns = turns
@@ -162,14 +161,16 @@ class CameraWatch:
     @property
     def refused_pictures(self) -> int:
         """How many could not be masked, or copied, and were not made."""
-        return self._snapshots.refused + (0 if self._clips is None else self._clips.refused)
+        return self._snapshots.refused + (0 if self._clips is None else self._clips.refused(self.camera.id))
 
     def start(self) -> None:
         """Open the camera and begin to watch."""
         self._standing.recover(self.camera.id, QUARANTINED)
-        if self.camera.clips and self._clips is None:
+        if self.camera.clips and (self._clips is None or not self._clips.seals):
             self._standing.degrade(
-                self.camera.id, NO_CLIPS, "clips are asked for, and node.district_key is missing: none are kept"
+                self.camera.id,
+                NO_CLIPS,
+                "node.district_key is missing: of clips only the masked film is kept, no original",
             )
         self.source.start()
         self._thread.start()
@@ -230,8 +231,8 @@ class CameraWatch:
         """From the camera's thread, on changes."""
         if health is Health.STARTING:
             return
-        if health is Health.LOST:
-            self._save_the_ring()
+        if health is Health.LOST and self._filming is not None:
+            self._filming.save()
         self._lost = health is Health.LOST
         for told, name in ((Health.LOST, PICTURE_LOST), (Health.DEGRADED, PICTURE_DAMAGED)):
             if health is told:
@@ -241,12 +242,6 @@ class CameraWatch:
         if health is not self._health:  # lost for one reason after another is lost once
             self._health = health
             self._tell_presence(health)
-
-    def _save_the_ring(self) -> None:
-        """From the camera's thread, which empties the ring when it connects anew: what clips are still to be made of."""
-        for key, (opened_at, _) in self._filmed.copy().items():
-            if (key, opened_at) not in self._left:
-                self._left[key, opened_at] = self.source.ring.clip(opened_at - PRE_ROLL)
 
     def _tell_presence(self, health: Health) -> None:
         self._keep([presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)])
@@ -278,6 +273,7 @@ class CameraWatch:
                 self._begin_anew(CameraPipeline(self.camera, self._detector, memory=self._pipeline.memory))
                 self._stop.wait(1.0)
         self._finish()
+        self._film(self._clock(), at_once=True)
 
     def _turn(self) -> bool:
         """One frame, or nothing for a while; False when no more will come."""
@@ -295,7 +291,7 @@ class CameraWatch:
             self.source.attend(scene, followed=self._pipeline.followed)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
-            self._film_again(scene.at)
+            self._film(scene.at)
             self._tell_counts(scene.at)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
@@ -309,7 +305,7 @@ class CameraWatch:
             self._report((finding for rule in self._rules for finding in rule.observe(lost)), None)
         else:
             self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
-        self._film_again(at)
+        self._film(at)
         self._tell_counts(at)
         return not self.mailbox.closed
 
@@ -352,8 +348,6 @@ class CameraWatch:
         self._pipeline = pipeline
         self._rules = self._make_rules()
         self._second_looks.clear()
-        self._filmed.clear()
-        self._left.clear()
 
     def _give_up(self) -> None:
         """After a fault: end what the rules have open where it was last seen, or it would stay open for ever."""
@@ -386,11 +380,11 @@ class CameraWatch:
                 pictures = () if frame is None else self._pictures(frame)
             elif finding.state is IncidentState.ENDED:
                 self._second_looks.pop(finding.key, None)
-                pictures = self._film(finding.key)  # nothing follows the end: what there is goes with it
             elif finding.key in self._second_looks:  # it may be worse by now than when it opened
                 self._second_looks[finding.key] = self._second_looks[finding.key][0], finding
             self._tell(finding, pictures)
-            self._follow(finding)
+            if self._filming is not None:
+                self._filming.follow(finding)
 
     def _look_again(self, frame: Frame, scene: Scene) -> None:
         """A second picture of what opened a while ago and is still there."""
@@ -404,43 +398,12 @@ class CameraWatch:
             if pictures:
                 seen = _later(finding, scene.at)
                 self._tell(seen, pictures)
-                self._follow(seen)
 
-    def _follow(self, finding: Finding) -> None:
-        """Of each incident that is open and has no clip yet: when it opened, and what was told of it last."""
-        if self._clips is None or finding.state is IncidentState.ENDED:
-            return
-        if finding.state is IncidentState.OPEN:
-            self._filmed[finding.key] = (finding.at, finding)
-        elif finding.key in self._filmed:
-            self._filmed[finding.key] = (self._filmed[finding.key][0], finding)
-
-    def _film_again(self, at: datetime) -> None:
-        """The clips of what opened so long ago that the time after it is in the ring, or will never be: the stream broke off."""
-        for key, began_at in self._left.copy():
-            if (
-                key not in self._filmed or self._filmed[key][0] != began_at
-            ):  # its clip was made while the ring was saved
-                del self._left[key, began_at]
-        for key, (opened_at, finding) in list(self._filmed.items()):
-            if at - opened_at < POST_ROLL and not self._lost and (key, opened_at) not in self._left:
-                continue
-            clips = self._film(key)
-            if clips:  # told as it was last: a clip is no later sight
-                self._tell(replace(finding, state=IncidentState.UPDATE), clips)
-
-    def _film(self, key: str) -> Sequence[EvidenceFile]:
-        """The clip of an incident, once, if the camera makes any."""
-        opened_at, _ = self._filmed.pop(key, (None, None))
-        if self._clips is None or opened_at is None:
-            return ()
-        sent = self._left.pop((key, opened_at), None) or self.source.ring.clip(opened_at - PRE_ROLL)
-        self._mark.tell(NativeStep.ANALYSING)
-        try:
-            clip = self._clips.take(*sent, until=opened_at + POST_ROLL)
-            return () if clip is None else (clip,)
-        finally:
-            self._mark.tell(NativeStep.NONE)
+    def _film(self, at: datetime, *, at_once: bool = False) -> None:
+        """Have the films made of what opened so long ago that the time after it is there, or will never be: the stream broke off."""
+        if self._filming is not None:
+            known = self._pipeline.known_parts
+            self._filming.order(at, self.camera, known, self._detector, at_once=at_once or self._lost)
 
     def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
         """The masked picture first: where there is room for one file alone, it is the one that people can look at."""

@@ -42,6 +42,9 @@ TRAIL_SIGHTS: Final = 16
 STILL_MASKED_S: Final = 300.0
 """Without a detector, what moved this long ago may still be someone who stands there."""
 
+FILM_S: Final = 20.0
+"""No film of an incident lasts longer."""
+
 MOST_HELD: Final = 16
 """A pipeline that is begun anew more often within `STILL_MASKED_S` shows nothing but a wholly masked picture."""
 
@@ -80,10 +83,12 @@ class CameraPipeline:
         tracker: TrackerSettings | None = None,
         motion: MotionSettings | None = None,
         memory: PrivateMemory | None = None,
+        probe_s: float = PROBE_S,
     ) -> None:
         """Watch one camera. Without a detector there is motion only, and no scene holds a track.
 
-        `memory` is that of the pipeline whose place it takes: what moved before, and who was seen, stays private.
+        `memory` is that of the pipeline whose place it takes: what moved before, and who was seen, stays private. `probe_s` is how
+        often the detector looks where nothing moves.
         """
         cv2.setNumThreads(
             1
@@ -91,6 +96,7 @@ class CameraPipeline:
         self.camera = camera
         self.counters = PipelineCounters()
         self._detector = detector
+        self._probe_s = probe_s
         self._motion = MotionDetector(motion) if memory is None else memory.motion
         self._held = () if memory is None else memory.held
         self._tracker = Tracker(tracker)
@@ -172,6 +178,21 @@ class CameraPipeline:
             held = (PrivateParts(self._last_at, moving=(_EVERYWHERE,)),)
         return PrivateMemory(self._motion, held)
 
+    def known_parts(self, at: datetime) -> PrivateParts:
+        """What must not be recognisable in a film that ends now, beside what looks at its own pictures find: whom this pipeline and
+        former ones saw within the last minutes, and without a detector whatever moved, or everything until so much is known.
+        """
+        every = self.memory.held
+        moving: tuple[Box, ...] = ()
+        if self._detector is None:
+            moving = (_EVERYWHERE,) if self._last_at is None else self._moved(self._last_at, STILL_MASKED_S + FILM_S)
+        return PrivateParts(
+            at,
+            tuple(box for each in every for box in each.people),
+            tuple(box for each in every for box in each.vehicles),
+            (*moving, *(box for each in every for box in each.moving)),
+        )
+
     def interrupt(self, at: datetime) -> Scene:
         """The camera went away or the node stops: every track ends with its last sight."""
         moment = at if self._last_at is None else max(at, self._last_at)
@@ -214,18 +235,18 @@ class CameraPipeline:
         moving = motion.regions(
             (*people, *vehicles, *trails)
         )  # the look for the picture adds, it explains nothing away
-        people += _detected(self._whole_look, "person")
-        vehicles += _detected(self._whole_look, "vehicle") + _detected(self._whole_look, "two_wheeler")
+        people += detected(self._whole_look, "person")
+        vehicles += detected(self._whole_look, "vehicle") + detected(self._whole_look, "two_wheeler")
         return PrivateParts(at, people, vehicles, moving)
 
-    def _moved(self, at: datetime) -> tuple[Box, ...]:
-        if self._motion.reach_s < STILL_MASKED_S:
+    def _moved(self, at: datetime, for_s: float = STILL_MASKED_S) -> tuple[Box, ...]:
+        if self._motion.reach_s < for_s:
             return (_EVERYWHERE,)
-        return regions(self._motion.moved_since(_seconds(at) - STILL_MASKED_S))
+        return regions(self._motion.moved_since(_seconds(at) - for_s))
 
     def _seen(self, kind: str, sights: int) -> tuple[Box, ...]:
         """Where things of a kind were in these looks, followed or not."""
-        return self._tracker.recent(kind, sights) + _detected(self._last_detections, kind)
+        return self._tracker.recent(kind, sights) + detected(self._last_detections, kind)
 
     def _still_held(self, at: datetime) -> tuple[PrivateParts, ...]:
         return tuple(parts for parts in self._held if (at - parts.at).total_seconds() <= STILL_MASKED_S)
@@ -270,10 +291,10 @@ class CameraPipeline:
         )
 
     def _probe_due(self, at: datetime) -> bool:
-        return self._probed_at is None or (at - self._probed_at).total_seconds() >= PROBE_S
+        return self._probed_at is None or (at - self._probed_at).total_seconds() >= self._probe_s
 
 
-def _detected(found: Detections, kind: str) -> tuple[Box, ...]:
+def detected(found: Detections, kind: str) -> tuple[Box, ...]:
     """Everything of a kind that is sure enough to be masked."""
     rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
     return tuple(

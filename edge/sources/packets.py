@@ -54,6 +54,12 @@ class PacketRing:
                 return 0.0
             return (self._groups[-1].packets[-1].captured_at - self._groups[0].packets[0].captured_at).total_seconds()
 
+    @property
+    def newest_at(self) -> datetime | None:
+        """When the last packet came; None where there is none."""
+        with self._lock:
+            return self._groups[-1].packets[-1].captured_at if self._groups else None
+
     def begin(self, stream_format: StreamFormat) -> None:
         """A new connection: what is kept of the one before can't be joined with what comes."""
         with self._lock:

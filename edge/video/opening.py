@@ -68,8 +68,13 @@ def video_stream(container: InputContainer) -> VideoStream:
     if stream.width or stream.height:
         check_shape(stream.width or 0, stream.height or 0)
     stream.thread_type = "NONE"
-    stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+    stream.codec_context.options = codec_options()
     return stream
+
+
+def codec_options() -> dict[str, str]:
+    """What every decoder is told."""
+    return {"max_pixels": str(_MOST_PIXELS)}
 
 
 def check_shape(width: int, height: int) -> None:

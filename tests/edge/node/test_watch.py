@@ -1,6 +1,5 @@
 """A camera's watch whose model fails or hangs."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,6 @@ import pytest
 
 from edge.contract.incident import EvidenceKind, IncidentState, Severity
 from edge.errors import ModelUnusable
-from edge.evidence import clip as clip_module
 from edge.evidence.seal import DistrictKey
 from edge.flow import (
     Box,
@@ -32,7 +30,9 @@ from edge.flow import (
     StreamFormat,
 )
 from edge.incidents import IncidentBook
+from edge.node import filming as filming_module
 from edge.node import watch as watch_module
+from edge.node.clips import ClipOrder
 from edge.node.shelf import LONGEST_BAR_S, ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
@@ -141,6 +141,20 @@ class LateRule(FakeRule):
         return ()
 
 
+@dataclass
+class FakeClips:
+    """Takes orders and makes nothing."""
+
+    seals: bool = True
+    orders: list[ClipOrder] = field(default_factory=list)
+
+    def order(self, order: ClipOrder) -> None:
+        self.orders.append(order)
+
+    def refused(self, _camera: str) -> int:
+        return 0
+
+
 class Watching:
     """A watch over a clip that is played for ever, with a model made by hand."""
 
@@ -152,6 +166,7 @@ class Watching:
         clock: Callable[[], datetime] | None = None,
         district_key: DistrictKey | None = None,
         found: Detections = NOTHING,
+        seals: bool = True,
         **settings: Any,
     ) -> None:
         self.detector = FakeDetector(look, found=found)
@@ -159,7 +174,7 @@ class Watching:
         self.shelf = ModelShelf([MODEL], self.standing, open_model=lambda _id: cast("OnnxDetector", self.detector))
         self.recorder = FakeRecorder()
         self.keeper = FakeKeeper()
-        self.keeper = FakeKeeper()
+        self.films = FakeClips(seals=seals)
         self.watch = CameraWatch(
             CameraSettings.model_validate(
                 {"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30, **settings}
@@ -173,6 +188,7 @@ class Watching:
             gateways=Gateways((), lambda _file: None, lambda _gateway, _problem: None),
             turns=Turns(),
             district_key=district_key,
+            clips=cast("Any", self.films),
         )
 
     def start(self) -> None:
@@ -399,55 +415,49 @@ class PatientRule(FakeRule):
         return ()
 
 
-@pytest.mark.parametrize(("lasts_s", "state"), [(0.0, IncidentState.ENDED), (1e9, IncidentState.UPDATE)])
+@pytest.mark.parametrize("lasts_s", [0.0, 1e9])
 def test_an_incident_has_its_clip_once_whether_it_ends_before_the_time_after_it_or_not(
-    lasts_s: float, state: IncidentState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lasts_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: PatientRule(lasts_s=lasts_s))
-    monkeypatch.setattr(watch_module, "POST_ROLL", timedelta(seconds=0.3))
-    monkeypatch.setattr(clip_module, "copied", lambda _format, _packets: b"a film")
-    key = DistrictKey((str(pyrage.x25519.Identity.generate().to_public()),))
+    monkeypatch.setattr(filming_module, "POST_ROLL", timedelta(seconds=0.3))
     path = write_clip(tmp_path / "a.mp4", frames=20)
-    rule = {"kind": "intrusion", "zone": "floor"}
-    zones = {"floor": [[0, 0], [1, 0], [1, 1]]}
     found = Watching(
         path,
         lambda: None,
         clock=lambda: datetime.now(UTC),
-        district_key=key,
         model=None,
         clips=True,
-        zones=zones,
-        rules=[rule],
+        zones={"floor": [[0, 0], [1, 0], [1, 1]]},
+        rules=[{"kind": "intrusion", "zone": "floor"}],
     )
     now = datetime.now(UTC)
-    found.watch.source.ring.begin(StreamFormat("h264", None, 64, 48, Fraction(1, 90_000)))
-    found.watch.source.ring.add(Packet(Encoded(b"key", 0, 0, 0, True, 0.0), now - timedelta(seconds=1), 0.0))
+    _film(found, now - timedelta(seconds=1))
     found.start()
     try:
-        wait_until(lambda: len(found.keeper.kept) >= 2, what="the revision with the clip")
+        wait_until(lambda: bool(found.films.orders), what="the order of the film")
     finally:
         found.stop()
-    film = hashlib.sha256(b"a film").hexdigest()
-    clips = [(each.state, file) for each in found.keeper.kept for file in each.evidence if file.plain_sha256 == film]
-    assert clips[0][0] is state
-    assert len({file.sha256 for _, file in clips}) == 1
+    [order] = found.films.orders
+    assert order.started_at == found.keeper.kept[0].started_at
+    assert order.packets[0].captured_at == now - timedelta(seconds=1)
 
 
 def _film(found: Watching, *key_frames: datetime) -> None:
     """What the camera has sent, a key frame at each of these moments."""
-    ring = found.watch.source.ring
-    ring.begin(StreamFormat("h264", None, 64, 48, Fraction(1, 90_000)))
+    found.watch.source.ring.begin(StreamFormat("h264", None, 64, 48, Fraction(1, 90_000)))
+    _go_on(found, *key_frames)
+
+
+def _go_on(found: Watching, *key_frames: datetime) -> None:
     for moment in key_frames:
-        ring.add(Packet(Encoded(b"key", 0, 0, 0, True, 0.0), moment, 0.0))
+        found.watch.source.ring.add(Packet(Encoded(b"key", 0, 0, 0, True, 0.0), moment, 0.0))
 
 
 @pytest.fixture
-def filming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watching:
-    """A watch that makes clips, and is told by hand what is found."""
-    monkeypatch.setattr(clip_module, "copied", lambda _format, packets: b"a film of %d" % len(packets))
-    key = DistrictKey((str(pyrage.x25519.Identity.generate().to_public()),))
-    return Watching(tmp_path / "none.mp4", lambda: None, district_key=key, model=None, clips=True)
+def filming(tmp_path: Path) -> Watching:
+    """A watch that has films made, and is told by hand what is found."""
+    return Watching(tmp_path / "none.mp4", lambda: None, model=None, clips=True)
 
 
 def _opened(at: datetime, track_id: int = 1) -> Finding:
@@ -455,77 +465,88 @@ def _opened(at: datetime, track_id: int = 1) -> Finding:
     return replace(found, key=f"cam-1/{track_id}", track_ids=(track_id,), dwell_s=2.0)
 
 
-def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look_and_a_clip(filming: Watching) -> None:
-    _film(filming, START)
+def _times(order: ClipOrder) -> list[float]:
+    return [(packet.captured_at - START).total_seconds() for packet in order.packets]
+
+
+def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look(filming: Watching) -> None:
     scene = next(walk(1, [(0.0, standing_at(0.5, 0.9))]))
     second = replace(scene, at=START + timedelta(seconds=1.5))
     frame = Frame("cam-1", 1, second.at, 1.5, ArrayPicture(picture(1)))
     filming.watch._report([_opened(START)], None)
     filming.watch.pipeline.analyse(frame)
     filming.watch._look_again(frame, second)
-    filming.watch._film_again(START + timedelta(seconds=4))
     filming.watch._report(
         [replace(_opened(START), state=IncidentState.ENDED, at=START + timedelta(seconds=5), dwell_s=4.0)], None
     )
     told = [(each.updated_at - START, each.dwell_s) for each in filming.keeper.kept]
-    assert [dwell_s for _, dwell_s in told] == [2.0, 3.5, 3.5, 4.0]
-    assert [at.total_seconds() for at, _ in told] == [0, 1.5, 1.5, 5]
-    assert len(filming.keeper.kept[2].evidence) == len(filming.keeper.kept[1].evidence) + 1
+    assert [dwell_s for _, dwell_s in told] == [2.0, 3.5, 4.0]
+    assert [at.total_seconds() for at, _ in told] == [0, 1.5, 5]
 
 
-def test_the_second_look_tells_what_the_incident_has_become_since_it_opened(filming: Watching) -> None:
-    scene = next(walk(2, [(0.0, standing_at(0.5, 0.9))]))
-    second = replace(scene, at=START + timedelta(seconds=1.5))
-    frame = Frame("cam-1", 1, second.at, 1.5, ArrayPicture(picture(1)))
-    worse = replace(
-        _opened(START),
-        state=IncidentState.UPDATE,
-        at=START + timedelta(seconds=1),
-        severity=Severity.CRITICAL,
-        count=2,
-        dwell_s=3.0,
-        track_ids=(1, 2),
-    )
-    filming.watch._report([_opened(START), worse], None)
-    filming.watch.pipeline.analyse(frame)
-    filming.watch._look_again(frame, second)
-    told = [(each.severity, each.count, each.dwell_s) for each in filming.keeper.kept]
-    assert told[1:] == [(Severity.CRITICAL, 2, 3.0), (Severity.CRITICAL, 2, 3.5)]
-    assert filming.keeper.kept[2].evidence
+def test_the_time_before_is_kept_from_the_opening_on_and_that_after_it_is_waited_for(filming: Watching) -> None:
+    _film(filming, *(START + timedelta(seconds=second) for second in range(-7, 3)))
+    filming.watch._report([_opened(START + timedelta(seconds=2))], None)
+    filming.watch._film(START + timedelta(seconds=5))
+    assert filming.films.orders == []
+    _go_on(filming, *(START + timedelta(seconds=second) for second in range(3, 8)))
+    filming.watch._film(START + timedelta(seconds=5))  # a frame may be decoded late: the ring tells how late it is
+    [order] = filming.films.orders
+    assert _times(order) == list(range(-3, 8))
+    assert order.until == START + timedelta(seconds=6)
+    filming.watch._film(START + timedelta(seconds=60))
+    assert len(filming.films.orders) == 1
+
+
+def test_a_ring_that_has_let_go_of_the_beginning_costs_no_film_its_beginning(filming: Watching) -> None:
+    _film(filming, *(START + timedelta(seconds=second) for second in range(-7, 3)))
+    filming.watch._report([_opened(START + timedelta(seconds=2))], None)
+    _go_on(filming, *(START + timedelta(seconds=second) for second in range(3, 12)))
+    filming.watch._film(START + timedelta(seconds=5))
+    [order] = filming.films.orders
+    assert _times(order) == list(range(-3, 12))
+
+
+def test_what_becomes_worse_before_its_film_is_made_is_made_among_the_worse(filming: Watching) -> None:
+    _film(filming, START)
+    filming.watch._report([_opened(START)], None)
+    filming.watch._report([replace(_opened(START), state=IncidentState.UPDATE, severity=Severity.CRITICAL)], None)
+    filming.watch._film(START + timedelta(seconds=9))
+    assert [order.severity for order in filming.films.orders] == [Severity.CRITICAL]
 
 
 def test_a_camera_that_is_back_before_the_clip_is_due_does_not_lose_it(filming: Watching) -> None:
-    _film(filming, START, START + timedelta(seconds=1))
+    _film(filming, START)
     filming.watch._report([_opened(START)], None)
+    _go_on(filming, START + timedelta(seconds=1))
     filming.watch._on_status(Health.LOST, "the camera closed the stream")
-    _film(filming)
+    _film(filming, START + timedelta(seconds=2))
     filming.watch._on_status(Health.OK, None)
-    filming.watch._film_again(START + timedelta(seconds=2))
-    filming.watch._film_again(START + timedelta(seconds=5))
-    [_, told] = filming.keeper.kept
-    assert [file.plain_sha256 for file in told.evidence] == [hashlib.sha256(b"a film of 2").hexdigest()]
-    assert filming.watch.refused_pictures == 0
+    filming.watch._film(START + timedelta(seconds=2))
+    filming.watch._film(START + timedelta(seconds=5))
+    [order] = filming.films.orders
+    assert _times(order) == [0, 1]
 
 
 def test_what_opens_while_the_camera_is_lost_has_its_clip_at_once(filming: Watching) -> None:
     _film(filming, START)
     filming.watch._on_status(Health.LOST, "the camera closed the stream")
     filming.watch._report([_opened(START)], None)
-    filming.watch._film_again(START)
-    assert [len(each.evidence) for each in filming.keeper.kept] == [0, 1]
+    filming.watch._film(START)
+    assert len(filming.films.orders) == 1
 
 
-def test_a_clip_that_could_not_be_made_is_counted_once(filming: Watching) -> None:
-    _film(filming)
+def test_without_a_detector_a_film_shows_nothing_that_may_have_moved(filming: Watching) -> None:
+    _film(filming, START)
     filming.watch._report([_opened(START)], None)
-    for second in (4, 5, 6):
-        filming.watch._film_again(START + timedelta(seconds=second))
-    assert filming.watch.refused_pictures == 1
-    assert len(filming.keeper.kept) == 1
+    filming.watch._film(START + timedelta(seconds=5))
+    [order] = filming.films.orders
+    assert order.detector is None
+    assert order.known.moving == ((0.0, 0.0, 1.0, 1.0),)
 
 
 def test_clips_that_are_asked_for_without_the_key_of_the_district_are_missed_aloud(tmp_path: Path) -> None:
-    found = Watching(write_clip(tmp_path / "a.mp4", frames=20), lambda: None, model=None, clips=True)
+    found = Watching(write_clip(tmp_path / "a.mp4", frames=20), lambda: None, model=None, clips=True, seals=False)
     found.start()
     found.stop()
     assert ("cam-1", NO_CLIPS) in found.reasons()

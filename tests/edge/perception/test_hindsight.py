@@ -1,0 +1,65 @@
+"""What comes later in a film is known when it is masked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge.flow import Box, Detections, FilmLook, Frame, Image
+from edge.perception.hindsight import LOOK_EVERY_S, Hindsight
+from edge.settings import CameraSettings
+from edge.video import ArrayPicture
+from tests.fakes.scenes import at
+
+CAMERA = CameraSettings(id="c", url="rtsp://127.0.0.1/")
+PER_S = 10
+
+
+@dataclass
+class Witness:
+    """Sees somebody in the pictures that it is told to."""
+
+    boxes: dict[int, Box]
+    labels: tuple[str, ...] = ("person",)
+    seen: list[int] = field(default_factory=list)
+
+    def detect(self, image: Image, _things: Sequence[Box] = ()) -> Detections:
+        number = int(image[0, 0, 0])
+        self.seen.append(number)
+        found = [self.boxes[number]] if number in self.boxes else []
+        return Detections(
+            np.array(found, dtype=np.float32).reshape(-1, 4),
+            np.full(len(found), 0.9, np.float32),
+            ("person",) * len(found),
+        )
+
+
+def looked_at(witness: Witness, count: int) -> tuple[FilmLook, ...]:
+    hindsight = Hindsight(CAMERA, witness)
+    for number in range(count):
+        image = np.full((48, 64, 3), 100, dtype=np.uint8)
+        image[0, 0] = number
+        hindsight.show(Frame("c", number, at(number / PER_S), number / PER_S, ArrayPicture(image)))
+    return hindsight.looks()
+
+
+def test_every_look_is_one_of_the_detector_and_the_last_picture_has_its_own() -> None:
+    witness = Witness({})
+    looks = looked_at(witness, 12)
+    assert witness.seen == [0, 2, 4, 6, 8, 10, 11]
+    assert [look.at for look in looks] == [at(number / PER_S) for number in witness.seen]
+    assert LOOK_EVERY_S == 2 / PER_S
+
+
+def test_somebody_who_stands_still_is_masked_before_he_is_seen_and_after_it() -> None:
+    """The detector sees him in the middle of the film alone: forwards and backwards he is waited for."""
+    person = (0.4, 0.2, 0.5, 0.8)
+    looks = looked_at(Witness(dict.fromkeys(range(40, 65), person)), 100)
+    masked = [look.at for look in looks if look.private.people]
+    assert at(1.5) > masked[0] >= at(0.8)
+    assert at(9.0) < masked[-1] <= at(9.6)
+    assert [look.at for look in looks if look.seen.people] == [at(number / PER_S) for number in range(40, 65, 2)]
+
+
+def test_a_film_without_pictures_tells_nothing() -> None:
+    assert looked_at(Witness({}), 0) == ()
