@@ -30,6 +30,7 @@ from edge.perception.detector import open_detector
 from edge.provisioning.credentials import read_secret
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.rules.schedule import CHINA
+from edge.rules_command import rules_app
 from edge.settings import Department
 from edge.sources import channel_listing
 from edge.sources.video_gateway import Gateways
@@ -48,6 +49,7 @@ camera_app = typer.Typer(help="Cameras in quarantine.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 app.add_typer(camera_app, name="camera")
+app.add_typer(rules_app, name="rules")
 app.add_typer(bench_app, name="bench")
 letters_app = typer.Typer(help="Messages that the cloud has rejected.", no_args_is_help=True)
 app.add_typer(letters_app, name="letters")

@@ -354,6 +354,15 @@ class OutboxSettings(_Strict):
 
 
 class NodeConfiguration(_Strict):
+class MemorySettings(_Strict):
+    """What the node remembers of what its cameras saw, so that zones and rules can be tried on it: ways of what was followed, and
+    masked pictures of the background. The oldest goes when `quota_mib` is full, or after `keep_days`; with 0 MiB nothing is kept.
+    """
+
+    quota_mib: Annotated[int, Field(ge=0, le=1_000_000)] = 256
+    keep_days: Annotated[int, Field(ge=1, le=366)] = 14
+
+
     """The whole file."""
 
     node: NodeSettings
@@ -363,3 +372,4 @@ class NodeConfiguration(_Strict):
     cameras: Annotated[tuple[CameraSettings, ...], Field(max_length=64)] = ()
     sensors: Annotated[tuple[SensorSettings, ...], Field(max_length=400)] = ()
     outbox: OutboxSettings = OutboxSettings()
+    memory: MemorySettings = MemorySettings()

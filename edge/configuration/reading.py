@@ -93,15 +93,9 @@ def _content(file: Path) -> bytes:
 
 def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, list[Mistake]]:
     """The same for a text; relative paths in it start at `folder`."""
-    try:
-        document = _Document(text)
-    except yaml.MarkedYAMLError as error:
-        line = 1 if error.problem_mark is None else error.problem_mark.line + 1
-        return None, [Mistake(line, "", f"not YAML: {error.problem or error}")]
-    except RecursionError:
-        return None, [Mistake(1, "", "not YAML: nested more deeply than any configuration")]
-    except (yaml.YAMLError, ValueError) as error:
-        return None, [Mistake(1, "", f"not YAML: {error}")]
+    document, unreadable = read_document(text)
+    if document is None:
+        return None, list(unreadable)
     if not isinstance(document.value, dict):
         return None, [Mistake(1, "", "the file has to hold keys and values; `gridward-edge config example` shows them")]
     mistakes = set(document.mistakes[:MOST_MISTAKES])
@@ -110,25 +104,39 @@ def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, 
     try:
         configuration = NodeConfiguration.model_validate(value)
     except ValidationError as error:
-        mistakes.update(islice(_invalid(error, document), MOST_MISTAKES))
+        mistakes.update(islice(invalid(error, document), MOST_MISTAKES))
     mistakes.update(
-        Mistake(document.line(place), _path(place), reason)
+        Mistake(document.line(place), path_of(place), reason)
         for place, reason in islice(incoherences(value), MOST_MISTAKES)
         if place not in document.flawed
     )
-    return (None if mistakes else configuration), _first(mistakes)
+    return (None if mistakes else configuration), in_order(mistakes)
 
 
-def _invalid(error: ValidationError, document: "_Document") -> Iterator[Mistake]:
+def read_document(text: str) -> tuple["Document | None", set[Mistake]]:
+    """The values of a text with their lines, or why it is no YAML."""
+    try:
+        return Document(text), set()
+    except yaml.MarkedYAMLError as error:
+        line = 1 if error.problem_mark is None else error.problem_mark.line + 1
+        return None, {Mistake(line, "", f"not YAML: {error.problem or error}")}
+    except RecursionError:
+        return None, {Mistake(1, "", "not YAML: nested more deeply than any configuration")}
+    except (yaml.YAMLError, ValueError) as error:
+        return None, {Mistake(1, "", f"not YAML: {error}")}
+
+
+def invalid(error: ValidationError, document: "Document", place: Location = ()) -> Iterator[Mistake]:
+    """What a validation found, with the lines; `place` is where in the document the validated part stands."""
     problems = error.errors(include_url=False)
     for problem in problems:
-        location = document.plain(problem["loc"])
+        location = document.plain((*place, *problem["loc"]))
         told = location in document.flawed or (problem["type"] == "string_unicode" and document.flawed)
         if not told and not follows_from_others(problem, problems):
-            yield Mistake(document.line(location), _path(location), in_words(problem, location))
+            yield Mistake(document.line(location), path_of(location), in_words(problem, location))
 
 
-def _first(mistakes: set[Mistake]) -> list[Mistake]:
+def in_order(mistakes: set[Mistake]) -> list[Mistake]:
     """In the order of their lines, and not more than anybody reads."""
     ordered = sorted(mistakes)
     if len(ordered) <= MOST_MISTAKES:
@@ -166,14 +174,15 @@ def _is_path(key: object, item: str) -> bool:
     return named or (key == "url" and "://" not in item)
 
 
-def _path(location: Location) -> str:
+def path_of(location: Location) -> str:
+    """A place in the file in words: `cameras[0].zones.floor`."""
     words = ""
     for part in location:
         words += f"[{part}]" if isinstance(part, int) else f".{part}" if words else part
     return words
 
 
-class _Document:
+class Document:
     """A YAML document with the line of every value. Raises yaml.YAMLError, or ValueError for one that explodes."""
 
     def __init__(self, text: str) -> None:
@@ -213,7 +222,7 @@ class _Document:
         self._lines.setdefault(location, node.start_mark.line + 1)
         if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
             self.mistakes.append(
-                Mistake(node.start_mark.line + 1, _path(location), f"`{node.tag}` has no meaning here")
+                Mistake(node.start_mark.line + 1, path_of(location), f"`{node.tag}` has no meaning here")
             )
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, location))
@@ -238,7 +247,7 @@ class _Document:
 
     def _note(self, node: yaml.Node, location: Location, reason: str) -> None:
         self.flawed.add(location)
-        self.mistakes.append(Mistake(node.start_mark.line + 1, _path(location), reason))
+        self.mistakes.append(Mistake(node.start_mark.line + 1, path_of(location), reason))
 
     def _pairs(self, node: yaml.MappingNode, location: Location) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
@@ -246,12 +255,12 @@ class _Document:
             line = key_node.start_mark.line + 1
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode):
-                self.mistakes.append(Mistake(line, _path(location), "a key has to be a word"))
+                self.mistakes.append(Mistake(line, path_of(location), "a key has to be a word"))
                 continue
             here = (*location, key)
             if key in seen:
                 reason = f"the key `{key}` stands in line {seen[key]} already; only one of them can hold"
-                self.mistakes.append(Mistake(line, _path(here), reason))
+                self.mistakes.append(Mistake(line, path_of(here), reason))
                 continue
             seen[key] = line
             self._lines[here] = line

@@ -102,7 +102,7 @@ def _gateway_fate(old: GatewaySettings, new: GatewaySettings) -> Fate:
 
 def _refused(old: NodeConfiguration, new: NodeConfiguration) -> Iterator[str]:
     """What only a new process can take: who the node is, where it sends to, what it keeps its records in."""
-    for part in ("node", "cloud", "outbox"):
+    for part in ("node", "cloud", "outbox", "memory"):
         for key in _differing(getattr(old, part), getattr(new, part)):
             if (part, key) not in _NO_NEW_PROCESS:
                 yield f"{part}.{key}"

@@ -1,0 +1,248 @@
+"""The node's memory of what its cameras saw: written down a batch a minute, off the threads that analyse."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from edge.contract.incident import CameraTrouble
+from edge.flow import EvidenceFile, Finding, Scene
+from edge.recollection.block import Block, Watched
+from edge.recollection.recorder import MANY, SceneRecorder, to_ms
+from edge.recollection.store import MemoryWriter, size_bytes
+from edge.settings import MOTION, CameraSettings, MemorySettings
+
+WRITE_EVERY_S: Final = 60.0
+BACKGROUND_EVERY: Final = timedelta(hours=6)
+BACKGROUND_SPACING: Final = timedelta(hours=1)
+"""However often the view changes, a background is kept this often at most."""
+
+SETTLED: Final = timedelta(seconds=20)
+SETTLED_UNSEEING: Final = timedelta(seconds=330)
+"""Without a detector a picture is masked wherever something has moved within five minutes: before, that is everywhere."""
+
+BLOCKS_MOST: Final = 64
+"""Of one camera, while the disk is slow."""
+
+_NOT_A_VIEW: Final = frozenset(set(CameraTrouble) - {CameraTrouble.MOVED})
+_MIB: Final = 1 << 20
+_log = structlog.get_logger(__name__)
+
+
+def watched_by(camera: CameraSettings, *, sees: bool) -> Watched:
+    """What is looked for at a camera with these rules; `sees`: a detector looks."""
+    kinds = {rule.kind for rule in camera.rules}
+    motion = any(rule.kind == "line_crossing" and MOTION in rule.classes for rule in camera.rules)
+    return Watched(
+        model=camera.model if sees else None,
+        motion=motion,
+        objects=sees and "abandoned_object" in kinds,
+        troubles="camera_trouble" in kinds,
+    )
+
+
+class CameraMemory:
+    """What one camera's watch tells the memory. Its thread adds, that of the memory takes away."""
+
+    def __init__(
+        self,
+        camera: str,
+        *,
+        process: int,
+        on_much: Callable[[], None],
+        on_background: Callable[[str, EvidenceFile], None],
+    ) -> None:
+        self.camera = camera
+        self.lost = 0
+        self._process = process
+        self._on_much, self._on_background = on_much, on_background
+        self._lock = threading.Lock()
+        self._watched = Watched(model=None, motion=False, objects=False, troubles=False)
+        self._recorder: SceneRecorder | None = None
+        self._ready: list[Block] = []
+        self._background_at: datetime | None = None
+        self._view: tuple[int, ...] | None = None
+        self._view_since: datetime | None = None
+        self._moved = False
+
+    def watches(self, watched: Watched) -> None:
+        """From now on this is looked for."""
+        with self._lock:
+            if self._recorder is not None and self._recorder.watched != watched:
+                self._put_aside(self._recorder.cut())
+                self._recorder.watched = watched
+            self._watched = watched
+
+    def scene(self, scene: Scene, *, begins: bool = True) -> None:
+        """One moment, as the rules saw it. Only a look `begins` a watch, the end of one does not."""
+        with self._lock:
+            if self._recorder is None:
+                if not begins:
+                    return
+                run = to_ms(scene.at)
+                self._recorder = SceneRecorder(self.camera, self._watched, process=self._process, run=run)
+            self._recorder.scene(scene)
+            if self._recorder.size >= MANY:
+                self._put_aside(self._recorder.cut())
+                self._on_much()
+
+    def told(self, finding: Finding) -> None:
+        """What was told of an incident."""
+        with self._lock:
+            if self._recorder is not None:
+                self._recorder.told(finding)
+
+    def ended(self) -> None:
+        """The rules have ended what they had open; what follows is another watch."""
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+            if recorder is not None:
+                self._put_aside(recorder.cut(ended=True))
+
+    def take(self) -> list[Block]:
+        """What is to be written; it is forgotten here."""
+        with self._lock:
+            if self._recorder is not None:
+                self._put_aside(self._recorder.cut())
+            ready, self._ready = self._ready, []
+            return ready
+
+    def wants_background(self, scene: Scene, shape: Sequence[int], *, followed: bool, sees: bool) -> bool:
+        """Whether the picture of this scene is to be kept as the camera's background: nobody is followed in it, nothing moves, and
+        the one before is old or of another view.
+        """
+        troubles = scene.troubles or frozenset()
+        turned = self._moved and CameraTrouble.MOVED not in troubles
+        self._moved = CameraTrouble.MOVED in troubles
+        if tuple(shape) != self._view or turned:
+            self._view, self._view_since = tuple(shape), scene.at
+        since = self._view_since
+        if since is None or scene.tracks or followed or scene.moving or troubles & _NOT_A_VIEW or self._moved:
+            return False
+        if scene.at - since < (SETTLED if sees else SETTLED_UNSEEING):
+            return False
+        last = self._background_at
+        if last is None:
+            return True
+        return scene.at - last >= (BACKGROUND_EVERY if last >= since else BACKGROUND_SPACING)
+
+    def background(self, picture: EvidenceFile | None, at: datetime) -> None:
+        """Keep a masked picture as the camera's background; None where it could not be masked, and is not tried again soon."""
+        self._background_at = at
+        if picture is not None:
+            self._on_background(self.camera, picture)
+
+    def _put_aside(self, block: Block | None) -> None:
+        if block is None:
+            return
+        self._ready.append(block)
+        while len(self._ready) > BLOCKS_MOST:
+            del self._ready[0]
+            self.lost += 1
+
+
+class Recollection:
+    """The memories of all cameras, and the thread `recollection` that writes them down."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: MemorySettings,
+        *,
+        clock: Callable[[], datetime],
+        correction: Callable[[], timedelta] = timedelta,
+    ) -> None:
+        self._directory, self._settings = directory, settings
+        self._correction = correction
+        self._process = to_ms(clock())
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._memories: dict[str, CameraMemory] = {}
+        self._pictures: dict[str, EvidenceFile] = {}
+        self._writer: MemoryWriter | None = None
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recollection", daemon=True)
+        self.faults = 0
+        self.written_bytes = 0
+
+    @property
+    def lost(self) -> int:
+        """Blocks that found no room, in memory or on the disk."""
+        with self._lock:
+            lost = sum(memory.lost for memory in self._memories.values())
+        return lost + (0 if self._writer is None else self._writer.lost)
+
+    def camera(self, name: str) -> CameraMemory | None:
+        """The memory of a camera, the same whenever it is opened; None where nothing is to be remembered."""
+        if not self._settings.quota_mib:
+            return None
+        with self._lock:
+            if name not in self._memories:
+                self._memories[name] = CameraMemory(
+                    name, process=self._process, on_much=self._wake.set, on_background=self._take_picture
+                )
+            return self._memories[name]
+
+    def start(self) -> None:
+        """Begin to write."""
+        if self._settings.quota_mib:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left, once the cameras are closed."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        self.write()
+
+    def write(self) -> None:
+        """Write down what there is by now."""
+        with self._writing:
+            self._write()
+
+    def size_bytes(self) -> int:
+        """What is on the disk."""
+        return size_bytes(self._directory)
+
+    def _take_picture(self, camera: str, picture: EvidenceFile) -> None:
+        with self._lock:
+            self._pictures[camera] = picture
+        self._wake.set()
+
+    def _write(self) -> None:
+        with self._lock:
+            memories = list(self._memories.values())
+            pictures, self._pictures = self._pictures, {}
+        blocks = [block for memory in memories for block in memory.take()]
+        if not blocks and not pictures:
+            return
+        correction_ms = self._correction() // timedelta(milliseconds=1)
+        blocks = [msgspec.structs.replace(block, correction_ms=correction_ms) for block in blocks]
+        try:
+            writer = self._writer = self._writer or MemoryWriter(
+                self._directory, quota_bytes=self._settings.quota_mib * _MIB, keep_days=self._settings.keep_days
+            )
+            self.written_bytes += writer.append(blocks)
+            for camera, picture in pictures.items():
+                at_ms = to_ms(picture.reference.captured_at) + correction_ms
+                writer.keep_background(camera, at_ms, picture.reference.sha256, picture.content)
+        except OSError as error:
+            _log.error("what the cameras saw is not remembered: the disk does not take it", reason=error.strerror)
+
+    def _run(self) -> None:
+        written_s = time.monotonic()
+        while not self._stop.is_set():
+            self._wake.wait(max(WRITE_EVERY_S - (time.monotonic() - written_s), 0.0))
+            self._wake.clear()
+            written_s = time.monotonic()
+            try:
+                self.write()
+            except Exception:  # noqa: BLE001 (the top of the thread)
+                self.faults += 1
+                _log.exception("the memory of the cameras failed and goes on")
