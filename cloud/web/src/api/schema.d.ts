@@ -312,6 +312,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/log-tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask For Log Tail
+         * @description Ask a node that is present for the newest lines of its log; `GET /commands/{id}` has them when it has answered.
+         *
+         *     409 while the node is away, or while somebody else asks it for the same.
+         */
+        post: operations["askForLogTail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Commands
+         * @description What was asked of a node lately, the newest first.
+         */
+        get: operations["listCommands"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/{command_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Command
+         * @description One command, with what the node answered.
+         */
+        get: operations["readCommand"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/refusals": {
         parameters: {
             query?: never;
@@ -373,7 +435,8 @@ export interface paths {
         };
         /**
          * What happens, as it happens
-         * @description Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `device.presence`, `device.readings`.
+         * @description Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `node.health`, `device.presence`, `device.readings`,
+         *     `command.updated`.
          *
          *     `hello` comes first with the cursor; `Last-Event-ID` goes on behind one; `reset` says that it is too old: read anew.
          */
@@ -763,6 +826,61 @@ export interface components {
             version: number;
         };
         /**
+         * Command
+         * @description Asked of a node. `reason` says why it was refused or failed; `result` is what the node gave, for a day. Past its `deadline`
+         *     nobody carries it out.
+         */
+        Command: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Node */
+            node: string;
+            /** Device */
+            device: string | null;
+            /** Name */
+            name: string;
+            state: components["schemas"]["CommandState"];
+            /** Asked By */
+            asked_by: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /**
+             * Deadline
+             * Format: date-time
+             */
+            deadline: string;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Reason */
+            reason: string | null;
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * CommandList
+         * @description The newest commands of a node, without their results.
+         */
+        CommandList: {
+            /** Items */
+            items: components["schemas"]["Command"][];
+        };
+        /**
+         * CommandState
+         * @description The life of a command: queued → sent → delivered, then one of the last four, which is never left again.
+         * @enum {string}
+         */
+        CommandState: "queued" | "sent" | "delivered" | "done" | "failed" | "refused" | "timed_out";
+        /**
          * Credentials
          * @description A name and a password.
          */
@@ -1072,7 +1190,8 @@ export interface components {
         IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "sos" | "device_fault" | "outbox_pressure" | "evidence_pressure";
         /**
          * IncidentState
-         * @description `open` rings, `update` adds to it, `ended` closes it; nothing follows `ended`.
+         * @description `open` rings, `update` adds to it, `ended` closes it. What follows `ended` is `ended` too and the same, with a file more: making a
+         *     film takes longer than many an incident lasts.
          * @enum {string}
          */
         IncidentState: "open" | "update" | "ended";
@@ -1183,6 +1302,27 @@ export interface components {
             resent: number;
             /** Acknowledged */
             acknowledged: number;
+        };
+        /**
+         * LogLevel
+         * @description How grave a line is, in ascending order.
+         * @enum {string}
+         */
+        LogLevel: "debug" | "info" | "warning" | "error" | "critical";
+        /**
+         * LogTail
+         * @description Which lines of a node's log: the newest so many of a level or graver, not older than a time by the node's clock.
+         */
+        LogTail: {
+            /**
+             * Lines
+             * @default 200
+             */
+            lines: number;
+            /** @default info */
+            level: components["schemas"]["LogLevel"];
+            /** Since */
+            since?: string | null;
         };
         /**
          * NamedArea
@@ -2333,6 +2473,136 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askForLogTail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogTail"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCommands: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readCommand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                command_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
             };
             /** @description A problem */
             "4XX": {

@@ -1,4 +1,4 @@
-import type { CaseSummary, Level, Presence } from '@/api/types'
+import type { CaseSummary, CommandState, Level, Presence } from '@/api/types'
 
 /** The shapes of events are told in words in the service's document, not in types: these are the page's. */
 export interface NodePresence {
@@ -35,6 +35,15 @@ export interface NewestReadings {
   readings: NewestReading[]
 }
 
+/** Something that was asked of a node went a step further; what it brought is read by its id. */
+export interface CommandStep {
+  id: string
+  node: string
+  device: string | null
+  name: string
+  state: CommandState
+}
+
 /** What the live stream tells, by name. `resync`: whatever was loaded before may have holes, load it again. */
 export interface LiveEvents {
   'case.opened': CaseSummary
@@ -43,6 +52,7 @@ export interface LiveEvents {
   'node.health': NodeLevel
   'device.presence': DevicePresence
   'device.readings': NewestReadings
+  'command.updated': CommandStep
   resync: null
 }
 
@@ -55,6 +65,7 @@ const NAMES = new Set<string>([
   'node.health',
   'device.presence',
   'device.readings',
+  'command.updated',
 ] satisfies LiveName[])
 
 /** Whether this version of the page knows the event; a newer service may tell more. */

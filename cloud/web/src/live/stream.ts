@@ -47,6 +47,7 @@ export class LiveStream {
     'node.health': new Set(),
     'device.presence': new Set(),
     'device.readings': new Set(),
+    'command.updated': new Set(),
     resync: new Set(),
   }
   private view: StreamView = { state: 'connecting', heardAt: null, unreadable: 0 }

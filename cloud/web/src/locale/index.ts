@@ -22,11 +22,13 @@ watchEffect(() => {
 /** The groups of names for codes that the service sends. */
 export type Vocabulary =
   | 'action'
+  | 'answer'
   | 'category'
   | 'deviceKind'
   | 'gapReason'
   | 'kind'
   | 'letter'
+  | 'logLevel'
   | 'point'
   | 'presence'
   | 'reason'
