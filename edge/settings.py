@@ -353,7 +353,6 @@ class OutboxSettings(_Strict):
     historical_after_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
 
 
-class NodeConfiguration(_Strict):
 class MemorySettings(_Strict):
     """What the node remembers of what its cameras saw, so that zones and rules can be tried on it: ways of what was followed, and
     masked pictures of the background. The oldest goes when `quota_mib` is full, or after `keep_days`; with 0 MiB nothing is kept.
@@ -363,6 +362,7 @@ class MemorySettings(_Strict):
     keep_days: Annotated[int, Field(ge=1, le=366)] = 14
 
 
+class NodeConfiguration(_Strict):
     """The whole file."""
 
     node: NodeSettings
