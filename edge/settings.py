@@ -28,7 +28,8 @@ class _Strict(BaseModel):
 class NodeSettings(_Strict):
     """Who the node is. `district` is the six-digit code of its enrolment. With `http_port` the node answers `/healthz` and
     `/metrics` on the loopback address. With `district_key`, a file of the district's public keys (age1…), the unmasked original
-    of each snapshot is kept as well, sealed so that only the district can open it.
+    of each snapshot is kept as well, sealed so that only the district can open it. At most `wall_cameras` cameras are shown on
+    picture walls at a time, masked; 0: none ever.
     """
 
     id: Identifier
@@ -37,6 +38,7 @@ class NodeSettings(_Strict):
     data_directory: Path
     district_key: Path | None = None
     http_port: Annotated[int, Field(ge=1024, le=65_535)] | None = None
+    wall_cameras: Annotated[int, Field(ge=0, le=64)] = 4
 
 
 class CloudSettings(_Strict):

@@ -34,6 +34,8 @@ from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
 from edge.node.telemetry import SensorDesk
+from edge.node.wall import Wall
+from edge.node.watch import PICTURE_LOST, QUARANTINED
 from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
 from edge.settings import NodeConfiguration
@@ -42,6 +44,7 @@ from edge.sources.video_gateway import Gateways
 from edge.uplink.downlink import CommandDesk
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
+from edge.uplink.wall import WallSender
 
 CLOCK = "clock"
 GATEWAY_LOST = "gateway_lost"
@@ -93,6 +96,7 @@ class Node:
         )
         self._pace = ReportPace()
         self._reports = 0
+        self.wall = self._make_wall()
         self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told)
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
@@ -108,6 +112,7 @@ class Node:
             told=self.clock.told,
             gateways=Gateways(configuration.gateways, read_secret, self._on_gateway),
             district_key=None if key_file is None else read_district_key(key_file),
+            wall=self.wall,
         )
         self.desk = SensorDesk(
             configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
@@ -137,6 +142,7 @@ class Node:
         self.commands.start()
         self.publisher.start()
         self.uploader.start()
+        self.wall.start()
         self.shelf.start()
         self.cameras.start()
         for source in self.reading_sources:
@@ -160,6 +166,7 @@ class Node:
         for source in self.reading_sources:
             source.stop()
         stopping.join()
+        self.wall.stop()
         self.uploader.stop()
         self.publisher.stop()
         try:
@@ -216,6 +223,7 @@ class Node:
         """What the cloud can ask of this node."""
         return {
             CommandName.LOG_TAIL: log_tail_of(self.directory),
+            CommandName.SNAPSHOT: self.wall.lease,
         }
 
     # --- construction -------------------------------------------------------------------------------------------
@@ -254,6 +262,22 @@ class Node:
             ca_file=cloud.ca_file,
             on_admission=self._on_admission,
         )
+
+    def _make_wall(self) -> Wall:
+        cloud = self.configuration.cloud
+        sender = WallSender(
+            base_url=str(cloud.https),
+            token=read_secret(cloud.token_file),
+            ca_file=cloud.ca_file,
+            told=self.clock.corrected,
+        )
+        places = self.configuration.node.wall_cameras
+        return Wall(places, sender, cameras=lambda: self.cameras.names, is_lost=self._shows_nothing)
+
+    def _shows_nothing(self, camera: str) -> bool:
+        """Whether it is known that there are no pictures of a camera."""
+        known = {(each.subject, each.reason) for each in self.standing.degradations()}
+        return not known.isdisjoint({(camera, PICTURE_LOST), (camera, QUARANTINED)})
 
     # --- while running ------------------------------------------------------------------------------------------
 

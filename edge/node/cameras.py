@@ -17,6 +17,7 @@ from edge.node.quarantine import Quarantine
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
+from edge.node.wall import WallDesk
 from edge.node.watch import CameraWatch
 from edge.settings import CameraSettings, GatewaySettings
 from edge.sources.video_gateway import Gateways, VideoGateway
@@ -46,6 +47,7 @@ class Cameras:
         told: Callable[[], datetime],
         gateways: Gateways,
         district_key: DistrictKey | None = None,
+        wall: WallDesk | None = None,
     ) -> None:
         self._settings = settings
         self._shelf = shelf
@@ -55,6 +57,7 @@ class Cameras:
         self._clock = clock
         self._district_key = district_key
         self.clips = ClipWorker(book, district_key)
+        self._wall = wall
         self._closing = threading.Event()
         self._successions: dict[str, threading.Thread] = {}
         self._cards: RuleCards = {}
@@ -179,9 +182,15 @@ class Cameras:
             clock=self._clock,
             gateways=self.gateways,
             turns=self._turns,
+            wall=self._wall,
             district_key=self._district_key,
             clips=self.clips,
         )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The cameras that there are at present."""
+        return frozenset(self._places)
 
     def _shows_pictures(self, name: str) -> bool:
         return self.watches[self._places[name]].source.counters.decoded > 0

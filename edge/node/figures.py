@@ -74,6 +74,7 @@ def status_of(node: "Node") -> dict[str, Any]:
             "dropped": [_drop(tally) for tally in outbox.dropped],
             "dead_letters": [_dead_letters(tally) for tally in outbox.dead_letters],
         },
+        "wall": {"shown": list(node.wall.shown), **asdict(node.wall.figures)},
         "evidence": {
             "level": node.alarms.level(EVIDENCE_RULE).value,
             "files_waiting": outbox.evidence_waiting,

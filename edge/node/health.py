@@ -101,6 +101,7 @@ class NodeCollector(Collector):
         yield from _waiting(outbox, now)
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], now)
+        yield from _wall(status["wall"])
         yield from _cameras(status["cameras"])
         yield from _gates(status["gates"])
         yield from gateway_metrics(status["gateways"])
@@ -215,6 +216,14 @@ def _evidence(evidence: Status, now: datetime) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "gridward_edge_evidence_left_out", "Files that found no room since the start.", evidence["left_out"]
     )
+
+
+def _wall(wall: Status) -> Iterator[Metric]:
+    """Pictures for those who look at cameras now."""
+    yield GaugeMetricFamily("gridward_edge_wall_shown", "Cameras that somebody looks at.", len(wall["shown"]))
+    for name, value in wall.items():
+        if name != "shown":
+            yield CounterMetricFamily(f"gridward_edge_wall_{name}", f"Wall: {name} since the start.", value)
 
 
 def _age_s(since: str | None, now: datetime) -> float:

@@ -21,6 +21,7 @@ from edge.flow import (
     Health,
     NativeMark,
     NativeStep,
+    PrivateParts,
     Reading,
     Recorder,
     Scene,
@@ -33,6 +34,7 @@ from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.steadiness import Steadiness, SteadinessFigures
 from edge.node.turns import Turns
+from edge.node.wall import WallDesk
 from edge.perception.audit import AuditedGate
 from edge.perception.detector import OnnxDetector
 from edge.perception.lineage import TrackerSettings
@@ -103,6 +105,7 @@ class CameraWatch:
         gateways: Gateways,
         turns: Turns,
         district_key: DistrictKey | None = None,
+        wall: WallDesk | None = None,
         clips: ClipWorker | None = None,
     ) -> None:
         self.camera = camera
@@ -130,6 +133,7 @@ class CameraWatch:
         self._mark = mark("analysis")
         self._clock = clock
         self._turns = turns
+        self._wall = wall
         self._pace = Pace()
         self._steadiness = Steadiness()
         self._detector: OnnxDetector | None = None
@@ -293,6 +297,7 @@ class CameraWatch:
             self._look_again(frame, scene)
             self._film(scene.at)
             self._tell_counts(scene.at)
+            self._show(frame)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
         if self._seen_s is not None and time.monotonic() - self._seen_s >= BLIND_S:
@@ -416,18 +421,39 @@ class CameraWatch:
             self._mark.tell(NativeStep.NONE)
             self._busy_since_s = None
 
+    def _show(self, frame: Frame) -> None:
+        """A picture for those who look at this camera now, after all that is urgent, if the machine has time for it."""
+        if self._wall is None or not self._wall.wants(self.camera.id):
+            return
+        with self._turns.spare(self.camera.id) as free:
+            if not free:
+                self._wall.pass_over(self.camera.id)
+                return
+            self._busy_since_s = time.monotonic()
+            self._mark.tell(NativeStep.ANALYSING)
+            try:
+                parts = self._private(frame)
+                self._wall.show(self.camera.id, None if parts is None else self._snapshots.small(frame, parts))
+            finally:
+                self._mark.tell(NativeStep.NONE)
+                self._busy_since_s = None
+
     def _masked(self, frame: Frame) -> EvidenceFile | None:
         """None where it is not known who is in it; what was found is told all the same."""
+        parts = self._private(frame)
+        return None if parts is None else self._snapshots.take(frame, parts)
+
+    def _private(self, frame: Frame) -> PrivateParts | None:
+        """What must not be recognisable in the frame that was analysed last; None where that is not known."""
         if self._detector is not None and self._shelf.detector(self.camera.model) is not self._detector:
             self._snapshots.refused += 1  # withdrawn just now: it is not asked again
             return None
         try:
-            parts = self._pipeline.private_parts(frame)
+            return self._pipeline.private_parts(frame)
         except ModelUnusable as error:
             self._snapshots.refused += 1
             self._withdraw(error)
             return None
-        return self._snapshots.take(frame, parts)
 
     def _tell(self, finding: Finding, evidence: Sequence[EvidenceFile]) -> None:
         self._book.report(finding, evidence, model=self._shelf.reference(self.camera.model))

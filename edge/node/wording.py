@@ -27,6 +27,7 @@ def status_lines(found: Status) -> list[str]:
         *_outbox(found["outbox"], now),
         *_lost(found["outbox"]),
         *_evidence(found["evidence"], now),
+        *_wall(found.get("wall", {})),
         *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
         *(f"gate of {name}: {_gate(gate)}" for name, gate in found.get("gates", {}).items()),
@@ -99,6 +100,16 @@ def _gate(gate: Status) -> str:
         f"{does}, audited for {gate['audited_s']:.0f} s: {gate['found']} movements found with everything decoded and by the gate, "
         f"{gate['missed']} missed by the gate"
     )
+
+
+def _wall(wall: Status) -> Iterator[str]:
+    """Only where somebody ever looked."""
+    if wall.get("leases") or wall.get("turned_away"):
+        shown = ", ".join(wall["shown"]) or "nothing"
+        yield (
+            f"wall: shows {shown}; {wall['sent']} of {wall['made']} pictures sent, {wall['skipped']} skipped for want of time, "
+            f"{wall['refused']} refused, {wall['turned_away']} cameras turned away"
+        )
 
 
 def _mib(size_bytes: int) -> str:

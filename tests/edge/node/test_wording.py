@@ -119,3 +119,11 @@ def test_a_node_that_never_ran_and_a_status_of_another_version() -> None:
     assert status_lines({"running": False, "reason": "no status"}) == ["no status"]
     old = {key: value for key, value in STATUS.items() if key != "evidence"}
     assert "--json" in status_lines(old)[0]
+
+
+def test_the_wall_is_told_of_once_somebody_has_looked() -> None:
+    wall = {"shown": ["cam-1"], "leases": 2, "made": 9, "sent": 7, "skipped": 3, "refused": 1, "turned_away": 4}
+    [line] = [line for line in status_lines({**STATUS, "wall": wall}) if line.startswith("wall:")]
+    assert "shows cam-1; 7 of 9 pictures sent, 3 skipped" in line
+    for silent in ({}, {"wall": {"shown": [], "leases": 0, "turned_away": 0}}):
+        assert not any(line.startswith("wall:") for line in status_lines({**STATUS, **silent}))
