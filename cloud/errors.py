@@ -4,7 +4,8 @@ CloudError
 ├── Retryable
 │   ├── DatabaseAway        no connection, or none free in time
 │   ├── BrokerAway          the broker can't be reached
-│   └── EvidenceStoreAway   the store of evidence can't be reached, or is full
+│   ├── EvidenceStoreAway   the store of evidence can't be reached, or is full
+│   └── TooOften            the same came a moment ago
 └── Permanent
     ├── ConfigurationError  a setting is missing or can't be right; the message names it
     ├── SchemaTooNew        the database was made by a newer version of this program
@@ -46,6 +47,10 @@ class BrokerAway(Retryable):
 
 class EvidenceStoreAway(Retryable):
     """The store of evidence can't be reached, or is full."""
+
+
+class TooOften(Retryable):
+    """The same came a moment ago; later it is taken."""
 
 
 class Permanent(CloudError):

@@ -22,6 +22,7 @@ from cloud.api import (
     refusals,
     session,
     telemetry,
+    wall,
 )
 from cloud.api.dependencies import Services
 from cloud.api.guards import BodyLimit, Faults, HeadAsGet, SafeHeaders
@@ -38,6 +39,7 @@ ROUTERS = (
     commands.router,
     refusals.router,
     evidence.router,
+    wall.router,
     live.router,
     operations.router,
 )

@@ -34,6 +34,7 @@ _STATUS: dict[type[errors.CloudError], HTTPStatus] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Retryable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -3,7 +3,8 @@
 Decoding would unpack bombs and put a decoder's own defects within reach of whoever sends. A file that passes begins and ends
 as its kind does, with nothing before, behind or between, so that it is no second kind at the same time.
 
-Sources: ITU-T T.81 annex B (JPEG), ISO/IEC 14496-12 §4 (boxes of MP4), age-encryption.org/v1 (sealed files).
+Sources: ITU-T T.81 annex B (JPEG), ISO/IEC 14496-12 §4 (boxes of MP4), RFC 8794 and RFC 9559 (elements of WebM),
+age-encryption.org/v1 (sealed files).
 """
 
 import re
@@ -18,6 +19,7 @@ MOST_SCANS = 100
 """A progressive picture has about ten; thousands make every viewer decode the same pixels thousands of times."""
 
 MOST_BOXES = 10_000
+MOST_ELEMENTS = 50_000
 LONGEST_AGE_HEADER_BYTES = 8 << 10
 
 Content = bytes | mmap
@@ -26,6 +28,14 @@ _MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
 _START, _SCAN, _END = b"\xff\xd8", 0xDA, 0xD9
+_EBML, _DOCTYPE, _SEGMENT = 0x1A45DFA3, 0x4282, 0x18538067
+_VOID, _TRACKS, _TRACK, _CLUSTER = 0xEC, 0x1654AE6B, 0xAE, 0x1F43B675
+_TRACK_TYPE, _CODEC, _BLOCK, _BLOCK_GROUP = 0x83, 0x86, 0xA3, 0xA0
+_IN_SEGMENT = frozenset({_VOID, _TRACKS, _CLUSTER, 0x114D9B74, 0x1549A966, 0x1254C367, 0x1C53BB6B})
+"""What a film is made of: where what is, about it, its streams, notes, pictures, places to jump to. No files and no chapters within it."""
+
+_IN_CLUSTER = frozenset({_VOID, _BLOCK, _BLOCK_GROUP, 0xE7, 0xA7, 0xAB})
+_CODECS = frozenset({b"V_VP8", b"V_VP9"})
 _BOX_TYPE = re.compile(rb"[ -~\xa9]{4}")
 _AGE_HEADER = re.compile(
     rb"age-encryption\.org/v1\n"
@@ -65,6 +75,17 @@ def check_jpeg(content: Content) -> None:
     raise NotOfItsKind("it has too many segments")
 
 
+def jpeg_size(content: Content) -> tuple[int, int]:
+    """Width and height, pixels, of what `check_jpeg` passes. Raises NotOfItsKind."""
+    at = 2
+    for _ in range(MOST_SEGMENTS):
+        marker, end = _segment(content, at)
+        if marker in _FRAMES:
+            return int.from_bytes(content[at + 7 : at + 9], "big"), int.from_bytes(content[at + 5 : at + 7], "big")
+        at = end
+    raise NotOfItsKind("it holds no picture")
+
+
 def check_mp4(content: Content) -> None:
     """Box by box: `ftyp` first, `moov` and media among them, and the last one ends with the file. Raises NotOfItsKind."""
     at = 0
@@ -83,6 +104,61 @@ def check_mp4(content: Content) -> None:
         kinds.add(kind)
         at += size
     raise NotOfItsKind("it has too many boxes")
+
+
+def check_webm(content: Content) -> None:
+    """Element by element: the head says WebM, one segment ends with the file, and one VP8 or VP9 stream is in it. Raises NotOfItsKind."""
+    elements = _elements(content, 0, len(content))
+    _require([kind for kind, _, _ in elements] == [_EBML, _SEGMENT], "it is not one head and one film")
+    (_, at, end), (_, begin, beyond) = elements
+    head = {kind: bytes(content[start:stop]) for kind, start, stop in _elements(content, at, end)}
+    _require(head.get(_DOCTYPE) == b"webm", "it does not begin as a WebM")
+    parts = _elements(content, begin, beyond)
+    for kind, start, stop in parts:
+        _require(kind in _IN_SEGMENT, "it holds something beside a film")
+        _require(kind != _VOID or not any(content[start:stop]), "something stands where nothing is to be")
+    tracks = [part for part in parts if part[0] == _TRACKS]
+    _require(len(tracks) == 1 and _is_video(content, *tracks[0][1:]), "it does not hold one stream of video")
+    pictures = 0
+    for kind, start, stop in parts:
+        if kind == _CLUSTER:
+            inside = _elements(content, start, stop)
+            _require(all(each in _IN_CLUSTER for each, _, _ in inside), "it holds something between its pictures")
+            pictures += sum(each in {_BLOCK, _BLOCK_GROUP} for each, _, _ in inside)
+            _require(pictures <= MOST_ELEMENTS, "it has too many elements")
+    _require(pictures > 0, "it holds no picture")
+
+
+def _is_video(content: Content, at: int, end: int) -> bool:
+    """Whether the list of streams names one, and that is video of a known kind."""
+    streams = _elements(content, at, end)
+    if len(streams) != 1 or streams[0][0] != _TRACK:
+        return False
+    told = {kind: bytes(content[start:stop]) for kind, start, stop in _elements(content, *streams[0][1:])}
+    return int.from_bytes(told.get(_TRACK_TYPE, b""), "big") == 1 and told.get(_CODEC) in _CODECS
+
+
+def _elements(content: Content, at: int, end: int) -> list[tuple[int, int, int]]:
+    """The elements between two places, which they fill: what each is, and where its content begins and ends."""
+    found: list[tuple[int, int, int]] = []
+    while at < end:
+        kind, start, _ = _number(content, at, end, longest=4, marked=True)
+        size, start, known = _number(content, start, end, longest=8, marked=False)
+        _require(known and start + size <= end, "an element is broken")
+        _require(len(found) < MOST_ELEMENTS, "it has too many elements")
+        found.append((kind, start, start + size))
+        at = start + size
+    return found
+
+
+def _number(content: Content, at: int, end: int, *, longest: int, marked: bool) -> tuple[int, int, bool]:
+    """A number of variable length (RFC 8794 §4), where the next byte is, and whether it is known. `marked` leaves its length in it."""
+    first = content[at] if at < end else 0
+    length = 9 - first.bit_length()
+    _require(length <= longest and at + length <= end, "an element is broken")
+    value = int.from_bytes(content[at : at + length], "big")
+    bits = value & ((1 << 7 * length) - 1)
+    return (value if marked else bits), at + length, bits != (1 << 7 * length) - 1
 
 
 def check_sealed(content: Content) -> None:
@@ -131,5 +207,6 @@ def _require(holds: bool, otherwise: str) -> None:
 _CHECKS: dict[str, Callable[[Content], None]] = {
     "image/jpeg": check_jpeg,
     "video/mp4": check_mp4,
+    "video/webm": check_webm,
     SEALED_MIME: check_sealed,
 }

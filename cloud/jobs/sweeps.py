@@ -16,6 +16,7 @@ from cloud.fleet import metrics
 from cloud.fleet import service as fleet
 from cloud.settings import CloudSettings
 from cloud.telemetry import service as telemetry
+from cloud.wall import service as wall
 
 SESSION_AGE = timedelta(days=7)
 FILES_AT_A_SWEEP = 5_000
@@ -86,6 +87,12 @@ def prune_commands(sweeper: Sweeper, now: datetime) -> int:
         return commands.prune(conn, now=now)
 
 
+def forget_wall(sweeper: Sweeper, now: datetime) -> int:
+    """Delete the pictures that people looked at minutes ago."""
+    with sweeper.pool.connection() as conn:
+        return wall.forget(conn, now=now)
+
+
 def prune_evidence(sweeper: Sweeper, now: datetime) -> int:
     """Delete files whose time is over or whose node has more than its share; an hour's work at most at once."""
     with sweeper.pool.connection() as conn:
@@ -112,6 +119,7 @@ SWEEPS = (
     Sweep("count_backlog", 30, count_backlog),
     Sweep("time_out_commands", 5, time_out_commands),
     Sweep("prune_commands", 3_600, prune_commands),
+    Sweep("forget_wall", 60, forget_wall),
     Sweep("prune_live", 600, prune_live),
     Sweep("prune_sessions", 3_600, prune_sessions),
     Sweep("prune_evidence", 3_600, prune_evidence),

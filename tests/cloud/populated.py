@@ -15,6 +15,7 @@ from cloud.access.accounts import SignIn
 from cloud.access.model import Principal, Role
 from cloud.cases import service as cases
 from cloud.cases.model import CaseAction, DismissalReason
+from cloud.commands import service as commands
 from cloud.db.pool import Pool, open_pool
 from cloud.errors import NotSignedIn
 from cloud.evidence import service as evidence
@@ -24,6 +25,7 @@ from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.birth import Device, PresenceState
+from edge.contract.downlink import CommandName
 from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity
@@ -58,6 +60,7 @@ def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:
                 fleet.add_node(conn, name, district=DISTRICT, area_code=GRID, now=AT)
         _report(pool, node)
         _work(pool)
+        _ask(pool, node)
         _store_pictures(pool, EvidenceFiles(evidence_url), scratch)
     finally:
         pool.close()
@@ -152,6 +155,25 @@ def _work(pool: Pool) -> None:
         accounts.disable(conn, worker.name, now=AT)
 
 
+def _ask(pool: Pool, node: FakeNode) -> None:
+    """A command that was answered, and one that runs."""
+    writer = Writer(pool, lambda _: False, clock=lambda: AT)
+    writer.settle([node.status(PresenceState.ONLINE)])
+    with pool.connection() as conn:
+        keeper = principal(conn, "keeper", Role.MAINTAINER)
+        asked = commands.ask(
+            conn,
+            CommandName.LOG_TAIL,
+            node=node.name,
+            actor=keeper,
+            now=AT,
+            arguments={"lines": 5},
+            address="192.0.2.1",
+        )
+        commands.ask(conn, CommandName.SNAPSHOT, node=node.name, device="cam-1", actor=keeper, now=AT)
+    writer.settle([node.answer(asked.id, reason="in \\N part", result={"z": [1.5, "徘\t徊"], "a": None})])
+
+
 def _version(conn: Connection[Any], user: Principal, case_id: int) -> int:
     return cases.detail(conn, user, case_id).version
 
@@ -175,7 +197,7 @@ def columns_of(conn: Connection[Any]) -> Columns:
         "select relname, array_agg(attname::text order by attnum)"
         " from pg_class join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped"
         " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
-        " and not relispartition and relname not like '%yoyo%' group by relname"
+        " and relpersistence = 'p' and not relispartition and relname not like '%yoyo%' group by relname"
     ).fetchall()
     return dict(found)
 

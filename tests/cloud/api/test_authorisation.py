@@ -13,7 +13,12 @@ STEWARDS = frozenset({Role.MAINTAINER, Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.DUTY_CHIEF, Role.GRID_WORKER, Role.ADMINISTRATOR})
 
 OPEN = {("post", "/api/v1/session"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
-FOR_NODES = {("put", "/api/v1/evidence/{sha256}"), ("head", "/api/v1/evidence/{sha256}")}
+FOR_NODES = {
+    ("put", "/api/v1/evidence/{sha256}"),
+    ("head", "/api/v1/evidence/{sha256}"),
+    ("put", "/api/v1/wall/{camera}"),
+    ("put", "/api/v1/wall/{camera}/absence"),
+}
 FOR_PEOPLE = {
     ("get", "/api/v1/session"): EVERYONE,
     ("delete", "/api/v1/session"): EVERYONE,
@@ -36,9 +41,14 @@ FOR_PEOPLE = {
     ("get", "/api/v1/commands/{command_id}"): STEWARDS,
     ("get", "/api/v1/refusals"): STEWARDS,
     ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
+    ("get", "/api/v1/wall"): EVERYONE,
+    ("post", "/api/v1/wall/leases"): EVERYONE,
+    ("delete", "/api/v1/wall/leases"): EVERYONE,
+    ("get", "/api/v1/wall/{device_id}/picture"): EVERYONE,
     ("get", "/api/v1/live"): EVERYONE,
 }
 VALUES = {
+    "camera": "cam-1",
     "case_id": "1",
     "code": "110105001",
     "device_id": "1",
@@ -49,6 +59,7 @@ VALUES = {
 }
 BODIES: dict[str, object] = {
     "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1},
+    "/api/v1/wall/leases": {"cameras": [], "purpose": "rounds"},
     "/api/v1/nodes/{node}/accept": {"area_code": GRID},
     "/api/v1/nodes/{node}/log-tail": {"lines": 10},
 }

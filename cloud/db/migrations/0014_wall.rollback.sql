@@ -1,0 +1,2 @@
+drop table wall_camera;
+drop table wall_lease;
