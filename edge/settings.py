@@ -99,8 +99,8 @@ class ScheduleWindow(_Strict):
     end: TimeOfDay = "24:00"
 
 
-class _SceneRule(_Strict):
-    """What all rules on cameras have: when they are armed (always, without a schedule), within how many seconds what follows is
+class _Rule(_Strict):
+    """What all rules have: when they are armed (always, without a schedule), within how many seconds what follows is
     the same incident, and for how many seconds nothing new opens after one has ended.
     """
 
@@ -110,7 +110,7 @@ class _SceneRule(_Strict):
     cooldown_s: Seconds = 0.0
 
 
-class IntrusionSettings(_SceneRule):
+class IntrusionSettings(_Rule):
     """Someone of `classes` stands in the zone. Confirmed by the tracker's `confirm_frames`."""
 
     kind: Literal["intrusion"]
@@ -120,7 +120,7 @@ class IntrusionSettings(_SceneRule):
     category: Identifier = "public_order"
 
 
-class LoiteringSettings(_SceneRule):
+class LoiteringSettings(_Rule):
     """The same track stays in the zone for `limit_s` seconds, first to last sight."""
 
     kind: Literal["loitering"]
@@ -143,7 +143,7 @@ MOTION = "motion"
 """Of a line crossing's classes the one that no model has to know: whatever moves."""
 
 
-class LineCrossingSettings(_SceneRule):
+class LineCrossingSettings(_Rule):
     """Tracks of `classes` are counted as they cross the line, per direction in intervals of `interval_s`; a direction that is
     `forbidden` is an incident as well. Who has not been `margin` (a share of the picture) beyond the line on both sides has
     not crossed it.
@@ -159,7 +159,7 @@ class LineCrossingSettings(_SceneRule):
     category: Identifier = "public_order"
 
 
-class CrowdSettings(_SceneRule):
+class CrowdSettings(_Rule):
     """At least `at_least` are in the zone for `for_s` seconds; it is over once there were fewer than `still_from` (as many, where
     nothing else is said) for `clear_for_s`.
     """
@@ -180,7 +180,7 @@ class CrowdSettings(_SceneRule):
         return self.at_least if self.still_at_least is None else self.still_at_least
 
 
-class VehicleDwellSettings(_SceneRule):
+class VehicleDwellSettings(_Rule):
     """A vehicle stands in the zone (a fire lane, an entrance) for `limit_s` seconds."""
 
     kind: Literal["vehicle_dwell"]
@@ -191,7 +191,7 @@ class VehicleDwellSettings(_SceneRule):
     category: Identifier = "fire_safety"
 
 
-class TwoWheelerSettings(_SceneRule):
+class TwoWheelerSettings(_Rule):
     """A two-wheeler is in a zone where none may be: a corridor, a lift. No public model tells electric ones from others."""
 
     kind: Literal["two_wheeler"]
@@ -201,7 +201,7 @@ class TwoWheelerSettings(_SceneRule):
     category: Identifier = "fire_safety"
 
 
-class AbandonedObjectSettings(_SceneRule):
+class AbandonedObjectSettings(_Rule):
     """Something that was not there before stands in the zone for `for_s` seconds, and nobody of `classes` has been near it for `away_s`.
     Near is within `near` (a share of the picture). It is over once it has been gone for `clear_for_s`.
     """
@@ -217,7 +217,7 @@ class AbandonedObjectSettings(_SceneRule):
     category: Identifier = "public_safety"
 
 
-class CameraTroubleSettings(_SceneRule):
+class CameraTroubleSettings(_Rule):
     """The camera is in one of `troubles` for `for_s` seconds; it is over once it has not been for `clear_for_s`. Needs no model."""
 
     kind: Literal["camera_trouble"]
@@ -300,11 +300,10 @@ class CameraSettings(_Strict):
     simulated: bool = False
 
 
-class ThresholdSettings(_Strict):
+class ThresholdSettings(_Rule):
     """The point lies above (or below) a limit for `for_s` seconds; it ends once it has been past `clear` for `clear_for_s`."""
 
     kind: Literal["threshold"]
-    id: Identifier | None = None
     point: Identifier
     above: Annotated[float, Field(allow_inf_nan=False)] | None = None
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None

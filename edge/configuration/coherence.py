@@ -302,6 +302,7 @@ def _threshold_rules(sensor: dict[str, Any], place: Location) -> Found:
         point = rule.get("point")
         if isinstance(point, str) and kinds is not None and kinds.get(point) != "number":
             yield (*here, "point"), f"there is no numeric point `{point}`; this sensor has {known}"
+        yield from _schedule(rule, here)
         above, below, clear = rule.get("above"), rule.get("below"), rule.get("clear")
         if (above is None) == (below is None):
             yield here, "one of `above` and `below` is needed, and only one"

@@ -81,6 +81,10 @@ class ReadingRule(Protocol):
         """Take one reading; late ones are allowed and never end or start anything in the past of what was decided."""
         ...
 
+    def passed(self, at: datetime) -> Sequence[Finding]:
+        """Node time has gone on, with readings or without."""
+        ...
+
     def resume(self, incident: Incident) -> bool:
         """Go on with what this rule had opened before the node restarted; False when it is not this rule's any more."""
         ...

@@ -313,6 +313,7 @@ class Node:
             try:
                 self._watch_clock()
                 self.book.tick()
+                self.desk.tick()
                 self.reloads.turn(signalled=taken(self._reload_wanted))
                 self.cameras.turn()
                 figures = self.outbox.figures()

@@ -4,11 +4,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from edge.errors import OutboxFull
-from edge.flow import Health, Parcel, Reading, ReadingRule, Recorder
+from edge.flow import Finding, Health, Parcel, ReadingRule, Recorder
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.standing import Standing
 from edge.node.watch import presence_reading
@@ -110,14 +111,22 @@ class SensorDesk:
             self._recorder.readings(parcel.readings, receipts=parcel.receipts)
             for reading in (*parcel.again, *parcel.readings):
                 for rule in self._rules.get(reading.device, ()):
-                    self._decide(rule, reading)
+                    self._decide(reading.device, partial(rule.observe, reading))
 
-    def _decide(self, rule: ReadingRule, reading: Reading) -> None:
+    def tick(self) -> None:
+        """Now and then, from any thread: what a rule holds open for what may follow ends in time, also while no reading comes."""
+        with self._lock:
+            now = self._clock()
+            for device, rules in self._rules.items():
+                for rule in rules:
+                    self._decide(device, partial(rule.passed, now))
+
+    def _decide(self, device: str, ask: Callable[[], Sequence[Finding]]) -> None:
         try:
-            findings = rule.observe(reading)
+            findings = ask()
         except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all sensors)
-            self.faults[reading.device] += 1
-            _log.exception("a rule failed", device=reading.device)
+            self.faults[device] += 1
+            _log.exception("a rule failed", device=device)
             return
         for finding in findings:
             self._book.report(finding)

@@ -5,7 +5,7 @@ near afterwards ends nothing, for he may be the one who looks after it. It is ov
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -13,8 +13,7 @@ from edge.contract.incident import IncidentState, TrackPoint
 from edge.contract.telemetry import to_microseconds
 from edge.flow import Box, Finding, Reading, Scene, StillObject
 from edge.geometry import Point, contains, foot_point
-from edge.rules.identity import rule_id
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import Held, Teller
 from edge.settings import AbandonedObjectSettings
 
 UNSEEN_S: Final = 10.0
@@ -22,14 +21,11 @@ UNSEEN_S: Final = 10.0
 
 
 @dataclass(slots=True)
-class _Course:
-    """A thing that is there since, and was seen last: when somebody was near it last, told last when (None: not yet)."""
+class _Course(Held):
+    """A thing that is there, and when somebody was near it last."""
 
     thing: StillObject
-    since: datetime
-    seen_at: datetime
     near_at: datetime
-    told_at: datetime | None = None
 
 
 class AbandonedObjectRule:
@@ -37,18 +33,18 @@ class AbandonedObjectRule:
 
     def __init__(self, settings: AbandonedObjectSettings, polygon: Sequence[Point], camera: str) -> None:
         self._settings = settings
+        self._teller = Teller(settings, camera)
         self._polygon = polygon
-        self._camera = camera
         self._courses: dict[int, _Course] = {}
 
     def observe(self, scene: Scene) -> Sequence[Finding]:
         """Take one analysed moment; scenes of a camera come in order of event time."""
         for thing in scene.objects or ():
             if thing.number in self._courses or contains(self._polygon, foot_point(thing.box)):
-                course = self._courses.setdefault(thing.number, _Course(thing, thing.since, scene.at, thing.since))
-                if (scene.at - course.seen_at).total_seconds() > UNSEEN_S:
+                course = self._courses.setdefault(thing.number, _Course(thing.since, scene.at, thing, thing.since))
+                if course.unseen_s(scene.at) > UNSEEN_S:
                     course.near_at = scene.at
-                course.thing, course.seen_at = thing, scene.at
+                course.thing, course.last_at = thing, scene.at
         people = [track.box for track in scene.tracks if track.label in self._settings.classes]
         for course in self._courses.values():
             if any(_gap(box, course.thing.box) <= self._settings.near for box in people):
@@ -57,13 +53,9 @@ class AbandonedObjectRule:
 
     def finish(self, at: datetime) -> Sequence[Finding]:
         """End whatever is open, each with its last sight."""
-        said = [
-            self._finding(course, at, IncidentState.ENDED)
-            for course in self._courses.values()
-            if course.told_at is not None
-        ]
+        told = [course for course in self._courses.values() if course.told_at is not None]
         self._courses.clear()
-        return said
+        return [self._finding(course, at, IncidentState.ENDED) for course in told]
 
     def readings(self, at: datetime) -> Sequence[Reading]:  # noqa: ARG002 (asked of every rule on scenes)
         """Counts nothing."""
@@ -73,40 +65,27 @@ class AbandonedObjectRule:
         for number, course in list(self._courses.items()):
             gone = scene.objects is not None and all(thing.number != number for thing in scene.objects)
             if not gone:
-                yield from self._going_on(course, scene.at)
+                state = course.due(scene.at) if course.last_at == scene.at and self._counts(course) else None
+                if state is not None:
+                    yield self._finding(course, scene.at, state)
             elif course.told_at is None:
                 del self._courses[number]
-            elif (scene.at - course.seen_at).total_seconds() >= self._settings.clear_for_s:
+            elif course.unseen_s(scene.at) >= self._settings.clear_for_s:
                 del self._courses[number]
                 yield self._finding(course, scene.at, IncidentState.ENDED)
 
-    def _going_on(self, course: _Course, at: datetime) -> Iterator[Finding]:
-        if course.told_at is None:
-            stood_s = (course.seen_at - course.since).total_seconds()
-            away_s = (course.seen_at - course.near_at).total_seconds()
-            if course.seen_at == at and stood_s >= self._settings.for_s and away_s >= self._settings.away_s:
-                course.told_at = at
-                yield self._finding(course, at, IncidentState.OPEN)
-        elif course.seen_at == at and (at - course.told_at).total_seconds() >= UPDATE_S:
-            course.told_at = at
-            yield self._finding(course, at, IncidentState.UPDATE)
+    def _counts(self, course: _Course) -> bool:
+        """Whether a thing stands there alone; one that has been told of does, whoever comes by."""
+        away_s = (course.last_at - course.near_at).total_seconds()
+        alone = course.lasted_s >= self._settings.for_s and away_s >= self._settings.away_s
+        return course.told_at is not None or alone
 
     def _finding(self, course: _Course, at: datetime, state: IncidentState) -> Finding:
-        thing, rule = course.thing, rule_id(self._settings)
-        return Finding(
-            key=f"{self._camera}/{rule}/{thing.number}/{to_microseconds(course.since)}",
-            state=state,
-            rule=rule,
-            kind=self._settings.kind,
-            category=self._settings.category,
-            severity=self._settings.severity,
-            device=self._camera,
-            started_at=course.since,
-            at=at,
-            ended_at=course.seen_at if state is IncidentState.ENDED else None,
+        box, moments = course.thing.box, dict.fromkeys((course.since, course.last_at))
+        return replace(
+            self._teller.finding(course, state, at, course.thing.number),
             zone=self._settings.zone,
-            dwell_s=round((course.seen_at - course.since).total_seconds(), 3),
-            path=tuple(_point(moment, thing.box) for moment in dict.fromkeys((course.since, course.seen_at))),
+            path=tuple(_point(moment, box) for moment in moments),
         )
 
 

@@ -5,15 +5,13 @@ next has not lasted. A stream that is lost is one since the last picture, and te
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from edge.contract.incident import CameraTrouble, IncidentState
-from edge.contract.telemetry import to_microseconds
 from edge.flow import Finding, Reading, Scene
-from edge.rules.identity import rule_id
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import Held, Teller
 from edge.settings import CameraTroubleSettings
 
 _WORDS: Final[Mapping[CameraTrouble, str]] = {
@@ -26,22 +24,13 @@ _WORDS: Final[Mapping[CameraTrouble, str]] = {
 }
 
 
-@dataclass(slots=True)
-class _Course:
-    """A trouble that is there: since when, seen last when, told last when (None: not yet)."""
-
-    since: datetime
-    last_at: datetime
-    told_at: datetime | None = None
-
-
 class CameraTroubleRule:
     """Opens with the look in which a trouble has lasted for `for_s`; over when it has not been seen for `clear_for_s`."""
 
     def __init__(self, settings: CameraTroubleSettings, camera: str) -> None:
         self._settings = settings
-        self._camera = camera
-        self._courses: dict[CameraTrouble, _Course] = {}
+        self._teller = Teller(settings, camera)
+        self._courses: dict[CameraTrouble, Held] = {}
         self._seen_at: datetime | None = None
 
     def observe(self, scene: Scene) -> Sequence[Finding]:
@@ -53,7 +42,7 @@ class CameraTroubleRule:
             if trouble in scene.troubles:
                 lost_since = self._seen_at if trouble is CameraTrouble.STREAM_LOST else None
                 since = min(lost_since or scene.at, scene.at)
-                course = self._courses.setdefault(trouble, _Course(since, scene.at))
+                course = self._courses.setdefault(trouble, Held(since, scene.at))
                 course.last_at = scene.at
         said = list(self._said(scene))
         if scene.seen:
@@ -77,38 +66,18 @@ class CameraTroubleRule:
     def _said(self, scene: Scene) -> Iterator[Finding]:
         for trouble, course in list(self._courses.items()):
             if course.last_at == scene.at:
-                yield from self._going_on(trouble, course, scene.at)
+                counts = course.told_at is not None or course.lasted_s >= self._settings.for_s
+                state = course.due(scene.at) if counts else None
+                if state is not None:
+                    yield self._finding(trouble, course, scene.at, state)
             elif trouble is not CameraTrouble.STREAM_LOST and not scene.seen:
                 continue
             elif course.told_at is None:
                 del self._courses[trouble]
-            elif (scene.at - course.last_at).total_seconds() >= self._settings.clear_for_s:
+            elif course.unseen_s(scene.at) >= self._settings.clear_for_s:
                 del self._courses[trouble]
                 yield self._finding(trouble, course, scene.at, IncidentState.ENDED)
 
-    def _going_on(self, trouble: CameraTrouble, course: _Course, at: datetime) -> Iterator[Finding]:
-        if course.told_at is None:
-            if (at - course.since).total_seconds() >= self._settings.for_s:
-                course.told_at = at
-                yield self._finding(trouble, course, at, IncidentState.OPEN)
-        elif (at - course.told_at).total_seconds() >= UPDATE_S:
-            course.told_at = at
-            yield self._finding(trouble, course, at, IncidentState.UPDATE)
-
-    def _finding(self, trouble: CameraTrouble, course: _Course, at: datetime, state: IncidentState) -> Finding:
-        rule = rule_id(self._settings)
-        return Finding(
-            key=f"{self._camera}/{rule}/{trouble.value}/{to_microseconds(course.since)}",
-            state=state,
-            rule=rule,
-            kind=self._settings.kind,
-            category=self._settings.category,
-            severity=self._settings.severity,
-            device=self._camera,
-            started_at=course.since,
-            at=at,
-            ended_at=course.last_at if state is IncidentState.ENDED else None,
-            dwell_s=round((course.last_at - course.since).total_seconds(), 3),
-            point=trouble.value,
-            note=_WORDS[trouble],
-        )
+    def _finding(self, trouble: CameraTrouble, course: Held, at: datetime, state: IncidentState) -> Finding:
+        found = self._teller.finding(course, state, at, trouble.value)
+        return replace(found, point=trouble.value, note=_WORDS[trouble])

@@ -4,28 +4,23 @@ Who was seen in the zone within its grace counts: a detector that misses someone
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from edge.contract.incident import IncidentState
-from edge.contract.telemetry import to_microseconds
 from edge.flow import Finding, Reading, Scene
 from edge.geometry import Point
-from edge.rules.identity import rule_id
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import Held, Teller
 from edge.rules.zones import Zone
 from edge.settings import CrowdSettings
 
 
 @dataclass(slots=True)
-class _Crowd:
-    """Since when there are enough, when there were last enough, how many at most; told last when, and of how many."""
+class _Crowd(Held):
+    """There are enough: how many at most, and who they were last."""
 
-    since: datetime
-    last_at: datetime
     most: int
     tracks: tuple[int, ...]
-    told_at: datetime | None = None
 
 
 class CrowdRule:
@@ -33,7 +28,7 @@ class CrowdRule:
 
     def __init__(self, settings: CrowdSettings, polygon: Sequence[Point], camera: str) -> None:
         self._settings = settings
-        self._camera = camera
+        self._teller = Teller(settings, camera)
         self._zone = Zone(settings.zone, polygon, frozenset(settings.classes))
         self._crowd: _Crowd | None = None
 
@@ -49,7 +44,7 @@ class CrowdRule:
             return ()
         if crowd.told_at is None:
             self._crowd = None
-        elif (scene.at - crowd.last_at).total_seconds() >= self._settings.clear_for_s:
+        elif crowd.unseen_s(scene.at) >= self._settings.clear_for_s:
             self._crowd = None
             return (self._finding(crowd, scene.at, IncidentState.ENDED),)
         return ()
@@ -67,31 +62,10 @@ class CrowdRule:
     def _there(self, at: datetime, count: int, tracks: tuple[int, ...]) -> Sequence[Finding]:
         crowd = self._crowd = self._crowd or _Crowd(at, at, count, tracks)
         crowd.last_at, crowd.most, crowd.tracks = at, max(crowd.most, count), tracks or crowd.tracks
-        if crowd.told_at is None:
-            if (at - crowd.since).total_seconds() < self._settings.for_s:
-                return ()
-            crowd.told_at = at
-            return (self._finding(crowd, at, IncidentState.OPEN),)
-        if (at - crowd.told_at).total_seconds() < UPDATE_S:
-            return ()
-        crowd.told_at = at
-        return (self._finding(crowd, at, IncidentState.UPDATE),)
+        counts = crowd.told_at is not None or crowd.lasted_s >= self._settings.for_s
+        state = crowd.due(at) if counts else None
+        return () if state is None else (self._finding(crowd, at, state),)
 
     def _finding(self, crowd: _Crowd, at: datetime, state: IncidentState) -> Finding:
-        rule = rule_id(self._settings)
-        return Finding(
-            key=f"{self._camera}/{rule}/{to_microseconds(crowd.since)}",
-            state=state,
-            rule=rule,
-            kind=self._settings.kind,
-            category=self._settings.category,
-            severity=self._settings.severity,
-            device=self._camera,
-            started_at=crowd.since,
-            at=at,
-            ended_at=crowd.last_at if state is IncidentState.ENDED else None,
-            zone=self._settings.zone,
-            dwell_s=round((crowd.last_at - crowd.since).total_seconds(), 3),
-            count=crowd.most,
-            track_ids=crowd.tracks,
-        )
+        found = self._teller.finding(crowd, state, at)
+        return replace(found, zone=self._settings.zone, count=crowd.most, track_ids=crowd.tracks)

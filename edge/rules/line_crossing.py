@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from edge.contract.incident import IncidentState, TrackPoint
-from edge.contract.telemetry import from_microseconds, to_microseconds
+from edge.contract.telemetry import from_microseconds
 from edge.flow import Finding, Reading, Scene, Track
 from edge.geometry import Point, foot_point, passage, side_of
 from edge.rules.counting import IntervalCounter
-from edge.rules.identity import rule_id
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import Held, Teller
 from edge.settings import Direction, LineCrossingSettings
 
 
@@ -38,11 +37,16 @@ class _Crossing:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    crossing: _Crossing
+@dataclass(slots=True)
+class _Open(Held):
+    """A forbidden crossing, from then to the last sight of its track."""
+
+    direction: Direction
     track: Track
-    told_at: datetime
+
+    def follow(self, track: Track) -> None:
+        """Take the track's newest sight."""
+        self.track, self.last_at = track, max(track.last_seen_at, self.since)
 
 
 class LineCrossingRule:
@@ -53,7 +57,7 @@ class LineCrossingRule:
     ) -> None:
         self._settings = settings
         self._line = line
-        self._camera = camera
+        self._teller = Teller(settings, camera)
         self._counter = IntervalCounter(settings, camera, simulated)
         self._courses: dict[int, _Course] = {}
         self._open: dict[int, _Open] = {}
@@ -82,21 +86,21 @@ class LineCrossingRule:
             if track.label not in self._settings.classes:
                 continue
             self._counter.add(crossing.direction, crossing.at)
-            if crossing.direction in self._settings.forbidden and track.track_id not in self._open:
-                self._open[track.track_id] = _Open(crossing, track, at)
-                yield self._finding(self._open[track.track_id], at, IncidentState.OPEN)
+            if crossing.direction in self._settings.forbidden:
+                self._open.setdefault(track.track_id, _Open(crossing.at, crossing.at, crossing.direction, track))
         open_ = self._open.get(track.track_id)
         if open_ is not None:
-            due = (at - open_.told_at).total_seconds() >= UPDATE_S
-            self._open[track.track_id] = open_ = replace(open_, track=track, told_at=at if due else open_.told_at)
-            if due:
-                yield self._finding(open_, at, IncidentState.UPDATE)
+            open_.follow(track)
+            state = open_.due(at)
+            if state is not None:
+                yield self._finding(open_, at, state)
 
     def _ended(self, track: Track, at: datetime) -> Iterator[Finding]:
         self._courses.pop(track.track_id, None)
         open_ = self._open.pop(track.track_id, None)
         if open_ is not None:
-            yield self._finding(replace(open_, track=track), at, IncidentState.ENDED)
+            open_.follow(track)
+            yield self._finding(open_, at, IncidentState.ENDED)
 
     def _crossings(self, track: Track) -> Iterator[_Crossing]:
         """What the sights of a track that are new bring: all of them where it is told of for the first time."""
@@ -117,25 +121,13 @@ class LineCrossingRule:
             course.side, course.net = side, 0
 
     def _finding(self, open_: _Open, at: datetime, state: IncidentState) -> Finding:
-        rule, track, crossing = rule_id(self._settings), open_.track, open_.crossing
-        last_at = max(track.last_seen_at, crossing.at)
-        return Finding(
-            key=f"{self._camera}/{rule}/{track.track_id}/{to_microseconds(crossing.at)}",
-            state=state,
-            rule=rule,
-            kind=self._settings.kind,
-            category=self._settings.category,
-            severity=self._settings.severity,
-            device=self._camera,
-            started_at=crossing.at,
-            at=at,
-            ended_at=last_at if state is IncidentState.ENDED else None,
+        return replace(
+            self._teller.finding(open_, state, at, open_.track.track_id),
             zone=self._settings.line,
-            confidence=track.peak_confidence,
-            dwell_s=round((last_at - crossing.at).total_seconds(), 3),
-            direction=crossing.direction.value,
-            track_ids=(track.track_id,),
-            path=track.path,
+            confidence=open_.track.peak_confidence,
+            direction=open_.direction.value,
+            track_ids=(open_.track.track_id,),
+            path=open_.track.path,
         )
 
 

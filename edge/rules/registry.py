@@ -14,6 +14,7 @@ from edge.rules.intrusion import IntrusionRule
 from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.threshold import ThresholdRule
+from edge.rules.threshold_folding import FoldingThreshold
 from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
     AbandonedObjectSettings,
@@ -102,4 +103,6 @@ def reading_rule(settings: ThresholdSettings, sensor: SensorSettings) -> Reading
         raise ConfigurationError(
             f"sensor {sensor.id}: rule threshold needs a numeric point, `{settings.point}` is none; there is {known}"
         )
-    return ThresholdRule(settings, sensor.id, unit=point.unit, period_s=point.period_s)
+    rule = ThresholdRule(settings, sensor.id, unit=point.unit, period_s=point.period_s)
+    folds = settings.schedule or settings.fold_s or settings.cooldown_s
+    return FoldingThreshold(rule, settings) if folds else rule

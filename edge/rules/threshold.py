@@ -127,9 +127,22 @@ class ThresholdRule:
         return rule_id(self._settings)
 
     @property
+    def key(self) -> str:
+        """The key of all its findings."""
+        return f"{self._device}/{self.id}"
+
+    @property
     def set_back(self) -> int:
         """How often the clock that tells the readings' times was set back."""
         return self._set_back
+
+    def concerns(self, reading: Reading) -> bool:
+        """Whether a reading is one of the point that is watched."""
+        return reading.device == self._device and reading.point == self._settings.point
+
+    def passed(self, at: datetime) -> Sequence[Finding]:  # noqa: ARG002 (asked of every rule on readings)
+        """A silence decides nothing."""
+        return ()
 
     def resume(self, incident: Incident) -> bool:
         """Go on with what was open before a restart: a value between limit and `clear` keeps it open, one that is clear for
@@ -151,9 +164,7 @@ class ThresholdRule:
         """Take one reading. One that is older than the last decision changes nothing, nor does a second one of one time;
         unless all that comes is older, for then the clock was set back.
         """
-        if reading.device != self._device or reading.point != self._settings.point:
-            return ()
-        if isinstance(reading.value, str) or not isfinite(reading.value):
+        if not self.concerns(reading) or isinstance(reading.value, str) or not isfinite(reading.value):
             return ()
         mark = _Mark(reading.observed_at, self._side(reading.value), reading.value)
         newest_at = self._newest_at or self._decided_at
@@ -176,7 +187,8 @@ class ThresholdRule:
         waited = late.first_received_at - (self._newest_received_at or late.first_received_at)
         back = newest_at + waited - late.first_at
         if self._open is not None:
-            self._open = replace(self._open, since=self._open.since - back, told_at=self._open.told_at - back)
+            since = min(self._open.since - back, late.first_at)  # it is older than whatever came after it
+            self._open = replace(self._open, since=since, told_at=self._open.told_at - back)
         self._marks, self._folded = [], None
         self._decided_at = self._newest_at = self._late = None
         self._set_back += 1
@@ -279,11 +291,10 @@ class ThresholdRule:
     def _finding(
         self, stretch: _Open, state: IncidentState, at: datetime, *, ended_at: datetime | None = None
     ) -> Finding:
-        rule = rule_id(self._settings)
         return Finding(
-            key=f"{self._device}/{rule}",
+            key=self.key,
             state=state,
-            rule=rule,
+            rule=self.id,
             kind=self._settings.kind,
             category=self._settings.category,
             severity=self._settings.severity,

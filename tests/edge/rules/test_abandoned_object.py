@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge.contract.incident import CameraTrouble, IncidentState, Severity
 from edge.flow import Box, Finding, Scene, StillObject, Track
 from edge.rules.abandoned_object import AbandonedObjectRule
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import UPDATE_S
 from edge.settings import AbandonedObjectSettings
 from tests.fakes.scenes import at, seconds, standing_at
 

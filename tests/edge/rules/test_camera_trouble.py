@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from edge.contract.incident import CameraTrouble, IncidentState
 from edge.flow import Finding, Scene
 from edge.rules.camera_trouble import CameraTroubleRule
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import UPDATE_S
 from edge.settings import CameraTroubleSettings
 from tests.fakes.scenes import at, seconds
 

@@ -10,7 +10,7 @@ from edge.contract.incident import IncidentState, TrackPoint
 from edge.contract.telemetry import to_microseconds
 from edge.flow import Finding, Scene, Track
 from edge.rules.crowd import CrowdRule
-from edge.rules.reporting import UPDATE_S
+from edge.rules.held import UPDATE_S
 from edge.settings import CrowdSettings
 from tests.fakes.scenes import at, seconds, standing_at
 

@@ -177,5 +177,4 @@ def test_the_number_of_things_held_back_is_that_of_the_things_that_are_there(coo
     rule = made(*((float(number), number + 2.0, M) for number in range(200)), cooldown_s=cooldown_s)
     for second in range(210):
         rule.observe(Scene("c", at(second), ()))
-        assert len(rule._held) <= 3
-        assert len(rule._member_of) <= 3
+        assert rule.folding.kept <= 3

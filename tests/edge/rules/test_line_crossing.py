@@ -11,8 +11,8 @@ from edge.contract.incident import IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Finding, Reading, Scene
 from edge.rules.counting import LATE_S, IntervalCounter, count_points
+from edge.rules.held import UPDATE_S
 from edge.rules.line_crossing import LineCrossingRule
-from edge.rules.reporting import UPDATE_S
 from edge.settings import Direction, LineCrossingSettings
 from tests.fakes.scenes import at, findings, seconds, standing_at, walk
 

@@ -11,9 +11,9 @@ from edge.clock import NodeClock
 from edge.contract.incident import IncidentState
 from edge.flow import Box as Place
 from edge.flow import Finding, SceneObserver
+from edge.rules.held import UPDATE_S
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.loitering import LoiteringRule
-from edge.rules.reporting import UPDATE_S
 from edge.rules.zones import GRACE_S
 from edge.settings import IntrusionSettings, LoiteringSettings
 from edge.sources.timing import EventClock
