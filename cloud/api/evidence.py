@@ -31,7 +31,7 @@ _SILENCE_S = 8.0
 """Less than a node's own patience: where the way has swallowed an upload, the next try finds the file's place free."""
 _GRACE_S = 60.0
 _SLOWEST_BYTES_PER_S = 4_096
-_SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4", SEALED_MIME: "age"}
+_SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm", SEALED_MIME: "age"}
 _UPLOADS = Counter("gridward_evidence_uploads_total", "Uploads by how they ended; errors by their name", ["outcome"])
 
 
@@ -167,7 +167,10 @@ def _state(file: NamedFile, offset: int, response: Response, status: HTTPStatus)
     "/{sha256}",
     summary="Look at a file",
     response_class=StreamingResponse,
-    responses={200: {"content": {"image/jpeg": {}, "video/mp4": {}}}, 206: {"description": "The part asked for"}},
+    responses={
+        200: {"content": {"image/jpeg": {}, "video/mp4": {}, "video/webm": {}}},
+        206: {"description": "The part asked for"},
+    },
 )
 def read_evidence(sha256: Hash, user: User, conn: Conn, request: Request, parts: Parts) -> StreamingResponse:
     """A stored file of a case in my scope. Every view stands in the audit log."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cloud.errors import Invalid
 from edge.contract.incident import SEALED_MIME, EvidenceKind
 
-TAKEN = frozenset({"image/jpeg", "video/mp4", SEALED_MIME})
+TAKEN = frozenset({"image/jpeg", "video/mp4", "video/webm", SEALED_MIME})
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")

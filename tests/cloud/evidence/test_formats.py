@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from cloud.evidence.formats import MOST_SCANS, MOST_SEGMENTS, NotOfItsKind, check
 from edge.contract.incident import SEALED_MIME
+from edge.video import WebmWriter
 from tests.fakes.pictures import END, HEAD, box, film, frame, jpeg, scan, segment
 
-JPEG, MP4 = "image/jpeg", "video/mp4"
+JPEG, MP4, WEBM = "image/jpeg", "video/mp4", "video/webm"
 DISTRICT = pyrage.x25519.Identity.generate().to_public()
 CHUNK_BYTES = 64 << 10
 
@@ -152,3 +153,66 @@ def test_what_is_not_sealed_to_a_public_key_is_refused(content: bytes) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_behind_the_first_line_of_a_sealed_file_are_judged(content: bytes) -> None:
     fits(SEALED_MIME, b"age-encryption.org/v1\n" + content)
+
+
+def element(kind: str, content: bytes) -> bytes:
+    return bytes.fromhex(kind) + (len(content) | 1 << 56).to_bytes(8, "big") + content
+
+
+EBML = element("1A45DFA3", element("4282", b"webm"))
+TRACK = element("AE", element("83", b"\x01") + element("86", b"V_VP8"))
+TRACKS = element("1654AE6B", TRACK)
+CLUSTER = element("1F43B675", element("E7", b"\x00") + element("A3", bytes(20)))
+
+
+def webm(*parts: bytes) -> bytes:
+    return EBML + element("18538067", b"".join(parts))
+
+
+def test_a_film_that_a_node_made_passes() -> None:
+    with WebmWriter(width=64, height=48, rate_hz=10, bits_per_s=100_000, largest_bytes=1 << 20) as writer:
+        for number in range(30):
+            writer.write(np.full((48, 64, 3), number, dtype=np.uint8), number / 10)
+        content = writer.finished()
+    assert fits(WEBM, content)
+    assert not any(fits(WEBM, content[:length]) for length in range(0, len(content), 7))
+    assert not fits(WEBM, content + b"\x00")
+    assert fits(WEBM, webm(TRACKS, element("EC", bytes(9)), CLUSTER, CLUSTER))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nothing", b""),
+        ("a head alone", EBML),
+        (
+            "another kind of Matroska",
+            element("1A45DFA3", element("4282", b"matroska")) + webm(TRACKS, CLUSTER)[len(EBML) :],
+        ),
+        ("no stream", webm(CLUSTER)),
+        ("no picture", webm(TRACKS)),
+        ("two lists of streams", webm(TRACKS, TRACKS, CLUSTER)),
+        ("two streams", webm(element("1654AE6B", TRACK * 2), CLUSTER)),
+        ("sound", webm(element("1654AE6B", element("AE", element("83", b"\x02") + element("86", b"A_OPUS"))), CLUSTER)),
+        (
+            "another codec",
+            webm(element("1654AE6B", element("AE", element("83", b"\x01") + element("86", b"V_X"))), CLUSTER),
+        ),
+        ("a file within it", webm(TRACKS, element("1941A469", b"<script>alert(1)</script>"), CLUSTER)),
+        ("a page where nothing is to be", webm(TRACKS, element("EC", b"<script>alert(1)</script>"), CLUSTER)),
+        ("something between pictures", webm(TRACKS, element("1F43B675", element("A3", b"x") + element("BF", b"y")))),
+        ("a page behind it", webm(TRACKS, CLUSTER) + b"<script>alert(1)</script>"),
+        ("a second film behind it", webm(TRACKS, CLUSTER) * 2),
+        ("a length that is not known", EBML + bytes.fromhex("1853806701FFFFFFFFFFFFFF") + TRACKS + CLUSTER),
+        ("a length beyond the end", webm(TRACKS, CLUSTER)[:-1]),
+        ("zeros", bytes(1_000)),
+    ],
+)
+def test_what_is_no_webm_does_not_pass(name: str, content: bytes) -> None:
+    assert not fits(WEBM, content), name
+
+
+@given(st.binary(max_size=300), st.integers(0, 400))
+def test_changed_bytes_are_judged_and_never_break_the_judge(noise: bytes, place: int) -> None:
+    content = webm(TRACKS, CLUSTER)
+    fits(WEBM, content[:place] + noise + content[place + len(noise) :])

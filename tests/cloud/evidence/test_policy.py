@@ -38,10 +38,11 @@ def test_a_range_lies_inside_of_the_file_or_is_refused(header: str, total: int) 
 def test_what_is_stored_at_all() -> None:
     assert policy.is_taken("snapshot", "image/jpeg")
     assert policy.is_taken("clip", "video/mp4")
+    assert policy.is_taken("clip", "video/webm")
     assert not any(policy.is_taken("snapshot", mime) for mime in ("image/svg+xml", "text/html", "image/png", ""))
 
 
 def test_what_is_called_sealed_is_sealed_and_nothing_else_is() -> None:
     assert policy.is_taken("sealed", SEALED_MIME)
     assert not policy.is_taken("snapshot", SEALED_MIME)
-    assert not any(policy.is_taken("sealed", mime) for mime in ("image/jpeg", "video/mp4"))
+    assert not any(policy.is_taken("sealed", mime) for mime in ("image/jpeg", "video/mp4", "video/webm"))
