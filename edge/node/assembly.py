@@ -28,8 +28,10 @@ from edge.node.commands import CommandWorker, Handler
 from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
 from edge.node.log_tail import log_tail_of
+from edge.node.recollecting import Recollection
 from edge.node.reloading import ReloadDesk, rehearse
 from edge.node.reporting import ReportPace, news_of
+from edge.node.rules_trial import rules_try_of
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
@@ -96,6 +98,9 @@ class Node:
         )
         self._pace = ReportPace()
         self._reports = 0
+        self.recollection = Recollection(
+            self.directory, configuration.memory, clock=self.clock, correction=lambda: self.clock.correction
+        )
         self.wall = self._make_wall()
         self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told)
         self.publisher = self._make_publisher()
@@ -112,6 +117,7 @@ class Node:
             told=self.clock.told,
             gateways=Gateways(configuration.gateways, read_secret, self._on_gateway),
             district_key=None if key_file is None else read_district_key(key_file),
+            recollection=self.recollection,
             wall=self.wall,
         )
         self.desk = SensorDesk(
@@ -144,6 +150,7 @@ class Node:
         self.uploader.start()
         self.wall.start()
         self.shelf.start()
+        self.recollection.start()
         self.cameras.start()
         for source in self.reading_sources:
             source.start()
@@ -166,6 +173,7 @@ class Node:
         for source in self.reading_sources:
             source.stop()
         stopping.join()
+        self.recollection.stop()
         self.wall.stop()
         self.uploader.stop()
         self.publisher.stop()
@@ -224,6 +232,7 @@ class Node:
         return {
             CommandName.LOG_TAIL: log_tail_of(self.directory),
             CommandName.SNAPSHOT: self.wall.lease,
+            CommandName.RULES_TRY: rules_try_of(lambda: self.configuration, self.recollection),
         }
 
     # --- construction -------------------------------------------------------------------------------------------

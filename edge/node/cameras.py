@@ -14,6 +14,7 @@ from edge.flow import Recorder
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.clips import ClipWorker
 from edge.node.quarantine import Quarantine
+from edge.node.recollecting import Recollection
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
@@ -48,16 +49,18 @@ class Cameras:
         gateways: Gateways,
         district_key: DistrictKey | None = None,
         wall: WallDesk | None = None,
+        recollection: Recollection | None = None,
     ) -> None:
         self._settings = settings
+        self._recollection = recollection
         self._shelf = shelf
         self._book = book
         self._recorder = recorder
         self._standing = standing
         self._clock = clock
         self._district_key = district_key
-        self.clips = ClipWorker(book, district_key)
         self._wall = wall
+        self.clips = ClipWorker(book, district_key)
         self._closing = threading.Event()
         self._successions: dict[str, threading.Thread] = {}
         self._cards: RuleCards = {}
@@ -182,9 +185,10 @@ class Cameras:
             clock=self._clock,
             gateways=self.gateways,
             turns=self._turns,
-            wall=self._wall,
             district_key=self._district_key,
+            wall=self._wall,
             clips=self.clips,
+            memory=None if self._recollection is None else self._recollection.camera(camera.id),
         )
 
     @property

@@ -167,6 +167,7 @@ class Recollection:
         self._writer: MemoryWriter | None = None
         self._stop, self._wake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recollection", daemon=True)
+        self._refused = 0
         self.faults = 0
         self.written_bytes = 0
 
@@ -175,7 +176,7 @@ class Recollection:
         """Blocks that found no room, in memory or on the disk."""
         with self._lock:
             lost = sum(memory.lost for memory in self._memories.values())
-        return lost + (0 if self._writer is None else self._writer.lost)
+        return self._refused + lost + (0 if self._writer is None else self._writer.lost)
 
     def camera(self, name: str) -> CameraMemory | None:
         """The memory of a camera, the same whenever it is opened; None where nothing is to be remembered."""
@@ -233,6 +234,7 @@ class Recollection:
                 at_ms = to_ms(picture.reference.captured_at) + correction_ms
                 writer.keep_background(camera, at_ms, picture.reference.sha256, picture.content)
         except OSError as error:
+            self._refused += 0 if self._writer is not None else len(blocks)
             _log.error("what the cameras saw is not remembered: the disk does not take it", reason=error.strerror)
 
     def _run(self) -> None:

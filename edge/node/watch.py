@@ -30,6 +30,7 @@ from edge.flow import (
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.clips import ClipWorker
 from edge.node.filming import Filming
+from edge.node.recollecting import CameraMemory, watched_by
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.steadiness import Steadiness, SteadinessFigures
@@ -107,6 +108,7 @@ class CameraWatch:
         district_key: DistrictKey | None = None,
         wall: WallDesk | None = None,
         clips: ClipWorker | None = None,
+        memory: CameraMemory | None = None,
     ) -> None:
         self.camera = camera
         self.mailbox = Mailbox()
@@ -134,6 +136,7 @@ class CameraWatch:
         self._clock = clock
         self._turns = turns
         self._wall = wall
+        self._memory = memory
         self._pace = Pace()
         self._steadiness = Steadiness()
         self._detector: OnnxDetector | None = None
@@ -230,6 +233,8 @@ class CameraWatch:
         self._book.adopt(camera.id, cards)
         self.camera, self._rules = camera, rules
         self._pipeline.adopt(camera)
+        if self._memory is not None:
+            self._memory.watches(watched_by(camera, sees=self._detector is not None))
 
     def _on_status(self, health: Health, reason: str | None) -> None:
         """From the camera's thread, on changes."""
@@ -293,20 +298,24 @@ class CameraWatch:
             frame, scene = found
             self._seen_s, self._seen_at = time.monotonic(), scene.at
             self.source.attend(scene, followed=self._pipeline.followed)
+            self._remember(scene)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
             self._look_again(frame, scene)
             self._film(scene.at)
             self._tell_counts(scene.at)
             self._show(frame)
+            self._keep_background(frame, scene)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
         if self._seen_s is not None and time.monotonic() - self._seen_s >= BLIND_S:
             self._seen_s = None
             scene = self._pipeline.interrupt(self._clock())
+            self._remember(scene, begins=False)
             self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
         at = self._present()
         if self._lost:
             lost = Scene(self.camera.id, at, (), moving=False, troubles=frozenset({CameraTrouble.STREAM_LOST}))
+            self._remember(lost)
             self._report((finding for rule in self._rules for finding in rule.observe(lost)), None)
         else:
             self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
@@ -352,6 +361,7 @@ class CameraWatch:
     def _begin_anew(self, pipeline: CameraPipeline) -> None:
         self._pipeline = pipeline
         self._rules = self._make_rules()
+        self._forget()
         self._second_looks.clear()
 
     def _give_up(self) -> None:
@@ -371,10 +381,36 @@ class CameraWatch:
     def _finish(self) -> None:
         """End whatever the rules have open, and tell what they have counted."""
         scene = self._pipeline.interrupt(self._clock())
+        self._remember(scene, begins=False)
         self._report(
             (finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at))), None
         )
         self._tell_counts(scene.at)
+        self._forget()
+
+    def _remember(self, scene: Scene, *, begins: bool = True) -> None:
+        """What the rules see now, for those that are tried later."""
+        if self._memory is not None:
+            self._memory.scene(scene, begins=begins)
+
+    def _forget(self) -> None:
+        """What the rules had open has ended: what follows is remembered as another watch."""
+        if self._memory is not None:
+            self._memory.ended()
+            self._memory.watches(watched_by(self.camera, sees=self._detector is not None))
+
+    def _keep_background(self, frame: Frame, scene: Scene) -> None:
+        """Now and then a picture in which nobody is, for zones to be drawn on; masked all the same."""
+        memory, shape, sees = self._memory, frame.picture.luma.shape, self._detector is not None
+        if memory is None or not memory.wants_background(scene, shape, followed=self._pipeline.followed, sees=sees):
+            return
+        with self._turns.spare(self.camera.id) as free:
+            if free:
+                self._mark.tell(NativeStep.ANALYSING)
+                try:
+                    memory.background(self._masked(frame), scene.at)
+                finally:
+                    self._mark.tell(NativeStep.NONE)
 
     def _report(self, findings: Iterable[Finding], frame: Frame | None) -> None:
         """Findings to the book; one that opens takes a picture along."""
@@ -390,6 +426,8 @@ class CameraWatch:
             self._tell(finding, pictures)
             if self._filming is not None:
                 self._filming.follow(finding)
+            if self._memory is not None:
+                self._memory.told(finding)
 
     def _look_again(self, frame: Frame, scene: Scene) -> None:
         """A second picture of what opened a while ago and is still there."""
