@@ -17,11 +17,17 @@ Small = NDArray[np.float32]
 WIDTH: Final = 160
 _SAME_LIGHT: Final = 10.0
 _LEAST_STRUCTURE: Final = 1.5
+AVERAGED_STRUCTURE: Final = 0.8
+"""Of pictures that are the average of several there is less grain to take for structure."""
 _LEAST_TONES: Final = 3.0
 _LEAST_SPREAD: Final = 1e-3
 _ALIKE: Final = 0.6
 _SURELY_ALIKE: Final = 0.7
 _LEAST_CELLS: Final = 6
+_SMOOTH: Final = 0.0135
+_THROUGH: Final = 0.12
+_MANY_CELLS: Final = 100
+_DARK: Final = 4.0
 
 
 def small_picture(luma: NDArray[np.uint8]) -> Small:
@@ -46,12 +52,12 @@ def in_the_light_of(reference: Small, small: Small) -> Small:
     return np.asarray(np.clip(gain, 0.5, 2.0) * small + offset, dtype=np.float32)
 
 
-def shows_the_same(now: Small, before: Small, cells: Cells) -> bool:
+def shows_the_same(now: Small, before: Small, cells: Cells, least_structure: float = _LEAST_STRUCTURE) -> bool:
     """Whether some cells show what they showed before, brighter or darker: their fine structure is alike.
 
-    Where there was no structure before nobody can tell, and the answer is no.
+    Where there was less structure than `least_structure` (grey levels) before nobody can tell, and the answer is no.
     """
-    return _are_alike(_fine(now), _fine(before), _inner(cells))
+    return _are_alike(_fine(now), _fine(before), _inner(cells), least_structure=least_structure)
 
 
 def is_only_light(now: Small, before: Small, cells: Cells) -> bool:
@@ -65,11 +71,33 @@ def is_only_light(now: Small, before: Small, cells: Cells) -> bool:
     return shows_the_same(now, before, cells) or any(_are_alike(now, each, cells, _SURELY_ALIKE) for each in beside)
 
 
-def _are_alike(now: Small, before: Small, cells: Cells, least: float = _ALIKE) -> bool:
+def is_smooth_light(now: Small, before: Small, cells: Cells) -> bool:
+    """Whether the change in some cells is light on ground that is nearly plain: the ratio of now to before is smooth, and what little
+    structure the ground has shows through.
+
+    Measured on asphalt: beams and shadows bend that ratio by 0.006 to 0.014 and leave a likeness of 0.14 and more; cars bend it by 0.014 to
+    0.11, and a plain roof has no likeness to the ground. Where grain bends it more than a beam, the answer is no.
+    """
+    change = np.abs(now - before)
+    lit = (cells & (change > max(6.0, 0.08 * float(before.mean())))).astype(np.uint8)
+    inner = cv2.erode(lit, np.ones((5, 5), dtype=np.uint8)).astype(np.bool_)
+    core = _inner(inner)
+    if int(core.sum()) < _MANY_CELLS:
+        return False
+    seen, known = np.log(np.maximum(now, _DARK)), np.log(np.maximum(before, _DARK))
+    bend = np.abs(cv2.Laplacian(seen - known, cv2.CV_32F))[inner]
+    if float(np.median(bend)) > _SMOOTH:
+        return False
+    return float(np.corrcoef(_fine(seen)[core], _fine(known)[core])[0, 1]) > _THROUGH
+
+
+def _are_alike(
+    now: Small, before: Small, cells: Cells, least: float = _ALIKE, *, least_structure: float = _LEAST_STRUCTURE
+) -> bool:
     if int(cells.sum()) < _LEAST_CELLS:
         return False
     seen, known = now[cells], before[cells]
-    if float(known.std()) < _LEAST_STRUCTURE or float(seen.std()) < _LEAST_SPREAD:
+    if float(known.std()) < least_structure or float(seen.std()) < _LEAST_SPREAD:
         return False
     return float(np.corrcoef(seen, known)[0, 1]) > least
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from math import exp
+from math import exp, hypot
 from typing import Final
 
 from edge.contract.incident import TrackPoint
@@ -12,6 +12,11 @@ from edge.flow import Box, Track
 from edge.geometry import clamped_box
 
 MOST_PATH_POINTS: Final = 600
+
+_SAME_HEIGHT: Final = 1.6
+_HASTE: Final = 1.5
+"""So much faster than he was seen to be may he be behind a pillar: half hidden by it he seemed to be slow."""
+_RECENT_SIGHTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class TrackerSettings:
     person). backdate_s: how much earlier than its first sure detection a track may begin. fade_s: how long unsure
     detections alone, with nothing moving, carry a track. patience_s, leaving_s, tentative_s: how long a track is waited for
     that was lost in the middle of the picture, on its way out, or before it counted. blind_s: the longest time without any
-    look after which something is still taken for the same.
+    look after which something is still taken for the same. going_speed: in heights of its own per second, from
+    when on something is on its way.
     """
 
     sure: float = 0.5
@@ -43,8 +49,20 @@ class TrackerSettings:
     speed_memory_s: float = 0.4
     edge_margin: float = 0.015
     leaving_speed: float = 0.25
+    going_speed: float = 0.15
     growing_s: float = 2.0
     most_tracks: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a detector saw at one moment, and whether anything moved there."""
+
+    at: datetime
+    box: Box
+    score: float
+    label: str
+    moving: bool
 
 
 class Lineage:
@@ -64,6 +82,7 @@ class Lineage:
         self._votes: defaultdict[str, float] = defaultdict(float)
         self._times: list[datetime] = []
         self._path: list[TrackPoint] = []
+        self._first_sights: list[Sight] = []
         self._solid: tuple[datetime, Box] | None = None
 
     @property
@@ -71,13 +90,28 @@ class Lineage:
         """The last sight of any kind."""
         return self._times[-1]
 
+    @property
+    def first_sights(self) -> tuple["Sight", ...]:
+        """Those up to the one with which it counted."""
+        return tuple(self._first_sights)
+
+    @property
+    def first_speed(self) -> Box:
+        """How fast each edge went from its first sight to the one with which it counted."""
+        first, last = self._first_sights[0], self._first_sights[-1]
+        passed_s = max((last.at - first.at).total_seconds(), 1e-3)
+        left, top, right, bottom = ((to - before) / passed_s for before, to in zip(first.box, last.box, strict=True))
+        return left, top, right, bottom
+
     def recent(self, sights: int) -> tuple[Box, ...]:
         """The boxes of its last sights, newest last."""
-        return tuple((point.left, point.top, point.right, point.bottom) for point in self._path[-sights:])
+        return tuple(_box(point) for point in self._path[-sights:])
 
     def see(self, at: datetime, box: Box, score: float, label: str, *, moving: bool) -> None:
         """Take the sight of one moment."""
         self._follow(at, box)
+        if not self.confirmed:
+            self._first_sights.append(Sight(at, box, score, label, moving))
         self.box, self._score = box, score
         self._peak_score = max(self._peak_score, score)
         self._votes[label] += score
@@ -97,6 +131,37 @@ class Lineage:
         ahead_s = min((at - self.last_seen_at).total_seconds(), self._settings.horizon_s)
         left, top, right, bottom = (edge + speed * ahead_s for edge, speed in zip(self.box, self._speed, strict=True))
         return clamped_box((min(left, right), min(top, bottom), max(left, right), max(top, bottom)))
+
+    def came_out_as(self, other: "Lineage") -> float | None:
+        """How far someone who went out of sight (behind a pillar, a van) has come, if another who was seen for the first time
+        afterwards may be him: 0 where he was, 1 as far as anyone gets. He may have begun to walk or come to a stand meanwhile. None
+        where it can't be him: another kind, another height, farther than either goes, one who comes towards him, or he has left the
+        picture.
+        """
+        first = other.first_sights[0]
+        hidden_s = (first.at - self.last_seen_at).total_seconds()
+        height, others = self.box[3] - self.box[1], other.box[3] - other.box[1]
+        if hidden_s <= 0 or self.kind != other.kind or not 1 / _SAME_HEIGHT < others / max(height, 1e-6) < _SAME_HEIGHT:
+            return None
+        (across, down), going = self._middle_pace(), self._settings.going_speed * height
+        x, y = _middle(self.box)
+        if not (0.0 <= x + across * hidden_s <= 1.0 and 0.0 <= y + down * hidden_s <= 1.0):
+            return None
+        gaps = _gap(self.box, first.box, 0), _gap(self.box, first.box, 1)
+        way = hypot(*gaps)
+        if way == 0.0:
+            return None
+        # going into hiding the trailing edges tell how fast, coming out the leading ones: the others stand at the pillar's edge
+        before = sum(self._speed[axis if gap > 0 else axis + 2] * gap / way for axis, gap in enumerate(gaps))
+        after = sum(other.first_speed[axis + 2 if gap > 0 else axis] * gap / way for axis, gap in enumerate(gaps))
+        hidden = max(right - left for left, _, right, _ in self.recent(_RECENT_SIGHTS)) if before >= going else 0.0
+        farthest = hidden + _HASTE * max(before, after) * hidden_s
+        return None if max(before, after) < going or min(before, after) < -going or way > farthest else way / farthest
+
+    def go_on_as(self, other: "Lineage") -> None:
+        """It was the same: what was seen of another one, up to when it began to count, belongs to this one."""
+        for sight in other.first_sights:
+            self.see(sight.at, sight.box, sight.score, sight.label, moving=sight.moving)
 
     def growing(self, at: datetime) -> bool:
         """Whether it may still be coming into the picture: young, and cut off by the picture's edge."""
@@ -159,7 +224,7 @@ class Lineage:
         if not self.confirmed:
             anchor = self._first_sure_at or at
             while (anchor - self._times[0]).total_seconds() > self._settings.backdate_s:
-                del self._times[0], self._path[0]
+                del self._times[0], self._path[0], self._first_sights[0]
         if len(self._times) > MOST_PATH_POINTS:
             half = len(self._times) // 2
             self._times = self._times[:half:2] + self._times[half:]
@@ -170,11 +235,15 @@ class Lineage:
         margin = self._settings.edge_margin
         return left <= margin, top <= margin, right >= 1 - margin, bottom >= 1 - margin
 
+    def _middle_pace(self) -> tuple[float, float]:
+        left, top, right, bottom = self._speed
+        return (left + right) / 2, (top + bottom) / 2
+
     def _leaving(self) -> bool:
         """Whether it was going out of the picture, in widths or heights of itself per second, when it was last seen."""
-        left, top, right, bottom = self._speed
-        across = (left + right) / 2 / max(self.box[2] - self.box[0], 1e-6)
-        down = (top + bottom) / 2 / max(self.box[3] - self.box[1], 1e-6)
+        across, down = self._middle_pace()
+        across /= max(self.box[2] - self.box[0], 1e-6)
+        down /= max(self.box[3] - self.box[1], 1e-6)
         at_left, at_top, at_right, at_bottom = self._touched()
         speed = self._settings.leaving_speed
         return (
@@ -183,6 +252,19 @@ class Lineage:
             or (at_top and down < -speed)
             or (at_bottom and down > speed)
         )
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _gap(box: Box, other: Box, axis: int) -> float:
+    """How far another box lies beyond one, across (0) or down (1), with its direction; 0 where they overlap in it."""
+    return max(other[axis] - box[axis + 2], 0.0) + min(other[axis + 2] - box[axis], 0.0)
+
+
+def _box(point: TrackPoint) -> Box:
+    return point.left, point.top, point.right, point.bottom
 
 
 def _point(at: datetime, box: Box) -> TrackPoint:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.flow import Box, Detections, Track
-from edge.perception.light import Cells, Small, in_the_light_of, is_only_light, small_picture
+from edge.perception.light import Cells, Small, in_the_light_of, is_only_light, is_smooth_light, small_picture
 from edge.perception.motion import Motion
 from edge.perception.tracker import Step, Tracker
 from edge.settings import MOTION
@@ -64,10 +64,16 @@ class MotionTracker:
         elapsed_s, self._last_at = max((at - self._last_at).total_seconds(), 0.0), at
         ground = self._ground
         fitted = in_the_light_of(ground, small)
-        things = [box for box in boxes if not is_only_light(fitted, ground, _cells_in(motion.cells, box))]
+        every = np.ones_like(motion.cells)
+        things = [
+            box
+            for box in boxes
+            if not is_only_light(fitted, ground, _cells_in(motion.cells, box))
+            and not is_smooth_light(fitted, ground, _cells_in(every, box))
+        ]
         still = ~motion.cells
         for box in things:
-            still &= ~_cells_in(np.ones_like(still), box)  # the inside of a car's roof does not move
+            still &= ~_cells_in(every, box)  # the inside of a car's roof does not move
         ground[still] += (1.0 - exp(-elapsed_s / _MEMORY_S)) * (fitted - ground)[still]
         return things
 

@@ -1,11 +1,12 @@
 """Follows things over time (multi-object tracking, ByteTrack family), counting in seconds of event time, never in frames.
 
 Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", https://arxiv.org/abs/2110.06864: sure
-detections are matched first, unsure ones only keep alive what is known already. Three things differ from the paper, because
+detections are matched first, unsure ones only keep alive what is known already. Four things differ from the paper, because
 an incident's start, end and identity hang on them:
 
 - A track may begin with an unsure detection if something moves there; it counts only once sure ones confirm it.
 - Each edge of a box has a speed of its own, so that someone who comes into the picture part by part is one track.
+- Who goes out of sight on his way is known again by where he may have got to, not only by overlap.
 - How long a lost track is waited for depends on how it was lost: at the picture's edge on its way out, or in the middle.
 """
 
@@ -26,6 +27,8 @@ from edge.perception.motion import Motion
 _SURE: Final = 0
 _UNSURE: Final = 1
 _PARTIAL_FIT: Final = 0.15
+_BESIDE: Final = 0.3
+"""As a share of the smaller box: what lies so far in another one may be a part of it."""
 
 KINDS: Final = {
     "car": "vehicle",
@@ -93,10 +96,12 @@ class Tracker:
         ended = self.finish() if blind else ()
         self._last_at = at
         candidates = self._candidates(detections, motion)
+        counted = {lineage.track_id for lineage in self._lineages if lineage.confirmed}
         sure = [candidate for candidate in candidates if candidate.score >= self._settings.sure]
         unsure = [candidate for candidate in candidates if candidate.score < self._settings.sure]
         free_lineages, free_sure = self._match(at, self._lineages, sure, _SURE)
         free_lineages, free_unsure = self._match(at, free_lineages, unsure, _UNSURE)
+        self._reunite(at, counted)
         ended += self._bury(at)
         self._begin(at, free_sure, free_unsure)
         seen = (lineage for lineage in self._lineages if lineage.confirmed and lineage.last_seen_at == at)
@@ -159,6 +164,19 @@ class Tracker:
             fit = np.where(young[:, None] & (partial > _PARTIAL_FIT), np.maximum(fit, partial), fit)
         kinds = np.array([[lineage.kind == candidate.kind for candidate in candidates] for lineage in lineages])
         return np.where(kinds & (fit > self._settings.least_fit), 1.0 - fit, 2.0).astype(np.float64)
+
+    def _reunite(self, at: datetime, counted: set[int]) -> None:
+        """What counts from now on, and may be someone who went out of sight on his way and came out again, is that one."""
+        for young in [each for each in self._lineages if each.confirmed and each.track_id not in counted]:
+            others = _boxes(each.box for each in self._lineages if each is not young and each.last_seen_at == at)
+            if len(others) and (intersection_over_smaller(_boxes([young.box]), others) > _BESIDE).any():
+                continue
+            ways = [(each.came_out_as(young), each) for each in self._lineages if each.track_id in counted]
+            known = [(way, each.track_id, each) for way, each in ways if way is not None]
+            if known:
+                _, _, lost = min(known, key=lambda one: one[:2])
+                lost.go_on_as(young)
+                self._lineages.remove(young)
 
     def _bury(self, at: datetime) -> tuple[Track, ...]:
         gone = [lineage for lineage in self._lineages if lineage.gone(at)]

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from edge.flow import Box
+from edge.perception.lineage import Lineage, TrackerSettings
 from edge.perception.motion import Motion
 from edge.perception.tracker import Tracker
 from tests.fakes.scenes import at, detections, standing_at
@@ -73,16 +75,94 @@ def test_two_who_cross_are_two_and_neither_is_lost(hertz: float, speed: float, y
 
 
 @hypothesis_settings(deadline=None, max_examples=15)
-@given(HERTZ, st.floats(0.05, 0.15), st.floats(0.05, 0.12))
-def test_who_passes_behind_a_pillar_is_one(hertz: float, speed: float, pillar: float) -> None:
-    """Hidden for as long as the pillar and his speed make it, up to the time for which he is waited for."""
+@given(HERTZ, st.floats(0.08, 0.2), st.floats(0.3, 2.4))
+def test_who_passes_behind_a_pillar_is_one(hertz: float, speed: float, hidden_s: float) -> None:
+    """Hidden for up to the time for which he is waited for: far enough not to overlap with where he was."""
+    pillar = speed * hidden_s
 
     def course(second: float) -> Box | None:
         x = 0.1 + speed * second
-        return None if abs(x - 0.5) < pillar / 2 else standing_at(x, 0.8)
+        return None if 0.4 < x < 0.4 + pillar else standing_at(x, 0.8)
 
     ids, ended = followed([course], 0.8 / speed, hertz)
     assert (len(ids), ended) == (1, 0)
+
+
+@hypothesis_settings(deadline=None, max_examples=15)
+@given(HERTZ, st.floats(0.1, 0.15), st.floats(0.4, 2.0))
+def test_two_who_follow_each_other_behind_a_pillar_stay_two(hertz: float, speed: float, apart_s: float) -> None:
+    def course(late_s: float) -> Course:
+        def walk(second: float) -> Box | None:
+            x = 0.05 + speed * (second - late_s)
+            hidden = second < late_s or 0.4 < x < 0.5
+            return None if hidden else standing_at(x, 0.8, width=0.06)
+
+        return walk
+
+    if speed * apart_s < 0.08:
+        return
+    ids, ended = followed([course(0.0), course(apart_s)], 0.8 / speed, hertz)
+    assert (len(ids), ended) == (2, 0)
+
+
+@pytest.mark.parametrize("hertz", [3.0, 5.0, 10.0])
+def test_who_stands_unseen_for_a_moment_is_not_taken_for_one_who_comes_by(hertz: float) -> None:
+    def stands(second: float) -> Box | None:
+        return None if 4 <= second < 5.5 else standing_at(0.3, 0.8, width=0.06)
+
+    def comes(second: float) -> Box | None:
+        return standing_at(0.45 + 0.05 * (second - 4.4), 0.8, width=0.06) if second >= 4.4 else None
+
+    tracker, first, last = Tracker(), set[int](), dict[int, float]()
+    for frame in range(round(8 * hertz)):
+        second = frame / hertz
+        found = [(box, 0.8) for box in (stands(second), comes(second)) if box is not None]
+        for track in tracker.update(at(second), detections(*found)).seen:
+            last[track.track_id] = track.box[0]
+            if second < 4:
+                first.add(track.track_id)
+    [one] = first
+    assert len(last) == 2
+    assert last[one] == pytest.approx(0.27)
+
+
+def walked(x: float, speed: float, *, from_s: float = 0.0, to_s: float = 2.0, height: float = 0.3) -> Lineage:
+    """One who has walked for some time and was seen last at a place."""
+    lineage = Lineage(1, "person", TrackerSettings())
+    for frame in range(round(5 * from_s), round(5 * to_s) + 1):
+        box = standing_at(x - speed * (to_s - frame / 5), 0.8, width=0.06, height=height)
+        lineage.see(at(frame / 5), box, 0.9, "person", moving=True)
+    return lineage
+
+
+def came_out(x: float, *, speed: float = 0.1, height: float = 0.3) -> Lineage:
+    """One who was seen for the first time two seconds later."""
+    return walked(x + 0.2 * speed, speed, from_s=4.0, to_s=4.2, height=height)
+
+
+def test_where_one_who_was_on_his_way_may_come_out() -> None:
+    lineage = walked(0.4, 0.1)
+    near, far = (lineage.came_out_as(came_out(x)) for x in (0.5, 0.6))
+    assert near is not None
+    assert far is not None
+    assert 0 < near < far < 1
+    assert lineage.came_out_as(came_out(0.9)) is None, "nobody is that fast"
+    assert lineage.came_out_as(came_out(0.3)) is None, "he went the other way"
+    assert lineage.came_out_as(came_out(0.5, speed=-0.1)) is None, "that one comes towards him"
+    assert lineage.came_out_as(came_out(0.6, height=0.1)) is None, "another size"
+    assert lineage.came_out_as(walked(0.4, 0.1)) is None, "that one was there before"
+    assert walked(0.9, 0.1).came_out_as(came_out(0.93)) is None, "he has left the picture"
+    assert walked(0.4, 0.01).came_out_as(came_out(0.5, speed=0.01)) is None, "neither of them goes anywhere"
+
+
+def test_who_is_known_again_has_one_path_and_the_best_of_both() -> None:
+    lineage, later = walked(0.4, 0.1), came_out(0.6)
+    lineage.go_on_as(later)
+    track = lineage.track()
+    assert (track.first_seen_at, track.last_seen_at) == (at(0), at(4.2))
+    assert [point.at_us for point in track.path] == sorted(point.at_us for point in track.path)
+    assert len(track.path) == 11 + 2
+    assert track.box == later.box
 
 
 @hypothesis_settings(deadline=None, max_examples=15)
