@@ -6,8 +6,8 @@ it calls empty is what sizes are learnt from, and as long as it sees or follows 
 
 Not every stream suits. Where sizes tell nothing (noise at a constant bitrate), where they missed what key frames showed, and where key
 frames are further apart than five seconds, everything is decoded, and the gate says so. A stream that nobody analyses is one of those.
-A frozen camera has to be found in time as well: packets of a still picture are smaller than ever, two key frames that are the same to
-the bit open it, and where the former would not show, key frames more than three seconds apart do not suit either.
+A frozen camera has to be found in time as well: packets of a still picture are smaller than ever, two key frames that are the same
+open it, and where the former would not show, key frames more than three seconds apart do not suit either.
 """
 
 from collections import deque
@@ -26,7 +26,8 @@ from edge.perception.packet_sizes import PacketSizes, SizeSettings, spent_bytes
 _LEVEL_S: Final = timedelta(seconds=1.0)
 _OPENINGS: Final = 10
 _ROWS_APART: Final = 16
-"""Of two key frames so many rows are compared: what is frozen is the same in all of them."""
+_SAME_SHARE: Final = 0.02
+"""Of two key frames every sixteenth row is compared. A picture that is encoded again is the same but for a few pixels, grain changes half of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class GateSettings:
     `fresh_s`: the analysis may be so late for the gate to close on its word; `empty_s`: so long before and
     after a moment nothing has to move for it to count as the empty scene; `rare_s`: key frames further apart do not suit, nor, where sizes
     do not tell a frozen camera, those further apart than `frozen_s`. `trouble_s`: a change of what is wrong with the picture is looked at closely for so long.
-    `missed`: after so many of the last ten openings that sizes had not told of, they are not believed for `distrust_s`.
+    `learning_s`: who has not seen so much of the empty scene by then says so. `missed`: after so many of the last ten openings that sizes had not told of, they are not believed for `distrust_s`.
     """
 
     look_s: float = 1.9
@@ -45,6 +46,7 @@ class GateSettings:
     rare_s: float = 5.0
     frozen_s: float = 3.2
     trouble_s: float = 15.0
+    learning_s: float = 120.0
     missed: int = 3
     distrust_s: float = 600.0
 
@@ -75,6 +77,7 @@ class PacketGate:
         self._apart_s = 0.0
         self._looked_s = self._active_s = self._busy_s = self._attended_s = float("-inf")
         self._troubled_s = self._distrusted_s = float("-inf")
+        self._learning_since_s = float("inf")
         self._troubles: frozenset[CameraTrouble] = frozenset()
         self._looks: MotionDetector | None = None
         self._looked_at: datetime | None = None
@@ -176,7 +179,7 @@ class PacketGate:
         before, self._sample = self._sample, sample
         if before is None:
             return False
-        same = np.array_equal(before, sample)
+        same = before.shape == sample.shape and int((before != sample).sum()) <= _SAME_SHARE * sample.size
         news, self._same_known = same and not self._same_known, same
         return news
 
@@ -187,7 +190,9 @@ class PacketGate:
         if self._sizes.intra:
             return GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING
         if not self._sizes.known:
-            return GateState.LEARNING, GateReason.BEGUN
+            self._learning_since_s = min(self._learning_since_s, at_s)
+            late = at_s - self._learning_since_s >= self._settings.learning_s
+            return GateState.LEARNING, GateReason.NEVER_STILL if late else GateReason.BEGUN
         if not self._sizes.telling or at_s < self._distrusted_s:
             return GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING
         if self._apart_s > self._settings.frozen_s and not self._sizes.telling_stillness:

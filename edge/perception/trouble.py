@@ -1,16 +1,17 @@
 """Camera trouble (摄像机异常): whether a picture is still what the camera used to show.
 
 Once a second a few measures are taken of the brightness and held against what was learnt of this camera: how much structure the
-small picture has and where its edges are, how much fine detail its rows hold, and whether it is the same picture, to the bit, as
-a second ago. It names what is wrong at the moment; for how long that has to be so is the rule's matter.
+small picture has and where its edges are, how much fine detail its rows hold, and whether it is the same picture as a second ago. It names what is wrong at the moment; for how long that has to be so is the rule's matter.
 
 - dark: hardly anything is brighter than black.
 - covered: the structure is gone, coarse and fine.
 - defocused: the coarse structure is there, the fine detail is gone.
 - moved: there is detail, but the edges are elsewhere.
-- frozen: the very same picture again, from a camera whose pictures used to differ.
+- frozen: the same picture again, from a camera whose pictures used to differ. An encoder that gets one picture over and over still
+  refines it, so that grain counts, not equality: less of it than this camera's pictures ever show.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,8 @@ _WIDTH: Final = 160
 _BANDS: Final = 24
 _BAND_ROWS: Final = 4
 _LAG: Final = 2
+_CHANGES: Final = 60
+"""Of so many looks it is known how much changes from one to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class TroubleSettings:
     and how much more than in their place, for the view to have been shifted.
     `learning_looks`: so many looks come before anything is held against what was learnt; of the first `first_looks` the middle
     one counts, cell by cell, so that who passes meanwhile is no part of it. `memory_looks`: how slowly a good view is followed. `adopted_looks`: a view that has been another for so long is the camera's view from now on.
+    Two pictures are the same where at most `still_share` of the pixels differ by more than `grain` grey levels, and at most
+    `still_part` of what differs usually; after the light has changed by `relit` at once, that is learnt anew.
     `same_looks`: so often the same picture in a row is frozen; unless the camera is known to do that for a while, less than
     `frozen_looks`, because nothing moves and its encoder leaves the picture as it is.
     """
@@ -56,6 +61,10 @@ class TroubleSettings:
     first_looks: int = 15
     memory_looks: float = 120.0
     adopted_looks: int = 600
+    still_share: float = 0.025
+    still_part: float = 0.3
+    grain: int = 2
+    relit: float = 3.0
     same_looks: int = 2
     frozen_looks: int = 8
 
@@ -104,7 +113,8 @@ class TroubleWatch:
         self._detail = self._contrast = 0.0
         self._edges: NDArray[np.float32] | None = None
         self._first: list[View] = []
-        self._sample: NDArray[np.uint8] | None = None
+        self._last: View | None = None
+        self._changes: deque[float] = deque(maxlen=_CHANGES)
         self._same = self._usual_same = 0
         self._elsewhere = 0
 
@@ -124,9 +134,7 @@ class TroubleWatch:
         return troubles
 
     def _frozen(self, view: View) -> CameraTrouble | None:
-        same = self._sample is not None and np.array_equal(self._sample, view.sample)
-        self._sample = view.sample
-        if not same:
+        if not self._is_still(view):
             if self._same < self._settings.frozen_looks:
                 self._usual_same = max(self._usual_same, self._same)
             self._same = 0
@@ -135,6 +143,25 @@ class TroubleWatch:
         if self._same < self._settings.same_looks or self._usual_same >= self._settings.same_looks:
             return None
         return CameraTrouble.FROZEN
+
+    def _is_still(self, view: View) -> bool:
+        """Whether nothing has changed since the last look that this camera's pictures do not show when they stand still."""
+        settings, before = self._settings, self._last
+        self._last = view
+        if before is None or before.sample.shape != view.sample.shape:
+            return False
+        if abs(view.mean - before.mean) > settings.relit:
+            self._changes.clear()
+        apart = cv2.absdiff(
+            view.sample.reshape(-1, view.sample.shape[-1]), before.sample.reshape(-1, view.sample.shape[-1])
+        )
+        changed = int(np.count_nonzero(apart > settings.grain)) / apart.size
+        usual = float(np.median(self._changes)) if len(self._changes) >= settings.learning_looks else 0.0
+        least = min(settings.still_share, settings.still_part * usual)
+        still = changed <= least if usual > 0 else not bool(apart.any())
+        if not still:
+            self._changes.append(changed)
+        return still
 
     def _wrong(self, view: View) -> CameraTrouble | None:
         settings = self._settings

@@ -20,6 +20,12 @@ def number_of(image: Image) -> int:
     return round((float(image.mean()) - 20) / 8)
 
 
+def grainy(image: Image, seed: int) -> Image:
+    """The picture with the grain of a camera, another for each seed."""
+    grain = np.random.default_rng(seed).integers(-2, 3, image.shape[:2], dtype=np.int16)[:, :, None]
+    return np.clip(image + grain, 0, 255).astype(np.uint8)
+
+
 def write_clip(path: Path, *, frames: int = 20, rate: int = 10, width: int = 160, height: int = 96) -> Path:
     """A clip of numbered pictures."""
     with VideoWriter(path, rate=Fraction(rate), width=width, height=height, crf=10) as writer:

@@ -5,11 +5,11 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.flow import Encoded, GateOrder, GateReason, GateState, Image, Packet, Scene
+from edge.flow import Encoded, GateOrder, GateReason, GateState, Packet, Scene
 from edge.perception.audit import AuditedGate, AuditSettings
 from edge.perception.gate import PacketGate
 from edge.video import ArrayPicture
-from tests.fakes.footage import picture
+from tests.fakes.footage import grainy, picture
 from tests.fakes.scenes import at, standing_at, walk
 
 RATE = 10
@@ -40,7 +40,7 @@ class Camera:
             order = self.gate.take(Packet(encoded, self.now, self.number / RATE))
             orders.append(order)
             if order in {GateOrder.LOOK, GateOrder.CHECK}:
-                self.gate.looked(ArrayPicture(self._view()), self.now)
+                self.gate.looked(ArrayPicture(grainy(picture(3), self.number)), self.now)
             if order is not GateOrder.SPARE:
                 tracks = next(walk(1, [(self.number / RATE, standing_at(0.5, 0.9))])).tracks if self.followed else ()
                 self.gate.attend(Scene("c", self.now, tracks, moving=self.moving), followed=self.followed)
@@ -53,11 +53,6 @@ class Camera:
         while self.gate.reason is not GateReason.AUDITED:
             self.send(0.1)
         return self
-
-    def _view(self) -> Image:
-        view = picture(3).copy()
-        view[0, 0] = self.number % 251
-        return view
 
 
 def test_a_stretch_decodes_everything_and_the_gate_is_as_it_would_be() -> None:

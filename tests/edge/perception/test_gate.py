@@ -10,7 +10,7 @@ from edge.flow import Encoded, GateOrder, GateReason, GateState, Image, Packet, 
 from edge.perception.gate import GateSettings, PacketGate
 from edge.perception.packet_sizes import PacketSizes, spent_bytes
 from edge.video import ArrayPicture
-from tests.fakes.footage import picture
+from tests.fakes.footage import grainy, picture
 from tests.fakes.scenes import at
 
 RATE = 10
@@ -54,10 +54,8 @@ class Camera:
         return orders
 
     def _grainy(self) -> Image:
-        """The view with a pixel that is never the same."""
-        view = self.view.copy()
-        view[0, 0] = self.number % 251
-        return view
+        """The view with grain that is never the same."""
+        return grainy(self.view, self.number)
 
     def settled(self) -> "Camera":
         """After so much of the empty scene that it knows it."""
@@ -211,7 +209,7 @@ def test_a_stream_of_key_frames_alone_tells_nothing() -> None:
     assert (camera.gate.state, camera.gate.reason) == (GateState.UNSUITED, GateReason.SIZES_TELL_NOTHING)
 
 
-def test_a_picture_that_is_the_same_to_the_bit_opens_it_once_from_the_look_before() -> None:
+def test_a_picture_that_is_the_same_again_opens_it_once_from_the_look_before() -> None:
     camera = Camera().settled()
     camera.send(4)
     before = camera.now
@@ -249,6 +247,15 @@ def test_a_camera_that_spends_more_or_less_from_now_on_is_learnt_anew() -> None:
         orders = camera.send(0.5, size_bytes * 4)
         assert GateOrder.DECODE in orders
         camera.send(10, size_bytes)
+
+
+def test_a_scene_in_which_something_always_moves_is_named() -> None:
+    camera = Camera()
+    camera.busy = True
+    camera.send(100)
+    assert (camera.gate.state, camera.gate.reason) == (GateState.LEARNING, GateReason.BEGUN)
+    assert set(camera.send(50)) == {GateOrder.DECODE}
+    assert (camera.gate.state, camera.gate.reason) == (GateState.LEARNING, GateReason.NEVER_STILL)
 
 
 def test_what_fills_a_packet_up_to_its_bitrate_is_not_what_was_spent() -> None:

@@ -51,16 +51,35 @@ def test_a_picture_that_comes_again_and_again_is_frozen(name: str, footage: Foot
     assert found.reported_s <= ONSET_S + FOUND_WITHIN_S
 
 
-def noise(seed: int, *, level: float = 100.0) -> Luma:
+def noise(seed: int, *, level: float = 100.0, grain: float = 2.0) -> Luma:
     rng = np.random.default_rng(seed)
     scene = np.kron(np.random.default_rng(1).uniform(-60, 60, (9, 16)), np.ones((24, 24)))
-    return np.asarray(np.clip(level + scene + rng.normal(0, 2, scene.shape), 0, 255), dtype=np.uint8)
+    return np.asarray(np.clip(level + scene + rng.normal(0, grain, scene.shape), 0, 255), dtype=np.uint8)
 
 
 def test_a_camera_whose_picture_stands_still_now_and_then_is_not_frozen() -> None:
     watch = TroubleWatch()
     said = [watch.look(noise(second // 6), second) for second in range(120)]
     assert all(not troubles for troubles in said[6:])
+
+
+def test_a_picture_that_an_encoder_refines_over_and_over_is_frozen() -> None:
+    watch = TroubleWatch()
+    for second in range(30):
+        assert watch.look(noise(second), second) == frozenset()
+    still, rng = noise(29).astype(np.int16), np.random.default_rng(7)
+    for second in range(30, 50):
+        refined = still + rng.integers(-1, 2, still.shape) + 6 * (rng.random(still.shape) < 0.01)
+        said = watch.look(np.clip(refined, 0, 255).astype(np.uint8), second)
+        assert said == (frozenset({CameraTrouble.FROZEN}) if second >= 31 else frozenset()), second
+
+
+def test_a_picture_with_less_grain_in_another_light_is_not_frozen() -> None:
+    watch = TroubleWatch()
+    for second in range(60):
+        assert watch.look(noise(second, level=90.0, grain=8.0), second) == frozenset()
+    for second in range(60, 120):
+        assert watch.look(noise(second, level=100.0, grain=1.2), second) == frozenset()
 
 
 def test_a_look_is_taken_about_once_a_second_whatever_the_frame_rate() -> None:
