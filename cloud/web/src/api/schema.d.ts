@@ -426,6 +426,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/wall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Cameras in my area, or those that I look at
+         * @description What can be seen of each camera that one looks at; of the others that they are there.
+         */
+        get: operations["listWall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at these cameras, or go on looking
+         * @description Nodes make pictures of a camera only while somebody asks for it again and again. 409 where too many are looked at.
+         */
+        post: operations["watchCameras"];
+        /**
+         * Look no more
+         * @description The nodes stop within seconds.
+         */
+        delete: operations["leaveWall"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall/{device_id}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest picture of a camera that I look at
+         * @description A masked JPEG, never to be stored; `Captured-At` is when it was taken. 404 without a lease, and outside of my area.
+         */
+        get: operations["readWallPicture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall/{camera}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send a picture that somebody waits for
+         * @description For nodes: a masked JPEG with the header `Captured-At`. 404 no camera of this node, 409 nobody looks at it, 429 too often.
+         */
+        put: operations["sendWallPicture"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall/{camera}/absence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say why there is no picture that somebody waits for
+         * @description For nodes. 404 no camera of this node, 409 nobody looks at it.
+         */
+        put: operations["tellWallAbsence"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -513,6 +617,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Absence
+         * @description Why there is no picture of a camera that somebody looks at.
+         * @enum {string}
+         */
+        Absence: "waiting" | "lost" | "refused" | "overloaded";
+        /**
+         * AbsenceTold
+         * @description Why a node sends no picture.
+         */
+        AbsenceTold: {
+            reason: components["schemas"]["Absence"];
+        };
         /**
          * Acceptance
          * @description Where an accepted node belongs.
@@ -660,6 +777,22 @@ export interface components {
             /** Open Cases */
             open_cases: number;
             severity: components["schemas"]["Severity"] | null;
+        };
+        /**
+         * CameraLink
+         * @description What its node said at `told_at` of a camera's connection within the hour before: how often it had to be made anew, and how
+         *     often it stood and no picture came.
+         */
+        CameraLink: {
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            /** Reconnects Per Hour */
+            reconnects_per_hour: number;
+            /** Stalls Per Hour */
+            stalls_per_hour: number;
         };
         /**
          * CaseAction
@@ -938,7 +1071,8 @@ export interface components {
         };
         /**
          * Device
-         * @description A device; `presence` of one behind a lost node is unknown.
+         * @description A device; `presence` of one behind a lost node is unknown. `department`: whose it is, as its node says; `link` is told of
+         *     cameras.
          */
         Device: {
             /** Id */
@@ -965,9 +1099,12 @@ export interface components {
             last_seen_at: string | null;
             /** Simulated */
             simulated: boolean;
+            /** Department */
+            department: string | null;
             /** Points */
             points: components["schemas"]["DevicePoint"][];
             backlog: components["schemas"]["NodeBacklog"] | null;
+            link: components["schemas"]["CameraLink"] | null;
         };
         /**
          * DevicePage
@@ -1279,6 +1416,14 @@ export interface components {
             value: number | string;
         };
         /**
+         * LeaseLeft
+         * @description So many seconds somebody looks at the camera still.
+         */
+        LeaseLeft: {
+            /** Left S */
+            left_s: number;
+        };
+        /**
          * Level
          * @description How full something is, in ascending order: warning from a half, critical from nine tenths.
          * @enum {string}
@@ -1323,6 +1468,16 @@ export interface components {
             level: components["schemas"]["LogLevel"];
             /** Since */
             since?: string | null;
+        };
+        /**
+         * Look
+         * @description Which cameras somebody looks at from now on, all of them, and to what end: that stands in the audit log.
+         */
+        Look: {
+            /** Cameras */
+            cameras: number[];
+            /** Purpose */
+            purpose: string;
         };
         /**
          * NamedArea
@@ -1406,6 +1561,24 @@ export interface components {
             oldest_at: string | null;
         };
         /**
+         * NodeCamera
+         * @description How steady a camera's connection was within the last hour: how often it had to be made anew, and how often it stood and no
+         *     picture came.
+         */
+        NodeCamera: {
+            /** Device Id */
+            device_id: number;
+            /** Camera */
+            camera: string;
+            /** Name */
+            name: string;
+            presence: components["schemas"]["Presence"];
+            /** Reconnects Per Hour */
+            reconnects_per_hour: number;
+            /** Stalls Per Hour */
+            stalls_per_hour: number;
+        };
+        /**
          * NodeDegradation
          * @description Something of the node that does not work while the rest goes on.
          */
@@ -1426,7 +1599,7 @@ export interface components {
          * NodeHealth
          * @description What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
          *     `lost_readings` and `lost_incidents` went with a damaged disk. `lost_at`: when the node last told of more that is lost or
-         *     dropped, whatever the event times are.
+         *     dropped, whatever the event times are. Of `cameras` the least steady come first.
          */
         NodeHealth: {
             /**
@@ -1457,6 +1630,8 @@ export interface components {
             rejected_incidents: number;
             /** Dead Letters */
             dead_letters: components["schemas"]["DeadLetters"][];
+            /** Cameras */
+            cameras: components["schemas"]["NodeCamera"][];
         };
         /**
          * NodeModel
@@ -1676,6 +1851,12 @@ export interface components {
          */
         StepChoice: "auto" | "raw" | "minute" | "hour";
         /**
+         * TileState
+         * @description What can be seen of a camera that somebody looks at.
+         * @enum {string}
+         */
+        TileState: "waiting" | "shown" | "node_away" | "camera_lost" | "unmaskable" | "refused" | "busy" | "no_answer";
+        /**
          * TrackPosition
          * @description Where the thing was at a time, as a box in normalised image coordinates.
          */
@@ -1739,6 +1920,65 @@ export interface components {
              * Format: date-time
              */
             oldest_at: string;
+        };
+        /**
+         * WallArea
+         * @description Where a camera stands.
+         */
+        WallArea: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * WallCamera
+         * @description A camera. Where `state` is given, this person looks at it until `lease_until`; `captured_at` is when its newest picture was
+         *     taken, which is at `url` for some minutes, however old it looks. `reason` are the node's own words.
+         */
+        WallCamera: {
+            /** Id */
+            id: number;
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Name */
+            name: string;
+            /** Spot */
+            spot: string | null;
+            area: components["schemas"]["WallArea"] | null;
+            /** Simulated */
+            simulated: boolean;
+            state: components["schemas"]["TileState"] | null;
+            /** Reason */
+            reason: string | null;
+            /** Lease Until */
+            lease_until: string | null;
+            /** Captured At */
+            captured_at: string | null;
+            /** Url */
+            url: string | null;
+        };
+        /**
+         * WallPage
+         * @description A page of cameras; `next` is the cursor of the page after it.
+         */
+        WallPage: {
+            /** Items */
+            items: components["schemas"]["WallCamera"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * Watched
+         * @description What is looked at, for `lease_s` seconds unless it is asked for again.
+         */
+        Watched: {
+            /** Items */
+            items: components["schemas"]["WallCamera"][];
+            /** Lease S */
+            lease_s: number;
         };
     };
     responses: never;
@@ -2797,6 +3037,274 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWall: {
+        parameters: {
+            query?: {
+                /** @description Only those that I look at */
+                watched?: boolean;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WallPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchCameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Look"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Watched"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leaveWall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readWallPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description No newer one than `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendWallPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a camera of this node */
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseLeft"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tellWallAbsence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a camera of this node */
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AbsenceTold"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseLeft"];
                 };
             };
             /** @description A problem */

@@ -207,6 +207,7 @@ export const en: Messages = {
     count: '{count} devices',
     since: 'since {time}',
   },
+  department: { urban_management: 'Urban management', traffic: 'Traffic police', public_security: 'Public security' },
   deviceKind: { camera: 'Camera', charging_pile: 'Charging pile', terminal: 'Terminal', sensor: 'Sensor', node: 'Node', climate: 'Climate', smoke_detector: 'Smoke detector', water_level: 'Water level' },
   point: {
     temperature_c: 'Temperature',
@@ -229,6 +230,7 @@ export const en: Messages = {
     oldest_waiting_s: 'Age of the oldest',
   },
   device: {
+    department: 'Whose camera it is',
     back: 'Back to devices',
     points: 'Points',
     picture: 'Last picture (masked)',
@@ -324,6 +326,20 @@ export const en: Messages = {
     unsupported: 'Its software does not know this.',
     busy: 'It is busy; try again later.',
     answered_before: 'It has answered before and no longer has the answer.',
+  },
+  links: {
+    title: 'Camera connections',
+    hour: 'within the last hour',
+    steady: '{count} cameras, all steady',
+    steadyOne: 'Steady: not made anew, and never at a standstill',
+    others: '{count} others are steady.',
+    camera: 'Camera',
+    node: 'Node',
+    state: 'State',
+    reconnects: 'Made anew',
+    stalls: 'Standstills',
+    all: 'Show all {count}',
+    fewer: 'Only the worst',
   },
   queue: {
     title: 'Upload queue',

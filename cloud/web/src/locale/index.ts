@@ -24,6 +24,7 @@ export type Vocabulary =
   | 'action'
   | 'answer'
   | 'category'
+  | 'department'
   | 'deviceKind'
   | 'gapReason'
   | 'kind'

@@ -206,6 +206,7 @@ export const zh = {
     count: '共 {count} 台',
     since: '自 {time}',
   },
+  department: { urban_management: '城管', traffic: '交通', public_security: '公安' },
   deviceKind: { camera: '摄像机', charging_pile: '充电桩', terminal: '服务终端', sensor: '传感器', node: '节点', climate: '温湿度', smoke_detector: '烟感', water_level: '水位计' },
   point: {
     temperature_c: '温度',
@@ -228,6 +229,7 @@ export const zh = {
     oldest_waiting_s: '最早积压时长',
   },
   device: {
+    department: '归口部门',
     back: '返回设备列表',
     points: '测点',
     picture: '最近一次现场图像（已遮蔽）',
@@ -323,6 +325,20 @@ export const zh = {
     unsupported: '节点的软件版本不支持。',
     busy: '节点正忙，请稍后再试。',
     answered_before: '节点已答复过，内容不再保留。',
+  },
+  links: {
+    title: '摄像机连接质量',
+    hour: '过去一小时',
+    steady: '{count} 台摄像机连接平稳',
+    steadyOne: '连接平稳，没有重连，也没有停顿',
+    others: '其余 {count} 台连接平稳。',
+    camera: '摄像机',
+    node: '节点',
+    state: '状态',
+    reconnects: '重连次数',
+    stalls: '画面停顿',
+    all: '显示全部 {count} 台',
+    fewer: '只显示最差几台',
   },
   queue: {
     title: '上传队列',

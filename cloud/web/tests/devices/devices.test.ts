@@ -18,7 +18,9 @@ const device: Device = {
   last_seen_at: T(10),
   simulated: true,
   points: [{ name: 'temperature_c', kind: 'number', unit: '°C', minimum: null, maximum: null, period_s: 5, latest: { observed_at: T(10), value: 20 } }],
+  department: null,
   backlog: null,
+  link: null,
 }
 
 describe('withReadings', () => {

@@ -19,6 +19,7 @@ export function health({ backlog, evidence, ...changes }: Changes = {}): NodeHea
     lost_at: null,
     rejected_incidents: 0,
     dead_letters: [],
+    cameras: [],
     ...changes,
   }
 }
