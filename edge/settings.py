@@ -276,8 +276,8 @@ class CameraSettings(_Strict):
     """One camera: an RTSP address, a file (`file:///…` or a path), `loop` playing it for ever, or a channel of a gateway.
 
     A channel stands as `gb28181://GATEWAY`, or `gb28181://GATEWAY/DEVICE` with the code of its device, and has its own code of 20
-    digits as its `id`. `department` is needed only where that code does not say it, or says it wrongly. With `gate` a live camera is
-    decoded only while something moves, as far as its stream lets that be seen; without it always. With `clips` each incident of a
+    digits as its `id`. `department` is needed only where that code does not say it, or says it wrongly. A live camera is decoded
+    only while something moves, as far as its stream lets that be seen; with `gate: false` always. With `clips` each incident of a
     live camera has what was sent from five seconds before to four after its beginning, sealed: that needs `node.district_key`.
     """
 
@@ -290,7 +290,7 @@ class CameraSettings(_Strict):
     spot: Identifier | None = None
     department: Department | None = None
     analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
-    gate: bool = False
+    gate: bool = True
     clips: bool = False
     model: Identifier | None = "yolox_nano_416"
     zones: Annotated[dict[Identifier, Polygon], Field(max_length=64)] = Field(default_factory=dict)

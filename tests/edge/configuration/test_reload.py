@@ -83,7 +83,7 @@ def test_the_same_configuration_changes_nothing(same: NodeConfiguration) -> None
         ({"model": None}, Fate.CHANGED),
         ({"url": "rtsp://192.0.2.2/"}, Fate.RESTARTED),
         ({"user": "viewer"}, Fate.RESTARTED),
-        ({"gate": True}, Fate.RESTARTED),
+        ({"gate": False}, Fate.RESTARTED),
         ({"masks": [ZONE]}, Fate.RESTARTED),
         ({"simulated": True}, Fate.RESTARTED),
     ],

@@ -569,3 +569,19 @@ def test_a_stream_that_is_lost_is_an_incident_since_its_last_picture_and_over_wi
         wait_until(lambda: (LOST, IncidentState.ENDED) in _told(found.keeper), what="the end of the loss")
     finally:
         found.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "gated"),
+    [
+        ({"url": "rtsp://192.0.2.1/a"}, True),
+        ({"url": "rtsps://192.0.2.1/a"}, True),
+        ({"url": "rtsp://192.0.2.1/a", "gate": False}, False),
+        ({"url": "film.mp4"}, False),
+    ],
+)
+def test_what_is_sent_as_it_is_made_has_a_gate_unless_nobody_wants_one(
+    settings: dict[str, Any], *, gated: bool, tmp_path: Path
+) -> None:
+    watch = Watching(tmp_path / "a.mp4", lambda: None, **settings).watch
+    assert (watch.gate is not None) == gated
