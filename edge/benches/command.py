@@ -1,9 +1,11 @@
 """`gridward-edge bench`: what this machine carries."""
 
 import json
+import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -79,9 +81,20 @@ def cameras(  # noqa: PLR0917 (a command line has no keyword arguments)
     if cores > len(usable_cores()):
         raise ConfigurationError(f"this machine has {len(usable_cores())} cores: choose fewer --cores")
     wanted = Wanted(both or only_idle, both or only_busy, cores, seconds, count, tries, settling)
-    report = measured(wanted, shown)
+    with _cleared_up():
+        report = measured(wanted, shown)
     typer.echo(json.dumps(as_plain(report), ensure_ascii=False, indent=2) if as_json else as_table(report))
     raise typer.Exit(0 if report.met else 1)
+
+
+@contextmanager
+def _cleared_up() -> Iterator[None]:
+    """Whoever ends it with SIGTERM leaves as little behind as whoever interrupts it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def measured(wanted: Wanted, film: Film) -> Report:

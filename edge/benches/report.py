@@ -13,6 +13,8 @@ from edge.benches.search import found
 
 MANY: Final = 32
 CORES_OF_THE_BARS: Final = 2
+KEPT_UP: Final = 0.95
+"""Whoever takes in less than this share of the pictures is behind the cameras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,15 @@ class Report:
     def problems(self) -> list[str]:
         """What makes a figure worthless: no bar is met then."""
         lost = [f"{row.situation}: {row.lost} cameras were lost meanwhile" for row in self.rows or () if row.lost]
+        late = [
+            f"{row.situation}: only {100 * row.kept_up:.0f} % of what the cameras sent was taken in: the machine did not keep up"
+            for row in self.rows or ()
+            if row.kept_up < KEPT_UP
+        ]
         none = [
             f"{name}: no number of cameras was carried" for name, runs in (self.trials or {}).items() if not found(runs)
         ]
-        return lost + none
+        return lost + late + none
 
     @property
     def warnings(self) -> list[str]:
@@ -125,8 +132,8 @@ def _figures(report: Report) -> Figures:
     node, plain, every = (_carried(report.trials, name) for name in ("node", "plain", "every"))
     return Figures(
         idle_core_share_32=_of_many(rows.get(PLAIN)),
-        idle_core_share_1080p_each=rows[FULL_HD].gated if FULL_HD in rows else None,
-        idle_times_cheaper_1080p=rows[FULL_HD].times_cheaper if FULL_HD in rows else None,
+        idle_core_share_1080p_each=round(rows[FULL_HD].behind_gate, 5) if FULL_HD in rows else None,
+        idle_times_cheaper_1080p=round(rows[FULL_HD].times_cheaper, 2) if FULL_HD in rows else None,
         idle_noisy_core_share_32=_of_many(rows.get(NOISE)),
         busy_cameras=node.cameras,
         busy_p95_ms=node.p95_ms,
@@ -161,7 +168,7 @@ def _carried(trials: Mapping[str, Sequence[Trial]] | None, name: str) -> _Carrie
 
 
 def _of_many(row: Row | None) -> float | None:
-    return None if row is None else round(MANY * row.gated, 4)
+    return None if row is None else round(MANY * row.behind_gate, 4)
 
 
 def _quotient(of: float | None, by: float | None, digits: int) -> float | None:
@@ -191,7 +198,7 @@ def as_plain(report: Report) -> dict[str, Any]:
         "machine": {**asdict(report.machine), "loaded": report.machine.loaded},
         "film": report.film,
         "bound_cameras": _bound(report),
-        "idle": [asdict(row) for row in report.rows or ()],
+        "idle": [{**asdict(row), "times_cheaper": round(row.times_cheaper, 2)} for row in report.rows or ()],
         "trials": trials,
         "wall_s": report.wall_s,
     }

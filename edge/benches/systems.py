@@ -30,7 +30,9 @@ MODEL_PATIENCE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a system has done since its start: frames looked at per camera, looks of the detector, pictures decoded, packets spared."""
+    """What a system has done since its start: frames looked at per camera, looks of the detector, pictures decoded, packets that were taken
+    in and not decoded.
+    """
 
     analysed: Mapping[str, int] = field(default_factory=dict)
     looks: int = 0
@@ -249,8 +251,8 @@ class Demuxed:
             threading.Thread(target=self._read, args=(camera,), name=f"read-{camera.id}", daemon=True).start()
 
     def counts(self) -> Counts:
-        """Packets, where others count frames that they looked at."""
-        return Counts(analysed={camera.id: self._packets[camera.id] for camera in self._cameras})
+        """Nothing is decoded."""
+        return Counts(analysed=dict.fromkeys((camera.id for camera in self._cameras), 0), spared=self._packets.total())
 
     def gates(self) -> Mapping[str, str]:
         """There are none."""

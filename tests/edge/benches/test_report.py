@@ -27,9 +27,9 @@ NAMES = [
 MACHINE = Machine(cores=4, cores_used=2, load_before=0.1, processor="a processor")
 
 
-def row(situation: str, gated: float, *, lost: int = 0, settled: bool = True) -> Row:
+def row(situation: str, gated: float, *, lost: int = 0, settled: bool = True, kept_up: float = 1.0) -> Row:
     gates = {"watching: still": 32}
-    return Row(situation, 32, 0.002, gated, 6, 0.08, round(0.08 / gated, 2), settled, gates, 0.05, lost, 200.0, 300.0)
+    return Row(situation, 32, 0.002, gated - 0.0002, 0.0002, 6, 0.08, settled, gates, 0.05, lost, kept_up, 200.0, 300.0)
 
 
 def runs(cameras: int, p95_ms: float, found: int = 98, carried: Sequence[bool] = (True, True, True)) -> list[Trial]:
@@ -88,6 +88,12 @@ def test_lost_cameras_make_a_cheap_figure_worthless() -> None:
     spoilt = report(rows=[row(PLAIN, 0.001, lost=2), *ROWS[1:]])
     assert not spoilt.met
     assert spoilt.problems == ["768x432: 2 cameras were lost meanwhile"]
+
+
+def test_a_machine_that_does_not_keep_up_has_no_figures() -> None:
+    late = report(rows=[ROWS[0], row(FULL_HD, 0.001, kept_up=0.31), ROWS[2]])
+    assert not late.met
+    assert late.problems == ["1080p: only 31 % of what the cameras sent was taken in: the machine did not keep up"]
 
 
 def test_what_one_has_to_know_beside_the_figures_is_said() -> None:
