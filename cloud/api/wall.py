@@ -24,6 +24,7 @@ from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
 from cloud.api.parameters import Name
 from cloud.api.problems import RESPONSES
 from cloud.errors import CloudError, Invalid, UnsupportedMedia
+from cloud.fleet.model import Presence
 from cloud.wall import service
 from cloud.wall.model import Tile, TileState
 from cloud.wall.policy import CAMERAS_OF_PERSON, LEASE
@@ -57,6 +58,7 @@ class WallCamera(BaseModel):
     spot: str | None
     area: WallArea | None
     simulated: bool
+    presence: Presence
     state: TileState | None
     reason: str | None
     lease_until: AwareDatetime | None
@@ -221,6 +223,7 @@ def _camera(tile: Tile) -> WallCamera:
         spot=camera.spot,
         area=None if camera.area_code is None else WallArea(code=camera.area_code, name=camera.area_name or ""),
         simulated=camera.simulated,
+        presence=Presence(camera.presence),
         state=tile.state,
         reason=tile.reason,
         lease_until=camera.lease_until,

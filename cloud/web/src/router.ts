@@ -10,6 +10,7 @@ export const router = createRouter({
     { path: '/cases/:id(\\d+)', name: 'case', component: () => import('@/cases/CommandPage.vue'), meta: { title: 'case.title' } },
     { path: '/devices', name: 'devices', component: () => import('@/devices/DevicesPage.vue'), meta: { title: 'nav.devices' } },
     { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/devices/DevicePage.vue'), meta: { title: 'devices.name' } },
+    { path: '/wall', name: 'wall', component: () => import('@/wall/WallPage.vue'), meta: { title: 'nav.wall' } },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue'), meta: { title: 'nav.nodes' } },
     { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue'), meta: { title: 'notFound.text' } },
   ],

@@ -1950,6 +1950,7 @@ export interface components {
             area: components["schemas"]["WallArea"] | null;
             /** Simulated */
             simulated: boolean;
+            presence: components["schemas"]["Presence"];
             state: components["schemas"]["TileState"] | null;
             /** Reason */
             reason: string | null;
@@ -2926,6 +2927,7 @@ export interface operations {
                 content: {
                     "image/jpeg": unknown;
                     "video/mp4": unknown;
+                    "video/webm": unknown;
                 };
             };
             /** @description The part asked for */

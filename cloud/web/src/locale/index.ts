@@ -37,6 +37,7 @@ export type Vocabulary =
   | 'role'
   | 'severity'
   | 'status'
+  | 'wallState'
 
 export interface Words {
   t: ReturnType<typeof useI18n>['t']
