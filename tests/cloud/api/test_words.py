@@ -50,11 +50,14 @@ GOOD = {
     "point": "temperature",
     "node": "node-9",
     "sha256": "0" * 64,
+    "command_id": "019530b4-0000-7000-8000-00000000000c",
+    "camera": "camera-1",
 }
 BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/session": {"name": "worker", "password": "wrong password"},
     "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1, "reason": None, "note": "seen"},
     "/api/v1/nodes/{node}/accept": {"area_code": "110105001001003"},
+    "/api/v1/nodes/{node}/log-tail": {"lines": 5, "level": "info", "since": None},
 }
 DOCUMENT = openapi()
 ROUTES = [
