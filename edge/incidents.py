@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -14,12 +14,13 @@ import structlog
 
 from edge.contract.fields import uuid7
 from edge.contract.incident import (
-    SEALED_MIME,
+    EVIDENCE_DROPPED,
     EvidenceReference,
     Incident,
     IncidentState,
     ModelReference,
     RuleReference,
+    Severity,
     TrackPoint,
 )
 from edge.errors import EdgeError, EvidenceNotKept
@@ -37,6 +38,7 @@ from edge.settings import (
 RULE_VERSION = "1"
 TRACK_POINTS = 120
 EVIDENCE_FILES = 16
+LONGEST_NOTE = 480
 UPDATE_SPACING_S = 10.0
 """An update that tells nothing worse is sent at most this often."""
 
@@ -56,8 +58,12 @@ _log = structlog.get_logger(__name__)
 class Keeper(Protocol):
     """What the book needs of the outbox."""
 
-    def stage(self, file: EvidenceFile) -> StagedFile:
-        """Write a file to the disk that an incident is going to name. Raises EvidenceNotKept."""
+    def stage(self, file: EvidenceFile, severity: Severity) -> StagedFile:
+        """Write a file to the disk that an incident of this severity is going to name. Raises EvidenceNotKept."""
+        ...
+
+    def undeclared(self) -> Sequence[Incident]:
+        """The newest revisions of incidents that have lost files for want of room and have not told of it."""
         ...
 
     def discard(self, file: StagedFile) -> None:
@@ -78,10 +84,6 @@ class Keeper(Protocol):
 
     def chain_head(self) -> str | None:
         """SHA-256 of the revision that was kept last."""
-        ...
-
-    def room_for_evidence(self, size_bytes: int, *, sealed: bool = False) -> bool:
-        """Whether a file of this size, sealed or not, may still be kept."""
         ...
 
 
@@ -152,6 +154,14 @@ def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[Trac
     return tuple(path[round(index * step)] for index in range(limit))
 
 
+def _noted(note: str | None, known: Incident | None, *, dropped: bool = False) -> str | None:
+    """The note, with the word that a file had to go, once and for good."""
+    dropped = dropped or (known is not None and EVIDENCE_DROPPED in (known.note or ""))
+    if not dropped or EVIDENCE_DROPPED in (note or ""):
+        return note
+    return EVIDENCE_DROPPED if note is None else f"{note[: LONGEST_NOTE - len(EVIDENCE_DROPPED)]}; {EVIDENCE_DROPPED}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A finding that could not be kept yet."""
@@ -160,6 +170,7 @@ class _Waiting:
     evidence: tuple[StagedFile, ...]
     model: ModelReference | None
     card: RuleCard | None
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,7 @@ class _Later:
     key: str
     started_at: datetime
     evidence: tuple[StagedFile, ...]
+    left_out: bool = False
 
 
 class IncidentBook:
@@ -232,36 +244,33 @@ class IncidentBook:
         """Make and keep the next revision of the finding's incident. What the disk does not take now is tried again by
         `tick`, in order. The files are written before anybody is kept waiting.
         """
-        staged = self._stage(evidence, finding.device)
+        staged = self._stage(evidence, finding.device, finding.severity)
+        left_out = len(staged) < len(evidence)
         with self._lock:
             card = self._cards.get((finding.device, finding.rule))
-            self._enqueue(_Waiting(finding, staged, model, card))
+            self._enqueue(_Waiting(finding, staged, model, card, left_out))
             self._save()
 
-    def attach(self, key: str, started_at: datetime, device: str, evidence: Sequence[EvidenceFile]) -> None:
+    def attach(
+        self, key: str, started_at: datetime, device: str, severity: Severity, evidence: Sequence[EvidenceFile]
+    ) -> None:
         """Add files that were made later to the incident of these findings, as it was told last; also when it has ended since."""
-        staged = self._stage(evidence, device)
-        if not staged:
-            return
+        staged = self._stage(evidence, device, severity)
         with self._lock:
             if len(self._unsaved) < UNSAVED:
-                self._unsaved.append(_Later(key, started_at, staged))
+                self._unsaved.append(_Later(key, started_at, staged, len(staged) < len(evidence)))
             else:
                 self._leave_out(staged)
             self._save()
 
-    def _stage(self, evidence: Sequence[EvidenceFile], device: str) -> tuple[StagedFile, ...]:
+    def _stage(self, evidence: Sequence[EvidenceFile], device: str, severity: Severity) -> tuple[StagedFile, ...]:
         staged = []
         for file in evidence:
-            reason = "no room"
             try:
-                if self._keeper.room_for_evidence(file.reference.bytes, sealed=file.reference.mime == SEALED_MIME):
-                    staged.append(self._keeper.stage(file))
-                    continue
+                staged.append(self._keeper.stage(file, severity))
             except EvidenceNotKept as error:
-                reason = str(error)
-            self.evidence_left_out += 1
-            _log.error("an incident goes without a file", device=device, kind=file.kind.value, reason=reason)
+                self.evidence_left_out += 1
+                _log.error("an incident goes without a file", device=device, kind=file.kind.value, reason=str(error))
         return tuple(staged)
 
     def _leave_out(self, files: Sequence[StagedFile]) -> None:
@@ -270,9 +279,10 @@ class IncidentBook:
             self._keeper.discard(file)
 
     def tick(self) -> None:
-        """Now and then: save what could not be saved."""
+        """Now and then: save what could not be saved, and tell of files that had to go."""
         with self._lock:
             self._save()
+            self._declare_drops()
             waiting, self._unended = self._unended, []
             for incident, reason, key in waiting:
                 self._end_unseen(incident, reason, key)
@@ -344,21 +354,40 @@ class IncidentBook:
         if known is None or known.started_at != later.started_at:
             known = self._ended.get((later.key, later.started_at))
         files = later.evidence[: self._places(known)] if known is not None else ()
-        if known is not None and files:
-            state = known.state if known.state is IncidentState.ENDED else IncidentState.UPDATE
-            incident = msgspec.structs.replace(
-                known,
-                revision=known.revision + 1,
-                state=state,
-                evidence=(*known.evidence, *(file.reference for file in files)),
-                prev_hash=self._head,
-            )
+        if known is not None and (files or later.left_out):
+            incident = self._once_more(known, (file.reference for file in files), dropped=later.left_out)
             try:
                 self._keep(incident, files, later.key)
             except EvidenceNotKept as error:
                 _log.error("the disk takes no evidence", reason=str(error))
                 files = ()
         self._leave_out(later.evidence[len(files) :])
+
+    def _once_more(
+        self, known: Incident, files: Iterable[EvidenceReference] = (), *, dropped: bool = False
+    ) -> Incident:
+        """The next revision of an incident that is as it was told last, but for its files: an end stays one."""
+        return msgspec.structs.replace(
+            known,
+            revision=known.revision + 1,
+            state=known.state if known.state is IncidentState.ENDED else IncidentState.UPDATE,
+            evidence=(*known.evidence, *files),
+            note=_noted(known.note, known, dropped=dropped),
+            prev_hash=self._head,
+        )
+
+    def _declare_drops(self) -> None:
+        """Each incident that has lost files says so, in a revision of its own."""
+        try:
+            for told in self._keeper.undeclared():
+                known, key = told, None
+                for kept in (self._open.items(), ((place[0], each) for place, each in self._ended.items())):
+                    for its_key, incident in kept:
+                        if incident.incident_id == told.incident_id:
+                            known, key = incident, its_key
+                self._keep(self._once_more(known, dropped=True), (), key)
+        except EdgeError as error:
+            _log.error("that evidence was dropped can't be told yet", reason=str(error))
 
     @staticmethod
     def _places(known: Incident | None) -> int:
@@ -400,7 +429,7 @@ class IncidentBook:
             rule=None if card is None else card.reference,
             evidence=(*earlier, *(file.reference for file in files))[:EVIDENCE_FILES],
             simulated=card is not None and card.simulated,
-            note=finding.note,
+            note=_noted(finding.note, known, dropped=waiting.left_out),
             prev_hash=self._head,
         )
 
@@ -410,7 +439,7 @@ class IncidentBook:
             revision=incident.revision + 1,
             state=IncidentState.ENDED,
             ended_at=max(incident.updated_at, incident.started_at),
-            note=reason,
+            note=_noted(reason, incident),
             prev_hash=self._head,
         )
         try:

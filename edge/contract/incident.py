@@ -107,6 +107,10 @@ SEALED_MIME = "application/x-age"
 """What a sealed file is called on the wire: no kind of it is registered."""
 
 
+EVIDENCE_DROPPED = "evidence dropped: quota"
+"""In the note of an incident of which the node has let a file go before the cloud had it: there was no room."""
+
+
 class EvidenceReference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A file that belongs to the incident; it travels over HTTPS by its hash. Of a sealed file `plain_sha256` is the hash of what
     was sealed: whoever opens it sees that it is what the node saw.

@@ -193,7 +193,7 @@ class ClipWorker:
             self._longest_s = max(self._longest_s, time.monotonic() - began_s)
         if file is not None:
             self._made[task.stage] += 1
-            self._book.attach(task.order.key, task.order.started_at, task.order.camera.id, [file])
+            self._book.attach(task.order.key, task.order.started_at, task.order.camera.id, task.order.severity, [file])
         return True
 
     def _run(self) -> None:

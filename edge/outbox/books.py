@@ -76,6 +76,7 @@ class Counter(StrEnum):
     QUARANTINED = "quarantined"
     EVIDENCE_DELIVERED = "evidence_delivered"
     EVIDENCE_REFUSED = "evidence_refused"
+    EVIDENCE_DROPPED = "evidence_dropped"
 
 
 class Books(Rows):

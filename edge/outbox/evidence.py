@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from edge.contract.incident import SEALED_MIME, EvidenceReference
+import msgspec
+
+from edge.contract.incident import EVIDENCE_DROPPED, SEALED_MIME, EvidenceKind, EvidenceReference, Incident, Severity
 from edge.contract.telemetry import from_microseconds, to_microseconds
 from edge.outbox.books import Books, Counter
+
+_WEIGHTS = {EvidenceKind.SEALED: 0, EvidenceKind.SNAPSHOT: 2}
+"""Of equally severe incidents originals go first and masked pictures last: they are what people look at at once."""
 
 
 class EvidenceRows(Books):
@@ -22,7 +27,62 @@ class EvidenceRows(Books):
                 mime=reference.mime,
                 bytes=reference.bytes,
                 captured_at_us=to_microseconds(reference.captured_at),
+                kind=reference.kind.value,
             )
+
+    def name_evidence(
+        self, incident: Incident, evidence: Sequence[EvidenceReference], body: bytes, timebase: int | None
+    ) -> None:
+        """Note that this revision, the newest of its incident, names these new files; an incident none of whose files wait is
+        forgotten.
+        """
+        incident_id = incident.incident_id.bytes
+        for reference in evidence:
+            self._do("naming_add", sha256=reference.sha256, incident_id=incident_id)
+        if evidence:
+            self._do("named_add", incident_id=incident_id, body=body, timebase=timebase)
+        told = EVIDENCE_DROPPED in (incident.note or "")
+        if self._do("named_revise", incident_id=incident_id, body=body, timebase=timebase, told=told):
+            self._do("evidence_rise", incident_id=incident_id, severity=incident.severity.rank)
+            if told:
+                self._do("named_prune")
+
+    def drop_evidence(
+        self, needed_bytes: int, *, severity: Severity, kind: EvidenceKind, mime: str | None = None
+    ) -> list[str]:
+        """Let go of files until so many bytes are free, the oldest of the least severe first, none that matters more than one of this
+        severity and kind; of one `mime` alone where it is given. Their hashes come back, none where that would not be enough.
+        Their incidents are noted: a revision has to tell of it.
+        """
+        weight = _WEIGHTS.get(kind, 1)
+        rows = self._all("evidence_in_order", any_mime=mime is None, mime=mime, severity=severity.rank, weight=weight)
+        chosen, freed_bytes = [], 0
+        for sha256, size_bytes in rows:
+            if freed_bytes >= needed_bytes:
+                break
+            chosen.append(sha256)
+            freed_bytes += size_bytes
+        if freed_bytes < needed_bytes:
+            return []
+        for sha256 in chosen:
+            self._do("named_drop", sha256=sha256)
+            self._remove_evidence(sha256)
+        self.count(Counter.EVIDENCE_DROPPED, len(chosen))
+        return chosen
+
+    def evidence_undeclared(self, limit: int = 50) -> list[tuple[Incident, int | None]]:
+        """The newest revisions, and their timebases, of incidents that have lost files and have not told of it."""
+        return [
+            (msgspec.json.decode(body, type=Incident), timebase)
+            for body, timebase in self._all("named_dropped", limit=limit)
+        ]
+
+    def _remove_evidence(self, sha256: str) -> bool:
+        """Forget a file, and the incidents none of whose files wait any more."""
+        known = bool(self._do("evidence_remove", sha256=sha256))
+        if self._do("naming_remove", sha256=sha256):
+            self._do("named_prune")
+        return known
 
     def evidence_due(self, now: datetime) -> tuple[str, str, int, int] | None:
         """Hash, mime, bytes and attempts of the oldest file that may go now; sealed ones go last."""
@@ -43,12 +103,12 @@ class EvidenceRows(Books):
 
     def evidence_done(self, sha256: str) -> None:
         """The cloud has it."""
-        if self._do("evidence_remove", sha256=sha256):
+        if self._remove_evidence(sha256):
             self.count(Counter.EVIDENCE_DELIVERED, 1)
 
     def evidence_refused(self, sha256: str, reason: str, *, now: datetime) -> None:
         """The cloud will never take it."""
-        if self._do("evidence_remove", sha256=sha256):
+        if self._remove_evidence(sha256):
             self.bury(sha256, "evidence", reason, b"", now=now)
             self.count(Counter.EVIDENCE_REFUSED, 1)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from edge.contract.incident import SEALED_MIME
+from edge.contract.incident import SEALED_MIME, EvidenceReference
 from edge.disk import make_folder, move_file, write_file
 from edge.flow import EvidenceFile, StagedFile
 
@@ -52,12 +52,17 @@ class EvidenceFolder:
 
     def has_room(self, size_bytes: int, *, sealed: bool = False) -> bool:
         """Whether a file of this size fits into the quota, and a sealed one into its share of it."""
-        if self.used_bytes + size_bytes > self._quota_bytes:
-            return False
-        if not sealed:
-            return True
+        return max(self.missing_bytes(size_bytes, sealed=sealed)) <= 0
+
+    def missing_bytes(self, size_bytes: int, *, sealed: bool) -> tuple[int, int]:
+        """How many bytes have to go before a file of this size fits into the quota, and how many sealed ones of them before a sealed one
+        fits into its share; less than nothing where it does.
+        """
         with self.lock:
-            return sum(self._sealed.values()) + size_bytes <= SEALED_SHARE * self._quota_bytes
+            of_all = self.used_bytes + size_bytes - self._quota_bytes
+            if not sealed:
+                return of_all, 0
+            return of_all, sum(self._sealed.values()) + size_bytes - int(SEALED_SHARE * self._quota_bytes)
 
     def path(self, sha256: str) -> Path:
         """Where a file is or would be."""
@@ -70,15 +75,24 @@ class EvidenceFolder:
         sha256 = file.reference.sha256
         if hashlib.sha256(file.content).hexdigest() != sha256 or len(file.content) != file.reference.bytes:
             raise ValueError(f"evidence {sha256} does not have the content that its reference names")
+        staged = self.reserve(file.reference)
+        self.write(staged, file.content)
+        return staged
+
+    def reserve(self, reference: EvidenceReference) -> StagedFile:
+        """Take the room of a file that is going to be written."""
         with self.lock:
-            staged, self._next_number = StagedFile(file.reference, self._next_number), self._next_number + 1
-            self._staged[staged.number] = len(file.content)
+            staged, self._next_number = StagedFile(reference, self._next_number), self._next_number + 1
+            self._staged[staged.number] = reference.bytes
+        return staged
+
+    def write(self, staged: StagedFile, content: bytes) -> None:
+        """Write what room was taken for. Raises OSError; the room is free again then."""
         try:
-            write_file(self._place(staged), file.content)
+            write_file(self._place(staged), content)
         except OSError:
             self._staged.pop(staged.number, None)
             raise
-        return staged
 
     def keep(self, staged: StagedFile) -> None:
         """Put a file that was staged among those that are named. Raises OSError; it stays staged then."""

@@ -16,7 +16,7 @@ from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
 
 STORE = "outbox.db"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _UPGRADES = {
     1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
     " ALTER TABLE record ADD COLUMN timebase INTEGER;"
@@ -27,8 +27,14 @@ _UPGRADES = {
     " SELECT substr(fact.name, length('receipts of ') + 1), CAST(each.value AS BLOB)"
     " FROM fact, json_each(fact.value) AS each WHERE fact.name LIKE 'receipts of %' ORDER BY fact.name, each.key;"
     " DELETE FROM fact WHERE name LIKE 'receipts of %';",
+    3: "ALTER TABLE evidence ADD COLUMN severity INTEGER NOT NULL DEFAULT 0;"
+    " ALTER TABLE evidence ADD COLUMN kind TEXT NOT NULL DEFAULT '';"
+    " CREATE TABLE naming (sha256 TEXT NOT NULL, incident_id BLOB NOT NULL, PRIMARY KEY (sha256, incident_id));"
+    " CREATE INDEX naming_by_incident ON naming (incident_id);"
+    " CREATE TABLE named (incident_id BLOB PRIMARY KEY, body BLOB NOT NULL, timebase INTEGER,"
+    " dropped INTEGER NOT NULL DEFAULT 0);",
 }
-"""What makes the next version out of one: columns that may be empty and a new table, which costs nothing however much waits."""
+"""What makes the next version out of one: columns that may be empty and new tables, which costs nothing however much waits."""
 
 CHECKED = "outbox.checked"
 """Beside the store: the start of the machine in which the whole store was last found in order. A killed process can't damage

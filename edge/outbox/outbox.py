@@ -13,7 +13,7 @@ import structlog
 from edge.clock import NodeClock
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
-from edge.contract.incident import Incident, moved
+from edge.contract.incident import SEALED_MIME, EvidenceReference, Incident, Severity, moved
 from edge.contract.telemetry import GapReason, to_microseconds
 from edge.contract.topics import Channel
 from edge.errors import EvidenceNotKept, OutboxDamaged
@@ -185,14 +185,48 @@ class Outbox:
             _log.warning("old readings were dropped and declared: the outbox is full", readings=self._untold)
             self._untold, self._told_s = 0, time.monotonic()
 
-    def stage(self, file: EvidenceFile) -> StagedFile:
-        """Write a file to the disk that an incident is going to name: `incident` has only to move it then. Raises EvidenceNotKept
-        where the disk does not take it.
+    def stage(self, file: EvidenceFile, severity: Severity) -> StagedFile:
+        """Write a file to the disk that an incident of this severity is going to name: `incident` has only to move it then. Where there
+        is no room, what matters less goes, and its incidents tell of it. Raises EvidenceNotKept where there is none
+        all the same, or the disk does not take it.
         """
+        with self._folder.lock:
+            if not self._make_room(file.reference, severity):
+                raise EvidenceNotKept("the quota is used up by files that matter as much or more")
+            staged = self._folder.reserve(file.reference)
         try:
-            return self._folder.stage(file)
+            self._folder.write(staged, file.content)
         except OSError as error:
             raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error
+        return staged
+
+    def _make_room(self, reference: EvidenceReference, severity: Severity) -> bool:
+        """Sealed ones for the share of the sealed ones first, then whatever matters least. The caller holds the folder's lock."""
+        sealed = reference.mime == SEALED_MIME
+        for which in (1, 0):
+            needed_bytes = self._folder.missing_bytes(reference.bytes, sealed=sealed)[which]
+            if needed_bytes <= 0:
+                continue
+            mime = SEALED_MIME if which == 1 else None
+            dropped = self._committer.write(
+                lambda store, needed_bytes=needed_bytes, mime=mime: store.drop_evidence(  # type: ignore[misc]
+                    needed_bytes, severity=severity, kind=reference.kind, mime=mime
+                )
+            )
+            if not dropped:
+                return False
+            for sha256 in dropped:
+                self._folder.remove(sha256)
+            _log.warning("evidence was dropped for want of room; its incidents say so", files=len(dropped))
+        return True
+
+    def undeclared(self) -> list[Incident]:
+        """The newest revisions of incidents that have lost files for want of room and have not told of it, in present node time."""
+        present_us = self._clock.correction_us(self._clock.timebase)
+        return [
+            moved(incident, timedelta(microseconds=self._clock.correction_us(timebase) - present_us))
+            for incident, timebase in self._committer.read(lambda store: store.evidence_undeclared())
+        ]
 
     def discard(self, file: StagedFile) -> None:
         """No incident will name it."""
@@ -211,7 +245,10 @@ class Outbox:
         if not evidence:
             self._committer.write(work)
             return
-        staged = [self.stage(file) if isinstance(file, EvidenceFile) else file for file in evidence]
+        try:
+            staged = [self._folder.stage(file) if isinstance(file, EvidenceFile) else file for file in evidence]
+        except OSError as error:
+            raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error
         with self._folder.lock:
             try:
                 for file in staged:

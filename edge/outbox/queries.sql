@@ -95,9 +95,44 @@ SELECT 'up/incident', count(*) FROM record WHERE lane = 'incident'
 UNION ALL SELECT channel, count(*) FROM record WHERE lane IN ('live', 'history') GROUP BY channel
 
 -- name: evidence_add
-INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us)
-VALUES (:sha256, :message_id, :mime, :bytes, :captured_at_us)
+INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us, kind)
+VALUES (:sha256, :message_id, :mime, :bytes, :captured_at_us, :kind)
 ON CONFLICT (sha256) DO NOTHING
+
+-- name: evidence_rise
+-- A file is as severe as the worst incident that names it has been.
+UPDATE evidence SET severity = max(severity, :severity)
+WHERE sha256 IN (SELECT sha256 FROM naming WHERE incident_id = :incident_id)
+
+-- name: evidence_in_order
+-- What goes first where there is no room: the least severe, of these what is sealed, then films, then pictures; the oldest first.
+SELECT sha256, bytes FROM evidence
+WHERE (:any_mime OR mime = :mime) AND (severity < :severity OR (severity = :severity
+    AND CASE kind WHEN 'sealed' THEN 0 WHEN 'snapshot' THEN 2 WHEN '' THEN 0 ELSE 1 END <= :weight))
+ORDER BY severity, CASE kind WHEN 'sealed' THEN 0 WHEN 'snapshot' THEN 2 WHEN '' THEN 0 ELSE 1 END, captured_at_us, sha256
+
+-- name: naming_add
+INSERT INTO naming (sha256, incident_id) VALUES (:sha256, :incident_id) ON CONFLICT DO NOTHING
+
+-- name: naming_remove
+DELETE FROM naming WHERE sha256 = :sha256
+
+-- name: named_add
+INSERT INTO named (incident_id, body, timebase) VALUES (:incident_id, :body, :timebase) ON CONFLICT DO NOTHING
+
+-- name: named_revise
+UPDATE named SET body = :body, timebase = :timebase, dropped = CASE WHEN :told THEN 0 ELSE dropped END
+WHERE incident_id = :incident_id
+
+-- name: named_drop
+UPDATE named SET dropped = dropped + 1
+WHERE incident_id IN (SELECT incident_id FROM naming WHERE sha256 = :sha256)
+
+-- name: named_dropped
+SELECT body, timebase FROM named WHERE dropped > 0 ORDER BY rowid LIMIT :limit
+
+-- name: named_prune
+DELETE FROM named WHERE dropped = 0 AND NOT EXISTS (SELECT 1 FROM naming WHERE naming.incident_id = named.incident_id)
 
 -- name: evidence_release
 UPDATE evidence SET ready = 1 WHERE message_id = :message_id

@@ -33,6 +33,8 @@ SAVED_TABLES = (
     "receipt",
     "gap",
     "evidence",
+    "naming",
+    "named",
     "ongoing",
     "record",
     "dead_letter",
@@ -213,6 +215,8 @@ def _is_gap(row: dict[str, Any]) -> bool:
 _SOUND: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "record": _is_message,
     "ongoing": _is_ongoing,
+    "named": _is_ongoing,
+    "naming": lambda row: len(row["sha256"]) == 64 and len(row["incident_id"]) == 16,
     "reading": _is_reading,
     "evidence": _is_evidence,
     "gap": _is_gap,

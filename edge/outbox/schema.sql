@@ -53,9 +53,26 @@ CREATE TABLE evidence (
     captured_at_us INTEGER NOT NULL,
     ready          INTEGER NOT NULL DEFAULT 0,
     attempts       INTEGER NOT NULL DEFAULT 0,
-    next_at_us     INTEGER NOT NULL DEFAULT 0
+    next_at_us     INTEGER NOT NULL DEFAULT 0,
+    severity       INTEGER NOT NULL DEFAULT 0,
+    kind           TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX evidence_by_message ON evidence (message_id);
+
+-- Which incidents name a file that waits, and the newest revision of each of them. `dropped`: so many of its files were let go of, and no
+-- revision tells of it yet.
+CREATE TABLE naming (
+    sha256      TEXT NOT NULL,
+    incident_id BLOB NOT NULL,
+    PRIMARY KEY (sha256, incident_id)
+);
+CREATE INDEX naming_by_incident ON naming (incident_id);
+CREATE TABLE named (
+    incident_id BLOB PRIMARY KEY,
+    body        BLOB NOT NULL,
+    timebase    INTEGER,
+    dropped     INTEGER NOT NULL DEFAULT 0
+);
 
 -- The newest revision of every incident that has not ended, so that a restart can go on with it or end it.
 CREATE TABLE ongoing (

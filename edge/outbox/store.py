@@ -115,6 +115,7 @@ class Store(EvidenceRows):
         body = msgspec.json.encode(incident)
         message_id = self._add_record(Channel.INCIDENT, Lane.INCIDENT, body, now=now, timebase=timebase)
         self.add_evidence(evidence, message_id.bytes)
+        self.name_evidence(incident, evidence, body, timebase)
         if incident.state is IncidentState.ENDED:
             self._do("ongoing_remove", incident_id=incident.incident_id.bytes)
             self._note_decision(incident, timebase)

@@ -34,12 +34,17 @@ class FakeKeeper:
         self.kept: list[Incident] = []
         self.files: list[StagedFile] = []
         self.staged: dict[int, EvidenceFile] = {}
+        self.severities: list[Severity] = []
+        self.lost: list[Incident] = []
         self.full = False
         self.room = True
         self.room_for_sealed = True
         self.takes_files = True
 
-    def stage(self, file: EvidenceFile) -> StagedFile:
+    def stage(self, file: EvidenceFile, severity: Severity) -> StagedFile:
+        self.severities.append(severity)
+        if not (self.room_for_sealed if file.reference.mime == SEALED_MIME else self.room):
+            raise EvidenceNotKept("no room in this test")
         staged = StagedFile(file.reference, len(self.staged) + 1)
         self.staged[staged.number] = file
         return staged
@@ -67,8 +72,9 @@ class FakeKeeper:
     def chain_head(self) -> str | None:
         return hashlib.sha256(msgspec.json.encode(self.kept[-1])).hexdigest() if self.kept else None
 
-    def room_for_evidence(self, size_bytes: int, *, sealed: bool = False) -> bool:
-        return (self.room_for_sealed if sealed else self.room) and size_bytes > 0
+    def undeclared(self) -> Sequence[Incident]:
+        lost, self.lost = self.lost, []
+        return lost
 
 
 def configuration(**camera: object) -> NodeConfiguration:
@@ -223,7 +229,7 @@ def test_what_is_just_being_written_does_not_wait_for_the_disk() -> None:
     seen: list[int] = []
 
     class WatchedKeeper(FakeKeeper):
-        def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+        def incident(self, incident: Incident, evidence: Sequence[StagedFile] = ()) -> None:
             seen.append(written.unsaved)
             super().incident(incident, evidence)
 
