@@ -5,7 +5,7 @@ frame), none is lost, and 95 % of the openings are found no later than 400 ms af
 same holds for all three. What is found is held against a replay of the same film that looks at whole frames.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ import numpy as np
 
 from edge.benches.films import Film, beginnings, stretch
 from edge.benches.idle import MODEL
-from edge.benches.machine import cpu_s, keep_to
+from edge.benches.machine import Place, cpu_s, keep_to
 from edge.benches.openings import Opening, PlainWatch, hits, now, plain_detector
 from edge.benches.search import largest
 from edge.benches.watching import Order, watch
@@ -45,8 +45,6 @@ _TOO_LATE_S: Final = 3.0
 
 FIRST: Final[Mapping[str, int]] = {"node": 18, "plain": 10, "every": 4}
 _ROOM: Final = 0.92
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +96,10 @@ def openings_in(file: Path, camera: CameraSettings, detector: OnnxDetector) -> l
 class Station:
     """The simulated cameras, and what happens in front of them; further ones are started as more cameras are asked for."""
 
-    def __init__(self, film: Film, folder: Path, other_cores: Sequence[int], *, seconds: float, say: Say) -> None:
-        self.folder = folder
+    def __init__(self, film: Film, place: Place, *, seconds: float) -> None:
+        self.place = place
         self.seconds = seconds
-        self._film, self._other_cores, self._say = film, other_cores, say
+        self._film = film
         self.settled_s = min(SETTLED_S, seconds)
         self._length_s = self.settled_s + seconds + _AFTERWARDS_S
         self._places = len(beginnings(film, self._length_s))
@@ -137,15 +135,15 @@ class Station:
         return count, expected
 
     def _add(self, number: int) -> None:
-        file = stretch(self._film, number, self._length_s, self._say)
+        file = stretch(self._film, number, self._length_s, self.place.say)
         openings = openings_in(file, busy_camera("c", str(file)), self._detector)
         self._expected.append([each for each in openings if each.at_s <= self._length_s - _TOO_LATE_S])
         if number == 0 and self._film.own and not self._expected[0]:
             raise MediaUnusable(
                 f"nobody is seen in the first {self._length_s:.0f} s of {self._film.path}: give a film with people in it"
             )
-        process = self._running.enter_context(CameraProcess(file, log=self.folder / "cameras.log"))
-        keep_to(process.pid, self._other_cores)
+        process = self._running.enter_context(CameraProcess(file, log=self.place.folder / "cameras.log"))
+        keep_to(process.pid, self.place.other_cores)
         self._processes.append(process)
 
 
@@ -153,7 +151,7 @@ def trial(system: str, station: Station, count: int, *, cores: int, shared: bool
     """Try a number of cameras on so many cores; `shared`: the simulated cameras run on the same ones. Raises MeasurementFailed."""
     cameras = [camera.model_dump(mode="json") for camera in station.cameras(count)]
     simulator_s, began_s = station.simulator_s(), perf_counter()
-    told = watch(Order(system, cameras, station.settled_s, station.seconds), station.folder)
+    told = watch(Order(system, cameras, station.settled_s, station.seconds), station.place.folder)
     simulator_cores = (station.simulator_s() - simulator_s) / (perf_counter() - began_s)
     settled = [each for openings in told.openings.values() for each in openings if each.at_s >= station.settled_s]
     delays_ms = sorted(each.delay_ms for each in settled)
@@ -179,14 +177,12 @@ def trial(system: str, station: Station, count: int, *, cores: int, shared: bool
     )
 
 
-def searched(
-    system: str, station: Station, *, cores: int, shared: bool, first: int | None, tries: int, say: Say
-) -> list[Trial]:
+def searched(system: str, station: Station, *, cores: int, shared: bool, first: int | None, tries: int) -> list[Trial]:
     """All trials of one system, in order."""
 
     def attempt(count: int) -> Trial:
         done = trial(system, station, count, cores=cores, shared=shared)
-        say(f"{system:<6}{in_words(done)}")
+        station.place.say(f"{system:<6}{in_words(done)}")
         return done
 
     return largest(attempt, first or FIRST[system], tries)

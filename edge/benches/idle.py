@@ -4,13 +4,12 @@ The footage is a real empty scene, forwards and backwards with its own noise, as
 trouble, two rules and a detector. The simulated cameras run in a process of their own, which counts for nobody.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from edge.benches.films import AS_A_CAMERA, IDLE_FILM_S, NOISY, Film, Kind, idle_film
-from edge.benches.machine import keep_to
+from edge.benches.machine import Place, keep_to
 from edge.benches.watching import Order, Watched, watch
 from edge.configuration.words import camera_from_words
 from edge.perception.audit import AuditSettings
@@ -20,12 +19,7 @@ from edge.simulators.camera_process import CameraProcess
 MODEL: Final = "yolox_nano_416"
 SECONDS: Final = 20.0
 SETTLED_S: Final = 5.0
-SETTLING_S: Final = 90.0
-"""So long gates may take to learn their streams before they are measured as they are."""
-
 _SHORT_S: Final = 10.0
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +89,15 @@ def measured(
     name: str,
     situation: Situation,
     film: Film,
-    folder: Path,
-    other_cores: Sequence[int],
+    place: Place,
     *,
     seconds: float,
     settling_s: float,
-    say: Say,
 ) -> Row:
     """One kind of stream, in three ways. Raises MeasurementFailed, MediaUnusable."""
-    path = idle_film(film, situation.kind, say)
-    with CameraProcess(path, log=folder / "cameras.log") as camera:
-        keep_to(camera.pid, other_cores)
+    path = idle_film(film, situation.kind, place.say)
+    with CameraProcess(path, log=place.folder / "cameras.log") as camera:
+        keep_to(camera.pid, place.other_cores)
 
         def run(system: str, count: int, *, gate: bool, limit_s: float) -> Watched:
             cameras = [idle_camera(f"c{number}", camera.url, gate=gate) for number in range(count)]
@@ -117,14 +109,14 @@ def measured(
                     seconds=min(seconds, limit_s),
                     settling_s=settling_s if gate else 0.0,
                 ),
-                folder,
+                place.folder,
             )
 
         demuxed = run("demuxed", situation.gated, gate=False, limit_s=_SHORT_S)
         gated = run("node", situation.gated, gate=True, limit_s=seconds)
         whole = run("node", situation.whole, gate=False, limit_s=_SHORT_S)
     row = _row(name, situation, demuxed, gated, whole, stream_kbit_s=path.stat().st_size * 8 / IDLE_FILM_S / 1000)
-    say(in_words(row))
+    place.say(in_words(row))
     return row
 
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,15 @@ class Machine:
     def loaded(self) -> bool:
         """Whether it was busy with something else before the measurement began."""
         return self.load_before > CALM_LOAD_PER_CORE * self.cores
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a measurement may write, on which cores simulated cameras run, and who is told what is going on."""
+
+    folder: Path
+    other_cores: Sequence[int]
+    say: Callable[[str], None] = lambda _line: None
 
 
 def usable_cores() -> list[int]:

@@ -10,9 +10,9 @@ from edge.benches.idle import FULL_HD, NOISE, PLAIN, Row
 from edge.benches.idle import in_words as row_in_words
 from edge.benches.machine import Machine
 from edge.benches.search import found
+from edge.benches.wanted import CORES_OF_THE_BARS
 
 MANY: Final = 32
-CORES_OF_THE_BARS: Final = 2
 KEPT_UP: Final = 0.95
 """Whoever takes in less than this share of the pictures is behind the cameras."""
 

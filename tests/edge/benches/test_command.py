@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,3 +83,11 @@ def test_a_tiny_run_measures_and_says_what_it_does(
     assert answer["bars"]["idle_core_share_1080p_each"]["met"] is False
     assert "1 cameras" in progress
     assert "own.mp4" in progress
+
+
+def test_no_other_command_loads_simulated_cameras() -> None:
+    loaded = (
+        "import sys, edge.cli; print([name for name in sys.modules if name.startswith(('edge.simulators', 'psutil'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

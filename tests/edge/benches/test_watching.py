@@ -5,7 +5,7 @@ import pytest
 
 from edge.benches.busy import Station, busy_camera, in_words, trial
 from edge.benches.films import film_of
-from edge.benches.machine import usable_cores
+from edge.benches.machine import Place, usable_cores
 from edge.benches.systems import SYSTEMS
 from edge.benches.watching import Order, watch
 from edge.errors import MeasurementFailed
@@ -19,7 +19,7 @@ def test_each_way_of_watching_is_tried_in_a_process_of_its_own(
     clip("one_by_one_person_detection")
     model("yolox_nano_416")
     cores = usable_cores()
-    station = Station(film_of(None), tmp_path, cores, seconds=3.0, say=lambda _line: None)
+    station = Station(film_of(None), Place(tmp_path, cores), seconds=3.0)
     with station.open():
         done = trial(system, station, 1, cores=len(cores), shared=True)
     assert (done.cameras, done.expected) == (1, 1)
