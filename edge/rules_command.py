@@ -40,6 +40,9 @@ def try_command(  # noqa: PLR0917 (a command line has no keyword arguments)
         Path | None, typer.Option(help="Draw background, zones and ways into this PNG.", metavar="FILE")
     ] = None,
     *,
+    background: Annotated[
+        bool, typer.Option("--background", help="With --json: the masked picture of the background too.")
+    ] = False,
     as_json_: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """What these zones and rules would have told of what really happened, beside what was told; also while the node runs."""
@@ -53,7 +56,7 @@ def try_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     )
     directory = configuration.node.data_directory
     trial = try_cameras(directory, tried, since=since_of(since), until=None if until is None else moment_of(until))
-    told = answer(trial, directory)
+    told = answer(trial, directory, background=background)
     if picture is not None:
         write_picture(trial, directory, picture)
     sys.stdout.write((as_json(told) if as_json_ else "\n".join(_lines(told))) + "\n")

@@ -1,8 +1,10 @@
 """The node's memory of what its cameras saw: written down a batch a minute, off the threads that analyse."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,7 +13,7 @@ import msgspec
 import structlog
 
 from edge.contract.incident import CameraTrouble
-from edge.flow import EvidenceFile, Finding, Scene
+from edge.flow import Finding, Scene
 from edge.recollection.block import Block, Watched
 from edge.recollection.recorder import MANY, SceneRecorder, to_ms
 from edge.recollection.store import MemoryWriter, size_bytes
@@ -46,6 +48,15 @@ def watched_by(camera: CameraSettings, *, sees: bool) -> Watched:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A masked picture of a camera in which nobody was followed."""
+
+    camera: str
+    at: datetime
+    jpeg: bytes = field(repr=False)
+
+
 class CameraMemory:
     """What one camera's watch tells the memory. Its thread adds, that of the memory takes away."""
 
@@ -55,7 +66,7 @@ class CameraMemory:
         *,
         process: int,
         on_much: Callable[[], None],
-        on_background: Callable[[str, EvidenceFile], None],
+        on_background: Callable[[Background], None],
     ) -> None:
         self.camera = camera
         self.lost = 0
@@ -131,11 +142,11 @@ class CameraMemory:
             return True
         return scene.at - last >= (BACKGROUND_EVERY if last >= since else BACKGROUND_SPACING)
 
-    def background(self, picture: EvidenceFile | None, at: datetime) -> None:
+    def background(self, jpeg: bytes | None, at: datetime) -> None:
         """Keep a masked picture as the camera's background; None where it could not be masked, and is not tried again soon."""
         self._background_at = at
-        if picture is not None:
-            self._on_background(self.camera, picture)
+        if jpeg is not None:
+            self._on_background(Background(self.camera, at, jpeg))
 
     def _put_aside(self, block: Block | None) -> None:
         if block is None:
@@ -163,7 +174,7 @@ class Recollection:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._memories: dict[str, CameraMemory] = {}
-        self._pictures: dict[str, EvidenceFile] = {}
+        self._pictures: dict[str, Background] = {}
         self._writer: MemoryWriter | None = None
         self._stop, self._wake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recollection", daemon=True)
@@ -211,9 +222,9 @@ class Recollection:
         """What is on the disk."""
         return size_bytes(self._directory)
 
-    def _take_picture(self, camera: str, picture: EvidenceFile) -> None:
+    def _take_picture(self, picture: Background) -> None:
         with self._lock:
-            self._pictures[camera] = picture
+            self._pictures[picture.camera] = picture
         self._wake.set()
 
     def _write(self) -> None:
@@ -230,9 +241,9 @@ class Recollection:
                 self._directory, quota_bytes=self._settings.quota_mib * _MIB, keep_days=self._settings.keep_days
             )
             self.written_bytes += writer.append(blocks)
-            for camera, picture in pictures.items():
-                at_ms = to_ms(picture.reference.captured_at) + correction_ms
-                writer.keep_background(camera, at_ms, picture.reference.sha256, picture.content)
+            for picture in pictures.values():
+                sha256 = hashlib.sha256(picture.jpeg).hexdigest()
+                writer.keep_background(picture.camera, to_ms(picture.at) + correction_ms, sha256, picture.jpeg)
         except OSError as error:
             self._refused += 0 if self._writer is not None else len(blocks)
             _log.error("what the cameras saw is not remembered: the disk does not take it", reason=error.strerror)

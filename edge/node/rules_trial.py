@@ -42,6 +42,6 @@ def rules_try_of(configuration: Callable[[], NodeConfiguration], recollection: R
             trial = try_cameras(directory, cameras, since=since_of(asked.since), until=until, go_on=go_on)
         except ConfigurationError as error:
             raise CommandRefused(str(error)) from error
-        return answer(trial, directory)
+        return answer(trial, directory, background=asked.background)
 
     return tried

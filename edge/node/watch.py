@@ -408,7 +408,9 @@ class CameraWatch:
             if free:
                 self._mark.tell(NativeStep.ANALYSING)
                 try:
-                    memory.background(self._masked(frame), scene.at)
+                    parts = self._private(frame)
+                    picture = None if parts is None else self._snapshots.small(frame, parts)
+                    memory.background(None if picture is None else picture.content, scene.at)
                 finally:
                     self._mark.tell(NativeStep.NONE)
 

@@ -1,6 +1,7 @@
 """The answer to a trial, the same for the command line and the cloud: JSON of a bounded size, the same bytes for the same memory."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,9 @@ from edge.trial.run import RUN_UP, CameraTrial, Hole, TrialIncident, tried
 
 LARGEST_BYTES: Final = 200 << 10
 """Of the answer as JSON: incidents that find no room are counted, and left out from the end."""
+
+LARGEST_BACKGROUND_BYTES: Final = 100 << 10
+"""Of that for pictures of backgrounds, all together."""
 
 HOLES_MOST: Final = 100
 _DAY_S: Final = 86_400.0
@@ -63,9 +67,10 @@ def try_cameras(
     return Trial(begin, end, tuple(trials), reader.damaged)
 
 
-def answer(trial: Trial, directory: Path) -> dict[str, Any]:
-    """Ready for JSON, of at most `LARGEST_BYTES`."""
-    cameras = [_camera(each, trial, directory) for each in trial.cameras]
+def answer(trial: Trial, directory: Path, *, background: bool = False) -> dict[str, Any]:
+    """Ready for JSON, of at most `LARGEST_BYTES`; with the masked picture of each `background` where it is asked for and fits."""
+    room_bytes = LARGEST_BACKGROUND_BYTES // len(trial.cameras) if background else 0
+    cameras = [_camera(each, trial, directory, room_bytes) for each in trial.cameras]
     told: dict[str, Any] = {
         "since": _told(trial.since),
         "until": _told(trial.until),
@@ -90,10 +95,9 @@ def as_json(told: Any) -> str:
     return json.dumps(told, ensure_ascii=False, indent=2)
 
 
-def _camera(trial: CameraTrial, whole: Trial, directory: Path) -> dict[str, Any]:
+def _camera(trial: CameraTrial, whole: Trial, directory: Path, room_bytes: int) -> dict[str, Any]:
     camera = trial.camera
     pairs = compared(trial.now, trial.then, until=whole.until)
-    kept = [each for each in backgrounds(directory, camera.id) if each.at_ms <= _ms(whole.until)]
     return {
         "camera": camera.id,
         "begins_at": _told(trial.begins_at),
@@ -102,13 +106,28 @@ def _camera(trial: CameraTrial, whole: Trial, directory: Path) -> dict[str, Any]
         "holes": [_hole(each) for each in _longest(trial.holes)],
         "holes_left_out": max(len(trial.holes) - HOLES_MOST, 0),
         "warnings": list(_warnings(trial, whole)),
-        "background": {"sha256": kept[-1].sha256, "captured_at": _told(from_ms(kept[-1].at_ms))} if kept else None,
+        "background": _background(camera.id, whole, directory, room_bytes),
         "zones": {name: [list(point) for point in polygon] for name, polygon in camera.zones.items()},
         "lines": {name: [list(point) for point in line] for name, line in camera.lines.items()},
         "rules": [_rule(name, trial, pairs) for name in _rule_names(trial)],
         "incidents": [_incident(each) for each in pairs],
         "incidents_left_out": 0,
     }
+
+
+def _background(camera: str, whole: Trial, directory: Path, room_bytes: int) -> dict[str, Any] | None:
+    """The newest picture of the camera's background in the span, masked as all that leaves the node."""
+    kept = [each for each in backgrounds(directory, camera) if each.at_ms <= _ms(whole.until)]
+    if not kept:
+        return None
+    told: dict[str, Any] = {"sha256": kept[-1].sha256, "captured_at": _told(from_ms(kept[-1].at_ms))}
+    if room_bytes:
+        try:
+            encoded = b64encode(kept[-1].file.read_bytes()).decode()
+        except OSError:  # it was let go of meanwhile
+            encoded = ""
+        told["jpeg_base64"] = encoded if 0 < len(encoded) <= room_bytes else None
+    return told
 
 
 def _longest(holes: Sequence[Hole]) -> list[Hole]:

@@ -39,6 +39,7 @@ FOR_PEOPLE = {
     ("post", "/api/v1/nodes/{node}/log-tail"): STEWARDS,
     ("get", "/api/v1/nodes/{node}/commands"): STEWARDS,
     ("get", "/api/v1/commands/{command_id}"): STEWARDS,
+    ("post", "/api/v1/devices/{device_id}/rules-try"): STEWARDS,
     ("get", "/api/v1/refusals"): STEWARDS,
     ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
     ("get", "/api/v1/wall"): EVERYONE,
@@ -62,6 +63,7 @@ BODIES: dict[str, object] = {
     "/api/v1/wall/leases": {"cameras": [], "purpose": "rounds"},
     "/api/v1/nodes/{node}/accept": {"area_code": GRID},
     "/api/v1/nodes/{node}/log-tail": {"lines": 10},
+    "/api/v1/devices/{device_id}/rules-try": {"since": "1d"},
 }
 
 

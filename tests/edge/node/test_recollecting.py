@@ -1,6 +1,7 @@
 """A node remembers what its cameras saw, off the threads that analyse, and answers from it."""
 
 import threading
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from edge.contract.incident import CameraTrouble, EvidenceKind, EvidenceReference, IncidentState
+from edge.contract.incident import CameraTrouble, IncidentState
 from edge.errors import CommandOverdue, CommandRefused
-from edge.flow import EvidenceFile, Scene
+from edge.flow import Scene
 from edge.node.commands import Request
-from edge.node.recollecting import CameraMemory, Recollection, watched_by
+from edge.node.recollecting import Background, CameraMemory, Recollection, watched_by
 from edge.node.rules_trial import rules_try_of
 from edge.recollection.block import Block, Watched
-from edge.recollection.recorder import MANY
+from edge.recollection.recorder import MANY, to_ms
 from edge.recollection.store import FOLDER, MemoryReader, backgrounds
 from edge.rules_command import rules_app
 from edge.settings import CameraSettings, MemorySettings, NodeConfiguration
@@ -31,11 +32,9 @@ from tests.waiting import wait_until
 SEES = Watched(model="m", motion=False, objects=False, troubles=False)
 
 
-def memory(pictures: list[EvidenceFile] | None = None) -> CameraMemory:
+def memory(pictures: list[Background] | None = None) -> CameraMemory:
     kept = [] if pictures is None else pictures
-    return CameraMemory(
-        "c", process=1, on_much=lambda: None, on_background=lambda _camera, picture: kept.append(picture)
-    )
+    return CameraMemory("c", process=1, on_much=lambda: None, on_background=kept.append)
 
 
 def visit(began_s: float, *, track_id: int = 1) -> list[Scene]:
@@ -81,7 +80,7 @@ def test_what_is_looked_for_is_that_of_each_block() -> None:
 
 def test_much_is_cut_at_once_and_what_nobody_takes_is_bounded() -> None:
     woken: list[bool] = []
-    kept = CameraMemory("c", process=1, on_much=lambda: woken.append(True), on_background=lambda _camera, _file: None)
+    kept = CameraMemory("c", process=1, on_much=lambda: woken.append(True), on_background=lambda _picture: None)
     empty, troubled = frozenset[CameraTrouble](), frozenset({CameraTrouble.DARK})
     for step in range(MANY + 10):
         kept.scene(Scene("c", at(0.2 * step), (), troubles=troubled if step % 2 else empty))
@@ -113,21 +112,13 @@ def test_what_rules_make_a_node_look_for(settings: dict[str, Any], sees: bool, w
     assert watched_by(camera, sees=sees) == watched
 
 
-def a_picture(second: float) -> EvidenceFile:
-    content = f"picture {second}".encode()
-    reference = EvidenceReference(
-        sha256="0" * 64, kind=EvidenceKind.SNAPSHOT, mime="image/jpeg", bytes=len(content), captured_at=at(second)
-    )
-    return EvidenceFile(reference, content)
-
-
 def wants(kept: CameraMemory, second: float, *, shape: tuple[int, int] = (432, 768), **differs: Any) -> bool:
     scene = replace(Scene("c", at(second), (), moving=False), **{k: v for k, v in differs.items() if k != "followed"})
     return kept.wants_background(scene, shape, followed=bool(differs.get("followed")), sees=True)
 
 
 def test_a_background_is_kept_where_nobody_is_and_not_often() -> None:
-    pictures: list[EvidenceFile] = []
+    pictures: list[Background] = []
     kept = memory(pictures)
     hour = 3_600.0
     assert not wants(kept, 0)
@@ -136,18 +127,18 @@ def test_a_background_is_kept_where_nobody_is_and_not_often() -> None:
     assert not wants(kept, 30, tracks=visit(30)[0].tracks)
     assert not wants(kept, 30, troubles=frozenset({CameraTrouble.COVERED}))
     assert wants(kept, 30, troubles=frozenset())
-    kept.background(a_picture(30), at(30))
+    kept.background(b"first", at(30))
     assert not wants(kept, 5 * hour)
     assert wants(kept, 6.1 * hour)
     kept.background(None, at(6.1 * hour))
     assert not wants(kept, 6.2 * hour, shape=(1080, 1920)), "another view, and not settled"
     assert not wants(kept, 6.3 * hour, shape=(1080, 1920)), "one an hour at most"
     assert wants(kept, 7.2 * hour, shape=(1080, 1920))
-    kept.background(a_picture(7.2 * hour), at(7.2 * hour))
+    kept.background(b"second", at(7.2 * hour))
     assert not wants(kept, 8.5 * hour, shape=(1080, 1920), troubles=frozenset({CameraTrouble.MOVED}))
     assert not wants(kept, 8.6 * hour, shape=(1080, 1920), troubles=frozenset())
     assert wants(kept, 8.7 * hour, shape=(1080, 1920), troubles=frozenset())
-    assert [each.reference.captured_at for each in pictures] == [at(30), at(7.2 * hour)]
+    assert [each.at for each in pictures] == [at(30), at(7.2 * hour)]
 
 
 def recollection(directory: Path, **settings: Any) -> Recollection:
@@ -167,12 +158,13 @@ def test_it_is_written_with_the_corrected_time_and_on_the_way_out(tmp_path: Path
     whole.start()
     for scene in visit(0):
         kept.scene(scene)
-    kept.background(a_picture(2), at(2))
+    kept.background(b"masked", at(2))
     wait_until(lambda: bool(backgrounds(tmp_path)), what="the picture")
     kept.ended()
     whole.stop()
     assert [thread.name for thread in threading.enumerate() if thread.name == "recollection"] == []
-    assert [each.at_ms - backgrounds(tmp_path)[0].at_ms for each in backgrounds(tmp_path)] == [0]
+    [picture] = backgrounds(tmp_path, "c")
+    assert (picture.at_ms, picture.file.read_bytes()) == (to_ms(at(2)) + 7_000, b"masked")
     [*blocks] = MemoryReader(tmp_path).blocks("c")
     assert blocks[-1].ended
     assert {block.correction_ms for block in blocks} == {7_000}
@@ -262,9 +254,20 @@ def test_from_afar_the_answer_is_that_of_the_command_line(tmp_path: Path) -> Non
         "  - {id: c, url: 'rtsp://c', zones: {a: [[0, 0], [1, 0], [1, 1], [0, 1]]}, rules: [{kind: intrusion, zone: a}]}\n"
     )
     common = ["try", "--config", str(tmp_path / "node.yaml"), "--json", "--camera", "c", "--since", "1h"]
-    for arguments, options in (({}, []), ({"zones": zones}, ["--zones", str(tmp_path / "zones.yaml")])):
+    whole = recollection(tmp_path / "data")
+    kept = whole.camera("c")
+    assert kept is not None
+    kept.background(b"masked", at(-30))
+    whole.write()
+    both: list[tuple[dict[str, Any], list[str]]] = [
+        ({}, []),
+        ({"zones": zones, "background": True}, ["--zones", str(tmp_path / "zones.yaml"), "--background"]),
+    ]
+    for arguments, options in both:
         printed = CliRunner().invoke(rules_app, [*common, *options], catch_exceptions=False).stdout
         assert as_json(handler(request({**arguments, "since": "1h"}))) + "\n" == printed
+    [told] = handler(request({"background": True}))["cameras"]
+    assert told["background"]["jpeg_base64"] == b64encode(b"masked").decode()
     words = CliRunner().invoke(rules_app, [each for each in [*common, *options] if each != "--json"]).stdout
     assert "gone" in words
     assert "intrusion-a" in words

@@ -374,6 +374,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/rules-try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Rules
+         * @description Ask the node of a camera what these zones and rules would have told; `GET /commands/{id}` has the answer, which is that of
+         *     `gridward-edge rules try --json`. 409 while the node is away, or while somebody else tries rules on this camera.
+         */
+        post: operations["tryRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/refusals": {
         parameters: {
             query?: never;
@@ -1761,6 +1782,27 @@ export interface components {
          */
         Role: "duty_chief" | "grid_worker" | "maintainer" | "administrator";
         /**
+         * RulesTry
+         * @description Zones, lines and rules in the words of the configuration (YAML; without them those that the camera has), from when to when: a length
+         *     such as 7d, 12h or 30m back from the newest that the node remembers, or a time.
+         */
+        RulesTry: {
+            /** Zones */
+            zones?: string | null;
+            /**
+             * Since
+             * @default 7d
+             */
+            since: string;
+            /** Until */
+            until?: string | null;
+            /**
+             * Background
+             * @default true
+             */
+            background: boolean;
+        };
+        /**
          * SeriesGap
          * @description Readings of the device that its node declared as dropped: they will never come.
          */
@@ -2838,6 +2880,52 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesTry"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
