@@ -75,14 +75,27 @@ class NodeBacklog(BaseModel):
     oldest_at: AwareDatetime | None
 
 
+class GateRecall(BaseModel):
+    """What decides at a camera's node which pictures are decoded, and how much of what decoding everything finds it finds: movements in
+    `audited_s` seconds of decoding everything that it `found` too, or `missed`.
+    """
+
+    state: str
+    reason: str
+    audited_s: int = 0
+    found: int = 0
+    missed: int = 0
+
+
 class CameraLink(BaseModel):
     """What its node said at `told_at` of a camera's connection within the hour before: how often it had to be made anew, and how
-    often it stood and no picture came.
+    often it stood and no picture came. Without a `gate` all of its pictures are decoded.
     """
 
     told_at: AwareDatetime
     reconnects_per_hour: int
     stalls_per_hour: int
+    gate: GateRecall | None = None
 
 
 class Device(BaseModel):

@@ -80,14 +80,27 @@ class LinkQuality(Struct, frozen=True, kw_only=True):
         require_possible(self.connected_since)
 
 
-class CameraLink(Struct, frozen=True, kw_only=True):
+class GateRecall(Struct, frozen=True, kw_only=True):
+    """What a camera's gate (解码闸门) does and why, and how much of what decoding everything finds it finds: in `audited_s` seconds of decoding
+    everything since the node's start there were movements that it `found` as well, and others that it `missed`.
+    """
+
+    state: Name
+    reason: Name
+    audited_s: Count = 0
+    found: Count = 0
+    missed: Count = 0
+
+
+class CameraLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How steady the connection of a camera (连接质量) was within the last hour, or since it was opened where that is less long ago.
-    `reconnects`: it had to be made anew; `stalls`: it stood, and no picture came.
+    `reconnects`: it had to be made anew; `stalls`: it stood, and no picture came. Without a `gate` all of it is decoded.
     """
 
     camera: Name
     reconnects_per_hour: Count
     stalls_per_hour: Count
+    gate: GateRecall | None = None
 
 
 class DroppedReadings(Struct, frozen=True, kw_only=True):

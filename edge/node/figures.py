@@ -11,6 +11,7 @@ from edge.contract.health import (
     DeadLetters,
     DroppedReadings,
     EvidenceBacklog,
+    GateRecall,
     LinkQuality,
     NodeHealth,
 )
@@ -164,8 +165,23 @@ def health_of(node: "Node", figures: Figures, uplink: "UplinkFigures", *, seq: i
             )
             for tally in figures.dead_letters[:DEAD_LETTERS_TOLD]
         ),
-        cameras=links_of({watch.camera.id: watch.steadiness for watch in node.cameras.watches}),
+        cameras=links_of({watch.camera.id: watch.steadiness for watch in node.cameras.watches}, _recalls(node)),
     )
+
+
+def _recalls(node: "Node") -> dict[str, GateRecall]:
+    """What the gates do, and what their audits found."""
+    gates = {watch.camera.id: watch.gate for watch in node.cameras.watches if watch.gate is not None}
+    return {
+        camera: GateRecall(
+            state=gate.state.value,
+            reason=gate.reason.value,
+            audited_s=round(gate.audit.audited_s),
+            found=gate.audit.found,
+            missed=gate.audit.missed,
+        )
+        for camera, gate in gates.items()
+    }
 
 
 def subject_of(tally: DeadLetterTally) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edge.contract.health import CAMERAS_TOLD, CameraLink
+from edge.contract.health import CAMERAS_TOLD, CameraLink, GateRecall
 
 HOUR_S: Final = 3600.0
 _STEP_S: Final = 60.0
@@ -52,13 +52,16 @@ class Steadiness:
         return SteadinessFigures(self._now.reconnects - before.reconnects, self._now.stalls - before.stalls)
 
 
-def links_of(cameras: Mapping[str, SteadinessFigures]) -> tuple[CameraLink, ...]:
-    """What the cloud is told of the cameras' connections, the least steady first."""
+def links_of(
+    cameras: Mapping[str, SteadinessFigures], gates: Mapping[str, GateRecall] | None = None
+) -> tuple[CameraLink, ...]:
+    """What the cloud is told of the cameras' connections, the least steady first, and of the gates of those that have one."""
     links = [
         CameraLink(
             camera=camera,
             reconnects_per_hour=figures.reconnects_per_hour,
             stalls_per_hour=figures.stalls_per_hour,
+            gate=None if gates is None else gates.get(camera),
         )
         for camera, figures in cameras.items()
     ]

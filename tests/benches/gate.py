@@ -40,7 +40,8 @@ Told = Sequence[tuple[ReplayIncident, float]]
 class Row:
     """One film. `incidents`: those of decoding everything; `recall`: their share that the gate's run has too, begun at the same time;
     `worst_later_s`: how much later one was told; `more`: those that decoding everything has not. `scene_recall`: share of the moments
-    with something followed in which the gate's run followed it too. `frozen_s`: when a camera that froze was told of, after that.
+    with something followed in which the gate's run followed it too. `frozen_s`: when a camera that froze was told of, after that;
+    None where it did not, or where decoding everything does not tell it either.
     """
 
     film: str
@@ -100,10 +101,8 @@ def measured(film: Film, path: Path, detector: OnnxDetector, *, audited: bool) -
     whole = GatedRun(film.camera, detector, None).play(path)
     gated = GatedRun(film.camera, detector, audit or gate).play(path)
     comparison = compared(whole.told(), gated.told(), 1 / film.camera.analysis_hz)
-    frozen_s = None
-    if film.frozen_s is not None:
-        told = [heard_s for each, heard_s in gated.told() if each.kind == TROUBLE and each.point == "frozen"]
-        frozen_s = round(min(told, default=float("inf")) - film.frozen_s, 2)
+    frozen_s, whole_s = _told_frozen_s(film, gated), _told_frozen_s(film, whole)
+    late = whole_s is not None and whole_s <= FOUND_WITHIN_S and (frozen_s is None or frozen_s > FOUND_WITHIN_S)
     somebody = {scene.at for scene in whole.scenes if scene.tracks}
     seen = {scene.at for scene in gated.scenes if scene.tracks}
     return Row(
@@ -122,10 +121,14 @@ def measured(film: Film, path: Path, detector: OnnxDetector, *, audited: bool) -
         missed=gate.counters.missed,
         state=f"{gate.state.value}: {gate.reason.value}",
         audit=None if audit is None else audit.audit,
-        right=comparison.recall == 1.0
-        and comparison.more == 0
-        and (frozen_s is None or 0.0 <= frozen_s <= FOUND_WITHIN_S),
+        right=comparison.recall == 1.0 and comparison.more == 0 and not late,
     )
+
+
+def _told_frozen_s(film: Film, run: GatedRun) -> float | None:
+    """How long after it froze a camera was told of as frozen."""
+    told = [heard_s for each, heard_s in run.told() if each.kind == TROUBLE and each.point == "frozen"]
+    return None if film.frozen_s is None or not told else round(min(told) - film.frozen_s, 2)
 
 
 _COLUMNS = ("incidents", "recall", "worst_start_apart_s", "worst_later_s", "more", "frozen_s", "decoded_share")

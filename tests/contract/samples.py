@@ -21,6 +21,7 @@ from edge.contract.envelope import Body, Envelope, Lane
 from edge.contract.health import (
     Backlog,
     CameraLink,
+    GateRecall,
     DeadLetters,
     DroppedReadings,
     EvidenceBacklog,
@@ -160,7 +161,14 @@ HEALTH = NodeHealth(
     lost_incidents=1,
     rejected_incidents=1,
     dead_letters=(DeadLetters(subject="incident", reason="data", count=1, first_at=AT, last_at=AT),),
-    cameras=(CameraLink(camera="camera-hall", reconnects_per_hour=3, stalls_per_hour=1),),
+    cameras=(
+        CameraLink(
+            camera="camera-hall",
+            reconnects_per_hour=3,
+            stalls_per_hour=1,
+            gate=GateRecall(state="watching", reason="still", audited_s=864, found=5, missed=1),
+        ),
+    ),
 )
 
 SAMPLES: dict[str, Any] = {

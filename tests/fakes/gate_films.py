@@ -83,7 +83,7 @@ def films() -> Iterator[Film]:
     crossed = watching_all("line_crossing:half:in+out:motion")
     for sent in ("camera", "cbr-low", "vbr-low", "noisy-cbr", "night-gain", "h265", "b-frames"):
         yield _film(f"cars/{sent}", crossed, Fraction(25, 2), _cars, SENT[sent])
-    for sent in ("camera", "cbr-low", "noisy", "h265", "b-frames", "gop-1s", "gop-4s", "cbr-4s"):
+    for sent in ("camera", "cbr-low", "h265", "b-frames", "gop-1s", "gop-4s", "cbr-4s"):
         film = _film(f"frozen/{sent}", watching_all(), Fraction(10), _frozen, SENT[sent])
         yield Film(film.name, film.camera, film.rate, film.write, frozen_s=FROZEN_FROM_S)
     thing = next(iter(left_behind()))

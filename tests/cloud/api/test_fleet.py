@@ -10,7 +10,7 @@ from cloud.fleet import service as fleet
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.birth import Degradation, Device, ModelVersion, PresenceState
-from edge.contract.health import CameraLink, Level
+from edge.contract.health import CameraLink, GateRecall, Level
 from edge.contract.telemetry import Gap, GapReason
 from tests.cloud.api.conftest import NODE, Cloud
 from tests.cloud.samples import GRID, OTHER_GRID
@@ -81,14 +81,21 @@ def test_a_camera_shows_whose_it_is_and_how_steady_its_connection_was(cloud: Clo
 
     assert (camera()["department"], camera()["link"]) == (None, None)
     gate = Device(id="camera-01", kind="camera", name="Gate", department="urban_management")
+    recall = GateRecall(state="watching", reason="still", audited_s=864, found=5, missed=1)
     links = (
-        CameraLink(camera="camera-01", reconnects_per_hour=3, stalls_per_hour=2),
+        CameraLink(camera="camera-01", reconnects_per_hour=3, stalls_per_hour=2, gate=recall),
         CameraLink(camera="never-declared", reconnects_per_hour=1, stalls_per_hour=0),
     )
     tell(cloud, node.item(birth(sensor(), gate)), node.health(1, cameras=links))
     shown = camera()
     assert shown["department"] == "urban_management"
-    assert shown["link"] == {"told_at": "2026-03-01T08:00:00Z", "reconnects_per_hour": 3, "stalls_per_hour": 2}
+    told = {"state": "watching", "reason": "still", "audited_s": 864, "found": 5, "missed": 1}
+    assert shown["link"] == {
+        "told_at": "2026-03-01T08:00:00Z",
+        "reconnects_per_hour": 3,
+        "stalls_per_hour": 2,
+        "gate": told,
+    }
     steadiness = {"reconnects_per_hour": 3, "stalls_per_hour": 2}
     assert read(cloud, "chief", f"/api/v1/nodes/{NODE}")["health"]["cameras"] == [
         {"device_id": shown["id"], "camera": "camera-01", "name": "Gate", "presence": shown["presence"], **steadiness}

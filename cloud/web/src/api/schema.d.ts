@@ -802,7 +802,7 @@ export interface components {
         /**
          * CameraLink
          * @description What its node said at `told_at` of a camera's connection within the hour before: how often it had to be made anew, and how
-         *     often it stood and no picture came.
+         *     often it stood and no picture came. Without a `gate` all of its pictures are decoded.
          */
         CameraLink: {
             /**
@@ -814,6 +814,7 @@ export interface components {
             reconnects_per_hour: number;
             /** Stalls Per Hour */
             stalls_per_hour: number;
+            gate?: components["schemas"]["GateRecall"] | null;
         };
         /**
          * CaseAction
@@ -1306,6 +1307,32 @@ export interface components {
          * @enum {string}
          */
         GapReason: "quota" | "power_loss" | "corrupt" | "rejected";
+        /**
+         * GateRecall
+         * @description What decides at a camera's node which pictures are decoded, and how much of what decoding everything finds it finds: movements in
+         *     `audited_s` seconds of decoding everything that it `found` too, or `missed`.
+         */
+        GateRecall: {
+            /** State */
+            state: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Audited S
+             * @default 0
+             */
+            audited_s: number;
+            /**
+             * Found
+             * @default 0
+             */
+            found: number;
+            /**
+             * Missed
+             * @default 0
+             */
+            missed: number;
+        };
         /**
          * Geometry
          * @description A GeoJSON geometry (RFC 7946), WGS 84.

@@ -340,6 +340,16 @@ export const en: Messages = {
     stalls: 'Standstills',
     all: 'Show all {count}',
     fewer: 'Only the worst',
+    gate: 'Decoding',
+    gates: {
+      learning: 'everything, while it learns the empty scene',
+      watching: 'rests, nothing moves',
+      open: 'everything, something may move',
+      unsuited: 'everything, this stream does not suit',
+    },
+    audit: 'Found while resting',
+    audited: '{found} of {all} movements in {time} of checks',
+    unaudited: 'not checked yet',
   },
   queue: {
     title: 'Upload queue',

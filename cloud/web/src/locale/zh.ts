@@ -339,6 +339,16 @@ export const zh = {
     stalls: '画面停顿',
     all: '显示全部 {count} 台',
     fewer: '只显示最差几台',
+    gate: '解码',
+    gates: {
+      learning: '全部解码，正在学习空场景',
+      watching: '画面静止，暂不解码',
+      open: '全部解码，可能有动静',
+      unsuited: '全部解码，该码流不适合闸门',
+    },
+    audit: '静止时的漏检抽查',
+    audited: '抽查 {time}，{all} 次动静发现 {found} 次',
+    unaudited: '尚未抽查',
   },
   queue: {
     title: '上传队列',

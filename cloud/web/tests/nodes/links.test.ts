@@ -60,6 +60,10 @@ describe('what is shown of them', () => {
   it('is told on the page of the camera too, with its age when it is old', () => {
     const link = { told_at: ago(1), reconnects_per_hour: 3, stalls_per_hour: 1 }
     expect(shown(DeviceLink, { link }).querySelector('[data-testid="reconnects"]')?.textContent).toBe('3')
+    expect(shown(DeviceLink, { link }).querySelector('[data-testid="gate"]')).toBeNull()
+    const gated = shown(DeviceLink, { link: { ...link, gate: { state: 'watching', reason: 'still', audited_s: 864, found: 5, missed: 1 } } })
+    expect(gated.querySelector('[data-testid="gate-audit"]')?.textContent).toContain('5')
+    expect(gated.querySelector('[data-testid="gate-audit"]')?.classList.contains('warning')).toBe(true)
     const old = shown(DeviceLink, { link: { ...link, told_at: ago(30) } })
     expect(old.querySelector<HTMLElement>('[data-testid="device-link"]')?.dataset['stale']).toBe('true')
   })
