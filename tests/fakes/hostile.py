@@ -13,7 +13,7 @@ from edge.contract.birth import Device, Point
 from edge.contract.envelope import MAXIMUM_BYTES, encode
 from edge.contract.telemetry import StateChange, to_microseconds
 from edge.contract.topics import Channel
-from tests.fakes.node import AT, CHANNELS, FakeNode, batch, birth, column, gap, incident
+from tests.fakes.node import AT, CHANNELS, FakeNode, batch, birth, column, gap, incident, new_id
 
 DEVICE = Device(id="sensor-01", kind="sensor", points=(Point(name="temperature"),))
 AT_US = to_microseconds(AT)
@@ -44,7 +44,7 @@ class Hostile:
 
 def hostile_messages(node: FakeNode) -> list[Hostile]:
     """Everything here, freshly numbered."""
-    return [*_bytes(node), *_envelopes(node), *_telemetry(node), *_others(node), *_names(node)]
+    return [*_bytes(node), *_envelopes(node), *_telemetry(node), *_others(node), *_names(node), *_answers(node)]
 
 
 def _made(name: str, node: FakeNode, body: Any, change: tuple[str, Any], reason: str | None) -> Hostile:
@@ -176,3 +176,31 @@ def _names(node: FakeNode) -> Iterator[Hostile]:
         for place in ("body.device", "body.kind", "node"):
             yield _made(f"{kind} as {place}", node, incident(), (place, word), "malformed")
         yield _made(f"{kind} as note", node, incident(), ("body.note", word), "malformed" if len(word) > 500 else None)
+
+
+def _answers(node: FakeNode) -> Iterator[Hostile]:
+    """Answers to commands that nobody gave, or of another shape than answers have."""
+    good: dict[str, Any] = {
+        "v": 1,
+        "command_id": str(new_id()),
+        "node": node.name,
+        "session": str(node.session),
+        "at": "2026-03-01T08:00:00Z",
+        "outcome": "done",
+        "result": {"lines": []},
+    }
+    for name, fields, reason in (
+        ("an answer to nobody", {}, None),
+        ("an answer with NUL", {"result": {"a\x00b": "c\x00d"}, "reason": "\x00"}, None),
+        ("an answer of another session", {"session": str(new_id())}, None),
+        ("an answer with a huge number", {"result": {"x": 10**40, "y": 1e308}}, None),
+        ("an answer from the year 1", {"at": "0001-01-01T00:00:00+14:00"}, "malformed"),
+        ("an answer in the name of another", {"node": "somebody-else"}, "node_mismatch"),
+        ("an answer without outcome", {"outcome": "maybe"}, "malformed"),
+        ("a list as result", {"result": [1]}, "malformed"),
+        ("a long reason", {"reason": "x" * 501}, "malformed"),
+        ("an answer that is too long", {"result": {"x": "y" * MAXIMUM_BYTES}}, "oversized"),
+        ("an answer to no command", {"command_id": "none"}, "malformed"),
+        ("an answer of another version", {"v": 2}, "wrong_version"),
+    ):
+        yield Hostile(name, Channel.ANSWER, json.dumps(good | fields, separators=(",", ":")).encode(), reason)

@@ -233,3 +233,16 @@ def test_in_any_order_a_command_ends_once_and_nothing_is_sent_after_that(
         told = desk.told()
         assert len(told) == len(set(told))
         assert told[-1] == desk.find(asked).state.value
+
+
+def test_whatever_an_answer_holds_can_be_kept_and_read(desk: Desk) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(200):
+        deep = {"x": deep}
+    asked = desk.ask()
+    desk.answer(
+        asked.id, AnswerOutcome.DONE, result={"n": 10**40, "y": 1e308, "words": "\ufffd\u202e\x1b💥", "deep": deep}
+    )
+    kept = desk.find(asked).result
+    assert kept is not None
+    assert (kept["n"], kept["y"], kept["words"], kept["deep"]) == (10**40, 1e308, "\ufffd\u202e\x1b💥", deep)
