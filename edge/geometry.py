@@ -74,6 +74,17 @@ def _lies_on(start: Point, end: Point, point: Point) -> bool:
     return across and down and not beside
 
 
+def overlap(box: Box, other: Box) -> float:
+    """How much of their common area two boxes share, 0–1."""
+    across = max(min(box[2], other[2]) - max(box[0], other[0]), 0.0)
+    down = max(min(box[3], other[3]) - max(box[1], other[1]), 0.0)
+    shared = across * down
+    both = max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0) + max(other[2] - other[0], 0.0) * max(
+        other[3] - other[1], 0.0
+    )
+    return shared / max(both - shared, 1e-12)
+
+
 def areas(boxes: Boxes) -> NDArray[np.float32]:
     """The area of each box (n, 4), zero where it is turned inside out; shape (n,)."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)

@@ -130,6 +130,7 @@ class CameraWatch:
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
         self._second_looks: dict[str, tuple[datetime, Finding]] = {}
+        self._pictured: tuple[datetime, Sequence[EvidenceFile]] | None = None
         self._clips = clips if camera.clips else None
         self._filming = None if self._clips is None else Filming(self.source.ring, self._clips, mark("clips"))
         self._mark = mark("analysis")
@@ -451,12 +452,20 @@ class CameraWatch:
             self._filming.order(at, self.camera, known, self._detector, at_once=at_once or self._lost)
 
     def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
-        """The masked picture first: where there is room for one file alone, it is the one that people can look at."""
+        """The masked picture first: where there is room for one file alone, it is the one that people can look at.
+
+        What is found in the same frame shares its pictures.
+        """
+        if self._pictured is not None and self._pictured[0] == frame.captured_at:
+            return self._pictured[1]
         self._busy_since_s = time.monotonic()
         self._mark.tell(NativeStep.ANALYSING)
         try:
             made = (self._masked(frame), self._snapshots.seal(frame))
-            return [picture for picture in made if picture is not None]
+            pictures = [picture for picture in made if picture is not None]
+            if pictures:
+                self._pictured = frame.captured_at, pictures
+            return pictures
         finally:
             self._mark.tell(NativeStep.NONE)
             self._busy_since_s = None

@@ -1,15 +1,15 @@
 """One thing followed over time: where it was, where it will be, whether it counts yet, and when it is given up."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from math import exp, hypot
+from math import exp, hypot, inf
 from typing import Final
 
 from edge.contract.incident import TrackPoint
 from edge.contract.telemetry import to_microseconds
 from edge.flow import Box, Track
-from edge.geometry import clamped_box
+from edge.geometry import clamped_box, overlap
 
 MOST_PATH_POINTS: Final = 600
 
@@ -52,6 +52,8 @@ class TrackerSettings:
     going_speed: float = 0.15
     growing_s: float = 2.0
     most_tracks: int = 100
+    steady_fit: float = 0.6
+    crossing_fit: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Lineage:
         self._path: list[TrackPoint] = []
         self._first_sights: list[Sight] = []
         self._solid: tuple[datetime, Box] | None = None
+        self._as_expected = False
 
     @property
     def last_seen_at(self) -> datetime:
@@ -103,12 +106,15 @@ class Lineage:
         left, top, right, bottom = ((to - before) / passed_s for before, to in zip(first.box, last.box, strict=True))
         return left, top, right, bottom
 
-    def recent(self, sights: int) -> tuple[Box, ...]:
-        """The boxes of its last sights, newest last."""
-        return tuple(_box(point) for point in self._path[-sights:])
+    def recent(self, sights: int, within_s: float = inf) -> tuple[Box, ...]:
+        """The boxes of its last sights, newest last; none that is so much older than the newest."""
+        points = self._path[-sights:]
+        oldest_us = points[-1].at_us - within_s * 1e6 if points else 0
+        return tuple((point.left, point.top, point.right, point.bottom) for point in points if point.at_us >= oldest_us)
 
     def see(self, at: datetime, box: Box, score: float, label: str, *, moving: bool) -> None:
         """Take the sight of one moment."""
+        self._as_expected = bool(self._times) and overlap(self.predicted(at), box) >= self._settings.steady_fit
         self._follow(at, box)
         if not self.confirmed:
             self._first_sights.append(Sight(at, box, score, label, moving))
@@ -125,6 +131,18 @@ class Lineage:
         if score >= self._settings.sure or moving:
             self._solid = (at, box)
         self._thin(at)
+
+    @property
+    def steady(self) -> bool:
+        """Whether its course is known: it counts, was surely seen where it was expected, and neither comes into the picture nor leaves it."""
+        sure = self._score >= self._settings.sure
+        return (
+            self.confirmed
+            and self._as_expected
+            and sure
+            and not self._leaving()
+            and not self.growing(self.last_seen_at)
+        )
 
     def predicted(self, at: datetime) -> Box:
         """Where it should be, going on as it went; not farther than `horizon_s`."""
@@ -193,6 +211,10 @@ class Lineage:
             peak_confidence=round(self._peak_score, 4),
             path=path,
         )
+
+    def carried(self, at: datetime) -> Track:
+        """What the rest of the node sees of it at a moment in which nobody has looked: it goes on as it went."""
+        return replace(self.track(), box=self.predicted(at), last_seen_at=at)
 
     @property
     def _faded(self) -> bool:

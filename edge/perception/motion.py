@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.flow import Box
+from edge.perception.reduction import reduced
 
 Cells = NDArray[np.bool_]
 
@@ -78,8 +79,7 @@ class MotionDetector:
         The first one, and the first of another shape, moves nowhere.
         """
         height, width = luma.shape
-        size = (_WIDTH, max(round(_WIDTH * height / width), 1))
-        small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = reduced(luma, _WIDTH, max(round(_WIDTH * height / width), 1)).astype(np.float32)
         if self._quick is None or self._quick.shape != small.shape:
             self._quick, self._slow = small, small.copy()
             self._last_s = self._since_s = at_s

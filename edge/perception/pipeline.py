@@ -1,5 +1,6 @@
 """One camera's eyes: motion decides whether to look, the detector looks, the tracker remembers."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene, StillObject
+from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene, StillObject, Track
 from edge.geometry import clamped_box
 from edge.perception.left_behind import LeftBehindWatch
 from edge.perception.lineage import TrackerSettings
@@ -24,7 +25,10 @@ from edge.settings import MOTION, CameraSettings
 PROBE_S: Final = 10.0
 """However quiet it is, the detector looks this often: for what stood there from the start or moves too faintly."""
 
-WHOLE_S: Final = 2.0
+STEADY_LOOK_S: Final = 0.55
+"""Where nothing is new and the course of everything is known, the next look of the detector waits so long."""
+
+WHOLE_S: Final = 4.0
 """However much there is to look at in one place, all of the picture is looked at this often."""
 
 ROOM: Final = 0.2
@@ -37,10 +41,19 @@ MASKED_SCORE: Final = 0.1
 """A box that is less sure than this, that nobody follows and in which nothing moves, is furniture."""
 
 TRAIL_SIGHTS: Final = 16
-"""Where someone was in these looks, what still moves is the background coming back."""
+TRAIL_S: Final = 3.0
+"""Where someone was in these looks, within so long before the last, what still moves is the background coming back."""
 
 STILL_MASKED_S: Final = 300.0
 """Without a detector, what moved this long ago may still be someone who stands there."""
+
+WATCHED_S: Final = 10.0
+"""For so long a camera has been watched before a picture of it shows more than squares: who stands there and is no person to the
+detector moves some time.
+"""
+
+MOST_LOST: Final = 64
+"""People who were lost sight of within the picture, and stay masked where they were."""
 
 FILM_S: Final = 20.0
 """No film of an incident lasts longer."""
@@ -48,6 +61,7 @@ FILM_S: Final = 20.0
 MOST_HELD: Final = 16
 """A pipeline that is begun anew more often within `STILL_MASKED_S` shows nothing but a wholly masked picture."""
 
+_EDGE: Final = 0.02
 _EVERYWHERE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
 _NOTHING: Final = Detections(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,11 +98,12 @@ class CameraPipeline:
         motion: MotionSettings | None = None,
         memory: PrivateMemory | None = None,
         probe_s: float = PROBE_S,
+        watched_s: float = WATCHED_S,
     ) -> None:
         """Watch one camera. Without a detector there is motion only, and no scene holds a track.
 
         `memory` is that of the pipeline whose place it takes: what moved before, and who was seen, stays private. `probe_s` is how
-        often the detector looks where nothing moves.
+        often the detector looks where nothing moves, `watched_s` how long a camera is watched before anything is shown.
         """
         cv2.setNumThreads(
             1
@@ -96,7 +111,8 @@ class CameraPipeline:
         self.camera = camera
         self.counters = PipelineCounters()
         self._detector = detector
-        self._probe_s = probe_s
+        self._probe_s, self._watched_s = probe_s, watched_s
+        self._lost: deque[PrivateParts] = deque(maxlen=MOST_LOST)
         self._motion = MotionDetector(motion) if memory is None else memory.motion
         self._held = () if memory is None else memory.held
         self._tracker = Tracker(tracker)
@@ -141,11 +157,8 @@ class CameraPipeline:
         )
         if self._detector is None:
             return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
-        detections = _NOTHING
-        if motion.moving or self._tracker.alive or self._probe_due(at):
-            detections = self._look(self._detector, frame, motion)
-            self._last_detections = self._known(detections)
-        step = self._tracker.update(at, detections, motion)
+        step = self._followed_on(self._detector, frame, motion)
+        self._lost.extend(PrivateParts(at, (track.box,)) for track in step.ended if _is_lost_within(track))
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
         objects = self._objects(frame)
         return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles, objects=objects)
@@ -202,8 +215,8 @@ class CameraPipeline:
     def private_parts(self, frame: Frame) -> PrivateParts:
         """What must not be recognisable in the picture of a frame, the one that was analysed last.
 
-        With a detector: everything that may be a person or a vehicle now or a few looks ago, however unsure, and what moves
-        without being either; the detector looks at the whole of this very frame if it has not yet, and the tracker learns
+        With a detector: everything that may be a person or a vehicle now or a few looks ago, however unsure, what moves
+        without being either, who was lost sight of within the last minutes, and the whole picture until it was watched for a while; the detector looks at the whole of this very frame if it has not yet, and the tracker learns
         nothing of it. Without one: whatever moved within the last minutes, for people who stand still are there, and the
         whole picture until so much is known. In both cases whom a former pipeline saw within these minutes.
         Raises ValueError before the first frame, ModelUnusable when the detector fails.
@@ -230,13 +243,17 @@ class CameraPipeline:
         people = self._seen("person", MASKED_SIGHTS)
         vehicles = self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
         trails = tuple(
-            box for kind in ("person", "vehicle", "two_wheeler") for box in self._tracker.recent(kind, TRAIL_SIGHTS)
+            box
+            for kind in ("person", "vehicle", "two_wheeler")
+            for box in self._tracker.recent(kind, TRAIL_SIGHTS, TRAIL_S)
         )
         moving = motion.regions(
             (*people, *vehicles, *trails)
         )  # the look for the picture adds, it explains nothing away
         people += detected(self._whole_look, "person")
         vehicles += detected(self._whole_look, "vehicle") + detected(self._whole_look, "two_wheeler")
+        if self._motion.reach_s < self._watched_s:
+            moving = (*moving, _EVERYWHERE)
         return PrivateParts(at, people, vehicles, moving)
 
     def _moved(self, at: datetime, for_s: float = STILL_MASKED_S) -> tuple[Box, ...]:
@@ -249,13 +266,33 @@ class CameraPipeline:
         return self._tracker.recent(kind, sights) + detected(self._last_detections, kind)
 
     def _still_held(self, at: datetime) -> tuple[PrivateParts, ...]:
-        return tuple(parts for parts in self._held if (at - parts.at).total_seconds() <= STILL_MASKED_S)
+        every = (*self._held, *self._lost)
+        return tuple(parts for parts in every if (at - parts.at).total_seconds() <= STILL_MASKED_S)
 
     def _objects(self, frame: Frame) -> tuple[StillObject, ...] | None:
         if self._left_behind is None:
             return None
         vehicles = self._tracker.recent("vehicle", 1)
         return self._left_behind.look(frame.picture.luma, frame.captured_at, self._tracker.boxes, vehicles)
+
+    def _followed_on(self, detector: Detector, frame: Frame, motion: Motion) -> Step:
+        """What is followed, by a look at this frame where one is due."""
+        at = frame.captured_at
+        if self._may_wait(at, motion):
+            return self._tracker.carried(at)
+        detections = _NOTHING
+        if motion.moving or self._tracker.alive or self._probe_due(at):
+            detections = self._look(detector, frame, motion)
+            self._last_detections = self._known(detections)
+        return self._tracker.update(at, detections, motion)
+
+    def _may_wait(self, at: datetime, motion: Motion) -> bool:
+        """Whether a look now would only tell what is known: nothing moves but what is followed, and that goes as expected."""
+        if self._probed_at is None or not self._tracker.alive or not self._tracker.steady:
+            return False
+        if (at - self._probed_at).total_seconds() >= min(STEADY_LOOK_S, self._probe_s):
+            return False
+        return not motion.moving or not motion.regions(tuple(self._followed()))
 
     def _look(self, detector: Detector, frame: Frame, motion: Motion) -> Detections:
         """Look where something moves or is followed; everywhere now and then, and where there is no such place."""
@@ -292,6 +329,12 @@ class CameraPipeline:
 
     def _probe_due(self, at: datetime) -> bool:
         return self._probed_at is None or (at - self._probed_at).total_seconds() >= self._probe_s
+
+
+def _is_lost_within(track: Track) -> bool:
+    """Whether somebody was seen last where nobody leaves the picture: he may still stand there."""
+    left, top, right, bottom = track.box
+    return track.label == "person" and min(left, top, 1 - right, 1 - bottom) > _EDGE
 
 
 def detected(found: Detections, kind: str) -> tuple[Box, ...]:

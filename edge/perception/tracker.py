@@ -13,6 +13,8 @@ an incident's start, end and identity hang on them:
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
+from math import inf
 from typing import Final
 
 import lap
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.flow import Box, Boxes, Detections, Track
-from edge.geometry import clamped_box, grown, intersection_over_smaller, intersection_over_union
+from edge.geometry import clamped_box, grown, intersection_over_smaller, intersection_over_union, overlap
 from edge.perception.lineage import Lineage, TrackerSettings
 from edge.perception.motion import Motion
 
@@ -77,13 +79,23 @@ class Tracker:
         return any(not lineage.confirmed for lineage in self._lineages)
 
     @property
+    def steady(self) -> bool:
+        """Whether the course of everything that is followed is known, so that the next look may wait a little."""
+        lineages, last_at = self._lineages, self._last_at
+        return all(lineage.steady and lineage.last_seen_at == last_at for lineage in lineages) and not any(
+            overlap(one.box, other.box) > self._settings.crossing_fit for one, other in combinations(lineages, 2)
+        )
+
+    @property
     def boxes(self) -> tuple[Box, ...]:
         """Where everything that is followed or waited for was last, confirmed or not."""
         return tuple(lineage.box for lineage in self._lineages)
 
-    def recent(self, kind: str, sights: int) -> tuple[Box, ...]:
-        """The last boxes of everything of a kind that is followed or waited for, confirmed or not."""
-        return tuple(box for lineage in self._lineages if lineage.kind == kind for box in lineage.recent(sights))
+    def recent(self, kind: str, sights: int, within_s: float = inf) -> tuple[Box, ...]:
+        """The last boxes of everything of a kind that is followed or waited for, confirmed or not; none that are older."""
+        return tuple(
+            box for lineage in self._lineages if lineage.kind == kind for box in lineage.recent(sights, within_s)
+        )
 
     def update(self, at: datetime, detections: Detections, motion: Motion | None = None) -> Step:
         """Take one moment. Times must grow: a moment that is not later than the last one changes nothing.
@@ -106,6 +118,13 @@ class Tracker:
         self._begin(at, free_sure, free_unsure)
         seen = (lineage for lineage in self._lineages if lineage.confirmed and lineage.last_seen_at == at)
         return Step(tuple(lineage.track() for lineage in seen), ended)
+
+    def carried(self, at: datetime) -> Step:
+        """A moment in which nobody has looked, while all is `steady`: everything goes on as it went.
+
+        What is still and has not stirred has not left, and what moves does so where it was expected. The next look corrects it.
+        """
+        return Step(tuple(lineage.carried(at) for lineage in self._lineages if lineage.confirmed), ())
 
     def finish(self) -> tuple[Track, ...]:
         """End every confirmed track with its last sight, and forget all."""

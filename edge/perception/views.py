@@ -26,7 +26,7 @@ LEAST_SIDE: Final = 128
 LARGE: Final = 128.0
 """Something of so many pixels of the input is seen as well as anything larger."""
 
-LEAST_DETAIL: Final = 0.75
+LEAST_DETAIL: Final = 0.5
 """No part is shown smaller than this share of a whole look's scale, however large all things in it are."""
 
 WORTH: Final = 0.85

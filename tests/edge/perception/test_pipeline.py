@@ -92,7 +92,7 @@ def test_motion_wakes_the_detector_and_who_stands_still_keeps_it_awake() -> None
     box = standing_at(0.5, 0.9)
     someone = room_with(box)
     scenes = filmed.show(someone, 30, detections((box, 0.9)))
-    assert filmed.eyes.looks >= 150
+    assert 150 / 3 <= filmed.eyes.looks <= 150 / 2
     assert {track.track_id for scene in scenes for track in scene.tracks} == {1}
     assert seconds(scenes[-1].tracks[0].first_seen_at) == pytest.approx(5.0)
     assert not scenes[-1].moving
@@ -101,6 +101,45 @@ def test_motion_wakes_the_detector_and_who_stands_still_keeps_it_awake() -> None
     looks = filmed.eyes.looks
     filmed.show(ROOM, 5)
     assert filmed.eyes.looks - looks <= 1
+
+
+def test_who_goes_as_expected_is_looked_at_every_third_time_and_is_there_in_between() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    scenes, looks = [], []
+    for step in range(20):
+        box = standing_at(0.3 + 0.01 * step, 0.9)
+        before = filmed.eyes.looks
+        scenes += filmed.show(room_with(box), 0.2, detections((box, 0.9)))
+        looks.append(filmed.eyes.looks - before)
+    told = [scene.tracks[0] for scene in scenes if scene.tracks]
+    assert len(told) >= 18
+    assert {track.track_id for track in told} == {1}
+    assert 5 <= sum(looks[5:]) <= 8
+    for scene in scenes[6:]:
+        (track,) = scene.tracks
+        index = round((seconds(scene.at) - 2.0) * 5)
+        assert track.box[0] == pytest.approx(standing_at(0.3 + 0.01 * index, 0.9)[0], abs=0.01)
+        assert track.last_seen_at == scene.at
+
+
+def test_who_comes_beside_one_who_goes_as_expected_is_looked_at_at_once() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    known, new = standing_at(0.2, 0.9), standing_at(0.8, 0.9)
+    filmed.show(room_with(known), 5, detections((known, 0.9)))
+    while not _looks(filmed, known):
+        pass
+    before = filmed.eyes.looks
+    filmed.show(room_with(known, new), 0.2, detections((known, 0.9), (new, 0.9)))
+    assert filmed.eyes.looks == before + 1
+
+
+def _looks(filmed: Filmed, box: Box) -> bool:
+    """Show one more picture; whether the detector looked at it, so that it need not look at the next."""
+    before = filmed.eyes.looks
+    filmed.show(room_with(box), 0.2, detections((box, 0.9)))
+    return filmed.eyes.looks > before
 
 
 def test_without_a_detector_there_is_motion_and_no_track() -> None:
@@ -177,10 +216,13 @@ def test_where_something_moves_or_is_followed_a_part_is_looked_at_and_everything
     filmed = Filmed(Eyes(parts=True))
     filmed.show(ROOM, 2)
     box = standing_at(0.2, 0.9)
-    filmed.show(room_with(box), 8, detections((box, 0.9)))
-    followed = filmed.eyes.regions[-30:]
+    filmed.show(room_with(box), 2, detections((box, 0.9)))
+    before = len(filmed.eyes.regions)
+    filmed.show(room_with(box), 12, detections((box, 0.9)))
+    followed = filmed.eyes.regions[before:]
     wholes = sum(region is None for region in followed)
-    assert 1 <= wholes <= 30 * 0.2 / WHOLE_S + 1
+    assert 12 / WHOLE_S - 1 <= wholes <= 12 / WHOLE_S + 1
+    assert len(followed) >= 4 * wholes
     for region in followed:
         assert region is None or (region[0] < box[0] and region[2] > box[2] and region[2] < 0.5)
     assert filmed.pipeline.counters.parts == sum(region is not None for region in filmed.eyes.regions)
