@@ -20,6 +20,8 @@ MODEL: Final = "yolox_nano_416"
 SECONDS: Final = 20.0
 SETTLED_S: Final = 5.0
 _SHORT_S: Final = 10.0
+_AUDITED: Final = AuditSettings().for_s / AuditSettings().every_s
+"""The share of the time in which a gate is audited, over a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ SITUATIONS: Final[Mapping[str, Situation]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Shares of one core per camera: taking packets in and nothing else, behind gates, everything decoded. `audits` is what audits of the gate
-    add over a long time, reckoned from how often they are: the first comes later than the measurement ends.
+    """Shares of one core per camera: taking packets in and nothing else, behind gates, everything decoded. `audited`: the share of
+    the time in which gates were audited while they were measured.
 
     `settled`: whether the gates had learnt their streams; `gates`: what they said, and how many of them; `decoded_share`: of the
     pictures that came behind gates; `lost`: cameras that were lost meanwhile, so that their share tells nothing; `kept_up`: share of what the
@@ -56,7 +58,7 @@ class Row:
     cameras: int
     demuxed: float
     gated: float
-    audits: float
+    audited: float
     whole_cameras: int
     whole: float
     settled: bool
@@ -69,8 +71,9 @@ class Row:
 
     @property
     def behind_gate(self) -> float:
-        """What a camera behind a gate costs in the long run."""
-        return self.gated + self.audits
+        """What a camera behind a gate costs in the long run: with as many audits as there are, and not as chance had it meanwhile."""
+        unaudited = (self.gated - self.audited * self.whole) / (1 - self.audited)
+        return unaudited + _AUDITED * max(0.0, self.whole - unaudited)
 
     @property
     def times_cheaper(self) -> float:
@@ -125,13 +128,12 @@ def _row(
 ) -> Row:
     words = list(gated.gates.values())
     behind, everything = gated.cpu_cores / situation.gated, whole.cpu_cores / situation.whole
-    audit = AuditSettings()
     return Row(
         situation=name,
         cameras=situation.gated,
         demuxed=round(demuxed.cpu_cores / situation.gated, 5),
         gated=round(behind, 5),
-        audits=round(audit.for_s / audit.every_s * max(0.0, everything - behind), 5),
+        audited=round(min(0.5, gated.audited_s / gated.wall_s / situation.gated), 4),
         whole_cameras=situation.whole,
         whole=round(everything, 5),
         settled=gated.settled,

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,6 +18,7 @@ from edge.node.standing import Standing
 from edge.node.turns import Turns, cores
 from edge.node.watch import CameraWatch
 from edge.outbox.outbox import Outbox
+from edge.perception.audit import AuditedGate
 from edge.settings import CameraSettings, OutboxSettings
 from edge.sources.camera import CameraSource
 from edge.sources.mailbox import Mailbox
@@ -31,13 +32,14 @@ MODEL_PATIENCE_S: Final = 60.0
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What a system has done since its start: frames looked at per camera, looks of the detector, pictures decoded, packets that were taken
-    in and not decoded.
+    in and not decoded, seconds in which gates were audited (everything is decoded then), of all cameras together.
     """
 
     analysed: Mapping[str, int] = field(default_factory=dict)
     looks: int = 0
     decoded: int = 0
     spared: int = 0
+    audited_s: float = 0.0
 
 
 class System(Protocol):
@@ -67,6 +69,7 @@ class Node:
 
     def __init__(self, cameras: Sequence[CameraSettings], folder: Path) -> None:
         self.tally = Tally()
+        self._rested: set[str] = set()
         outbox = Outbox(folder, OutboxSettings())
         book = IncidentBook(outbox, {}, clock=now)
         standing = Standing(clock=now, on_change=lambda: None)
@@ -105,21 +108,22 @@ class Node:
             analysed={watch.camera.id: watch.pipeline.counters.frames for watch in self._watches},
             looks=sum(watch.pipeline.counters.inferences for watch in self._watches),
             decoded=sum(watch.source.counters.decoded for watch in self._watches),
-            spared=sum(watch.gate.counters.spared for watch in self._watches if watch.gate is not None),
+            spared=sum(gate.counters.spared for _, gate in self._gated()),
+            audited_s=sum(gate.audit.audited_s for _, gate in self._gated()),
         )
 
     def gates(self) -> Mapping[str, str]:
         """State and reason of each gate."""
-        return {
-            watch.camera.id: f"{watch.gate.state.value}: {watch.gate.reason.value}"
-            for watch in self._watches
-            if watch.gate is not None
-        }
+        return {camera: f"{gate.state.value}: {gate.reason.value}" for camera, gate in self._gated()}
 
     def settled(self) -> bool:
-        """Whether each gate watches, or has said that its stream does not suit."""
+        """Whether each gate has come to watch, or has said that its stream does not suit: an audit opens it again for a while."""
         rested = {GateState.WATCHING, GateState.UNSUITED}
-        return all(watch.gate is None or watch.gate.state in rested for watch in self._watches)
+        self._rested.update(camera for camera, gate in self._gated() if gate.state in rested)
+        return all(camera in self._rested for camera, _ in self._gated())
+
+    def _gated(self) -> Iterator[tuple[str, AuditedGate]]:
+        return ((watch.camera.id, watch.gate) for watch in self._watches if watch.gate is not None)
 
 
 class _Watch(CameraWatch):

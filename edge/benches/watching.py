@@ -53,6 +53,7 @@ class Watched:
     looks_per_s: float
     decoded: int
     spared: int
+    audited_s: float
     lost: int
     settled: bool
     gates: Mapping[str, str]
@@ -111,6 +112,7 @@ def _told(system: System, before: Counts, after: Counts, *, cpu_s: float, wall_s
         looks_per_s=(after.looks - before.looks) / wall_s,
         decoded=after.decoded - before.decoded,
         spared=after.spared - before.spared,
+        audited_s=after.audited_s - before.audited_s,
         lost=len(system.tally.lost),
         settled=system.settled(),
         gates=system.gates(),

@@ -2,6 +2,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from edge.benches.busy import Trial
 from edge.benches.idle import FULL_HD, NOISE, PLAIN, Row
 from edge.benches.machine import Machine
@@ -27,9 +29,11 @@ NAMES = [
 MACHINE = Machine(cores=4, cores_used=2, load_before=0.1, processor="a processor")
 
 
-def row(situation: str, gated: float, *, lost: int = 0, settled: bool = True, kept_up: float = 1.0) -> Row:
-    gates = {"watching: still": 32}
-    return Row(situation, 32, 0.002, gated - 0.0002, 0.0002, 6, 0.08, settled, gates, 0.05, lost, kept_up, 200.0, 300.0)
+def row(
+    situation: str, gated: float, *, audited: float = 0.01, lost: int = 0, settled: bool = True, kept_up: float = 1.0
+) -> Row:
+    rest = (0.05, lost, kept_up, 200.0, 300.0)
+    return Row(situation, 32, 0.002, gated, audited, 6, 0.08, settled, {"watching: still": 32}, *rest)
 
 
 def runs(cameras: int, p95_ms: float, found: int = 98, carried: Sequence[bool] = (True, True, True)) -> list[Trial]:
@@ -66,6 +70,15 @@ def test_each_bar_alone_decides() -> None:
     assert not report(trials={**TRIALS, "plain": runs(13, 250.0, 99)}).met
     assert not report(trials={**TRIALS, "node": runs(24, 200.0, 95)}).met
     assert not report(trials={**TRIALS, "node": runs(24, 399.0)}).met
+
+
+def test_audits_count_as_often_as_they_are_and_not_as_chance_has_it() -> None:
+    unaudited, whole = 0.01, 0.08
+    for audited in (0.0, 0.01, 0.2):
+        measured = unaudited + audited * (whole - unaudited)
+        assert row(PLAIN, measured, audited=audited).behind_gate == pytest.approx(
+            unaudited + 0.01 * (whole - unaudited)
+        )
 
 
 def test_what_was_not_measured_is_none_and_has_no_bar() -> None:
