@@ -1,8 +1,8 @@
 """A simulated camera in a process of its own: the command line, and the handle that tests and the demo hold it by.
 
 The process says on its output where it is, as one line of JSON, and takes orders as lines of JSON on its input:
-`{"do": "freeze"}`, `thaw`, `cut_off`, `{"do": "slow", "rate": 0.5}`, `{"do": "garbage", "units": 20}`. With `--control`
-it ends when its input does, so that it never outlives who started it.
+`{"do": "freeze"}`, `thaw`, `cut_off`, `{"do": "slow", "rate": 0.5}`, `{"do": "garbage", "units": 20}`, `{"do": "show", "film": 1}`.
+With `--control` it ends when its input does, so that it never outlives who started it.
 """
 
 import argparse
@@ -14,11 +14,13 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
 from edge.errors import MediaUnusable
-from edge.simulators.footage import load
+from edge.simulators.codec import Codec
+from edge.simulators.footage import Footage, load
 from edge.simulators.rtsp_camera import RtspCamera
 from edge.simulators.rtsp_login import Login, Scheme
 
@@ -52,6 +54,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--encode", action="store_true", help="encode even H.264, so that no frame waits for later ones"
     )
+    parser.add_argument("--codec", type=Codec, choices=list(Codec), help="encode as this, unless it is that already")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="[CODEC:]FILE",
+        help="another film that it can be told to show; may be given again",
+    )
     parser.add_argument("--least-seconds", type=float, default=0.0, help="the last picture stays until then")
     parser.add_argument("--frame-log", type=Path, help="write when each frame was sent, as lines of JSON")
     parser.add_argument("--control", action="store_true", help="take orders on the input, end with it")
@@ -62,7 +72,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    footage = await asyncio.to_thread(load, options.file, encode=options.encode, least_s=options.least_seconds)
+    footage = await asyncio.to_thread(
+        load, options.file, encode=options.encode, least_s=options.least_seconds, codec=options.codec
+    )
+    also = [await asyncio.to_thread(_film, told, encode=options.encode) for told in options.also]
     login = None
     if options.user is not None:
         password = options.password_file.read_text(encoding="utf-8").strip()
@@ -71,23 +84,35 @@ async def _serve(options: argparse.Namespace) -> None:
         frame_log: IO[str] | None = None
         if options.frame_log is not None:
             frame_log = opened.enter_context(options.frame_log.open("a", encoding="utf-8"))
-        camera = RtspCamera(footage, login=login, path=options.path, shared=options.shared, frame_log=frame_log)
+        camera = RtspCamera(
+            footage, login=login, path=options.path, shared=options.shared, frame_log=frame_log, also=also
+        )
         await camera.start(options.host, options.port)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        if options.control:
-            await _take_orders(camera, stop)
+        listening = await _take_orders(camera, stop) if options.control else None
         sys.stdout.write(
             json.dumps({"url": f"rtsp://{options.host}:{camera.port}{camera.path}", "port": camera.port}) + "\n"
         )
         sys.stdout.flush()
         await stop.wait()
+        if listening is not None:
+            listening.cancel()
         await camera.close()
 
 
-async def _take_orders(camera: RtspCamera, stop: asyncio.Event) -> None:
+def _film(told: str, *, encode: bool) -> Footage:
+    """A film as it stands on the command line."""
+    codec, separator, file = told.partition(":")
+    if separator and codec in set(Codec):
+        return load(Path(file), encode=encode, codec=Codec(codec))
+    return load(Path(told), encode=encode)
+
+
+async def _take_orders(camera: RtspCamera, stop: asyncio.Event) -> asyncio.Task[None]:
+    """The task that takes orders from the input. Whoever starts it has to hold it: the loop itself does not."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_LONGEST_ORDER_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -99,6 +124,7 @@ async def _take_orders(camera: RtspCamera, stop: asyncio.Event) -> None:
 
     task = asyncio.create_task(listen())
     task.add_done_callback(lambda done: None if done.cancelled() else stop.set())
+    return task
 
 
 def _obey(camera: RtspCamera, order: dict[str, Any]) -> None:
@@ -113,6 +139,8 @@ def _obey(camera: RtspCamera, order: dict[str, Any]) -> None:
             camera.behaviour.rate = float(rate)
         case {"do": "garbage", "units": int() as units}:
             camera.behaviour.garbage = units
+        case {"do": "show", "film": int() as film} if 0 <= film < len(camera.films):
+            camera.show(film)
         case _:
             sys.stderr.write(f"unknown order {order}\n")
 
@@ -132,7 +160,10 @@ class CameraProcess:
         encode: bool = False,
         frame_log: Path | None = None,
         port: int = 0,
+        codec: Codec | None = None,
+        also: Sequence[tuple[Path, Codec | None]] = (),
     ) -> None:
+        """`also`: other films, that `show` turns to."""
         self.port = port
         self.url = ""
         self.frame_log = frame_log
@@ -143,6 +174,9 @@ class CameraProcess:
             self._arguments += [] if given is None else [name, str(given)]
         for name, chosen in (("--basic", basic), ("--shared", shared), ("--encode", encode)):
             self._arguments += [name] if chosen else []
+        self._arguments += [] if codec is None else ["--codec", codec.value]
+        for film, own in also:
+            self._arguments += ["--also", str(film.absolute()) if own is None else f"{own.value}:{film.absolute()}"]
 
     def start(self) -> Self:
         """Start it and wait until it listens. Raises MediaUnusable when it can't play the file."""
@@ -185,6 +219,10 @@ class CameraProcess:
     def slow(self, rate: float) -> None:
         """Play at this speed: 0.5 is half."""
         self._order({"do": "slow", "rate": rate})
+
+    def show(self, film: int) -> None:
+        """Show another film from now on, in the streams that there are: 0 is the first."""
+        self._order({"do": "show", "film": film})
 
     def send_garbage(self, units: int) -> None:
         """Send random bytes in place of the next access units."""

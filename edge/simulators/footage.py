@@ -1,6 +1,6 @@
-"""Footage for simulated cameras: a video file as H.264 access units with their times, held in memory.
+"""Footage for simulated cameras: a video file as access units of H.264 or H.265 with their times, held in memory.
 
-H.264 goes through untouched; anything else (GIFs among it) is encoded once, without frames that wait for later ones.
+What is one of them goes through untouched; anything else (GIFs among it) is encoded once, without frames that wait for later ones.
 """
 
 import io
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
@@ -16,9 +16,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from edge.errors import MediaUnusable
+from edge.simulators.codec import LAYOUTS, Codec, configuration, kind_of, parameter_sets_of, split
 
-_START_CODE = b"\x00\x00\x01"
-_NAL_IDR, _NAL_SPS, _NAL_PPS, _NAL_DELIMITER = 5, 7, 8, 9
 _DEFAULT_RATE = Fraction(25)
 _LARGEST_BYTES = 512 << 20
 _KEY_FRAME_PERIOD_S = 2
@@ -37,20 +36,23 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """A clip in order of sending. `duration_s` is one loop: number of frames times the frame period."""
+    """A clip in order of sending. `duration_s` is one loop: number of frames times the frame period. `parameter_sets` are one of each
+    kind, as they are sent before a key picture.
+    """
 
     name: str
+    codec: Codec
     width: int
     height: int
     frame_rate: float
     duration_s: float
-    sps: bytes = field(repr=False)
-    pps: bytes = field(repr=False)
+    parameter_sets: tuple[bytes, ...] = field(repr=False)
     samples: tuple[Sample, ...] = field(repr=False)
 
 
-def load(file: Path, *, encode: bool = False, least_s: float = 0.0) -> Footage:
-    """Read a file; `encode` encodes even what is H.264 already. Raises MediaUnusable.
+def load(file: Path, *, encode: bool = False, least_s: float = 0.0, codec: Codec | None = None) -> Footage:
+    """Read a file; `encode` encodes even what could go through. Without `codec` it keeps its own, else it becomes H.264. Raises
+    MediaUnusable.
 
     Encoding leaves no frame waiting for a later one, as cameras do it; untouched footage may have such frames. Footage
     shorter than `least_s` is encoded with its last picture standing for the rest.
@@ -62,9 +64,10 @@ def load(file: Path, *, encode: bool = False, least_s: float = 0.0) -> Footage:
     try:
         with av.open(str(file)) as container:
             stream = _video(container, file)
-            if stream.codec_context.name == "h264" and not encode and not least_s:
+            own = _codec_of(stream)
+            if own is not None and codec in {None, own} and not encode and not least_s:
                 return _read(file.name, container, stream)
-            encoded = _encode(container, stream, least_s)
+            encoded = _encode(container, stream, least_s, codec or own or Codec.H264)
         with av.open(encoded) as container:
             return _read(file.name, container, _video(container, file))
     except av.error.FFmpegError as error:
@@ -78,39 +81,47 @@ def _video(container: Any, file: Path) -> VideoStream:
     return stream
 
 
+def _codec_of(stream: VideoStream) -> Codec | None:
+    name = stream.codec_context.name
+    return Codec(name) if name in set(Codec) else None
+
+
 def _rate(stream: VideoStream) -> Fraction:
     rate = stream.average_rate or stream.guessed_rate
     return Fraction(rate) if rate else _DEFAULT_RATE
 
 
 def _read(name: str, container: Any, stream: VideoStream) -> Footage:
-    length_size, parameter_sets = _configuration(stream.codec_context.extradata or b"")
+    codec = _codec_of(stream)
+    if codec is None:
+        raise MediaUnusable(f"{name} is neither H.264 nor H.265")
+    layout = LAYOUTS[codec]
+    length_size, told = configuration(stream.codec_context.extradata or b"", codec)
     rate, base = _rate(stream), Fraction(stream.time_base or Fraction(1, 90_000))
     units: list[tuple[Fraction, Fraction, bool, tuple[bytes, ...]]] = []
     for packet in container.demux(stream):
         if packet.size == 0:
             continue
-        nals = tuple(_split(bytes(packet), length_size))
-        parameter_sets += [nal for nal in nals if nal[0] & 31 in {_NAL_SPS, _NAL_PPS}]
+        nals = tuple(split(bytes(packet), length_size))
+        told += tuple(nal for nal in nals if kind_of(nal, codec) in layout.parameter_sets)
         count = len(units)
         present = packet.pts * base if packet.pts is not None else count / rate
         decode = packet.dts * base if packet.dts is not None else present
-        key = any(nal[0] & 31 == _NAL_IDR for nal in nals) or (bool(packet.is_keyframe) and count == 0)
-        units.append((decode, present, key, tuple(nal for nal in nals if nal[0] & 31 != _NAL_DELIMITER)))
-    sps = next((nal for nal in parameter_sets if nal[0] & 31 == _NAL_SPS), None)
-    pps = next((nal for nal in parameter_sets if nal[0] & 31 == _NAL_PPS), None)
+        key = any(kind_of(nal, codec) in layout.keys for nal in nals) or (bool(packet.is_keyframe) and count == 0)
+        units.append((decode, present, key, tuple(nal for nal in nals if kind_of(nal, codec) != layout.delimiter)))
+    parameter_sets = parameter_sets_of(told, codec)
     first_key = next((index for index, unit in enumerate(units) if unit[2]), None)
-    if sps is None or pps is None or first_key is None:
-        raise MediaUnusable(f"{name} is H.264 without parameter sets or without a key frame")
+    if len(parameter_sets) < len(layout.parameter_sets) or first_key is None:
+        raise MediaUnusable(f"{name} is {layout.title} without parameter sets or without a key frame")
     samples = _samples(units[first_key:])
     return Footage(
         name=name,
+        codec=codec,
         width=stream.width,
         height=stream.height,
         frame_rate=float(rate),
         duration_s=float(len(samples) / rate),
-        sps=sps,
-        pps=pps,
+        parameter_sets=parameter_sets,
         samples=samples,
     )
 
@@ -125,47 +136,13 @@ def _samples(units: Sequence[tuple[Fraction, Fraction, bool, tuple[bytes, ...]]]
     )
 
 
-def _configuration(extradata: bytes) -> tuple[int, list[bytes]]:
-    """The length field's size (0: start codes) and the parameter sets of a stream's configuration.
-
-    Source: ISO/IEC 14496-15, AVCDecoderConfigurationRecord.
-    """
-    if len(extradata) < 7 or extradata[0] != 1:
-        return 0, list(_split(extradata, 0))
-    found: list[bytes] = []
-    position = 5
-    for mask in (0x1F, 0xFF):
-        count, position = extradata[position] & mask, position + 1
-        for _ in range(count):
-            size = int.from_bytes(extradata[position : position + 2], "big")
-            found.append(extradata[position + 2 : position + 2 + size])
-            position += 2 + size
-    return (extradata[4] & 3) + 1, [nal for nal in found if nal]
-
-
-def _split(data: bytes, length_size: int) -> Iterator[bytes]:
-    """The NAL units of a packet: behind lengths, or behind start codes where `length_size` is 0."""
-    if length_size:
-        position = 0
-        while position + length_size < len(data):
-            size = int.from_bytes(data[position : position + length_size], "big")
-            position += length_size
-            if 0 < size <= len(data) - position:
-                yield data[position : position + size]
-            position += size
-        return
-    for part in data.split(_START_CODE)[1:]:
-        if nal := part.rstrip(b"\x00"):
-            yield nal
-
-
-def _encode(container: Any, stream: VideoStream, least_s: float) -> io.BytesIO:
-    """The footage as H.264 in memory: even sides, constant rate, a key frame every two seconds, no waiting frames."""
+def _encode(container: Any, stream: VideoStream, least_s: float, codec: Codec) -> io.BytesIO:
+    """The footage in memory: even sides, constant rate, a key frame every two seconds, no waiting frames."""
     rate = _rate(stream)
     target = io.BytesIO()
     with av.open(target, mode="w", format="matroska") as output:
-        options = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
-        encoder = output.add_stream("libx264", rate=rate, options=options)
+        layout = LAYOUTS[codec]
+        encoder = cast("VideoStream", output.add_stream(layout.encoder, rate=rate, options=dict(layout.options)))
         encoder.width, encoder.height = stream.width & ~1, stream.height & ~1
         encoder.pix_fmt = "yuv420p"
         encoder.codec_context.gop_size = max(1, round(rate * _KEY_FRAME_PERIOD_S))

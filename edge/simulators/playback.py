@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edge.simulators import rtp
+from edge.simulators.codec import Codec
 from edge.simulators.footage import Footage
 
 _LARGEST_BACKLOG_BYTES = 4 << 20
 _REPORT_PERIOD_S = 5.0
-_LONGEST_PAUSE_S = 0.05
+_FROZEN_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class Playhead:
             left = due_s - self.advance(loop.time())
             if left <= 0 and not self._behaviour.frozen:
                 return
-            pause_s = _LONGEST_PAUSE_S if self._behaviour.frozen else left / self._behaviour.rate
+            pause_s = _FROZEN_PAUSE_S if self._behaviour.frozen else left / self._behaviour.rate
             await asyncio.sleep(min(pause_s, _LONGEST_PAUSE_S))
 
 
@@ -62,17 +64,20 @@ class Sender:
         self._packets = self._octets = 0
         self._reported_s = -_REPORT_PERIOD_S
 
-    async def send(self, nals: tuple[bytes, ...], timestamp_s: float) -> None:
+    async def send(self, nals: tuple[bytes, ...], timestamp_s: float, codec: Codec = Codec.H264) -> None:
         """Send one access unit. Raises ConnectionError when the client does not read any more."""
         if self._writer.transport.get_write_buffer_size() > _LARGEST_BACKLOG_BYTES:
             self._writer.transport.abort()
             raise ConnectionAbortedError("the client does not read")
         timestamp = self._first_timestamp + round(timestamp_s * rtp.CLOCK_HZ)
-        for packet in rtp.packetise(nals, sequence=self._sequence, timestamp=timestamp, ssrc=self._ssrc):
-            self._writer.write(rtp.interleaved(self._channel, packet))
+        packets = rtp.packetise(nals, sequence=self._sequence, timestamp=timestamp, ssrc=self._ssrc, codec=codec)
+        content = bytearray()
+        for packet in packets:
+            content += rtp.interleaved(self._channel, packet)
             self._sequence += 1
             self._packets += 1
             self._octets += len(packet) - 12
+        self._writer.write(bytes(content))
         if timestamp_s - self._reported_s >= _REPORT_PERIOD_S:
             self._reported_s = timestamp_s
             report = rtp.sender_report(

@@ -1,10 +1,11 @@
-"""A simulated network camera: a file served as H.264 over RTSP (TCP) in real time, looped, with growing timestamps.
+"""A simulated network camera: a file served as H.264 or H.265 over RTSP (TCP) in real time, looped, with growing timestamps.
 
 `python -m edge.simulators.rtsp_camera FILE [--port N] [--user U --password-file F] [--frame-log F] [--control]`
 
 Every client sees the clip from its first frame, unless `--shared`: then all see the same moment and wait for the next
 key frame, as with a real camera. Frame k of loop n is due at start + n * duration + k / rate; `--frame-log` writes when
-it really was sent. For tests it can be frozen, slowed, cut off and made to send garbage (`edge.simulators.camera_process`).
+it really was sent. For tests it can be frozen, slowed, cut off and made to send garbage, and it can show another film from now on,
+of another size or codec, in the midst of its streams (`edge.simulators.camera_process`).
 """
 
 import asyncio
@@ -14,13 +15,14 @@ import json
 import random
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import urlsplit
 
 from edge.simulators import rtp
+from edge.simulators.codec import LAYOUTS, kind_of
 from edge.simulators.footage import Footage, Sample
 from edge.simulators.playback import Behaviour, Playhead, Sender
 from edge.simulators.rtsp_login import Login
@@ -71,7 +73,10 @@ class RtspCamera:
         path: str = "/live",
         shared: bool = False,
         frame_log: IO[str] | None = None,
+        also: Sequence[Footage] = (),
     ) -> None:
+        """`also`: other films that it can be told to show."""
+        self.films = (footage, *also)
         self.footage = footage
         self.behaviour = Behaviour()
         self.path = path
@@ -97,6 +102,12 @@ class RtspCamera:
             self._server.close()
         self.cut_off()
         await asyncio.sleep(0)
+
+    def show(self, number: int) -> None:
+        """Show one of the films from now on: those who watch get it in the stream that they have, as with a camera whose settings
+        somebody changes. Raises IndexError.
+        """
+        self.footage = self.films[number]
 
     def cut_off(self) -> None:
         """Break every connection, as a power cut of the switch would."""
@@ -240,33 +251,43 @@ class _Connection:
         return 461, {}, b""
 
     async def _play(self) -> None:
-        camera, footage = self._camera, self._camera.footage
-        sender = Sender(self._writer, self._channel or 0)
-        own = camera.shared_playhead is None
-        playhead = camera.shared_playhead or Playhead(footage, camera.behaviour)
-        begun_s = playhead.advance(asyncio.get_running_loop().time())
-        waiting_for_key = True
-        with contextlib.suppress(OSError):
-            for loop in itertools.count(0 if own else int(begun_s // footage.duration_s)):
-                for sample in footage.samples:
-                    due_s = loop * footage.duration_s + sample.decode_s
-                    waiting_for_key = waiting_for_key and not sample.key
-                    if waiting_for_key or due_s < begun_s:
-                        waiting_for_key = True
-                        continue
-                    await playhead.wait_until(due_s)
-                    timestamp_s = loop * footage.duration_s + sample.present_s
-                    await sender.send(self._content(sample), timestamp_s)
-                    camera.note(self._number, loop, sample)
-
-    def _content(self, sample: Sample) -> tuple[bytes, ...]:
         camera = self._camera
-        nals = sample.nals
-        if camera.behaviour.garbage > 0:
-            camera.behaviour.garbage -= 1
-            return tuple(nal[:1] + camera.noise.randbytes(len(nal) - 1) for nal in nals)
-        if sample.key and not any(nal[0] & 31 == 7 for nal in nals):
-            return camera.footage.sps, camera.footage.pps, *nals
+        sender = Sender(self._writer, self._channel or 0)
+        playhead = camera.shared_playhead or Playhead(camera.footage, camera.behaviour)
+        begun_s, origin_s = playhead.advance(asyncio.get_running_loop().time()), 0.0
+        with contextlib.suppress(OSError):
+            while True:
+                await self._play_film(camera.footage, sender, playhead, origin_s, begun_s)
+                begun_s = origin_s = playhead.advance(asyncio.get_running_loop().time())
+
+    async def _play_film(
+        self, footage: Footage, sender: Sender, playhead: Playhead, origin_s: float, begun_s: float
+    ) -> None:
+        """Play from a moment on, until the camera shows another film. The first loop began at `origin_s`."""
+        camera = self._camera
+        waiting_for_key = True
+        for loop in itertools.count(int((begun_s - origin_s) // footage.duration_s)):
+            from_s = origin_s + loop * footage.duration_s
+            for sample in footage.samples:
+                due_s = from_s + sample.decode_s
+                waiting_for_key = waiting_for_key and not sample.key
+                if waiting_for_key or due_s < begun_s:
+                    waiting_for_key = True
+                    continue
+                await playhead.wait_until(due_s)
+                if camera.footage is not footage:
+                    return
+                await sender.send(self._content(footage, sample), from_s + sample.present_s, footage.codec)
+                camera.note(self._number, loop, sample)
+
+    def _content(self, footage: Footage, sample: Sample) -> tuple[bytes, ...]:
+        behaviour, noise, layout = self._camera.behaviour, self._camera.noise, LAYOUTS[footage.codec]
+        nals, head = sample.nals, layout.head_bytes
+        if behaviour.garbage > 0:
+            behaviour.garbage -= 1
+            return tuple(nal[:head] + noise.randbytes(len(nal) - head) for nal in nals)
+        if sample.key and not any(kind_of(nal, footage.codec) == layout.parameter_sets[0] for nal in nals):
+            return *footage.parameter_sets, *nals
         return nals
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from edge.errors import MediaUnusable
-from edge.simulators.footage import Footage, _split, load
+from edge.simulators.codec import Codec, kind_of, split
+from edge.simulators.footage import Footage, load
+from tests.fakes.footage import write_clip
+from tests.fakes.hostile_footage import write_film
 
 Clip = Callable[[str], Path]
 
@@ -29,8 +32,18 @@ def test_h264_goes_through_untouched(clip: Clip) -> None:
     footage = load(clip("car_detection"))
     check(footage)
     assert (footage.width, footage.height, footage.frame_rate, len(footage.samples)) == (768, 432, 12.5, 377)
-    assert footage.sps[0] & 31 == 7
-    assert footage.pps[0] & 31 == 8
+    assert [kind_of(nal, footage.codec) for nal in footage.parameter_sets] == [7, 8]
+
+
+def test_h265_is_encoded_from_anything_and_goes_through_untouched(tmp_path: Path) -> None:
+    footage = load(write_clip(tmp_path / "clip.mp4"), codec=Codec.H265)
+    check(footage)
+    assert (footage.codec, footage.width, footage.height, len(footage.samples)) == (Codec.H265, 160, 96, 20)
+    assert [kind_of(nal, footage.codec) for nal in footage.parameter_sets] == [32, 33, 34]
+    film = write_film(tmp_path / "film.mp4", codec="libx265")
+    untouched = load(film)
+    assert (untouched.codec, len(untouched.samples)) == (Codec.H265, 10)
+    assert load(film, codec=Codec.H264).codec is Codec.H264
 
 
 def test_frames_that_wait_for_later_ones_keep_their_places(clip: Clip) -> None:
@@ -69,4 +82,4 @@ def test_what_is_no_video_is_refused_in_words(tmp_path: Path, content: bytes) ->
     ],
 )
 def test_units_are_split_by_lengths_and_by_start_codes(data: bytes, length_size: int, found: list[bytes]) -> None:
-    assert list(_split(data, length_size)) == found
+    assert list(split(data, length_size)) == found

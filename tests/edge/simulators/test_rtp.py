@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.simulators import rtp
+from edge.simulators.codec import Codec
 
 NALS = st.lists(
     st.builds(lambda head, body: bytes([head]) + body, st.integers(1, 23), st.binary(min_size=1, max_size=6_000)),
@@ -36,6 +37,33 @@ def test_units_survive_their_packets(nals: list[bytes], sequence: int, timestamp
         (sequence + index) & 0xFFFF for index in range(len(packets))
     ]
     assert {int.from_bytes(packet[4:8], "big") for packet in packets} == {timestamp & 0xFFFFFFFF}
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda kind, rest, body: bytes([kind << 1, rest]) + body,
+            st.integers(0, 40),
+            st.integers(0, 255),
+            st.binary(min_size=1, max_size=6_000),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_units_of_h265_survive_their_packets(nals: list[bytes]) -> None:
+    packets = list(rtp.packetise(nals, sequence=0, timestamp=0, ssrc=7, codec=Codec.H265))
+    found: list[bytes] = []
+    for packet in packets:  # RFC 7798 §4.4.1 and §4.4.3, read back
+        payload = packet[12:]
+        if payload[0] >> 1 & 63 != 49:
+            found.append(payload)
+        elif payload[2] & 0x80:
+            found.append(bytes([payload[0] & 0x81 | (payload[2] & 63) << 1, payload[1]]) + payload[3:])
+        else:
+            found[-1] += payload[3:]
+    assert found == nals
+    assert all(len(packet) <= 1_412 for packet in packets)
 
 
 def test_a_report_says_the_time_of_day() -> None:

@@ -15,8 +15,10 @@ import pytest
 
 from edge.errors import MediaUnusable
 from edge.simulators.camera_process import CameraProcess
+from edge.simulators.codec import Codec
 from edge.simulators.footage import load
 from edge.simulators.playback import Behaviour, Playhead
+from tests.fakes.footage import write_clip
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -140,6 +142,24 @@ def test_a_frozen_camera_keeps_the_connection_and_goes_on(clip: Clip, rtsp_camer
             drain(decoded)
     camera.thaw()
     assert frames(camera.url, 3)
+
+
+def test_another_film_is_shown_in_the_stream_that_there_is(rtsp_camera: StartCamera, tmp_path: Path) -> None:
+    """As when somebody changes the size or the codec in the settings of a camera."""
+    small, large = write_clip(tmp_path / "small.mp4"), write_clip(tmp_path / "large.mp4", width=320, height=192)
+    camera = rtsp_camera(small, encode=True, also=[(large, None), (small, Codec.H265)])
+    with opened(camera.url) as container:
+        decoded = container.decode(video=0)
+        assert next(decoded).width == 160
+        camera.show(1)
+        frames_seen = list(itertools.islice(itertools.dropwhile(lambda frame: frame.width == 160, decoded), 3))
+        assert [frame.width for frame in frames_seen] == [320] * 3
+        times = [frame.time for frame in frames_seen]
+        assert times == sorted(times)
+    camera.show(2)
+    with opened(camera.url) as container:
+        assert container.streams.video[0].codec_context.name == "hevc"
+        assert next(container.decode(video=0)).width == 160
 
 
 def test_a_cut_ends_the_stream_and_a_new_one_is_welcome(clip: Clip, rtsp_camera: StartCamera) -> None:
