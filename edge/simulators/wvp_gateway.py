@@ -8,9 +8,10 @@ says at which address each channel plays.
 | fields that are missing, empty, null, of another type | lists of cascaded platforms; `status` is 0/1 in older versions, ON/OFF since |
 | `channelId` beside `deviceId` | older versions |
 | no `/api/common/…` | older versions: HTTP 404 without an envelope |
-| a call to play that is held for 180 s | `play-timeout: 180000`, a device that never sends |
+| a call to play that is held for 180 s | `play-timeout: 180000`, a device that never sends; who calls meanwhile waits for the same invitation |
 | code 100 点播超时, -1, -2, 486 in HTTP 200 | a device that does not answer the INVITE |
-| a channel that is gone: code 100 通道不存在 in HTTP 200 | a device that was registered anew |
+| the same call of `/api/common/channel/play` that is held ends with HTTP 500, code 500 and no words | nobody sees to its end there |
+| a channel that is gone: code 100 通道不存在 in HTTP 200; 设备不存在, 未找到设备 | a device that was registered anew, or is gone |
 | HTTP 401 with code 401 | a token after 30 minutes, or after a restart with a new key |
 | an address with the host of a container, 127.0.0.1 or nothing at all | `stream-ip` that was never set |
 | POST of a log-in: HTTP 400 with code 400 | two mappings on one method, of which only GET counts |
@@ -21,6 +22,7 @@ import json
 import secrets
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
@@ -30,6 +32,8 @@ from edge.simulators import wvp_shapes as shapes
 from edge.simulators.wvp_shapes import StandInChannel
 
 HELD_S: Final = 180.0
+_LOOK_S: Final = 0.05
+_HELD: Final = shapes.fail(100, "点播超时")
 
 
 class WvpGateway:
@@ -52,6 +56,8 @@ class WvpGateway:
         (`pagehelper.reasonable`).
         """
         self.channels = {channel.code: channel for channel in channels}
+        self.vanished: dict[str, StandInChannel] = {}
+        """Channels that it does not know any more."""
         self.requests: list[str] = []
         self.port = 0
         self.unified, self.old_fields, self.last_page_again = unified, old_fields, last_page_again
@@ -63,6 +69,8 @@ class WvpGateway:
         self._digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
         self._tokens: set[str] = set()
         self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._held_until_s: dict[str, float] = {}
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -96,6 +104,14 @@ class WvpGateway:
     def expire_tokens(self) -> None:
         """Every log-in is worn out, as after thirty minutes."""
         self._tokens.clear()
+
+    def vanish(self, code: str) -> None:
+        """The gateway does not know a channel any more."""
+        self.vanished[code] = self.channels.pop(code)
+
+    def appear(self, code: str) -> None:
+        """It knows it again."""
+        self.channels[code] = self.vanished.pop(code)
 
     def asked(self, path: str) -> int:
         """How often something under this path was asked for."""
@@ -144,30 +160,49 @@ class WvpGateway:
                 return _json(200, shapes.success(self._page(rows, query)))
             case ["api", "common", "channel", "play"] if self.unified:
                 number = query.get("channelId", "")
-                return _json(200, self._play(next((c for c in channels if str(_number(c)) == number), None)))
+                answer = self._play(next((c for c in channels if str(_number(c)) == number), None))
+                return _json(500, shapes.fail(500, None)) if answer == _HELD else _json(200, answer)
             case ["api", "device", "query", "devices"]:
                 devices = dict.fromkeys(channel.device for channel in channels)
                 rows = [shapes.device(code, self._count(code)) for code in devices]
                 return _json(200, shapes.success(self._page(rows, query)))
             case ["api", "device", "query", "devices", device, "channels"]:
-                found = [c for c in self._matching(query) if c.device == device]
-                rows = [shapes.channel(c, _number(c), old=self.old_fields) for c in found]
-                return _json(200, shapes.success(self._page(rows, query)))
+                return _json(200, self._channels_of(device, query))
             case ["api", "play", "start", device, code]:
-                channel = self.channels.get(code)
-                return _json(200, self._play(channel if channel is not None and channel.device == device else None))
+                return _json(200, self._play_of(device, self.channels.get(code)))
         return _json(404, shapes.not_found(path))
+
+    def _channels_of(self, device: str, query: dict[str, str]) -> dict[str, Any]:
+        if not self._count(device):
+            return shapes.fail(100, f"未找到设备：{device}")
+        found = [c for c in self._matching(query) if c.device == device]
+        rows = [shapes.channel(c, _number(c), old=self.old_fields) for c in found]
+        return shapes.success(self._page(rows, query))
+
+    def _play_of(self, device: str, channel: StandInChannel | None) -> dict[str, Any]:
+        if not self._count(device):
+            return shapes.fail(100, "设备不存在")
+        return self._play(channel if channel is not None and channel.device == device else None)
 
     def _play(self, channel: StandInChannel | None) -> dict[str, Any]:
         if channel is None:
             return shapes.fail(100, "通道不存在")
         channel.plays += 1
-        if channel.held:
-            self._over.wait(HELD_S)
-            return shapes.fail(100, "点播超时")
+        if channel.held and not self._came(channel):
+            return _HELD
         if channel.refusal is not None:
             return shapes.fail(*channel.refusal)
         return shapes.success(shapes.stream(channel))
+
+    def _came(self, channel: StandInChannel) -> bool:
+        """Wait with all that call meanwhile; whether the device has sent in the end."""
+        with self._lock:
+            until_s = self._held_until_s.setdefault(channel.code, time.monotonic() + HELD_S)
+        while channel.held and time.monotonic() < until_s and not self._over.wait(_LOOK_S):
+            pass
+        with self._lock:
+            self._held_until_s.pop(channel.code, None)
+        return not channel.held
 
     def _matching(self, query: dict[str, str]) -> list[StandInChannel]:
         words = query.get("query", "")

@@ -1,4 +1,8 @@
-"""The answers of WVP-GB28181-pro, field by field as its version 2.7.4 sends them: empty ones too, as null. Pure."""
+"""The answers of WVP-GB28181-pro, field by field as its version 2.7.4 sends them: empty ones too, as null. Pure.
+
+Read from its source (commit 768d9407 of 2026-08-06, MIT licence): the controllers of users, devices, channels and play, the classes that
+they answer with, and the handler of errors. Nothing of it is copied.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +30,18 @@ _DEVICE_EMPTY = _empty(
     "model firmware registerTimeStamp keepaliveTimeStamp heartBeatInterval heartBeatCount positionCapability createTime "
     "updateTime mediaServerId geoCoordSys password sdpIp localIp sipTransactionInfo"
 )
+_MEDIA_EMPTY = _empty(
+    "mediaServer loss audioCodec audioChannels audioSampleRate duration originType originTypeStr originUrl aliveSecond bytesSpeed callId "
+    "paramMap serverId"
+)
+_INHERITED_EMPTY = {
+    **_COMMON_EMPTY,
+    **_empty(
+        "gbDeviceId gbName gbManufacturer gbOwner gbCivilCode gbParentId gbSecrecy gbStatus gbLongitude gbLatitude gbPtzType"
+    ),
+}
+"""A channel of a device is one of all channels too; in the list of its device that half of it is empty."""
+
 _STREAM_EMPTY = _empty(
     "ip https_flv wss_flv https_fmp4 wss_fmp4 https_hls ws_hls wss_hls https_ts wss_ts rtmps rtsps rtcs startTime endTime "
     "duration downLoadFilePath transcodeStream key"
@@ -58,13 +74,13 @@ def success(data: Any) -> Row:
     return {"code": 0, "msg": "成功", "data": data}
 
 
-def fail(code: int, words: str) -> Row:
-    """The envelope of what did not; HTTP says 200 all the same."""
+def fail(code: int, words: str | None) -> Row:
+    """The envelope of what did not; HTTP says 200 all the same, but for code 500."""
     return {"code": code, "msg": words, "data": None}
 
 
 def not_found(path: str) -> Row:
-    """What stands at an address that a version does not have: no envelope."""
+    """What stands at an address that an older version does not have: no envelope. The present one says code 404 in its envelope."""
     return {"timestamp": "2026-01-01T00:00:00.000+08:00", "status": 404, "error": "Not Found", "path": path}
 
 
@@ -145,7 +161,10 @@ def device(code: str, channels: int) -> Row:
 def channel(told: StandInChannel, number: int, *, old: bool = False) -> Row:
     """A channel in the list of its device; `old` as in older versions."""
     row = {
+        **_INHERITED_EMPTY,
         **_CHANNEL_EMPTY,
+        "gbId": 0,
+        "dataDeviceId": 1,
         "id": number,
         "deviceId": told.code,
         "parentDeviceId": told.device,
@@ -213,7 +232,18 @@ def stream(told: StandInChannel) -> Row:
         "rtsp": told.address or None,
         "rtc": f"{http}/index/api/webrtc?app=rtp&stream={name}&type=play",
         "mediaServerId": "zlmediakit-local",
-        "mediaInfo": {"app": "rtp", "stream": name, "readerCount": 0, "videoCodec": "H264", "online": True},
+        "mediaInfo": {
+            **_MEDIA_EMPTY,
+            "app": "rtp",
+            "stream": name,
+            "schema": "rtsp",
+            "readerCount": 0,
+            "videoCodec": "H264",
+            "width": 1920,
+            "height": 1080,
+            "fps": 25,
+            "online": True,
+        },
         "progress": 0.0,
         "serverId": "000000",
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from edge.simulators.wvp_gateway import WvpGateway
 from edge.simulators.wvp_shapes import StandInChannel
+from tests.waiting import wait_until
 
 DEVICE, CODE = "11010500002000000001", "11010500081310000001"
 PASSWORD = "Wei-Lan-7788"
@@ -43,7 +45,13 @@ STREAM_FIELDS = fields(
     ws_ts wss_ts rtmp rtmps rtsp rtsps rtc rtcs mediaServerId mediaInfo startTime endTime duration downLoadFilePath
     transcodeStream progress key serverId"""
 )
-"""The properties of the classes that WVP-GB28181-pro serialises (DeviceChannel, CommonGBChannel, Device, StreamContent)."""
+MEDIA_FIELDS = fields(
+    """app stream mediaServer schema readerCount videoCodec width height fps loss audioCodec audioChannels audioSampleRate duration
+    online originType originTypeStr originUrl aliveSecond bytesSpeed callId paramMap serverId"""
+)
+"""The properties of the classes that WVP-GB28181-pro serialises (DeviceChannel, CommonGBChannel, Device, StreamContent, MediaInfo);
+the first of them inherits the second.
+"""
 
 
 @pytest.fixture
@@ -75,11 +83,13 @@ def test_every_answer_has_the_fields_of_the_real_one(client: httpx.Client) -> No
     assert set(device) == DEVICE_FIELDS
     page = data(client, f"/api/device/query/devices/{DEVICE}/channels", page=1, count=10)
     assert (page["total"], page["pageNum"], page["isLastPage"]) == (1, 1, True)
-    assert set(page["list"][0]) == CHANNEL_FIELDS
+    assert set(page["list"][0]) == CHANNEL_FIELDS | COMMON_FIELDS
+    assert (page["list"][0]["gbId"], page["list"][0]["gbDeviceId"]) == (0, None)
     [common] = data(client, "/api/common/channel/list", page=1, count=10, query=CODE)["list"]
     assert set(common) == COMMON_FIELDS
     started = data(client, f"/api/play/start/{DEVICE}/{CODE}")
     assert set(started) == STREAM_FIELDS
+    assert set(started["mediaInfo"]) == MEDIA_FIELDS
     assert started == data(client, "/api/common/channel/play", channelId=common["gbId"])
     assert started["rtsp"] == "rtsp://192.0.2.9/x"
 
@@ -97,6 +107,8 @@ def test_who_has_no_token_is_shut_out_and_a_log_in_is_a_get(client: httpx.Client
 def test_what_is_not_there_is_told_in_two_ways(client: httpx.Client, gateway: WvpGateway) -> None:
     answer = client.get(f"/api/play/start/{DEVICE}/{CODE[:-1]}9")
     assert (answer.status_code, answer.json()) == (200, {"code": 100, "msg": "通道不存在", "data": None})
+    unknown = client.get(f"/api/device/query/devices/{CODE}/channels", params={"page": 1, "count": 10})
+    assert (unknown.status_code, unknown.json()["code"]) == (200, 100)
     gateway.unified = False
     answer = client.get("/api/common/channel/list", params={"page": 1, "count": 10})
     assert (answer.status_code, answer.json()["error"]) == (404, "Not Found")
@@ -120,3 +132,16 @@ def test_a_held_call_ends_with_the_gateway(client: httpx.Client, gateway: WvpGat
     with pytest.raises(httpx.ReadTimeout):
         client.get(f"/api/play/start/{DEVICE}/{CODE}", timeout=0.2)
     gateway.stop()
+
+
+def test_who_asks_for_a_held_channel_waits_for_the_same_invitation(gateway: WvpGateway) -> None:
+    """What the device sends in the end is the answer to all of them."""
+    gateway.channels[CODE].held = True
+    with ThreadPoolExecutor() as pool, httpx.Client(base_url=gateway.url) as opened:
+        digest = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest()
+        user = opened.get("/api/user/login", params={"username": "admin", "password": digest}).json()["data"]
+        opened.headers["access-token"] = user["accessToken"]
+        calls = [pool.submit(opened.get, f"/api/play/start/{DEVICE}/{CODE}", timeout=60) for _ in range(2)]
+        wait_until(lambda: gateway.channels[CODE].plays == 2)
+        gateway.channels[CODE].held = False
+        assert [call.result().json()["data"]["rtsp"] for call in calls] == ["rtsp://192.0.2.9/x"] * 2
