@@ -30,7 +30,8 @@ from edge.video import UNMARKED, Video, is_live
 
 RETRY_CAP_S: Final = 5.0
 _RETRY_FIRST_S: Final = 0.25
-_STEADY_S: Final = 10.0
+_STEADY_S: Final = 3.0
+"""A connection that stood for so long was none that fails at once: the next wait is a short one again."""
 _STOP_PATIENCE_S: Final = 8.0
 _WAITED_S: Final = 0.002
 _CATCH_UP_S: Final = 2.0
@@ -120,6 +121,7 @@ class CameraSource:
         self._thread = Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
         self._status: tuple[Health, str | None] | None = None
         self._last_at: datetime | None = None
+        self._opened_s = float("inf")
 
     def start(self) -> None:
         """Begin to connect."""
@@ -148,7 +150,7 @@ class CameraSource:
 
     def _connect_once(self) -> bool:
         """Read one connection to its end; whether the source is over for good (a file that is not looped has ended)."""
-        began_s = monotonic()
+        self._opened_s = float("inf")
         try:
             self._read()
         except EdgeError as error:
@@ -165,7 +167,7 @@ class CameraSource:
             return True
         self.counters.losses += 1
         self._say(Health.LOST, reason)
-        if monotonic() - began_s >= _STEADY_S:
+        if monotonic() - self._opened_s >= _STEADY_S:
             self._delay.reset()
         return False
 
@@ -178,6 +180,7 @@ class CameraSource:
         while not self._stopping.is_set():
             before = self.counters.decoded
             with Video(address, mark=self._mark) as video:
+                self._opened_s = monotonic()
                 self.counters.connections += 1
                 self._addresses.opened()
                 self._play(video, clock, grid, reel)
