@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     detector = open_detector("yolox_nano_416")
-    rows, ratios = [], []
+    rows: list[dict[str, Any]] = []
+    ratios: list[float] = []
     for width, height in REGIONS:
         apart_ms = best_ms(detector, width, height, ROWS * COLUMNS)
         packed_ms = best_ms(detector, width * COLUMNS, height * ROWS, 1)
