@@ -102,7 +102,15 @@ class Node:
             self.directory, configuration.memory, clock=self.clock, correction=lambda: self.clock.correction
         )
         self.wall = self._make_wall()
-        self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told)
+        self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told, lengthy=[CommandName.RULES_TRY])
+        self.command_desk = CommandDesk(
+            self.identity.node,
+            self.identity.session,
+            clock=self.clock.told,
+            names=self.commands.names,
+            start=self.commands.submit,
+            tell=self._answer,
+        )
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
         key_file = configuration.node.district_key
@@ -251,14 +259,7 @@ class Node:
             self.outbox,
             self.birth,
             historical_after_s=self.configuration.outbox.historical_after_s,
-            commands=CommandDesk(
-                self.identity.node,
-                self.identity.session,
-                clock=self.clock.told,
-                names=self.commands.names,
-                start=self.commands.submit,
-                tell=self._answer,
-            ),
+            commands=self.command_desk,
             clock=self.clock,
         )
 

@@ -1,4 +1,4 @@
-"""What the cloud asks of the node (命令), carried out one after the other on a thread of its own.
+"""What the cloud asks of the node (命令), carried out on threads of its own.
 
 A handler has the time until the deadline and looks at it itself: `Request.require_time`. What goes wrong in it is told in words
 that are safe to show, and counted.
@@ -8,7 +8,7 @@ import contextlib
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -23,7 +23,7 @@ from edge.masking import without_secrets
 from edge.uplink.downlink import Finish
 
 WAITING: Final = 4
-"""Commands that wait behind the one that is carried out; more are refused."""
+"""Commands that wait behind the one that a thread carries out; more are refused."""
 
 _STOP_S: Final = 2.0
 _log = structlog.get_logger(__name__)
@@ -52,14 +52,19 @@ Handler = Callable[[Request], dict[str, Any]]
 
 
 class CommandWorker:
-    """The thread `commands`. `handlers` is the registry: what stands there can be asked."""
+    """Carries out commands, one after the other. `handlers` is the registry: what stands there can be asked. Those in `lengthy`
+    have a thread of their own, so that nobody waits for his log while zones are tried on a week.
+    """
 
-    def __init__(self, handlers: Mapping[str, Handler], *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler], *, clock: Callable[[], datetime], lengthy: Collection[str] = ()
+    ) -> None:
         self._handlers = dict(handlers)
         self._clock = clock
-        self._waiting: queue.Queue[tuple[Command, Finish] | None] = queue.Queue(WAITING)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+        self._quick = _Lane("commands", self._serve, self._stopping)
+        self._long = _Lane("commands-long", self._serve, self._stopping)
+        self._lengthy = frozenset(lengthy)
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """How often, by name and outcome."""
 
@@ -70,35 +75,24 @@ class CommandWorker:
 
     def start(self) -> None:
         """Begin to carry out what comes."""
-        self._thread.start()
+        for lane in (self._quick, self._long):
+            lane.start()
 
     def stop(self) -> None:
         """End; what waits is not carried out."""
         self._stopping.set()
-        if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):  # the thread looks up at the next one that waits
-                self._waiting.put_nowait(None)
-            self._thread.join(_STOP_S)
+        for lane in (self._quick, self._long):
+            lane.stop()
 
     def submit(self, command: Command, finish: Finish) -> bool:
         """Take a command; False where as much waits as may."""
-        if self._stopping.is_set():
-            return False
-        try:
-            self._waiting.put_nowait((command, finish))
-        except queue.Full:
-            return False
-        return True
+        lane = self._long if command.name in self._lengthy else self._quick
+        return lane.put((command, finish))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            item = self._waiting.get()
-            if item is None or self._stopping.is_set():
-                return
-            command, finish = item
-            outcome, reason, result = self._carry_out(command)
-            self.outcomes[command.name, outcome.value] += 1
-            finish(outcome, reason, result)
+    def _serve(self, command: Command, finish: Finish) -> None:
+        outcome, reason, result = self._carry_out(command)
+        self.outcomes[command.name, outcome.value] += 1
+        finish(outcome, reason, result)
 
     def _carry_out(self, command: Command) -> tuple[AnswerOutcome, str | None, dict[str, Any] | None]:
         request = Request(command.name, command.device, command.arguments, command.deadline, self._left_s(command))
@@ -123,3 +117,39 @@ class CommandWorker:
             return max(0.0, (command.deadline - self._clock()).total_seconds())
 
         return left_s
+
+
+class _Lane:
+    """A thread and the commands that wait for it."""
+
+    def __init__(self, name: str, serve: Callable[[Command, Finish], None], stopping: threading.Event) -> None:
+        self._serve = serve
+        self._stopping = stopping
+        self._waiting: queue.Queue[tuple[Command, Finish] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After `stopping` was set."""
+        if self._thread.is_alive():
+            with contextlib.suppress(queue.Full):  # the thread looks up at the next one that waits
+                self._waiting.put_nowait(None)
+            self._thread.join(_STOP_S)
+
+    def put(self, item: tuple[Command, Finish]) -> bool:
+        if self._stopping.is_set():
+            return False
+        try:
+            self._waiting.put_nowait(item)
+        except queue.Full:
+            return False
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            item = self._waiting.get()
+            if item is None or self._stopping.is_set():
+                return
+            self._serve(*item)

@@ -75,6 +75,10 @@ def status_of(node: "Node") -> dict[str, Any]:
             "dropped": [_drop(tally) for tally in outbox.dropped],
             "dead_letters": [_dead_letters(tally) for tally in outbox.dead_letters],
         },
+        "commands": {
+            "answered": {f"{name} {outcome}": count for (name, outcome), count in dict(node.commands.outcomes).items()},
+            "refused": dict(node.command_desk.refusals),
+        },
         "wall": {"shown": list(node.wall.shown), **asdict(node.wall.figures)},
         "evidence": {
             "level": node.alarms.level(EVIDENCE_RULE).value,

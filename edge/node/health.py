@@ -101,6 +101,7 @@ class NodeCollector(Collector):
         yield from _waiting(outbox, now)
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], now)
+        yield from _commands(status["commands"])
         yield from _wall(status["wall"])
         yield from _cameras(status["cameras"])
         yield from _gates(status["gates"])
@@ -216,6 +217,19 @@ def _evidence(evidence: Status, now: datetime) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "gridward_edge_evidence_left_out", "Files that found no room since the start.", evidence["left_out"]
     )
+
+
+def _commands(commands: Status) -> Iterator[Metric]:
+    """What the cloud asked of the node, and what came of it."""
+    family = CounterMetricFamily("gridward_edge_commands", "Commands carried out.", labels=["name", "outcome"])
+    for key, count in commands["answered"].items():
+        name, _, outcome = key.partition(" ")
+        family.add_metric([name, outcome], count)
+    yield family
+    family = CounterMetricFamily("gridward_edge_commands_refused", "Commands not taken.", labels=["reason"])
+    for reason, count in commands["refused"].items():
+        family.add_metric([reason], count)
+    yield family
 
 
 def _wall(wall: Status) -> Iterator[Metric]:

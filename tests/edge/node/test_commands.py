@@ -1,9 +1,9 @@
 """Commands are carried out one after the other, in their time, and what goes wrong is told in safe words."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,10 +21,10 @@ Said = tuple[AnswerOutcome, str | None, dict[str, Any] | None]
 class Desk:
     """A worker whose answers are kept."""
 
-    def __init__(self, handlers: dict[str, Handler]) -> None:
+    def __init__(self, handlers: dict[str, Handler], lengthy: Collection[str] = ()) -> None:
         self.now = AT
         self.said: list[Said] = []
-        self.worker = CommandWorker(handlers, clock=lambda: self.now)
+        self.worker = CommandWorker(handlers, clock=lambda: self.now, lengthy=lengthy)
         self.worker.start()
 
     def ask(self, name: str, **arguments: Any) -> bool:
@@ -47,15 +47,16 @@ class Desk:
         return self.said[-1]
 
 
-Made = Callable[[dict[str, Handler]], Desk]
+class Made(Protocol):
+    def __call__(self, handlers: dict[str, Handler], lengthy: Collection[str] = ()) -> Desk: ...
 
 
 @pytest.fixture
 def made() -> Iterator[Made]:
     desks: list[Desk] = []
 
-    def make(handlers: dict[str, Handler]) -> Desk:
-        desks.append(Desk(handlers))
+    def make(handlers: dict[str, Handler], lengthy: Collection[str] = ()) -> Desk:
+        desks.append(Desk(handlers, lengthy))
         return desks[-1]
 
     yield make
@@ -114,3 +115,14 @@ def test_only_so_many_wait_and_a_stop_ends_the_one_that_runs(made: Made) -> None
     assert ended.wait(10)
     assert not desk.ask("last")
     assert len(desk.said) == 1
+
+
+def test_who_asks_for_little_does_not_wait_for_who_asks_for_much(made: Made) -> None:
+    go_on = threading.Event()
+    much: Handler = lambda _request: {"waited": go_on.wait(20)}  # noqa: E731
+    desk = made({"much": much, "little": lambda _request: {}}, lengthy=["much"])
+    assert desk.ask("much")
+    assert desk.answer("little") == (AnswerOutcome.DONE, None, {})
+    go_on.set()
+    wait_until(lambda: len(desk.said) == 2, "the longer one")
+    assert desk.said[-1][2] == {"waited": True}

@@ -67,6 +67,7 @@ STATUS: dict[str, Any] = {
         "quota_bytes": 70,
         "left_out": 1,
     },
+    "commands": {"answered": {"log_tail done": 5, "rules_try failed": 1}, "refused": {"busy": 2}},
     "wall": {"shown": ["cam-1"], "leases": 2, "made": 9, "sent": 7, "skipped": 3, "refused": 1, "turned_away": 4},
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
     "gates": {
@@ -124,6 +125,8 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         'gridward_edge_outbox_dead_letters{reason="other",subject="incident"} 10.0',
         "gridward_edge_evidence_files_waiting 3.0",
         "gridward_edge_evidence_left_out_total 1.0",
+        'gridward_edge_commands_total{name="log_tail",outcome="done"} 5.0',
+        'gridward_edge_commands_refused_total{reason="busy"} 2.0',
         "gridward_edge_wall_shown 1.0",
         "gridward_edge_wall_sent_total 7.0",
         "gridward_edge_wall_skipped_total 3.0",
