@@ -62,7 +62,7 @@ class Hindsight:
         self._camera = camera.model_copy(update={"rules": ()})
         self._detector = detector
         self._told = _Told(detector.labels)
-        self._ahead = CameraPipeline(self._camera, self._told, probe_s=0.0)
+        self._ahead = CameraPipeline(self._camera, self._told, probe_s=0.0, watched_s=0.0)
         self._looks: list[_Look] = []
         self._skipped: Frame | None = None
 
@@ -81,7 +81,7 @@ class Hindsight:
         if not self._looks:
             return ()
         end = self._looks[-1].at
-        back = CameraPipeline(self._camera, self._told, probe_s=0.0)
+        back = CameraPipeline(self._camera, self._told, probe_s=0.0, watched_s=0.0)
         told = []
         for look in reversed(self._looks):
             seen_back = self._analysed(back, look, end + (end - look.at))

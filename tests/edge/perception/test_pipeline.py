@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.flow import Box, Detections, Frame, Image, PrivateParts, Scene
-from edge.perception.pipeline import MOST_HELD, PROBE_S, STILL_MASKED_S, WHOLE_S, CameraPipeline
+from edge.perception.pipeline import MOST_HELD, PROBE_S, STILL_MASKED_S, WATCHED_S, WHOLE_S, CameraPipeline
 from edge.perception.scheduler import Attention
 from edge.perception.views import around, holds
 from edge.settings import CameraSettings
@@ -191,7 +191,7 @@ def test_everyone_is_private_however_unsure() -> None:
 
 def test_what_moves_and_has_no_name_is_private() -> None:
     filmed = Filmed(Eyes())
-    filmed.show(ROOM, 2)
+    filmed.show(ROOM, WATCHED_S + 1)
     unknown = (0.6, 0.2, 0.7, 0.8)
     filmed.show(room_with(unknown))
     ((left, top, right, bottom),) = filmed.parts().moving
@@ -199,6 +199,32 @@ def test_what_moves_and_has_no_name_is_private() -> None:
     assert top <= 0.2
     assert right >= 0.7
     assert bottom >= 0.8
+
+
+def test_until_a_camera_has_been_watched_for_a_while_nothing_of_it_is_shown() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 0.2)
+    assert filmed.parts().moving == EVERYWHERE
+    filmed.show(ROOM, WATCHED_S)
+    assert filmed.parts().moving == ()
+    filmed.index += (60 * 5)  # nobody has seen who came meanwhile
+    filmed.show(ROOM, 0.2)
+    assert filmed.parts().moving == EVERYWHERE
+
+
+@pytest.mark.parametrize(("box", "masked"), [(standing_at(0.5, 0.9), True), (standing_at(0.03, 0.9), False)])
+def test_who_is_lost_within_the_picture_stays_private_and_who_leaves_it_does_not(box: Box, masked: bool) -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, WATCHED_S)
+    filmed.show(room_with(box), 5, detections((box, 0.9)))
+    filmed.show(room_with(box), 60)  # he stands there, and the detector has forgotten him
+    assert any(np.allclose(box, other, atol=0.01) for other in filmed.parts().people) == masked
+    filmed.begin_anew(Eyes())
+    filmed.show(room_with(box), 0.2)
+    assert any(np.allclose(box, other, atol=0.01) for other in filmed.parts().people) == masked
+    filmed.index += round(STILL_MASKED_S * 5)
+    filmed.show(room_with(box), 0.2)
+    assert filmed.parts().people == ()
 
 
 def test_without_a_detector_who_stands_still_stays_private() -> None:
