@@ -7,9 +7,10 @@ import pytest
 
 from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
+from cloud.settings import CloudSettings
 from edge.contract.birth import Device, NodeStatus, PresenceState
 from edge.contract.wall import LARGEST_PICTURE_BYTES
-from tests.cloud.api.conftest import NODE, Cloud
+from tests.cloud.api.conftest import NODE, Cloud, Template, answering
 from tests.fakes.node import FakeNode, birth
 from tests.fakes.pictures import jpeg
 
@@ -74,6 +75,17 @@ def test_a_camera_is_looked_at_and_left(cloud: Cloud, camera: int) -> None:
     ).fetchall()
     assert (subject, purpose) == (f"camera:{NODE}/cam-1", "evening rounds")
     assert cloud.conn.execute("select count(*) from audit where action = 'command.asked'").fetchone() == (0,)
+
+
+def test_two_processes_show_the_same(cloud: Cloud, camera: int, settings: CloudSettings, peopled: Template) -> None:
+    with answering(settings, peopled) as other, other.client("worker") as client, cloud.node() as node:
+        headers = {"Authorization": client.headers["Authorization"]}
+        with httpx.Client(base_url=cloud.url, headers=headers, timeout=20) as first:
+            assert first.post(LEASES, json={"cameras": [camera], "purpose": "rounds"}).status_code == OK
+        with httpx.Client(base_url=other.url, headers=dict(node.headers), timeout=20) as elsewhere:
+            assert send(elsewhere).status_code == OK
+            assert send(node).status_code == httpx.codes.TOO_MANY_REQUESTS
+        assert client.get(f"{WALL}/{camera}/picture").content == PICTURE
 
 
 def test_who_has_another_area_sees_nothing_of_it(cloud: Cloud, camera: int) -> None:
