@@ -213,12 +213,14 @@ class PacketGate:
             self._unsaid_until_s = None
             self._score(told=False, at_s=at_s)
         over = at_s - max(self._active_s, self._busy_s) >= settings.hold_s
-        if not over or at_s - self._attended_s > settings.fresh_s:
-            return GateOrder.DECODE
+        if not packet.encoded.key or not over or at_s - self._attended_s > settings.fresh_s:
+            return (
+                GateOrder.DECODE
+            )  # it closes with a key frame, the first to be looked at: what comes then is held against that one
         self._state, self._reason, self._began_at = GateState.WATCHING, GateReason.STILL, None
         self._confirmed, self._unsaid_until_s = True, None
         self._looks = self._looked_at = None
-        self._looked_s = self._attended_s
+        self._looked_s = float("-inf")
         return self._while_watching(packet, at_s)
 
     def _while_watching(self, packet: Packet, at_s: float) -> GateOrder:

@@ -169,7 +169,7 @@ def test_a_new_connection_begins_open_and_keeps_what_was_learnt() -> None:
 def test_while_the_analysis_sees_something_nothing_is_left_out(seconds: list[tuple[int, bool, bool]]) -> None:
     camera = Camera().settled()
     for size_bytes, busy, answers in seconds:
-        was_busy, camera.busy, camera.answers = camera.busy, busy, answers
+        was_busy, camera.busy, camera.answers = camera.busy and camera.answers, busy, answers
         open_before = camera.gate.state is not GateState.WATCHING
         orders = camera.send(1, size_bytes)
         if open_before and was_busy and busy and answers:
@@ -201,6 +201,31 @@ def test_a_key_frame_in_which_something_moved_opens_it_from_the_one_before() -> 
     assert (camera.gate.state, camera.gate.reason) == (GateState.OPEN, GateReason.SEEN)
     assert camera.gate.began_at is not None
     assert camera.gate.began_at <= before
+
+
+def test_it_closes_with_a_look_at_a_key_frame_so_that_the_next_one_tells_what_has_come() -> None:
+    camera = Camera().settled()
+    camera.busy = True
+    camera.send(3, 1_200)
+    camera.busy = False
+    orders = [order for _ in range(100) for order in camera.send(0.1)]
+    closed = next(index for index, order in enumerate(orders) if order is not GateOrder.DECODE)
+    assert orders[closed] is GateOrder.LOOK
+    assert (camera.number - 100 + closed) % GOP == 0
+    assert set(orders[:closed]) == {GateOrder.DECODE}
+    camera = Camera().settled()
+    camera.busy = True
+    camera.send(3, 1_200)
+    camera.busy = False
+    while camera.gate.state is not GateState.WATCHING:
+        camera.send(0.1)
+    closed_at = camera.now
+    camera.view = camera.view.copy()
+    camera.view[20:60, 30:90] = 200
+    camera.send(2)
+    assert camera.gate.reason is GateReason.SEEN
+    assert camera.gate.began_at is not None
+    assert camera.gate.began_at < closed_at
 
 
 def test_a_stream_of_key_frames_alone_tells_nothing() -> None:
