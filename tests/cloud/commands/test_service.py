@@ -24,7 +24,7 @@ from edge.contract.birth import NodeStatus, PresenceState
 from edge.contract.downlink import Command as OnTheWire
 from edge.contract.downlink import CommandName
 from edge.contract.envelope import decode
-from tests.cloud.samples import GRID, principal, take_in_areas
+from tests.cloud.samples import GRID, take_in_areas
 from tests.fakes.node import AT, DISTRICT, new_id
 
 NODE = "station-01"
@@ -71,13 +71,24 @@ class Desk:
         return [row[0] for row in rows]
 
 
+def keeper(conn: Connection[Any]) -> Principal:
+    """A person who never signs in: no password is hashed."""
+    row = conn.execute(
+        "insert into account (name, display_name, role, area_code, password_hash, created_at, password_changed_at)"
+        " values ('keeper', 'Keeper', 'maintainer', '110105', '', %(at)s, %(at)s) returning id",
+        {"at": AT},
+    ).fetchone()
+    assert row is not None
+    return Principal(row[0], "keeper", "Keeper", Role.MAINTAINER, "110105", "110105/")
+
+
 @pytest.fixture
 def desk(migrated_url: str) -> Iterator[Desk]:
     with psycopg.connect(migrated_url, options="-c timezone=UTC") as conn:
         take_in_areas(conn)
         fleet.add_node(conn, NODE, district=DISTRICT, area_code=GRID, now=AT)
         [row] = nodes.nodes_by_name(conn, [NODE])
-        made = Desk(conn, principal(conn, "keeper", Role.MAINTAINER), new_id(), row.id)
+        made = Desk(conn, keeper(conn), new_id(), row.id)
         made.become(PresenceState.ONLINE, made.session)
         conn.commit()
         yield made
@@ -246,3 +257,20 @@ def test_whatever_an_answer_holds_can_be_kept_and_read(desk: Desk) -> None:
     kept = desk.find(asked).result
     assert kept is not None
     assert (kept["n"], kept["y"], kept["words"], kept["deep"]) == (10**40, 1e308, "\ufffd\u202e\x1b💥", deep)
+
+
+def test_what_was_published_and_not_noted_is_published_again(desk: Desk) -> None:
+    asked = desk.ask()
+    with desk.conn.transaction(force_rollback=True):
+        assert desk.send() == 1
+    assert desk.find(asked).state is CommandState.QUEUED
+    assert desk.send() == 1
+    assert [each.command_id for _, each in desk.sent] == [asked.id, asked.id]
+
+
+def test_two_processes_never_take_the_same_one(desk: Desk, migrated_url: str) -> None:
+    cameras = [desk.ask(CommandName.SNAPSHOT, device=f"cam-{number}") for number in range(4)]
+    desk.conn.commit()
+    with psycopg.connect(migrated_url, options="-c timezone=UTC") as other:
+        assert desk.send() == len(cameras)
+        assert service.send(other, lambda _topic, _payload: True, now=AT) == 0
