@@ -113,6 +113,8 @@ def test_what_a_node_must_not_send(cloud: Cloud, camera: int) -> None:
             (send(node, Captured_At="yesterday").status_code, 422),
             (send(node, Captured_At="2026-03-01T08:00:00").status_code, 422),
             (send(node, Captured_At=old).status_code, 422),
+            (send(node, Captured_At="0001-01-01T00:00:00+23:59").status_code, 422),
+            (send(node, Captured_At="9999-12-31T23:59:59-23:59").status_code, 422),
             (node.put(f"{WALL}/cam-1/absence", json={"reason": "tired"}).status_code, 422),
         ]
         assert all(found == expected for found, expected in refused), refused

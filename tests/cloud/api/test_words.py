@@ -58,6 +58,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1, "reason": None, "note": "seen"},
     "/api/v1/nodes/{node}/accept": {"area_code": "110105001001003"},
     "/api/v1/nodes/{node}/log-tail": {"lines": 5, "level": "info", "since": None},
+    "/api/v1/wall/leases": {"cameras": [], "purpose": "evening rounds"},
 }
 DOCUMENT = openapi()
 ROUTES = [
