@@ -40,7 +40,7 @@ NOISE: Final = "768x432-noisy-cbr"
 SITUATIONS: Final[Mapping[str, Situation]] = {
     PLAIN: Situation(Kind(768, 432, 10, AS_A_CAMERA), gated=32, whole=6),
     FULL_HD: Situation(Kind(1920, 1080, 25, AS_A_CAMERA), gated=6, whole=4),
-    NOISE: Situation(Kind(768, 432, 10, NOISY), gated=16, whole=6),
+    NOISE: Situation(Kind(768, 432, 10, NOISY), gated=32, whole=6),
 }
 
 
@@ -139,7 +139,7 @@ def _row(
         settled=gated.settled,
         gates={word: words.count(word) for word in sorted(set(words))},
         decoded_share=round(gated.decoded / max(gated.decoded + gated.spared, 1), 3),
-        lost=demuxed.lost + gated.lost + whole.lost,
+        lost=demuxed.lost_meanwhile + gated.lost_meanwhile + whole.lost_meanwhile,
         kept_up=round(min(_kept_up(each, situation.kind.rate) for each in (demuxed, gated, whole)), 3),
         stream_kbit_s=round(stream_kbit_s, 1),
         memory_mib=gated.memory_mib,

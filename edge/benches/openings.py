@@ -80,14 +80,14 @@ class Tally:
 
     openings: dict[str, list[Opening]] = field(default_factory=lambda: defaultdict(list))
     begun_at: dict[str, datetime] = field(default_factory=dict)
-    lost: set[str] = field(default_factory=set)
+    losses: list[str] = field(default_factory=list)
 
     def hear(self, camera: str) -> Callable[[Health, str | None], None]:
-        """For a source's status: who is lost within the time is told."""
+        """For a source's status: each loss is noted."""
 
         def listen(health: Health, _reason: str | None) -> None:
             if health is Health.LOST:
-                self.lost.add(camera)
+                self.losses.append(camera)
 
         return listen
 

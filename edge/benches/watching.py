@@ -45,7 +45,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was measured. `openings` are all since the start; `settled`: whether all gates had learnt their streams."""
+    """What was measured. `openings` are all since the start; `settled`: whether all gates had learnt their streams; `lost`: cameras that were
+    lost at any time, `lost_meanwhile` those while it was measured.
+    """
 
     analysed_hz: Mapping[str, float]
     cpu_cores: float
@@ -55,6 +57,7 @@ class Watched:
     spared: int
     audited_s: float
     lost: int
+    lost_meanwhile: int
     settled: bool
     gates: Mapping[str, str]
     openings: Mapping[str, tuple[Opening, ...]]
@@ -98,13 +101,17 @@ def _measured(system: System, order: Order) -> Watched:
         while not system.settled() and time.monotonic() < until_s:
             stop.wait(0.5)
         stop.wait(_CALM_S)
+    losses = len(system.tally.losses)
     before, cpu_s, began_s = system.counts(), time.process_time(), time.perf_counter()
     stop.wait(order.seconds)
     after, wall_s = system.counts(), time.perf_counter() - began_s
-    return _told(system, before, after, cpu_s=time.process_time() - cpu_s, wall_s=wall_s)
+    cpu_s = time.process_time() - cpu_s
+    return _told(system, before, after, cpu_s=cpu_s, wall_s=wall_s, losses=system.tally.losses[losses:])
 
 
-def _told(system: System, before: Counts, after: Counts, *, cpu_s: float, wall_s: float) -> Watched:
+def _told(
+    system: System, before: Counts, after: Counts, *, cpu_s: float, wall_s: float, losses: Sequence[str]
+) -> Watched:
     return Watched(
         analysed_hz={name: (count - before.analysed[name]) / wall_s for name, count in after.analysed.items()},
         cpu_cores=cpu_s / wall_s,
@@ -113,7 +120,8 @@ def _told(system: System, before: Counts, after: Counts, *, cpu_s: float, wall_s
         decoded=after.decoded - before.decoded,
         spared=after.spared - before.spared,
         audited_s=after.audited_s - before.audited_s,
-        lost=len(system.tally.lost),
+        lost=len(set(system.tally.losses)),
+        lost_meanwhile=len(set(losses)),
         settled=system.settled(),
         gates=system.gates(),
         openings=system.tally.all_openings(list(after.analysed)),

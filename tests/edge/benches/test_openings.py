@@ -35,13 +35,13 @@ def test_times_in_the_film_count_from_the_earliest_beginning_that_a_frame_speaks
     assert tally.all_openings(["c0", "c1"])["c1"] == ()
 
 
-def test_who_is_lost_once_is_told() -> None:
+def test_each_loss_is_noted() -> None:
     tally = Tally()
     tally.hear("c0")(Health.OK, None)
-    assert not tally.lost
+    assert not tally.losses
     tally.hear("c0")(Health.LOST, "gone")
-    tally.hear("c0")(Health.LOST, "gone again")
-    assert tally.lost == {"c0"}
+    tally.hear("c1")(Health.LOST, "gone too")
+    assert tally.losses == ["c0", "c1"]
 
 
 def test_a_plain_loop_looks_at_all_of_each_picture(model: Callable[[str], Path]) -> None:
