@@ -278,7 +278,8 @@ class CameraSettings(_Strict):
     A channel stands as `gb28181://GATEWAY`, or `gb28181://GATEWAY/DEVICE` with the code of its device, and has its own code of 20
     digits as its `id`. `department` is needed only where that code does not say it, or says it wrongly. A live camera is decoded
     only while something moves, as far as its stream lets that be seen; with `gate: false` always. With `clips` each incident of a
-    live camera has what was sent from five seconds before to four after its beginning, sealed: that needs `node.district_key`.
+    live camera has what was sent from five seconds before to four after its beginning, as a masked film, and with `node.district_key`
+    sealed as it was sent.
     """
 
     id: Identifier

@@ -101,6 +101,7 @@ class NodeCollector(Collector):
         yield from _waiting(outbox, now)
         yield from _lost(outbox)
         yield from _evidence(status["evidence"], now)
+        yield from _films(status["films"])
         yield from _commands(status["commands"])
         yield from _wall(status["wall"])
         yield from _cameras(status["cameras"])
@@ -217,6 +218,15 @@ def _evidence(evidence: Status, now: datetime) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "gridward_edge_evidence_left_out", "Files that found no room since the start.", evidence["left_out"]
     )
+
+
+def _films(films: Status) -> Iterator[Metric]:
+    """Clips of incidents: originals that are sealed, and masked films."""
+    yield GaugeMetricFamily("gridward_edge_films_waiting", "Films that wait to be made.", films["waiting"])
+    family = CounterMetricFamily("gridward_edge_films", "Films by what became of them.", labels=["outcome"])
+    for outcome in ("made", "refused", "skipped"):
+        family.add_metric([outcome], films[outcome])
+    yield family
 
 
 def _commands(commands: Status) -> Iterator[Metric]:

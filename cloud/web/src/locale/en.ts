@@ -114,6 +114,7 @@ export const en: Messages = {
     pictureOf: 'Picture of the incident at {time}; people and plates are masked',
     pictureWaiting: 'The picture is still on its way from the edge node.',
     pictureGone: 'The picture could not be loaded.',
+    evidenceDropped: 'The edge node has let files of this incident go: its room for pictures was used up.',
     film: 'Film (masked)',
     filmOf: 'Film of the incident, from {time} on; people and plates are masked',
     filmWaiting: 'The film is still on its way from the edge node.',

@@ -113,6 +113,7 @@ export const zh = {
     pictureOf: '事件 {time} 的现场图像，人员与车牌已遮蔽',
     pictureWaiting: '图像还在边缘节点，尚未上传完成。',
     pictureGone: '图像读取失败。',
+    evidenceDropped: '边缘节点存储空间已满，已舍弃此事件的部分图像。',
     film: '现场录像（已遮蔽）',
     filmOf: '自 {time} 起的现场录像，人员与车牌已遮蔽',
     filmWaiting: '录像还在边缘节点，尚未上传完成。',
