@@ -135,13 +135,13 @@ def _day_and_night(path: Path) -> None:
         stream = container.add_stream("libx264", rate=rate, options=_options(_DAY))
         stream.width, stream.height, stream.pix_fmt = images[0].shape[1], images[0].shape[0], "yuv420p"
         shown = list(with_pauses(images, VISIBLE_S[:3], rate))
-        for packet in _encoded(stream.codec_context, shown):
+        for packet in _encoded(stream.codec_context, shown, 1 / rate):
             packet.stream = stream
             container.mux(packet)
         night = av.VideoCodecContext.create("libx264", "w")
         night.width, night.height, night.pix_fmt = stream.width, stream.height, "yuv420p"
         night.time_base, night.framerate, night.options = 1 / rate, rate, _options(_NIGHT)
-        for packet in _encoded(night, shown):
+        for packet in _encoded(night, shown, 1 / rate):
             packet.pts, packet.dts = (packet.pts or 0) + len(shown), (packet.dts or 0) + len(shown)
             packet.stream = stream
             container.mux(packet)
@@ -151,9 +151,9 @@ def _options(crf: str) -> dict[str, str]:
     return {"preset": "veryfast", "bf": "0", "g": "20", "crf": crf}
 
 
-def _encoded(context: VideoCodecContext, images: Sequence[Image]) -> "Iterator[Packet[Stream]]":
+def _encoded(context: VideoCodecContext, images: Sequence[Image], period: Fraction) -> "Iterator[Packet[Stream]]":
     for number, image in enumerate(images):
         frame = av.VideoFrame.from_ndarray(image, format="bgr24")
-        frame.pts, frame.time_base = number, context.time_base
+        frame.pts, frame.time_base = number, period
         yield from context.encode(frame)
     yield from context.encode(None)
