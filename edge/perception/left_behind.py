@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 
 from edge.flow import Box, StillObject
 from edge.geometry import intersection_over_union
-from edge.perception.light import Cells, Small, in_the_light_of, shows_the_same, small_picture
+from edge.perception.light import AVERAGED_STRUCTURE, Cells, Small, in_the_light_of, shows_the_same, small_picture
 
 LOOK_S: Final = 0.95
 _NEVER: Final = np.inf
 _SAME: Final = 0.3
 _HELD_SHARE: Final = 0.2
+_MOST_AVERAGED: Final = 12.0
+_WITHIN_A_THING: Final = np.ones((7, 7), dtype=np.uint8)
+"""Parts of a thing may be as bright as the ground: what is not farther apart than this is one."""
 _DEVIATION_OF_MEDIAN: Final = 1.4826
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -102,11 +105,11 @@ class LeftBehindWatch:
         fitted = in_the_light_of(place.reference, small)
         hidden = _cells_of((*followed, *vehicles), small.shape)
         place.follow(fitted, hidden, before_s, now_s)
-        place.take_over(_cells_of(vehicles, small.shape), fitted)
+        place.take_over(_cells_of(vehicles, small.shape))
         if self._is_elsewhere(place, fitted, hidden):
             self._begin_anew()
             return ()
-        self._judge(place, fitted, now_s)
+        self._judge(place, now_s)
         return tuple(
             StillObject(each.number, each.box, _EPOCH + timedelta(seconds=each.since_s))
             for each in self._candidates
@@ -128,17 +131,17 @@ class LeftBehindWatch:
         self._elsewhere = self._elsewhere + 1 if (away & ~hidden).mean() > self._settings.whole_share else 0
         return self._elsewhere >= self._settings.whole_looks
 
-    def _judge(self, place: "_Place", fitted: Small, now_s: float) -> None:
+    def _judge(self, place: "_Place", now_s: float) -> None:
         """Regions of cells that have settled, each with the candidate that it was at the last look."""
         kept: list[_Candidate] = []
         for region, box in place.regions(now_s):
             candidate = self._candidate(box, place.since_s_of(region))
-            is_thing = place.is_thing(fitted, region)
+            is_thing = place.is_thing(region)
             most = self._settings.most_votes
             candidate.votes = min(max(candidate.votes + (1 if is_thing else -1), -most), most)
             old = now_s - candidate.since_s > self._settings.adopted_s
             if old or candidate.votes <= -self._settings.sure_votes:
-                place.take_over(region, fitted)
+                place.take_over(region)
             else:
                 kept.append(candidate)
         self._candidates = kept
@@ -160,10 +163,16 @@ class LeftBehindWatch:
 
 
 class _Place:
-    """The reference, and for each cell that shows something else: what (`held`), since when, and when it was seen last."""
+    """The reference, and for each cell that shows something else: what (`held`), since when, and when it was seen last.
+
+    `steady` is what each cell has shown since it changed last, averaged: one look at a dark place is mostly grain.
+    """
 
     def __init__(self, reference: Small, settings: LeftBehindSettings) -> None:
         self.reference = reference
+        self.steady = reference.copy()
+        self._alike = np.ones(reference.shape, dtype=np.float32)
+        self._looks = settings.learning_looks
         self._settings = settings
         self._last, self._held = reference.copy(), reference.copy()
         self._since_s = np.full(reference.shape, _NEVER)
@@ -177,6 +186,7 @@ class _Place:
         new, known = away > step, np.isfinite(self._since_s)
         back = known & ~new & (away < off)
         there = known & ~back & (off <= step)
+        self._average(fitted, step)
         self._seen_s[there | (known & hidden)] = now_s
         lost = known & (now_s - self._seen_s > np.where(back, settings.back_s, settings.hidden_s))
         begins = ~known & new & ~hidden & (np.abs(fitted - self._last) <= step)
@@ -184,13 +194,19 @@ class _Place:
         self._since_s[begins], self._seen_s[begins], self._held[begins] = before_s, now_s, fitted[begins]
         self._held[there] += _HELD_SHARE * (fitted - self._held)[there]
         quiet = ~known & ~new & ~hidden
-        share = 1.0 - exp(-(now_s - before_s) / settings.memory_s)
+        self._looks += 1
+        share = max(1.0 - exp(-(now_s - before_s) / settings.memory_s), 1.0 / self._looks)
         self.reference[quiet] += share * (fitted - self.reference)[quiet]
         self._last = fitted
 
-    def take_over(self, cells: Cells, fitted: Small) -> None:
+    def _average(self, fitted: Small, step: float) -> None:
+        alike = np.abs(fitted - self.steady) <= step
+        self._alike = np.where(alike, np.minimum(self._alike + 1.0, _MOST_AVERAGED), 1.0).astype(np.float32)
+        self.steady += (fitted - self.steady) / self._alike
+
+    def take_over(self, cells: Cells) -> None:
         """What is seen there belongs to the place from now on."""
-        self.reference[cells] = fitted[cells]
+        self.reference[cells] = self.steady[cells]
         self._since_s[cells] = _NEVER
 
     def since_s_of(self, region: Cells) -> float:
@@ -203,7 +219,7 @@ class _Place:
         settled = (self._since_s <= now_s - self._settings.settle_s).astype(np.uint8)
         if not settled.any():
             return
-        joined = cv2.morphologyEx(settled, cv2.MORPH_CLOSE, np.ones((3, 3), dtype=np.uint8))
+        joined = cv2.morphologyEx(settled, cv2.MORPH_CLOSE, _WITHIN_A_THING)
         _, labels, parts, _ = cv2.connectedComponentsWithStats(joined)
         rows, columns = settled.shape
         for number, (left, top, width, height, size) in enumerate(parts.tolist()):
@@ -211,7 +227,7 @@ class _Place:
                 box = (left / columns, top / rows, (left + width) / columns, (top + height) / rows)
                 yield np.asarray(labels == number, dtype=np.bool_), box
 
-    def is_thing(self, fitted: Small, region: Cells) -> bool:
+    def is_thing(self, region: Cells) -> bool:
         """Whether a region is compact, brought edges along, and is more than light."""
         rows, columns = np.nonzero(region)
         around = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
@@ -219,9 +235,11 @@ class _Place:
             return False
         cells, square = region.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)
         outline = (cv2.dilate(cells, square) - cv2.erode(cells, square)).astype(np.bool_)
-        change = (_edges(fitted) - _edges(self.reference))[outline]
+        change = (_edges(self.steady) - _edges(self.reference))[outline]
         added, gone = float(np.maximum(change, 0.0).mean()), float(np.maximum(-change, 0.0).mean())
-        return added > self._settings.added_edges * gone and not shows_the_same(fitted, self.reference, region)
+        return added > self._settings.added_edges * gone and not shows_the_same(
+            self.steady, self.reference, region, AVERAGED_STRUCTURE
+        )
 
 
 def _edges(small: Small) -> Small:

@@ -24,8 +24,9 @@ class TrackerSettings:
     """Scores and times of a tracker. Sides, margins and speeds are shares of the picture or of the box.
 
     sure: score from which a detection counts by itself. confirm_hits, confirm_s: sure detections, and the time from the first
-    to the last of them, that make a track count. still_confirm_s: that time where nothing moves (a poster, a seated
-    person). backdate_s: how much earlier than its first sure detection a track may begin. fade_s: how long unsure
+    to the last of them, that make a track count. still_confirm_s: that time where nothing has moved for
+    as long (a poster, a seated person); still_sure_share: the share of what was seen since then that has to be sure, for in grain a
+    bag is a person now and then. backdate_s: how much earlier than its first sure detection a track may begin. fade_s: how long unsure
     detections alone, with nothing moving, carry a track. patience_s, leaving_s, tentative_s: how long a track is waited for
     that was lost in the middle of the picture, on its way out, or before it counted. blind_s: the longest time without any
     look after which something is still taken for the same. going_speed: in heights of its own per second, from
@@ -39,6 +40,7 @@ class TrackerSettings:
     confirm_hits: int = 2
     confirm_s: float = 0.15
     still_confirm_s: float = 2.0
+    still_sure_share: float = 0.25
     backdate_s: float = 1.0
     fade_s: float = 5.0
     patience_s: float = 3.0
@@ -78,9 +80,9 @@ class Lineage:
         self._settings = settings
         self._speed = (0.0, 0.0, 0.0, 0.0)
         self._score = self._peak_score = 0.0
-        self._sure_hits = 0
+        self._sure_hits = self._hits = 0
         self._first_sure_at: datetime | None = None
-        self._moved = False
+        self._moved_at: datetime | None = None
         self._votes: defaultdict[str, float] = defaultdict(float)
         self._times: list[datetime] = []
         self._path: list[TrackPoint] = []
@@ -121,13 +123,14 @@ class Lineage:
         self.box, self._score = box, score
         self._peak_score = max(self._peak_score, score)
         self._votes[label] += score
-        self._moved = self._moved or moving
+        self._moved_at = at if moving else self._moved_at
         self._times.append(at)
         self._path.append(_point(at, box))
         if score >= self._settings.sure:
             self._sure_hits += 1
             self._first_sure_at = self._first_sure_at or at
-            self._confirm(at)
+        self._hits += self._first_sure_at is not None
+        self._confirm(at)
         if score >= self._settings.sure or moving:
             self._solid = (at, box)
         self._thin(at)
@@ -186,6 +189,14 @@ class Lineage:
         young = (at - self._times[0]).total_seconds() <= self._settings.growing_s
         return young and any(self._touched())
 
+    def is_solid(self, at: datetime) -> bool:
+        """Whether it was seen at a moment surely, or as something that moves. Still hints keep it, but nobody counts by them."""
+        return self._solid is not None and self._solid[0] == at
+
+    def stirred(self, at: datetime, within_s: float) -> bool:
+        """Whether anything has moved where it was seen, within so many seconds."""
+        return self._moved_at is not None and (at - self._moved_at).total_seconds() <= within_s
+
     def gone(self, at: datetime) -> bool:
         """Whether it is no longer waited for."""
         unseen_s = (at - self.last_seen_at).total_seconds()
@@ -196,9 +207,9 @@ class Lineage:
         return unseen_s > (self._settings.leaving_s if self._leaving() else self._settings.patience_s)
 
     def track(self) -> Track:
-        """What the rest of the node sees of it. A track that fades is last seen at its last solid sight."""
+        """What the rest of the node sees of it: it was last seen at its last solid sight, whatever hints came after it."""
         last_at, box, path = self.last_seen_at, self.box, tuple(self._path)
-        if self._faded and self._solid is not None:
+        if self._solid is not None and self._solid[0] != last_at:
             last_at, box = self._solid
             path = tuple(point for point in path if point.at_us <= to_microseconds(last_at))
         return Track(
@@ -234,12 +245,14 @@ class Lineage:
         self._speed = (left, top, right, bottom)
 
     def _confirm(self, at: datetime) -> None:
-        if self.confirmed or self._first_sure_at is None:
+        if self.confirmed or self._first_sure_at is None or self._score < self._settings.sure:
             return
-        span_s = (at - self._first_sure_at).total_seconds()
-        needed_s = self._settings.confirm_s if self._moved else self._settings.still_confirm_s
-        if self._sure_hits >= self._settings.confirm_hits and span_s >= needed_s:
-            self.confirmed = True
+        settings, span_s = self._settings, (at - self._first_sure_at).total_seconds()
+        if self.stirred(at, settings.still_confirm_s):
+            self.confirmed = self._sure_hits >= settings.confirm_hits and span_s >= settings.confirm_s
+        else:
+            often = self._sure_hits >= settings.still_sure_share * self._hits
+            self.confirmed = self._sure_hits >= settings.confirm_hits and span_s >= settings.still_confirm_s and often
 
     def _thin(self, at: datetime) -> None:
         """Bound the memory: before it counts a track keeps `backdate_s`, afterwards every second older point goes."""

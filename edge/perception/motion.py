@@ -24,6 +24,7 @@ UNWATCHED_S: Final = 10.0
 
 _WIDTH: Final = 160
 _LEAST_REGION: Final = 4
+_WITHIN: Final = 5
 _NEVER: Final = -np.inf
 _DEVIATION_OF_MEDIAN: Final = 1.4826
 
@@ -48,9 +49,11 @@ class Motion:
     cells: Cells
     moving: bool
 
-    def regions(self, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
-        """Boxes around what moved, leaving out what lies in the boxes `explained`; normalised, each a cell larger."""
-        return regions(self.cells, explained)
+    def regions(self, explained: Sequence[Box] = (), *, within: int = _WITHIN) -> tuple[Box, ...]:
+        """Boxes around what moved, leaving out what lies in the boxes `explained`; normalised, each a cell larger. What lies less than
+        `within` cells apart is one.
+        """
+        return regions(self.cells, explained, within=within)
 
     def share_in(self, box: Box) -> float:
         """The moving share of the cells that a box touches, 0–1."""
@@ -122,7 +125,7 @@ class MotionDetector:
         return np.asarray(self._moved_s >= since_s, dtype=np.bool_)
 
 
-def regions(cells: Cells, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
+def regions(cells: Cells, explained: Sequence[Box] = (), *, within: int = _WITHIN) -> tuple[Box, ...]:
     """Boxes around the connected parts of `cells` that lie outside of the boxes `explained`."""
     rest = cells.astype(np.uint8)
     rows, columns = rest.shape
@@ -130,7 +133,7 @@ def regions(cells: Cells, explained: Sequence[Box] = ()) -> tuple[Box, ...]:
         _clear(rest, box)
     if not rest.any():
         return ()
-    joined = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((5, 5), dtype=np.uint8))
+    joined = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((within, within), dtype=np.uint8))
     _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
     return tuple(
         (

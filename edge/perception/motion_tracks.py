@@ -28,6 +28,11 @@ _SCORE: Final = 0.9
 _MEMORY_S: Final = 10.0
 """In so long the ground is learnt where nothing moves."""
 
+_GRAINY: Final = 0.0105
+_WITHIN: Final = 5
+_WITHIN_IN_GRAIN: Final = 13
+"""Cells between parts of one thing. In the grain of the night a car falls into parts, since much of it differs too little."""
+
 
 class MotionTracker:
     """The motion tracks of one camera. Their ids are negative, so that none is that of a detected thing."""
@@ -44,10 +49,9 @@ class MotionTracker:
 
     def update(self, at: datetime, motion: Motion, luma: NDArray[np.uint8] | None = None) -> Step:
         """Take one moment; times must grow. Without its picture (height, width) light can't be told from things."""
-        regions = motion.regions() if motion.moving else ()
-        boxes = [box for box in regions if (box[2] - box[0]) * (box[3] - box[1]) >= _LEAST_SHARE]
+        boxes = _large(motion.regions()) if motion.moving and luma is None else []
         if luma is not None:
-            boxes = self._without_light(at, motion, small_picture(luma), boxes)
+            boxes = self._without_light(at, motion, small_picture(luma))
         found = Detections(
             boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
             scores=np.full(len(boxes), _SCORE, dtype=np.float32),
@@ -56,14 +60,16 @@ class MotionTracker:
         step = self._tracker.update(at, found, motion)
         return Step(_renamed(step.seen), _renamed(step.ended))
 
-    def _without_light(self, at: datetime, motion: Motion, small: Small, boxes: Sequence[Box]) -> list[Box]:
+    def _without_light(self, at: datetime, motion: Motion, small: Small) -> list[Box]:
         """The boxes of what is more than light; the ground is learnt where nothing moves."""
         if self._ground is None or self._ground.shape != motion.cells.shape or self._last_at is None:
             self._ground, self._last_at = small, at
-            return list(boxes)
+            return _large(motion.regions()) if motion.moving else []
         elapsed_s, self._last_at = max((at - self._last_at).total_seconds(), 0.0), at
         ground = self._ground
         fitted = in_the_light_of(ground, small)
+        within = _WITHIN_IN_GRAIN if _grain(fitted, ground) > _GRAINY else _WITHIN
+        boxes = _large(motion.regions(within=within)) if motion.moving else []
         every = np.ones_like(motion.cells)
         things = [
             box
@@ -80,6 +86,16 @@ class MotionTracker:
     def finish(self) -> tuple[Track, ...]:
         """End every track with its last sight."""
         return _renamed(self._tracker.finish())
+
+
+def _large(boxes: Sequence[Box]) -> list[Box]:
+    return [box for box in boxes if (box[2] - box[0]) * (box[3] - box[1]) >= _LEAST_SHARE]
+
+
+def _grain(fitted: Small, ground: Small) -> float:
+    """The noise of a picture, as a share of its brightness."""
+    away = np.abs(fitted[::2, ::2] - ground[::2, ::2])
+    return float(np.median(away)) / max(float(ground[::2, ::2].mean()), 1.0)
 
 
 def _renamed(tracks: Iterable[Track]) -> tuple[Track, ...]:

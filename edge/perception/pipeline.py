@@ -273,7 +273,8 @@ class CameraPipeline:
         if self._left_behind is None:
             return None
         vehicles = self._tracker.recent("vehicle", 1)
-        return self._left_behind.look(frame.picture.luma, frame.captured_at, self._tracker.boxes, vehicles)
+        at = frame.captured_at
+        return self._left_behind.look(frame.picture.luma, at, self._tracker.present(at), vehicles)
 
     def _followed_on(self, detector: Detector, frame: Frame, motion: Motion) -> Step:
         """What is followed, by a look at this frame where one is due."""

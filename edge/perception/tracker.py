@@ -91,6 +91,11 @@ class Tracker:
         """Where everything that is followed or waited for was last, confirmed or not."""
         return tuple(lineage.box for lineage in self._lineages)
 
+    def present(self, at: datetime) -> tuple[Box, ...]:
+        """Where everything was last that counts, or has moved lately: what is behind it can't be seen. Still hints hide nothing."""
+        lately_s = self._settings.tentative_s
+        return tuple(each.box for each in self._lineages if each.confirmed or each.stirred(at, lately_s))
+
     def recent(self, kind: str, sights: int, within_s: float = inf) -> tuple[Box, ...]:
         """The last boxes of everything of a kind that is followed or waited for, confirmed or not; none that are older."""
         return tuple(
@@ -116,7 +121,7 @@ class Tracker:
         self._reunite(at, counted)
         ended += self._bury(at)
         self._begin(at, free_sure, free_unsure)
-        seen = (lineage for lineage in self._lineages if lineage.confirmed and lineage.last_seen_at == at)
+        seen = (lineage for lineage in self._lineages if lineage.confirmed and lineage.is_solid(at))
         return Step(tuple(lineage.track() for lineage in seen), ended)
 
     def carried(self, at: datetime) -> Step:

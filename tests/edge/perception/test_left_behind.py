@@ -100,6 +100,23 @@ def test_lamps_that_go_out_and_clouds_are_nothing(floor: list[Image]) -> None:
     assert not any(seen(slowly))
 
 
+def grainy(pictures: Iterable[Image]) -> Iterable[Image]:
+    """As a camera sends them at night: four tenths of the light, and the grain of the gain."""
+    chance = np.random.default_rng(5)
+    for image in pictures:
+        grain = chance.normal(0.0, 16.0, (*image.shape[:2], 1)).astype(np.float32)
+        yield np.clip(image * np.float32(0.4) + grain, 0, 255).astype(np.uint8)
+
+
+def test_in_the_grain_of_the_night_light_is_nothing_and_a_thing_is_one(floor: list[Image], left: list[CutOut]) -> None:
+    area = patch(floor[0].shape, ((0.1, 0.55), (0.35, 0.6), (0.3, 0.9), (0.05, 0.8)))
+    assert not any(seen(grainy(course(floor, lambda image: lit(image, area, 1.5), from_s=SET_DOWN_S))))
+    pictures = course(floor, lambda image: set_in(image, left[2], (0.75, 0.7), 0.05), from_s=SET_DOWN_S)
+    told = [each for objects in seen(grainy(pictures)) for each in objects]
+    assert all(seconds(each.since) == pytest.approx(SET_DOWN_S, abs=1.1) for each in told)
+    assert len({each.number for each in told}) == 1
+
+
 def test_who_is_followed_hides_what_stands_behind_him(floor: list[Image], left: list[CutOut]) -> None:
     box = (FOOT[0] - 0.06, FOOT[1] - 0.3, FOOT[0] + 0.06, FOOT[1] + 0.02)
     pictures = list(course(floor, lambda image: set_in(image, left[0], FOOT, WIDTH), from_s=SET_DOWN_S))

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -248,6 +248,7 @@ def test_one_person_is_one_track_at_any_frame_rate(
 ) -> None:
     watch = Watch(hertz)
     frames = round(duration_s * hertz)
+    assume(abs(to_x - from_x) / frames < 0.095)  # who is farther away than his own width at each look can't be followed
     for index in range(frames):
         x = from_x + (to_x - from_x) * index / frames
         gap = missed[index % 25] and index % 3 == 1 and index > hertz

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -163,6 +164,29 @@ def test_who_is_known_again_has_one_path_and_the_best_of_both() -> None:
     assert [point.at_us for point in track.path] == sorted(point.at_us for point in track.path)
     assert len(track.path) == 11 + 2
     assert track.box == later.box
+
+
+@pytest.mark.parametrize("hertz", [3.0, 5.0, 10.0])
+@pytest.mark.parametrize(("every", "tracks"), [(10, 0), (3, 1)])
+def test_what_is_still_is_a_person_only_if_it_is_often_enough(hertz: float, every: int, tracks: int) -> None:
+    """In grain a bag is one now and then; somebody who sits there is one in every third picture."""
+    still = Motion(np.zeros((90, 160), dtype=np.bool_), moving=False)
+    place = standing_at(0.5, 0.8)
+    score: Callable[[int, int], float] = lambda frame, _: 0.8 if frame % every == 0 else 0.2  # noqa: E731 (of a line)
+    ids, _ = followed([lambda _: place], 30, hertz, score=score, motion=still)
+    assert len(ids) == tracks
+
+
+def test_what_moved_long_ago_is_still() -> None:
+    """A thing that was set down is surely a person twice, nine seconds later."""
+    tracker = Tracker()
+    moved, still = (Motion(np.full((90, 160), moving), moving=moving) for moving in (True, False))
+    place = standing_at(0.5, 0.8)
+    for frame in range(75):
+        score = 0.7 if frame in {46, 47} else 0.2
+        step = tracker.update(at(frame / 5), detections((place, score)), moved if frame < 2 else still)
+        assert step.seen == ()
+        assert bool(tracker.present(at(frame / 5))) == (frame < 5), "what is not followed hides nothing"
 
 
 @hypothesis_settings(deadline=None, max_examples=15)
