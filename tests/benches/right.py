@@ -1,8 +1,9 @@
 """Whether what a node finds is right: precision and recall of each rule on real footage, as it is and encoded again.
 
-`python -m tests.benches.right [--json] [--parts events left trouble] [--encodings cbr-low …] [--only NAME …]`
+`python -m tests.benches.right [--json] [--parts events made left trouble] [--encodings cbr-low …] [--only NAME …] [--report FILE]`
 
 - events: the visits, the cars and the empty stretches with all rules at once, so that each rule's false alarms count.
+- made: scenes put together from the clips' own people and vehicles, for the rules of which no clip holds an occurrence.
 - left: a thing that is left, taken away, and light that might be taken for one.
 - trouble: each trouble of a camera that begins after twelve seconds of a clip has to be reported within ten; nothing in footage as it
   is, nor in copies of it as other cameras might have filmed it.
@@ -24,15 +25,16 @@ from edge.perception.trouble import view_of
 from edge.replay import replay
 from models import catalogue
 from tests.fakes.encodings import ENCODINGS, write_pictures
-from tests.fakes.occurrences import Footage, Tally, cars, empty, left_behind, tallies, visits
+from tests.fakes.occurrences import Footage, Tally, cars, empty, leaving, left_behind, made, tallies, visits
 from tests.fakes.troubles import CHANGES, FOUND_WITHIN_S, ONSET_S, Found, Luma, changed, frozen, pictures, troubles_in
 from tests.fakes.variants import VARIANTS, write_variant
 from tests.fakes.visits import CLIP
 
 CLIPS = (CLIP, "car_detection", "house_fire")
 UNTOUCHED = ("squeezed", "squeezed-hard", "noisy", "night-gain", "dark", "bright")
-PARTS = ("events", "left", "trouble")
+PARTS = ("events", "made", "left", "trouble")
 TROUBLE = "camera_trouble"
+CHANGED = "changed cameras"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
     """All runs that are asked for."""
     footage: list[Footage] = []
     if "events" in options.parts:
-        footage += [visits(), cars(), *empty()]
+        footage += [visits(), leaving(), cars(), *empty()]
+    if "made" in options.parts:
+        footage += made()
     if "left" in options.parts:
         footage += left_behind()
     detector = open_detector("yolox_nano_416") if footage else None
@@ -127,6 +131,55 @@ def by_rule(done: Sequence[Row]) -> dict[str, Tally]:
     return dict(sorted(sums.items()))
 
 
+def by_encoding(done: Sequence[Row]) -> dict[str, dict[str, Tally]]:
+    """The sums of each rule over the runs of each encoding; those of changed cameras together."""
+    sums: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for row in done:
+        encoding = row.encoding if row.encoding in ENCODINGS else CHANGED
+        for rule, tally in row.tallies.items():
+            sums[rule][encoding] += tally
+    return {rule: dict(each) for rule, each in sorted(sums.items())}
+
+
+def as_markdown(done: Sequence[Row]) -> str:
+    """The table, and each run beneath it."""
+    encodings = [name for name in (*ENCODINGS, CHANGED) if any(name in each for each in by_encoding(done).values())]
+    lines = [
+        "# Right",
+        "",
+        f"`python -m tests.benches.right`: {sum(row.right for row in done)} of {len(done)} runs right.",
+        "Each cell: right / told / wanted.",
+        "",
+        f"| rule | precision | recall | all | {' | '.join(encodings)} |",
+        f"|---|---|---|---|{'---|' * len(encodings)}",
+    ]
+    parts, sums = by_encoding(done), by_rule(done)
+    for rule, tally in sums.items():
+        cells = (_cell(parts[rule].get(name, Tally())) for name in encodings)
+        lines.append(
+            f"| {rule} | {_share(tally.precision)} | {_share(tally.recall)} | {_cell(tally)} | {' | '.join(cells)} |"
+        )
+    lines += ["", "| footage | encoding | | wanted | told |", "|---|---|---|---|---|"]
+    for row in done:
+        wanted, told = (_listed(each) for each in (row.wanted, row.found))
+        lines.append(
+            f"| {row.footage} | {row.encoding} | {'right' if row.right else '**wrong**'} | {wanted} | {told} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(tally: Tally) -> str:
+    return f"{tally.right} / {tally.told} / {tally.wanted}" if tally.told or tally.wanted else "–"
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.3f}"
+
+
+def _listed(each: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {at_s:.1f}" for name, at_s in each) or "nothing"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench; the exit status is 0 when all is right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,14 +187,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--encodings", nargs="*", choices=list(ENCODINGS), default=list(ENCODINGS))
     parser.add_argument("--only", nargs="*", help="names of footage")
+    parser.add_argument("--report", type=Path, help="write the tables to this file as Markdown")
     parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=UNTOUCHED)
     options = parser.parse_args(arguments)
     done: list[Row] = []
     for each in rows(options):
         done.append(each)
         if not options.json:
-            told = ", ".join(f"{name} {at_s:.1f}" for name, at_s in each.found) or "nothing"
-            print(f"{each.footage:<30}{each.encoding:<20}{'right' if each.right else 'WRONG':<7}{told}", flush=True)
+            verdict = "right" if each.right else "WRONG"
+            print(f"{each.footage:<30}{each.encoding:<20}{verdict:<7}{_listed(each.found)}", flush=True)
     sums = by_rule(done)
     report = {
         "right": sum(each.right for each in done),
@@ -161,15 +215,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "look_ms": {
             name: look_ms(pictures(catalogue.clip(name))[0][1]) for name in CLIPS if "trouble" in options.parts
         },
+        "encodings": {
+            rule: {name: asdict(tally) for name, tally in each.items()} for rule, each in by_encoding(done).items()
+        },
         "rows": [{**asdict(each), "right": each.right} for each in done],
     }
+    if options.report is not None:
+        options.report.write_text(as_markdown(done), encoding="utf-8")
     if options.json:
         print(json.dumps(report, indent=2))
     else:
         print(f"\n{'rule':<20}{'wanted':>8}{'told':>8}{'right':>8}{'precision':>11}{'recall':>9}")
         for rule, tally in sums.items():
-            shares = (f"{share:.3f}" if share is not None else "-" for share in (tally.precision, tally.recall))
-            print(f"{rule:<20}{tally.wanted:>8}{tally.told:>8}{tally.right:>8}{next(shares):>11}{next(shares):>9}")
+            shares = f"{_share(tally.precision):>11}{_share(tally.recall):>9}"
+            print(f"{rule:<20}{tally.wanted:>8}{tally.told:>8}{tally.right:>8}{shares}")
         print(f"{report['right']} of {report['runs']} runs right")
     return 0 if report["right"] == report["runs"] else 1
 

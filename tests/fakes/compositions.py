@@ -101,6 +101,21 @@ def set_in(image: Image, thing: CutOut, foot: tuple[float, float], width: float,
     return made
 
 
+def going_by(image: Image, thing: CutOut, foot: tuple[float, float], width: float) -> Image:
+    """The same for a thing that may be partly outside of the picture, at its left or right."""
+    columns = image.shape[1]
+    margin = round(2 * width * columns)
+    wide = np.asarray(cv2.copyMakeBorder(image, 0, 0, margin, margin, cv2.BORDER_REPLICATE), dtype=np.uint8)
+    scale = columns / (columns + 2 * margin)
+    x = (foot[0] * columns + margin) / (columns + 2 * margin)
+    return set_in(wide, thing, (x, foot[1]), width * scale)[:, margin : margin + columns]
+
+
+def mirrored(thing: CutOut) -> CutOut:
+    """A thing as seen in a mirror."""
+    return CutOut(np.ascontiguousarray(thing.image[:, ::-1]), np.ascontiguousarray(thing.mask[:, ::-1]))
+
+
 def lit(image: Image, patch: Mask, gain: float) -> Image:
     """A picture in which light falls on a patch, or a shadow, where the gain is below 1."""
     factor = 1.0 + (gain - 1.0) * patch[:, :, None]

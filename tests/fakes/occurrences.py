@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
+import cv2
 import numpy as np
 
 from edge.configuration.words import camera_from_words
@@ -17,9 +18,12 @@ from tests.fakes.compositions import (
     CutOut,
     Mask,
     Shot,
+    apart,
     background,
     cut_out,
+    going_by,
     lit,
+    mirrored,
     patch,
     set_in,
     shots,
@@ -34,6 +38,12 @@ VEHICLES = ((4.4, 8.4, "out"), (14.9, 18.3, "in"), (15.2, 18.9, "out"), (25.3, 2
 EMPTY_VISITS_S = ((0.0, 5.4), (46.2, 49.8), (71.2, 73.8), (88.2, 91.8), (137.0, 139.3))
 EMPTY_CARS_S = ((0.0, 3.9), (9.0, 14.1), (19.5, 24.8))
 """Stretches in which nobody and nothing is in the picture."""
+
+PARKING = "person_bicycle_car_preview"
+MADE_S = 40.0
+STOPS_S = (10.0, 28.0)
+"""From when to when a car stands in the lane."""
+RIDES_S = (12.0, 18.0)
 
 LEFT_FOR_S = 20.0
 LEFT_AFTER_S = 12.0
@@ -105,8 +115,8 @@ class Footage:
     rate: Fraction
 
 
-def watching_all(*more: str) -> CameraSettings:
-    """A camera with every rule that needs no line, on a floor that is nearly the whole picture."""
+def watching_all(*more: str, line: str = "half=0,0.5 1,0.5", without: str | None = None) -> CameraSettings:
+    """A camera with every rule that needs no line, and further ones, on a floor that is nearly the whole picture."""
     rules = [
         "intrusion:floor",
         f"loitering:floor:{LOITERING_LIMIT_S}",
@@ -117,7 +127,8 @@ def watching_all(*more: str) -> CameraSettings:
         "camera_trouble",
         *more,
     ]
-    lines = ["half=0,0.5 1,0.5"] if any(rule.startswith("line_crossing") for rule in more) else []
+    rules = [rule for rule in rules if without is None or not rule.startswith(without)]
+    lines = [line] if any(rule.startswith("line_crossing") for rule in more) else []
     return camera_from_words(["floor=0,0.25 1,0.25 1,1 0,1"], rules, lines=lines, model="yolox_nano_416")
 
 
@@ -126,6 +137,13 @@ def visits() -> Footage:
     wanted = [Wanted("intrusion", from_s, 0.9) for from_s, _ in VISIBLE_S]
     wanted += [Wanted("loitering", VISIBLE_S[visit][0], 0.9) for visit in LOITERERS]
     return Footage("visits", watching_all(), tuple(wanted), lambda: _images(CLIP), Fraction(10))
+
+
+def leaving() -> Footage:
+    """The six visitors cross a line beside the table, from left to right, on their way out."""
+    wanted = tuple(Wanted("line_crossing", to_s - 1.0, 1.2, "out") for _, to_s in VISIBLE_S)
+    camera = watching_all("line_crossing:door:in+out", line="door=0.75,0 0.75,1")
+    return Footage("leaving", camera, (*visits().wanted, *wanted), lambda: _images(CLIP), Fraction(10))
 
 
 def cars() -> Footage:
@@ -150,6 +168,71 @@ def empty() -> Iterator[Footage]:
         camera = watching_all("line_crossing:half:in+out:motion")
         shown = partial(to_and_fro, images, 60.0, float(rate))
         yield Footage(name, camera, (), _of(shown), rate)
+
+
+def made() -> Iterator[Footage]:
+    """Scenes put together from the clips' own people and vehicles."""
+    yield _two_at_the_table()
+    parking = [image for _, image in shots(catalogue.clip(PARKING), 12.5)]
+    bare = background(parking)
+    ground = np.asarray(cv2.resize(bare, (768, 432), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    car = cut_out(parking[-1], bare, (0.0, 0.0, 0.5, 1.0))
+    cyclist = mirrored(cut_out(parking[-1], bare, (0.6, 0.0, 1.0, 1.0)))
+
+    def stops(at_s: float) -> float | None:
+        """Where the car is: in from the left in two seconds, out to the right after it has stood."""
+        if not STOPS_S[0] - 2.0 <= at_s < STOPS_S[1] + 2.0:
+            return None
+        return 0.55 + 0.35 * (min(at_s - STOPS_S[0], 0.0) + max(at_s - STOPS_S[1], 0.0))
+
+    def rides(at_s: float) -> float | None:
+        """Where the cyclist is: through the picture in six seconds."""
+        return 0.2 * (at_s - RIDES_S[0]) - 0.1 if RIDES_S[0] <= at_s < RIDES_S[1] else None
+
+    for name, thing, course, width, wanted, without in (
+        ("a car in the fire lane", car, stops, 0.25, Wanted("vehicle_dwell", STOPS_S[0], 1.0), None),
+        ("a car passes", car, rides, 0.25, None, None),
+        ("a cyclist", cyclist, rides, 0.2, Wanted("two_wheeler", RIDES_S[0] + 1.0, 1.2), "intrusion"),
+    ):
+
+        def shown(
+            thing: CutOut = thing, course: Callable[[float], float | None] = course, width: float = width
+        ) -> Iterator[Image]:
+            chance = np.random.default_rng(13)
+            for index in range(round(MADE_S * 10)):
+                x = course(index / 10)
+                image = ground if x is None else going_by(ground, thing, (x, 0.85), width)
+                grain = chance.normal(0.0, 2.0, (*image.shape[:2], 1)).astype(np.float32)
+                yield np.clip(image + grain, 0, 255).astype(np.uint8)
+
+        # a cyclist is a person as well, as far as a detector sees the rider: of that nothing is asked here
+        camera = watching_all(without=without)
+        yield Footage(name, camera, () if wanted is None else (wanted,), shown, Fraction(10))
+
+
+def _two_at_the_table() -> Footage:
+    """The second and, in a mirror, the third visitor are there together."""
+    first, second = VISIBLE_S[1], VISIBLE_S[2]
+    before_s, late_s = 2.4, 4.0
+    floor = [image for _, image in shots(catalogue.clip(CLIP), 10.0, *EMPTY_VISITS_S[0])]
+    bare = background(floor[::4])
+    mirror = np.ascontiguousarray(bare[:, ::-1])
+
+    def shown() -> Iterator[Image]:
+        others = shots(catalogue.clip(CLIP), 10.0, second[0] - 1.0, second[1] + 1.0)
+        for at_s, image in shots(catalogue.clip(CLIP), 10.0, first[0] - before_s, first[1] + 2.0):
+            index = round(10 * (at_s - before_s - late_s + 1.0))
+            if not 0 <= index < len(others):
+                yield image
+                continue
+            other = np.ascontiguousarray(others[index][1][:, ::-1])
+            share = apart(other, mirror)[:, :, None]
+            yield (share * other + (1.0 - share) * image).astype(np.uint8)
+
+    wanted = [Wanted("intrusion", before_s, 1.2), Wanted("intrusion", before_s + late_s, 1.5)]
+    wanted += [Wanted("loitering", each.started_s, each.tolerance_s) for each in wanted]
+    crowd = Wanted("crowd", before_s + late_s, 2.0)
+    return Footage("two at the table", watching_all(), (*wanted, crowd), shown, Fraction(10))
 
 
 def left_behind() -> Iterator[Footage]:
