@@ -257,12 +257,6 @@ class Outbox:
                 raise EvidenceNotKept(f"the disk does not take the incident's files: {error}") from error
             self._committer.write(work)
 
-    def room_for_evidence(self, size_bytes: int, *, sealed: bool = False) -> bool:
-        """Whether a file of this size may still be kept; sealed ones leave a part of the room to the others. Where not, the
-        incident goes without it.
-        """
-        return self._folder.has_room(size_bytes, sealed=sealed)
-
     # --- what a restart has to know -----------------------------------------------------------------------------
 
     def ongoing(self) -> list[Incident]:

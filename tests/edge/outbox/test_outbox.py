@@ -231,13 +231,13 @@ def test_a_quarter_of_the_quota_is_kept_for_what_is_not_sealed(tmp_path: Path, c
     first.incident(incident(evidence=(half.reference,)), [half])
     first.close()
     outbox = Outbox(tmp_path, SETTINGS, clock=clock)  # what is sealed is known after a restart too
-    assert outbox.room_for_evidence(quota // 4, sealed=True)
-    assert not outbox.room_for_evidence(quota // 4 + 1, sealed=True)
-    assert outbox.room_for_evidence(quota // 2)
-    assert not outbox.room_for_evidence(quota // 2 + 1)
+    assert outbox._folder.has_room(quota // 4, sealed=True)
+    assert not outbox._folder.has_room(quota // 4 + 1, sealed=True)
+    assert outbox._folder.has_room(quota // 2)
+    assert not outbox._folder.has_room(quota // 2 + 1)
     [record] = live(outbox, lane=Lane.INCIDENT)
     outbox.settle({record.message_id: (Outcome.REJECTED, "malformed")})
-    assert outbox.room_for_evidence(3 * quota // 4, sealed=True)
+    assert outbox._folder.has_room(3 * quota // 4, sealed=True)
     outbox.close()
 
 
