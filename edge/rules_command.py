@@ -75,7 +75,7 @@ def _lines(told: dict[str, Any]) -> list[str]:
     for camera in told["cameras"]:
         seen_h = camera["seen_s"] / 3600
         lines += ["", f"{camera['camera']}: seen for {seen_h:.1f} h, from {camera['begins_at']} to {camera['ends_at']}"]
-        lines += [f"  warning: {each}" for each in camera["warnings"]]
+        lines += [f"  warning: {each['words']}" for each in camera["warnings"]]
         lines += [
             f"  not seen {each['begins_at']} to {each['ends_at']}: {each['why']}" for each in camera["holes"][:10]
         ]

@@ -6,7 +6,7 @@ Precision Guarantees", VLDB 2009). Which moments it was seen in is kept exactly:
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edge.flow import Box
@@ -14,10 +14,12 @@ from edge.flow import Box
 STEPS: Final = 10_000
 """Edges are kept in these steps over the picture's width or height, as a track's path has them."""
 
-TOLERANCE_STEPS: Final = 5
-"""Boxes of a detector tremble by more. A coarse tolerance saves little (18 of 4,096 steps: 14 %), and moves who stands on the edge of a zone."""
+TOLERANCE_STEPS: Final = 0.5
+"""Boxes of a detector tremble by more than any tolerance that does no harm: one of 0.5 % of the picture takes 14 % less room, and moves
+who stands on the edge of a zone into it and out of it.
+"""
 
-LARGEST_ERROR: Final = 0.0006
+LARGEST_ERROR: Final = 0.0002
 """No edge of a remembered box is farther than this share of the picture from where it was: tolerance and rounding together."""
 
 _NUMBERS = 5
@@ -26,11 +28,14 @@ Edges = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class KeyPoint:
-    """Where a thing was, in steps. One that `begins` is not joined to the one before: there were looks without a sight."""
+    """Where a thing was, in steps. One that `begins` is not joined to the one before: there were looks without a sight. `expected`: it
+    was taken to be there, nobody looked; what lies between two points of this kind was as well.
+    """
 
     at_ms: int
     edges: Edges
-    begins: bool
+    begins: bool = False
+    expected: bool = False
 
 
 @dataclass(slots=True)
@@ -47,12 +52,12 @@ class CourseThinner:
         """How many points wait for `cut`."""
         return len(self._kept)
 
-    def see(self, at_ms: int, box: Box) -> None:
+    def see(self, at_ms: int, box: Box, *, expected: bool = False) -> None:
         """A sight. One that is not later than the last is left out."""
         if self._last is not None and at_ms <= self._last.at_ms:
             return
-        point = KeyPoint(at_ms, in_steps(box), self._missed)
-        if self._missed:
+        point = KeyPoint(at_ms, in_steps(box), self._missed, expected)
+        if self._missed or (self._last is not None and self._last.expected is not expected):
             self._keep_last()
             self._kept.append(point)
             self._anchor, self._slopes = point, []
@@ -71,8 +76,8 @@ class CourseThinner:
         if self._missed:
             self._last = None
         if self._last is not None:
-            self._kept = [self._last]
-            self._anchor, self._slopes = self._last, []
+            self._kept = [replace(self._last, begins=False)]
+            self._anchor, self._slopes = self._kept[0], []
         return kept
 
     def _keep_last(self) -> None:
@@ -123,7 +128,7 @@ def packed(points: Sequence[KeyPoint], from_ms: int) -> tuple[int, ...]:
     numbers: list[int] = []
     before_ms, before = from_ms, (0, 0, 0, 0)
     for point in points:
-        numbers.append(2 * (point.at_ms - before_ms) + point.begins)
+        numbers.append(4 * (point.at_ms - before_ms) + 2 * point.expected + point.begins)
         numbers += [edge - last for edge, last in zip(point.edges, before, strict=True)]
         before_ms, before = point.at_ms, point.edges
     return tuple(numbers)
@@ -136,9 +141,9 @@ def unpacked(numbers: Sequence[int], from_ms: int) -> Iterator[KeyPoint]:
     at_ms, edges = from_ms, [0, 0, 0, 0]
     for index in range(0, len(numbers), _NUMBERS):
         first, *steps = numbers[index : index + _NUMBERS]
-        at_ms += first >> 1
+        at_ms += first >> 2
         edges = [edge + step for edge, step in zip(edges, steps, strict=True)]
-        yield KeyPoint(at_ms, (edges[0], edges[1], edges[2], edges[3]), bool(first & 1))
+        yield KeyPoint(at_ms, (edges[0], edges[1], edges[2], edges[3]), bool(first & 1), bool(first & 2))
 
 
 class Course:
@@ -146,20 +151,28 @@ class Course:
 
     def __init__(self, points: Sequence[KeyPoint]) -> None:
         self.points = points
-        self._next = 0
+        self._asked = self._next = 0
 
-    def at(self, at_ms: int) -> Box | None:
-        """Where it was at a moment in which there was a look; None where it was not seen. Times may not go back."""
-        points = self.points
+    @property
+    def passed(self) -> Sequence[KeyPoint]:
+        """The points that `at` has come past since it was asked before, and the one before them."""
+        return self.points[max(self._asked - 1, 0) : self._next]
+
+    def at(self, at_ms: int) -> tuple[Box, bool] | None:
+        """Where it was at a moment in which there was a look, and whether it was only expected there; None where it was not seen.
+        Times may not go back.
+        """
+        points, self._asked = self.points, self._next
         while self._next < len(points) and points[self._next].at_ms <= at_ms:
             self._next += 1
         if not self._next:
             return None
         before = points[self._next - 1]
         if before.at_ms == at_ms:
-            return as_box(before.edges)
+            return as_box(before.edges), before.expected
         after = points[self._next] if self._next < len(points) else None
         if after is None or after.begins:
             return None
         share = (at_ms - before.at_ms) / (after.at_ms - before.at_ms)
-        return as_box([edge + share * (to - edge) for edge, to in zip(before.edges, after.edges, strict=True)])
+        box = as_box([edge + share * (to - edge) for edge, to in zip(before.edges, after.edges, strict=True)])
+        return box, after.expected

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from edge.contract.incident import IncidentState
+from edge.contract.incident import IncidentState, TrackPoint
 from edge.contract.telemetry import to_microseconds
 from edge.flow import Finding, Scene, StillObject, Track
 from edge.recollection.block import VERSION, Block, Ending, Thing, Things, Told, Trouble, Watched, Way
@@ -40,16 +40,29 @@ class _Followed:
     shown_ms: int | None = None
     seen_us: int = -1
 
-    def take(self, track: Track) -> None:
-        """Take the sights that are new."""
-        new = []
+    def unseen(self, track: Track) -> list[TrackPoint]:
+        """Its sights that are new, oldest first."""
+        new: list[TrackPoint] = []
         for point in reversed(track.path):
             if point.at_us <= self.seen_us:
                 break
             new.append(point)
-        for point in reversed(new):
-            self.course.see(point.at_us // 1_000, (point.left, point.top, point.right, point.bottom))
+        return new[::-1]
+
+    def take(self, track: Track, at_ms: int | None = None) -> None:
+        """Take the sights that are new, and where it is at a look. Of several sights at once nothing is known of what lies
+        between them: it did not count then. Without one at the look it is only expected there.
+        """
+        new = self.unseen(track)
+        for point in new:
+            point_ms = point.at_us // 1_000
+            if len(new) > 1:
+                self.course.miss()
+            if point_ms != at_ms:
+                self.course.see(point_ms, (point.left, point.top, point.right, point.bottom))
             self.seen_us = point.at_us
+        if at_ms is not None:
+            self.course.see(at_ms, track.box, expected=self.seen_us // 1_000 != at_ms)
         self.track = track
 
 
@@ -163,10 +176,11 @@ class SceneRecorder:
     def _follow(self, scene: Scene, at_ms: int) -> None:
         for track in scene.tracks:
             followed = self._followed.setdefault(track.track_id, _Followed(track))
-            if followed.track.label != track.label:  # what it is called has changed: the way goes on under the new name
+            anew = followed.track.label != track.label or len(followed.unseen(track)) > 1
+            if anew and followed.shown_ms is not None:  # it is called something else, or was known again from before
                 self._put_down(track.track_id, followed)
                 followed.shown_ms = None
-            followed.take(track)
+            followed.take(track, at_ms)
             followed.shown_ms = at_ms if followed.shown_ms is None else followed.shown_ms
         for track in scene.ended:
             known = self._followed.pop(track.track_id, None)

@@ -20,7 +20,6 @@ MOST_PATH_POINTS: Final = 600
 CORRECTED_MS: Final = 1_000
 """A node whose clock was put right by more than this between two blocks goes on in another time."""
 
-_BEFORE_SHOWN_MS: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -124,16 +123,19 @@ class SceneReader:
         for way, course in ways:
             if way.shown_ms is None or at_ms < start_ms + way.shown_ms:
                 continue
-            box = course.at(at_ms)
-            if box is None:
+            found = course.at(at_ms)
+            if found is None:
                 continue
-            known = self._known.get(way.track_id)
-            if known is None:
-                known = self._known[way.track_id] = _Known(way)
-                for before_ms, earlier in _before(course, at_ms):
-                    known.see((before_ms + shift_ms) * 1_000, earlier)
+            box, expected = found
+            known = self._known.setdefault(way.track_id, _Known(way))
+            last_us = known.path[-1].at_us if known.path else -1
+            for point in course.passed:
+                point_us = (point.at_ms + shift_ms) * 1_000
+                if last_us < point_us and point.at_ms < at_ms and point.begins:
+                    known.see(point_us, as_box(point.edges))
             known.way = way
-            known.see((at_ms + shift_ms) * 1_000, box)
+            if not expected:
+                known.see((at_ms + shift_ms) * 1_000, box)
             yield _track(known, from_ms(at_ms + shift_ms), box, shift_ms)
 
     def _gone(
@@ -164,21 +166,6 @@ def _follows(before: Block, block: Block) -> bool:
     same = (before.process, before.run) == (block.process, block.run)
     corrected = abs(block.correction_ms - before.correction_ms) > CORRECTED_MS
     return same and block.number == before.number + 1 and not corrected
-
-
-def _before(course: Course, at_ms: int) -> Iterator[tuple[int, Box]]:
-    """Where a thing was before it counted: the points that were kept, and on the way between them now and then."""
-    for number, point in enumerate(course.points):
-        if point.at_ms >= at_ms:
-            return
-        yield point.at_ms, as_box(point.edges)
-        after = course.points[number + 1] if number + 1 < len(course.points) else None
-        if after is None or after.begins:
-            continue
-        for between_ms in range(point.at_ms + _BEFORE_SHOWN_MS, min(after.at_ms, at_ms), _BEFORE_SHOWN_MS):
-            share = (between_ms - point.at_ms) / (after.at_ms - point.at_ms)
-            pairs = zip(point.edges, after.edges, strict=True)
-            yield between_ms, as_box([edge + share * (to - edge) for edge, to in pairs])
 
 
 def _track(known: _Known, last_seen_at: datetime, box: Box, shift_ms: int) -> Track:

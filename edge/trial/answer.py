@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.errors import ConfigurationError
+from edge.geometry import foot_point
 from edge.recollection.block import Watched
 from edge.recollection.courses import LARGEST_ERROR
 from edge.recollection.scenes import from_ms
@@ -25,6 +26,10 @@ LARGEST_BACKGROUND_BYTES: Final = 100 << 10
 """Of that for pictures of backgrounds, all together."""
 
 HOLES_MOST: Final = 100
+WAY_POINTS: Final = 12
+SEEN_LEAST_S: Final = 3_600.0
+"""Less than an hour tells nothing of a day."""
+
 _DAY_S: Final = 86_400.0
 
 
@@ -150,7 +155,7 @@ def _rule(name: str, trial: CameraTrial, pairs: Sequence[Compared]) -> dict[str,
     own = [each for each in pairs if each.told.rule == name or (each.then is not None and each.then.rule == name)]
     now = [each for each in own if each.now is not None and each.now.rule == name]
     then = [each for each in own if each.then is not None and each.then.rule == name]
-    days = trial.seen_s / _DAY_S
+    days = trial.seen_s / _DAY_S if trial.seen_s >= SEEN_LEAST_S else 0.0
     return {
         "rule": name,
         "kind": settings.kind if settings is not None else next((each.told.kind for each in own), None),
@@ -170,10 +175,24 @@ def _incident(pair: Compared) -> dict[str, Any]:
     return {
         "verdict": pair.verdict.value,
         **_plain(pair.told),
+        "way": _way(pair.now),
         "then": None
         if then is None
         else {"rule": then.rule, "started_at": _told(then.started_at), "dwell_s": then.dwell_s},
     }
+
+
+def _way(incident: TrialIncident | None) -> str | None:
+    """Where it went, as few foot points as show it: `x,y x,y …`, so that a page can draw it as it stands."""
+    path = () if incident is None else incident.path
+    if not path:
+        return None
+    step = max((len(path) - 1) / (WAY_POINTS - 1), 1.0)
+    chosen = dict.fromkeys([round(index * step) for index in range(min(len(path), WAY_POINTS))])
+    feet = (
+        foot_point((point.left, point.top, point.right, point.bottom)) for point in (path[index] for index in chosen)
+    )
+    return " ".join(f"{x:.3f},{y:.3f}" for x, y in feet)
 
 
 def _plain(incident: TrialIncident) -> dict[str, Any]:
@@ -190,21 +209,26 @@ def _plain(incident: TrialIncident) -> dict[str, Any]:
     return told | {key: value for key, value in further.items() if value is not None}
 
 
-def _warnings(trial: CameraTrial, whole: Trial) -> list[str]:
-    """What one has to know before one takes silence for peace."""
+def _warnings(trial: CameraTrial, whole: Trial) -> list[dict[str, Any]]:
+    """What one has to know before one takes silence for peace: a code for pages, words for people."""
     found = []
     if trial.begins_at is None:
-        found.append("nothing is remembered of this camera within the span")
+        found.append(_warning("nothing", "nothing is remembered of this camera within the span"))
     elif (trial.begins_at - whole.since).total_seconds() > RUN_UP.total_seconds() / 15:
-        found.append(f"the memory begins at {_told(trial.begins_at)}, later than the span")
+        found.append(_warning("begins_later", f"the memory begins at {_told(trial.begins_at)}, later than the span"))
     span_s = (whole.until - whole.since).total_seconds()
     if trial.begins_at is not None and trial.seen_s < 0.9 * span_s:
-        found.append(f"the camera was seen for {100 * trial.seen_s / span_s:.0f} % of the span")
+        share = f"{100 * trial.seen_s / span_s:.0f} %"
+        found.append(_warning("seen_in_part", f"the camera was seen for {share} of the span"))
     for settings in trial.camera.rules:
         missed = _unwatched(settings, trial.watched)
         if missed is not None:
-            found.append(f"rule {rule_id(settings)}: {missed}")
+            found.append(_warning("not_looked_for", f"rule {rule_id(settings)}: {missed}", rule=rule_id(settings)))
     return found
+
+
+def _warning(code: str, words: str, *, rule: str | None = None) -> dict[str, Any]:
+    return {"code": code, "rule": rule, "words": words}
 
 
 def _unwatched(settings: SceneRuleSettings, watched: Sequence[Watched]) -> str | None:

@@ -22,6 +22,8 @@ _ZONE: Final = (0, 200, 255)
 _LINE: Final = (255, 200, 0)
 _COLOURS: Final = {Verdict.KEPT: (80, 200, 80), Verdict.NEW: (60, 60, 255), Verdict.GONE: _GREY}
 _WHITE: Final = (255, 255, 255)
+_DARK: Final = (30, 30, 30)
+_FONT_SCALE: Final = 0.5
 
 
 def write_picture(trial: Trial, directory: Path, file: Path) -> None:
@@ -94,6 +96,7 @@ def _way(picture: Image, path: Sequence[TrackPoint], colour: tuple[int, int, int
 
 def _words(picture: Image, words: str, place: Point) -> None:
     (x, y), font = _pixels([place])[0].tolist(), cv2.FONT_HERSHEY_SIMPLEX
-    where = (max(x, 4), max(y, 16))
-    cv2.putText(picture, words, where, font, 0.55, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(picture, words, where, font, 0.55, _WHITE, 1, cv2.LINE_AA)
+    (width, height), below = cv2.getTextSize(words, font, _FONT_SCALE, 1)
+    left, bottom = max(min(x, _SIZE[0] - width - 4), 4), max(y, height + 6)
+    cv2.rectangle(picture, (left - 3, bottom - height - 4), (left + width + 3, bottom + below), _DARK, cv2.FILLED)
+    cv2.putText(picture, words, (left, bottom), font, _FONT_SCALE, _WHITE, 1, cv2.LINE_AA)

@@ -8,34 +8,35 @@ from edge.recollection.courses import LARGEST_ERROR, STEPS, TOLERANCE_STEPS, Cou
 
 EDGE = st.floats(0, 1, allow_nan=False)
 BOXES = st.tuples(EDGE, EDGE, EDGE, EDGE)
-SIGHTS = st.lists(st.tuples(st.integers(1, 5_000), st.one_of(st.none(), BOXES)), max_size=80)
+SIGHTS = st.lists(st.tuples(st.integers(1, 5_000), st.one_of(st.none(), BOXES), st.booleans()), max_size=80)
 
 
 @given(SIGHTS, st.sets(st.integers(0, 80)))
 def test_each_sight_is_where_it_was_and_each_miss_is_one_however_it_was_cut(
-    sights: list[tuple[int, tuple[float, float, float, float] | None]], cuts: set[int]
+    sights: list[tuple[int, tuple[float, float, float, float] | None, bool]], cuts: set[int]
 ) -> None:
     thinner, at_ms, blocks, looks = CourseThinner(), 0, [], []
-    for index, (later_ms, box) in enumerate(sights):
+    for index, (later_ms, box, expected) in enumerate(sights):
         at_ms += later_ms
         if box is None:
             thinner.miss()
         else:
-            thinner.see(at_ms, box)
-        looks.append((at_ms, box))
+            thinner.see(at_ms, box, expected=expected)
+        looks.append((at_ms, box, expected))
         if index in cuts:
             blocks.append((looks, thinner.cut()))
             looks = []
     blocks.append((looks, thinner.cut()))
     for seen, points in blocks:
         course = Course(points)
-        for moment_ms, box in seen:
+        for moment_ms, box, expected in seen:
             found = course.at(moment_ms)
             if box is None:
                 assert found is None
             else:
                 assert found is not None
-                assert found == pytest.approx(box, abs=LARGEST_ERROR)
+                assert found[0] == pytest.approx(box, abs=LARGEST_ERROR)
+                assert found[1] is expected
 
 
 def test_who_walks_straight_on_is_two_points() -> None:

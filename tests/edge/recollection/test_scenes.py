@@ -186,3 +186,19 @@ def test_what_it_is_called_may_change() -> None:
     kept = {scene.at: scene for scene in scenes_of(remembered(live))}
     for scene in live:
         assert [track.label for track in kept[scene.at].tracks] == [track.label for track in scene.tracks]
+
+
+def test_where_something_is_only_expected_its_way_does_not_grow() -> None:
+    sights = list(walk(1, [(0.4 * step, standing_at(0.1 + 0.04 * step, 0.8)) for step in range(10)]))[:-1]
+    live: list[Scene] = []
+    for scene in sights:
+        [track] = scene.tracks
+        later = scene.at + timedelta(seconds=0.2)
+        expected = replace(track, box=standing_at(0.2, 0.9), last_seen_at=later)
+        live += [scene, replace(scene, at=later, tracks=(expected,))]
+    kept = scenes_of(remembered(live, cut_every=7, ended=False))
+    assert [scene.at for scene in kept if scene.tracks] == [scene.at for scene in live]
+    for scene, was in zip(kept, live, strict=False):
+        [track], [before] = scene.tracks, was.tracks
+        assert track.box == pytest.approx(before.box, abs=LARGEST_ERROR)
+        assert [point.at_us for point in track.path] == [point.at_us for point in before.path]

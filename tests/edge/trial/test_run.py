@@ -14,7 +14,7 @@ from edge.flow import Finding, Scene, StillObject
 from edge.perception.detector import open_detector
 from edge.recollection.store import FOLDER, files
 from edge.settings import CameraSettings
-from edge.trial.answer import LARGEST_BYTES, answer, as_json, try_cameras
+from edge.trial.answer import LARGEST_BYTES, WAY_POINTS, answer, as_json, try_cameras
 from edge.trial.comparison import Verdict, compared
 from edge.trial.run import TrialIncident
 from tests.fakes.remembered import Life, lived, said, seen
@@ -100,6 +100,15 @@ def test_the_same_memory_gives_the_same_answer(life: tuple[Path, Life], camera: 
     assert answers[0] == answers[1]
 
 
+def test_the_way_of_each_incident_is_told_in_few_points(life: tuple[Path, Life], camera: CameraSettings) -> None:
+    directory, _ = life
+    [told] = answer(try_cameras(directory, [camera], since=WEEK), directory)["cameras"]
+    for incident in told["incidents"]:
+        points = [tuple(map(float, pair.split(","))) for pair in incident["way"].split(" ")]
+        assert 2 <= len(points) <= WAY_POINTS
+        assert all(0 <= x <= 1 and 0.25 <= y <= 1 for x, y in points)
+
+
 def test_it_is_small(life: tuple[Path, Life]) -> None:
     directory, lived_through = life
     size = sum(each.stat().st_size for each in files(directory / FOLDER))
@@ -137,8 +146,8 @@ def test_holes_are_told_with_their_reason(tmp_path: Path) -> None:
     assert trial.begins_at == at(0)
     assert trial.seen_s == pytest.approx(400, abs=15)
     [told] = answer(whole, tmp_path)["cameras"]
-    assert "the memory begins at 2026-03-01T08:00:00.000Z, later than the span" in told["warnings"]
-    assert any("of the span" in each for each in told["warnings"])
+    assert [each["code"] for each in told["warnings"]] == ["begins_later", "seen_in_part"]
+    assert "2026-03-01T08:00:00.000Z" in told["warnings"][0]["words"]
 
 
 def test_a_killed_node_ends_what_was_open_where_it_was_seen_last(tmp_path: Path) -> None:
@@ -165,7 +174,7 @@ def test_what_was_not_looked_for_is_said(tmp_path: Path) -> None:
     camera = zone_camera("abandoned_object:a:60", "camera_trouble")
     whole = try_cameras(tmp_path, [camera], since=WEEK)
     [told] = answer(whole, tmp_path)["cameras"]
-    assert [each for each in told["warnings"] if each.startswith("rule ")] == [
+    assert [each["words"] for each in told["warnings"] if each["code"] == "not_looked_for"] == [
         "rule abandoned_object-a: things left behind were not looked for all the time",
         "rule camera_trouble: trouble with the picture was not looked for all the time",
     ]

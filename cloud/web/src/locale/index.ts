@@ -27,6 +27,7 @@ export type Vocabulary =
   | 'department'
   | 'deviceKind'
   | 'gapReason'
+  | 'hole'
   | 'kind'
   | 'letter'
   | 'logLevel'
@@ -37,6 +38,7 @@ export type Vocabulary =
   | 'role'
   | 'severity'
   | 'status'
+  | 'trialWarning'
   | 'wallState'
 
 export interface Words {
