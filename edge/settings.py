@@ -111,7 +111,11 @@ class _Rule(_Strict):
 
 
 class IntrusionSettings(_Rule):
-    """Someone of `classes` stands in the zone. Confirmed by the tracker's `confirm_frames`."""
+    """Someone of `classes` stands in the zone; a track counts once sure detections have confirmed it.
+
+    Fire and smoke are a place for a model only: with one of one's own that knows them (`gridward-edge models import`), `classes: [fire,
+    smoke]` and `category: fire_safety` tell of them. Nothing in this program finds them without, by colour or by movement.
+    """
 
     kind: Literal["intrusion"]
     zone: Identifier

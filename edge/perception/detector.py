@@ -19,8 +19,10 @@ from models.manifest import Fit, Layout, Manifest, ModelProblem
 LEAST_SCORE: Final = 0.05
 """What is less sure than this is not even a hint for the tracker."""
 
-WATCHED: Final = frozenset({"person", "bicycle", "car", "motorcycle", "bus", "truck"})
-"""The labels that the node looks at; the others of a model (chairs, dogs) never compete for a box."""
+WATCHED: Final = frozenset({"person", "bicycle", "car", "motorcycle", "bus", "truck", "fire", "smoke"})
+"""The labels that the node looks at; the others of a model (chairs, dogs) never compete for a box. No model of the catalogue knows fire or
+smoke: they are a place for one that is imported.
+"""
 
 
 def watched_labels(manifest: Manifest, watched: frozenset[str] = WATCHED) -> tuple[str, ...]:

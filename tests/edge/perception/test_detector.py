@@ -1,12 +1,13 @@
 """Parts of pictures, and inputs of their shape, on the weights that the node uses by default."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from edge.flow import Box, Detections, Image
-from edge.perception.detector import OnnxDetector, open_detector
+from edge.perception.detector import OnnxDetector, open_detector, watched_labels
 from edge.perception.views import around
 from edge.video import Video
 from models import catalogue
@@ -30,6 +31,13 @@ def person(found: Detections) -> tuple[Box, float]:
     [index] = [number for number, score in enumerate(found.scores) if score >= 0.5 and found.labels[number] == "person"]
     left, top, right, bottom = found.boxes[index].tolist()
     return (left, top, right, bottom), float(found.scores[index])
+
+
+def test_a_model_of_ones_own_may_know_fire_and_smoke_and_none_of_the_catalogue_does() -> None:
+    known = catalogue.models()
+    assert not any({"fire", "smoke"} & set(watched_labels(manifest)) for manifest in known.values())
+    own = replace(known["yolox_nano_416"], labels=("chair", "fire", "smoke"))
+    assert watched_labels(own) == ("fire", "smoke")
 
 
 def test_without_the_padding_the_same_is_found() -> None:
