@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from edge.flow import Box, Detections, Frame, Image, PrivateParts, Scene
-from edge.perception.pipeline import MOST_HELD, PROBE_S, STILL_MASKED_S, WATCHED_S, WHOLE_S, CameraPipeline
+from edge.perception.pipeline import (
+    LONG_QUIET_PROBES,
+    LONG_QUIET_S,
+    MOST_HELD,
+    PROBE_S,
+    STILL_MASKED_S,
+    WATCHED_S,
+    WHOLE_S,
+    CameraPipeline,
+)
 from edge.perception.scheduler import Attention
 from edge.perception.views import around, holds
 from edge.settings import CameraSettings
@@ -84,6 +93,21 @@ def test_an_empty_room_is_looked_at_only_now_and_then() -> None:
     scenes = filmed.show(ROOM, 60)
     assert filmed.eyes.looks == 60 / PROBE_S
     assert not any(scene.moving or scene.tracks for scene in scenes)
+
+
+def test_where_nothing_has_moved_for_a_minute_it_is_looked_at_less_often_until_something_does() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, LONG_QUIET_S)
+    before = filmed.eyes.looks
+    filmed.show(ROOM, 180)
+    assert filmed.eyes.looks - before <= 1 + 180 / (LONG_QUIET_PROBES * PROBE_S)
+    box = standing_at(0.5, 0.9)
+    scenes = filmed.show(room_with(box), 2, detections((box, 0.9)))
+    assert any(scene.tracks for scene in scenes)
+    filmed.show(ROOM, 10)
+    before = filmed.eyes.looks
+    filmed.show(ROOM, 45)
+    assert filmed.eyes.looks - before >= 4
 
 
 def test_motion_wakes_the_detector_and_who_stands_still_keeps_it_awake() -> None:
@@ -207,7 +231,7 @@ def test_until_a_camera_has_been_watched_for_a_while_nothing_of_it_is_shown() ->
     assert filmed.parts().moving == EVERYWHERE
     filmed.show(ROOM, WATCHED_S)
     assert filmed.parts().moving == ()
-    filmed.index += (60 * 5)  # nobody has seen who came meanwhile
+    filmed.index += 60 * 5  # nobody has seen who came meanwhile
     filmed.show(ROOM, 0.2)
     assert filmed.parts().moving == EVERYWHERE
 
