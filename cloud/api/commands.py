@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cloud.access.model import Principal, Role
@@ -85,11 +85,12 @@ def ask_for_log_tail(
 
 
 @router.get("/nodes/{node}/commands")
-def list_commands(conn: Conn, user: Steward, node: NodeName) -> CommandList:
-    """What was asked of a node lately, the newest first."""
-    return CommandList(
-        items=[Command.model_validate(each) for each in service.of_node(conn, node, scope=user.area_path)]
-    )
+def list_commands(
+    conn: Conn, user: Steward, node: NodeName, name: Annotated[CommandName | None, Query()] = None
+) -> CommandList:
+    """What was asked of a node lately, the newest first; with `name` that alone."""
+    found = service.of_node(conn, node, scope=user.area_path, name=name)
+    return CommandList(items=[Command.model_validate(each) for each in found])
 
 
 @router.get("/commands/{command_id}")

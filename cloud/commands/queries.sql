@@ -32,7 +32,7 @@ join node on node.id = command.node_id
 left join area on area.code = node.area_code and area.valid_to is null
 where command.id = :id and coalesce(area.path, '') ^@ :scope;
 
--- name: commands_of_node(node, scope, count)
+-- name: commands_of_node(node, name, scope, count)
 -- The newest, without what they brought.
 select
     command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
@@ -41,7 +41,7 @@ select
 from command
 join node on node.id = command.node_id
 left join area on area.code = node.area_code and area.valid_to is null
-where node.name = :node and coalesce(area.path, '') ^@ :scope
+where node.name = :node and (:name::text is null or command.name = :name) and coalesce(area.path, '') ^@ :scope
 order by command.asked_at desc, command.id desc
 limit :count;
 

@@ -119,11 +119,11 @@ def find(conn: Connection[Any], command_id: UUID, *, scope: str) -> Command:
     return found
 
 
-def of_node(conn: Connection[Any], node: str, *, scope: str) -> list[Command]:
-    """The newest commands of a node, without arguments and results. Raises NotFound for a node outside of the scope."""
+def of_node(conn: Connection[Any], node: str, *, scope: str, name: str | None = None) -> list[Command]:
+    """The newest commands of a node, of one name or of all, without arguments and results. Raises NotFound for a node outside of the scope."""
     if store.addressee(conn, node, scope=scope) is None:
         raise NotFound("there is no such node in your scope")
-    return store.of_node(conn, node, scope=scope, count=LISTED)
+    return store.of_node(conn, node, name=name, scope=scope, count=LISTED)
 
 
 def send(conn: Connection[Any], publish: Callable[[str, bytes], bool], *, now: datetime) -> int:

@@ -62,9 +62,9 @@ def find(conn: Connection[Any], command_id: UUID, *, scope: str) -> Command | No
     return None if row is None else _command(row)
 
 
-def of_node(conn: Connection[Any], node: str, *, scope: str, count: int) -> list[Command]:
-    """The newest of a node, without arguments and results."""
-    return [_command(row) for row in _queries.commands_of_node(conn, node=node, scope=scope, count=count)]
+def of_node(conn: Connection[Any], node: str, *, name: str | None, scope: str, count: int) -> list[Command]:
+    """The newest of a node (of one name), without arguments and results."""
+    return [_command(row) for row in _queries.commands_of_node(conn, node=node, name=name, scope=scope, count=count)]
 
 
 def to_send(conn: Connection[Any], *, now: datetime, again_before: datetime, count: int) -> list[Command]:

@@ -72,6 +72,8 @@ def test_the_log_is_asked_for_and_read_when_it_is_there(cloud: Cloud, station: S
         assert (done["state"], done["result"], done["reason"]) == ("done", result, None)
         [listed] = client.get(f"/api/v1/nodes/{NODE}/commands").json()["items"]
         assert (listed["id"], listed["result"]) == (command["id"], None)
+        others = client.get(f"/api/v1/nodes/{NODE}/commands", params={"name": "rules_try"})
+        assert others.json() == {"items": []}
     arguments = cloud.conn.execute("select arguments from command").fetchone()
     assert arguments == ({"lines": 50, "level": "warning", "since": "2026-03-01T12:00:00+08:00"},)
 

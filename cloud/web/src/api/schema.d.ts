@@ -343,7 +343,7 @@ export interface paths {
         };
         /**
          * List Commands
-         * @description What was asked of a node lately, the newest first.
+         * @description What was asked of a node lately, the newest first; with `name` that alone.
          */
         get: operations["listCommands"];
         put?: never;
@@ -1029,6 +1029,12 @@ export interface components {
             /** Items */
             items: components["schemas"]["Command"][];
         };
+        /**
+         * CommandName
+         * @description What a node can be asked to do; one that does not know a name refuses it.
+         * @enum {string}
+         */
+        CommandName: "log_tail" | "rules_try" | "snapshot";
         /**
          * CommandState
          * @description The life of a command: queued → sent → delivered, then one of the last four, which is never left again.
@@ -2854,7 +2860,9 @@ export interface operations {
     };
     listCommands: {
         parameters: {
-            query?: never;
+            query?: {
+                name?: components["schemas"]["CommandName"] | null;
+            };
             header?: never;
             path: {
                 node: string;

@@ -1,7 +1,7 @@
 import { computed, type ComputedRef, ref, type Ref, shallowRef, type ShallowRef } from 'vue'
 import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
-import type { Command } from '@/api/types'
+import type { Command, CommandName } from '@/api/types'
 import { useLive } from '@/live/feed'
 import { useEach } from '@/time/settle'
 
@@ -23,7 +23,7 @@ export interface Asked {
   /** Asks a node for something and follows it to its end. */
   ask: (question: () => Promise<Command>) => Promise<void>
   /** Follows the newest command of a name that was asked of a node, by whomever; what it brought is shown as long as it is kept. */
-  resume: (node: string, name: string, device?: string | null) => Promise<void>
+  resume: (node: string, name: CommandName, device?: string | null) => Promise<void>
 }
 
 /** Something that is asked of a node, from the question to its last word. */
@@ -54,10 +54,10 @@ export function useCommand(): Asked {
     }
   }
 
-  async function resume(node: string, name: string, device: string | null = null): Promise<void> {
+  async function resume(node: string, name: CommandName, device: string | null = null): Promise<void> {
     try {
-      const { items } = await take(api.GET('/api/v1/nodes/{node}/commands', { params: { path: { node } } }))
-      const newest = items.find((one) => one.name === name && one.device === device)
+      const { items } = await take(api.GET('/api/v1/nodes/{node}/commands', { params: { path: { node }, query: { name } } }))
+      const newest = items.find((one) => one.device === device)
       if (newest !== undefined) {
         command.value = newest
         await look(newest.id)

@@ -37,7 +37,7 @@ interface Service {
 function shownOf(service: Service, presence: Presence = 'online'): HTMLElement {
   vi.stubGlobal('fetch', (request: Request) => {
     const [status, body] =
-      request.method === 'POST' ? (service.posted ?? [202, command()]) : request.url.endsWith('/commands') ? [200, { items: (service.listed ?? []).map((one) => ({ ...one, result: null })) }] : [200, service.found]
+      request.method === 'POST' ? (service.posted ?? [202, command()]) : new URL(request.url).pathname.endsWith('/commands') ? [200, { items: (service.listed ?? []).map((one) => ({ ...one, result: null })) }] : [200, service.found]
     return Promise.resolve(new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } }))
   })
   const host = document.body.appendChild(document.createElement('div'))
