@@ -27,6 +27,7 @@ def status_lines(found: Status) -> list[str]:
         *_outbox(found["outbox"], now),
         *_lost(found["outbox"]),
         *_evidence(found["evidence"], now),
+        *_commands(found.get("commands", {})),
         *_wall(found.get("wall", {})),
         *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
@@ -100,6 +101,13 @@ def _gate(gate: Status) -> str:
         f"{does}, audited for {gate['audited_s']:.0f} s: {gate['found']} movements found with everything decoded and by the gate, "
         f"{gate['missed']} missed by the gate"
     )
+
+
+def _commands(commands: Status) -> Iterator[str]:
+    """Only where the cloud ever asked for anything."""
+    for what in ("answered", "refused"):
+        if counts := commands.get(what):
+            yield f"commands {what}: " + ", ".join(f"{key} {count}" for key, count in sorted(counts.items()))
 
 
 def _wall(wall: Status) -> Iterator[str]:

@@ -121,6 +121,14 @@ def test_a_node_that_never_ran_and_a_status_of_another_version() -> None:
     assert "--json" in status_lines(old)[0]
 
 
+def test_commands_are_told_of_once_there_were_any() -> None:
+    commands = {"answered": {"log_tail done": 5, "log_tail failed": 1}, "refused": {"busy": 2}}
+    lines = [line for line in status_lines({**STATUS, "commands": commands}) if line.startswith("commands")]
+    assert lines == ["commands answered: log_tail done 5, log_tail failed 1", "commands refused: busy 2"]
+    for silent in ({}, {"commands": {"answered": {}, "refused": {}}}):
+        assert not any(line.startswith("commands") for line in status_lines({**STATUS, **silent}))
+
+
 def test_the_wall_is_told_of_once_somebody_has_looked() -> None:
     wall = {"shown": ["cam-1"], "leases": 2, "made": 9, "sent": 7, "skipped": 3, "refused": 1, "turned_away": 4}
     [line] = [line for line in status_lines({**STATUS, "wall": wall}) if line.startswith("wall:")]
