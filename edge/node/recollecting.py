@@ -54,6 +54,7 @@ class Background:
 
     camera: str
     at: datetime
+    sha256: str
     jpeg: bytes = field(repr=False)
 
 
@@ -76,6 +77,7 @@ class CameraMemory:
         self._watched = Watched(model=None, motion=False, objects=False, troubles=False)
         self._recorder: SceneRecorder | None = None
         self._ready: list[Block] = []
+        self._background: str | None = None
         self._background_at: datetime | None = None
         self._view: tuple[int, ...] | None = None
         self._view_since: datetime | None = None
@@ -106,7 +108,7 @@ class CameraMemory:
         """What was told of an incident."""
         with self._lock:
             if self._recorder is not None:
-                self._recorder.told(finding)
+                self._recorder.told(finding, self._background)
 
     def ended(self) -> None:
         """The rules have ended what they had open; what follows is another watch."""
@@ -146,7 +148,9 @@ class CameraMemory:
         """Keep a masked picture as the camera's background; None where it could not be masked, and is not tried again soon."""
         self._background_at = at
         if jpeg is not None:
-            self._on_background(Background(self.camera, at, jpeg))
+            picture = Background(self.camera, at, hashlib.sha256(jpeg).hexdigest(), jpeg)
+            self._background = picture.sha256
+            self._on_background(picture)
 
     def _put_aside(self, block: Block | None) -> None:
         if block is None:
@@ -242,8 +246,8 @@ class Recollection:
             )
             self.written_bytes += writer.append(blocks)
             for picture in pictures.values():
-                sha256 = hashlib.sha256(picture.jpeg).hexdigest()
-                writer.keep_background(picture.camera, to_ms(picture.at) + correction_ms, sha256, picture.jpeg)
+                at_ms = to_ms(picture.at) + correction_ms
+                writer.keep_background(picture.camera, at_ms, picture.sha256, picture.jpeg)
         except OSError as error:
             self._refused += 0 if self._writer is not None else len(blocks)
             _log.error("what the cameras saw is not remembered: the disk does not take it", reason=error.strerror)

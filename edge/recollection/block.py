@@ -70,7 +70,9 @@ class Things(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """The beginning or the end of an incident, as it was told then; times since 1970."""
+    """The beginning or the end of an incident, as it was told then; times since 1970. `background` is the hash of the newest
+    picture of the camera's background.
+    """
 
     key: str
     rule: str
@@ -85,6 +87,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     direction: str | None = None
     count: int | None = None
     point: str | None = None
+    background: str | None = None
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):

@@ -111,10 +111,10 @@ class SceneRecorder:
             if track_id not in seen:
                 followed.course.miss()
 
-    def told(self, finding: Finding) -> None:
-        """Take what was told of an incident; beginnings and ends are kept."""
+    def told(self, finding: Finding, background: str | None = None) -> None:
+        """Take what was told of an incident, with the hash of the camera's background; beginnings and ends are kept."""
         if finding.state is not IncidentState.UPDATE:
-            self._page.told.append(_told(finding))
+            self._page.told.append(_told(finding, background))
 
     def cut(self, *, ended: bool = False) -> Block | None:
         """What was taken since the last cut; None where there is nothing. After one that `ended` nothing may follow.
@@ -266,7 +266,7 @@ def _thing(thing: StillObject) -> Thing:
     return Thing(thing.number, in_steps(thing.box), to_ms(thing.since))
 
 
-def _told(finding: Finding) -> Told:
+def _told(finding: Finding, background: str | None) -> Told:
     ended = finding.state is IncidentState.ENDED
     return Told(
         key=finding.key,
@@ -282,6 +282,7 @@ def _told(finding: Finding) -> Told:
         direction=finding.direction,
         count=finding.count,
         point=finding.point,
+        background=background,
     )
 
 

@@ -171,14 +171,22 @@ def _rule(name: str, trial: CameraTrial, pairs: Sequence[Compared]) -> dict[str,
 
 
 def _incident(pair: Compared) -> dict[str, Any]:
-    then = pair.then if pair.now is not None else None
+    then = pair.then
     return {
         "verdict": pair.verdict.value,
         **_plain(pair.told),
         "way": _way(pair.now),
-        "then": None
-        if then is None
-        else {"rule": then.rule, "started_at": _told(then.started_at), "dwell_s": then.dwell_s},
+        "then": None if then is None else _as_told(then),
+    }
+
+
+def _as_told(then: TrialIncident) -> dict[str, Any]:
+    """What was told at the time, and on which background."""
+    return {
+        "rule": then.rule,
+        "started_at": _told(then.started_at),
+        "dwell_s": then.dwell_s,
+        "background": then.background,
     }
 
 

@@ -40,6 +40,7 @@ class TrialIncident:
     count: int | None
     point: str | None
     path: tuple[TrackPoint, ...] = field(default=(), compare=False)
+    background: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,10 @@ def _ticks(after: datetime, until: datetime) -> Iterator[datetime]:
         yield at
 
 
+def _gone_on(known: TrialIncident, last: TrialIncident) -> TrialIncident:
+    return replace(last, started_at=known.started_at, background=known.background)
+
+
 class _Ledger:
     """Incidents in the order of their beginnings."""
 
@@ -223,8 +228,9 @@ class _Ledger:
                 direction=each.direction,
                 count=each.count,
                 point=each.point,
+                background=each.background,
             )
-            self._incidents[each.key] = incident if known is None else replace(incident, started_at=known.started_at)
+            self._incidents[each.key] = incident if known is None else _gone_on(known, incident)
 
     def incidents(self, since: datetime, until: datetime) -> tuple[TrialIncident, ...]:
         """Those that began within a span."""

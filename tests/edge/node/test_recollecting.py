@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from edge.settings import CameraSettings, MemorySettings, NodeConfiguration
 from edge.trial.answer import as_json, try_cameras
 from tests.edge.node.test_watch import Watching
 from tests.fakes.footage import write_clip
-from tests.fakes.remembered import lived
+from tests.fakes.remembered import lived, said
 from tests.fakes.scenes import at, detections, standing_at, walk
 from tests.waiting import wait_until
 
@@ -170,6 +171,19 @@ def test_it_is_written_with_the_corrected_time_and_on_the_way_out(tmp_path: Path
     assert {block.correction_ms for block in blocks} == {7_000}
     assert whole.size_bytes() >= whole.written_bytes > 0
     assert (whole.lost, whole.faults) == (0, 0)
+
+
+def test_each_incident_keeps_the_hash_of_the_background_before_it() -> None:
+    pictures: list[Background] = []
+    kept = memory(pictures)
+    kept.background(b"empty", at(-10))
+    for scene in visit(0):
+        kept.scene(scene)
+    for finding in said(configuration(Path("data")).cameras[0], visit(0)):
+        kept.told(finding)
+    [block] = kept.take()
+    assert [told.ended for told in block.told] == [False, True]
+    assert {told.background for told in block.told} == {pictures[0].sha256} == {sha256(b"empty").hexdigest()}
 
 
 def test_where_nothing_is_to_be_remembered_nothing_is(tmp_path: Path) -> None:
