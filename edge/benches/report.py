@@ -22,7 +22,7 @@ class Figures:
     """Shares are of one core. What was not measured, or has nothing to be held against, is None.
 
     `busy_…`: the node, `baseline_…`: a plain loop that decodes all and detects the newest full frame at 5 Hz, `every_frame_…`: a loop that
-    detects every frame. p95 is the worst of the runs of the largest number, recall that of all of them together.
+    detects every frame. p95 is the worst of the runs that carried the largest number, recall that of these together.
     """
 
     idle_core_share_32: float | None = None

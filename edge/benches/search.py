@@ -1,15 +1,17 @@
 """The search for the largest number of cameras that a machine carries. Pure.
 
-One run of a number says little on a machine that does other things now and then: a number counts as carried when it was carried in each of
-`RUNS` runs, and as too many as soon as it was not in one. What noise there is makes the answer smaller, never larger.
+One run of a number says little on a machine that does other things now and then: a number counts as carried when it was carried in
+`CARRIED` runs before it was not in `REFUSED`. One hiccup decides nothing, neither way.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
-RUNS: Final = 3
+CARRIED: Final = 3
 """The run that found it, and two that confirm it."""
+
+REFUSED: Final = 2
 
 _FIRST_STEP_DOWN: Final = 0.7
 
@@ -45,26 +47,28 @@ def largest(attempt: Callable[[int], _R], first: int, tries: int) -> list[_R]:
 
 
 def found(runs: Sequence[_R]) -> Sequence[_R]:
-    """The runs of the largest number that was carried each time; none where none was."""
+    """The runs that carried the largest number that counts as carried; none where none does."""
     by_number = _by_number(runs)
-    carried = [number for number, each in by_number.items() if len(each) >= RUNS and all(run.carried for run in each)]
-    return by_number[max(carried)] if carried else ()
+    best = max((number for number, each in by_number.items() if _is_carried(each)), default=None)
+    return () if best is None else [run for run in by_number[best] if run.carried]
 
 
 def following(runs: Sequence[Run], first: int, tries: int) -> int | None:
     """Which number to try next; None when there is nothing more to learn.
 
-    At first by what a camera costs, then half-way between the largest that was carried and the smallest that was not. A
-    number that its own confirmation refutes gives the search a further try.
+    At first by what a camera costs, then half-way between the largest that was carried and the smallest that was not. A first refusal
+    is asked about again at once. A number that its own confirmation refutes gives the search a further try.
     """
     if not runs:
         return max(1, first)
     by_number = _by_number(runs)
-    refused = min((number for number, each in by_number.items() if not all(run.carried for run in each)), default=None)
+    if _is_open(by_number[runs[-1].cameras]):
+        return runs[-1].cameras
+    refused = min((number for number, each in by_number.items() if _refusals(each) >= REFUSED), default=None)
     passed = max((number for number in by_number if refused is None or number < refused), default=0)
-    refuted = sum(len(each) > 1 and not all(run.carried for run in each) for each in by_number.values())
+    refuted = sum(_refusals(each) >= REFUSED and any(run.carried for run in each) for each in by_number.values())
     if passed and (refused == passed + 1 or len(by_number) - refuted >= tries):
-        return passed if len(by_number[passed]) < RUNS else None
+        return None if _is_carried(by_number[passed]) else passed
     if refused is None:
         return max(passed + 1, min(int(passed * runs[-1].room), passed * 3))
     if passed:
@@ -77,3 +81,17 @@ def _by_number(runs: Sequence[_R]) -> dict[int, list[_R]]:
     for run in runs:
         by_number[run.cameras].append(run)
     return dict(by_number)
+
+
+def _refusals(runs: Sequence[Run]) -> int:
+    return sum(not run.carried for run in runs)
+
+
+def _is_carried(runs: Sequence[Run]) -> bool:
+    return _refusals(runs) < REFUSED and len(runs) - _refusals(runs) >= CARRIED
+
+
+def _is_open(runs: Sequence[Run]) -> bool:
+    """Whether it was refused as often as carried, and not often enough to be believed."""
+    refusals = _refusals(runs)
+    return 0 < refusals < REFUSED and len(runs) - refusals <= refusals

@@ -90,7 +90,7 @@ def test_what_was_not_measured_is_none_and_has_no_bar() -> None:
 
 
 def test_a_number_that_was_not_confirmed_is_not_carried() -> None:
-    trials = {**TRIALS, "node": [*runs(24, 200.0, carried=(True, True, False)), *runs(21, 200.0)]}
+    trials = {**TRIALS, "node": [*runs(24, 200.0, carried=(True, False, False)), *runs(21, 200.0)]}
     assert as_plain(report(trials=trials))["busy_cameras"] == 21
     nothing = report(trials={**TRIALS, "plain": runs(1, 900.0, carried=(False,))})
     assert (nothing.figures.baseline_cameras, nothing.figures.times_baseline, nothing.met) == (0, None, False)
