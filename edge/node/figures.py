@@ -79,6 +79,7 @@ def status_of(node: "Node") -> dict[str, Any]:
             "answered": {f"{name} {outcome}": count for (name, outcome), count in dict(node.commands.outcomes).items()},
             "refused": dict(node.command_desk.refusals),
         },
+        "memory": asdict(node.recollection.figures),
         "wall": {"shown": list(node.wall.shown), **asdict(node.wall.figures)},
         "evidence": {
             "level": node.alarms.level(EVIDENCE_RULE).value,

@@ -104,6 +104,7 @@ class NodeCollector(Collector):
         yield from _films(status["films"])
         yield from _commands(status["commands"])
         yield from _wall(status["wall"])
+        yield from _memory(status.get("memory", {}))
         yield from _cameras(status["cameras"])
         yield from _gates(status["gates"])
         yield from gateway_metrics(status["gateways"])
@@ -240,6 +241,15 @@ def _commands(commands: Status) -> Iterator[Metric]:
     for reason, count in commands["refused"].items():
         family.add_metric([reason], count)
     yield family
+
+
+def _memory(memory: Status) -> Iterator[Metric]:
+    if not memory:
+        return
+    for name, words in (("used_bytes", "What the cameras' memory takes."), ("quota_bytes", "What it may take.")):
+        yield GaugeMetricFamily(f"gridward_edge_memory_{name}", words, memory[name])
+    for name in ("written_bytes", "blocks_lost", "faults"):
+        yield CounterMetricFamily(f"gridward_edge_memory_{name}", f"Memory: {name} since the start.", memory[name])
 
 
 def _wall(wall: Status) -> Iterator[Metric]:

@@ -1,5 +1,6 @@
 """The node's memory of what its cameras saw: written down a batch a minute, off the threads that analyse."""
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -161,6 +162,17 @@ class CameraMemory:
             self.lost += 1
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryFigures:
+    """How the memory stands: what it takes on the disk and may take, written since the start, blocks that found no room."""
+
+    used_bytes: int
+    quota_bytes: int
+    written_bytes: int
+    blocks_lost: int
+    faults: int
+
+
 class Recollection:
     """The memories of all cameras, and the thread `recollection` that writes them down."""
 
@@ -182,6 +194,9 @@ class Recollection:
         self._writer: MemoryWriter | None = None
         self._stop, self._wake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="recollection", daemon=True)
+        self._used_bytes = 0
+        with contextlib.suppress(OSError):
+            self._used_bytes = size_bytes(directory)
         self._refused = 0
         self.faults = 0
         self.written_bytes = 0
@@ -222,9 +237,11 @@ class Recollection:
         with self._writing:
             self._write()
 
-    def size_bytes(self) -> int:
-        """What is on the disk."""
-        return size_bytes(self._directory)
+    @property
+    def figures(self) -> MemoryFigures:
+        """How it stood when it was written last."""
+        quota_bytes = self._settings.quota_mib * _MIB
+        return MemoryFigures(self._used_bytes, quota_bytes, self.written_bytes, self.lost, self.faults)
 
     def _take_picture(self, picture: Background) -> None:
         with self._lock:
@@ -248,6 +265,7 @@ class Recollection:
             for picture in pictures.values():
                 at_ms = to_ms(picture.at) + correction_ms
                 writer.keep_background(picture.camera, at_ms, picture.sha256, picture.jpeg)
+            self._used_bytes = size_bytes(self._directory)
         except OSError as error:
             self._refused += 0 if self._writer is not None else len(blocks)
             _log.error("what the cameras saw is not remembered: the disk does not take it", reason=error.strerror)

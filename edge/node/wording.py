@@ -29,6 +29,7 @@ def status_lines(found: Status) -> list[str]:
         *_evidence(found["evidence"], now),
         *_commands(found.get("commands", {})),
         *_wall(found.get("wall", {})),
+        *_memory(found.get("memory", {})),
         *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
         *(f"gate of {name}: {_gate(gate)}" for name, gate in found.get("gates", {}).items()),
@@ -108,6 +109,13 @@ def _commands(commands: Status) -> Iterator[str]:
     for what in ("answered", "refused"):
         if counts := commands.get(what):
             yield f"commands {what}: " + ", ".join(f"{key} {count}" for key, count in sorted(counts.items()))
+
+
+def _memory(memory: Status) -> Iterator[str]:
+    """What is remembered for `rules try`, where anything is."""
+    if memory.get("quota_bytes"):
+        lost = f", {memory['blocks_lost']} blocks lost" if memory["blocks_lost"] else ""
+        yield f"memory: {memory['used_bytes'] / 2**20:.1f} of {memory['quota_bytes'] / 2**20:.0f} MiB{lost}"
 
 
 def _wall(wall: Status) -> Iterator[str]:

@@ -180,7 +180,7 @@ def files(folder: Path) -> list[Path]:
     """The files of blocks, oldest first."""
     try:
         return sorted(each for each in folder.iterdir() if _NAME.fullmatch(each.name))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -189,7 +189,7 @@ def backgrounds(directory: Path, camera: str | None = None) -> list[StoredBackgr
     found = []
     try:
         names = list((directory / FOLDER).iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     for file in names:
         match = _PICTURE.fullmatch(file.name)
@@ -231,7 +231,7 @@ def _headers(file: Path) -> Iterator[_Header]:
                     return
                 yield _Header(camera, from_ms, to_ms, length, checksum, offset)
                 offset += length
-    except (FileNotFoundError, struct.error):  # it was let go of, or cut, while it was read
+    except (OSError, struct.error):  # it was let go of, or cut, while it was read, or the disk does not give it back
         return
 
 

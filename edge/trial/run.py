@@ -104,12 +104,16 @@ class _Trial:
         self._last: datetime | None = None
         self._ways = _Ways(since)
         self._watched: dict[Watched, None] = {}
+        self._before: tuple[int, int, int] | None = None
 
     def block(self, block: Block) -> None:
         """What a block says beside its scenes."""
         if from_ms(block.to_ms + block.correction_ms) >= self._since:
             self._watched[block.watched] = None
         self._seen.process = block.process
+        before, self._before = self._before, (block.process, block.run, block.number)
+        if before is not None and before[:2] == self._before[:2] and block.number > before[2] + 1:
+            self._seen.not_kept = True
         self._then.recall(block.told, block.correction_ms)
 
     def moment(self, moment: Scene | Break) -> None:
@@ -245,6 +249,7 @@ class _Seen:
     since: datetime
     until: datetime
     process: int = 0
+    not_kept: bool = False
     first: datetime | None = None
     last: datetime | None = None
     seen_s: float = 0.0
@@ -274,8 +279,11 @@ class _Seen:
             self._hole(begins_at, at, "camera_lost")
         elif at - begins_at <= UNSEEN:
             self.seen_s += (at - begins_at).total_seconds()
+        elif self.not_kept:
+            self._hole(begins_at, at, "not_kept")
         else:
             self._hole(begins_at, at, "no_picture" if process == self.process else "node_off")
+        self.not_kept = False
 
     def _hole(self, begins_at: datetime, ends_at: datetime, why: str) -> None:
         """One that goes on is one."""

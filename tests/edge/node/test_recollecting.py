@@ -169,8 +169,9 @@ def test_it_is_written_with_the_corrected_time_and_on_the_way_out(tmp_path: Path
     [*blocks] = MemoryReader(tmp_path).blocks("c")
     assert blocks[-1].ended
     assert {block.correction_ms for block in blocks} == {7_000}
-    assert whole.size_bytes() >= whole.written_bytes > 0
-    assert (whole.lost, whole.faults) == (0, 0)
+    figures = whole.figures
+    assert figures.quota_bytes >= figures.used_bytes >= figures.written_bytes > 0
+    assert (figures.blocks_lost, figures.faults) == (0, 0)
 
 
 def test_each_incident_keeps_the_hash_of_the_background_before_it() -> None:

@@ -150,6 +150,19 @@ def test_holes_are_told_with_their_reason(tmp_path: Path) -> None:
     assert "2026-03-01T08:00:00.000Z" in told["warnings"][0]["words"]
 
 
+def test_a_block_that_is_damaged_is_a_hole_and_no_peace(tmp_path: Path) -> None:
+    lived(tmp_path, zone_camera(), quiet(0, 600), write_every=120, began_at=at(0))
+    [file] = files(tmp_path / FOLDER)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    whole = try_cameras(tmp_path, [zone_camera()], since=timedelta(minutes=9))
+    [hole] = whole.cameras[0].holes
+    assert hole.why == "not_kept"
+    assert (hole.ends_at - hole.begins_at).total_seconds() == pytest.approx(120, abs=10)
+    assert answer(whole, tmp_path)["damaged_blocks"] == 1
+
+
 def test_a_killed_node_ends_what_was_open_where_it_was_seen_last(tmp_path: Path) -> None:
     recorded = one_visit(0)[:-1]
     lived(tmp_path, zone_camera(), recorded, began_at=at(0))
