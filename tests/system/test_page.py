@@ -105,3 +105,27 @@ def test_a_click_on_a_grid_filters_the_list_and_clearing_brings_all_back(page: P
     expect(page.get_by_test_id("filter-clear")).to_be_visible()
     page.get_by_test_id("filter-clear").click()
     expect(page.get_by_test_id("case-row").first).to_be_visible()
+
+
+def test_a_camera_is_looked_at_with_the_keyboard_alone(page: Page, site: Site) -> None:
+    _log_in(page, site)
+    page.goto(f"{site.url}/wall")
+    expect(page.get_by_test_id("empty")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_test_id("wall-choose").focus()
+    page.keyboard.press("Enter")
+    camera = page.locator('[data-testid^="wall-pick-"]').first
+    expect(camera).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("wall-send")).to_be_disabled()
+    camera.focus()
+    page.keyboard.press("Space")
+    page.get_by_test_id("wall-purpose").focus()
+    page.keyboard.type("evening rounds")
+    page.keyboard.press("Enter")
+    tile = page.locator('[data-testid="wall-tile"][data-state="shown"][data-look="fresh"]').first
+    expect(tile).to_be_visible(timeout=PATIENCE_MS)
+    picture = tile.locator("img")
+    first = picture.get_attribute("src")
+    expect(picture).not_to_have_attribute("src", first or "", timeout=PATIENCE_MS)
+    assert picture.evaluate("image => image.naturalWidth") > 0
+    page.get_by_test_id("wall-stop").click()
+    expect(page.get_by_test_id("wall-tile")).to_have_count(0)

@@ -2,7 +2,8 @@ import { onScopeDispose, ref, type Ref, shallowReactive, watch } from 'vue'
 import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
 import type { WallCamera } from '@/api/types'
-import { useEach } from '@/time/settle'
+import { useLive } from '@/live/feed'
+import { useEach, useSettled } from '@/time/settle'
 
 export const MOST_CAMERAS = 16
 const PAGE = 200
@@ -10,6 +11,7 @@ const PAGE = 200
 const LIMIT = 1000
 const RENEW_EACH_MS = 10_000
 const LOOK_EACH_MS = 2000
+const RELOAD_GAP_MS = 5000
 const KEPT = 'gridward.wall'
 
 export interface Chosen {
@@ -142,6 +144,12 @@ export function useCameras(open: () => boolean): CameraList {
     }
   }
 
+  // Cameras come when their node does, which may be while somebody waits for them here.
+  const again = useSettled(() => { if (open() && !loading.value) void load() }, RELOAD_GAP_MS)
+  useLive('device.presence', again)
+  useLive('node.presence', again)
+  useLive('resync', again)
+  useEach(RELOAD_GAP_MS, () => { if (items.value.length === 0) again() })
   watch(open, (opened) => { if (opened) void load() }, { immediate: true })
   return { items, cut, loading, problem, load }
 }
