@@ -98,6 +98,7 @@ class Node:
         )
         self._pace = ReportPace()
         self._reports = 0
+        self.housekeeping_faults = 0
         self.recollection = Recollection(
             self.directory, configuration.memory, clock=self.clock, correction=lambda: self.clock.correction
         )
@@ -331,6 +332,7 @@ class Node:
                 self._tell_health(figures)
                 write_status(self.directory, status_of(self))
             except Exception:  # noqa: BLE001 (the top of the thread)
+                self.housekeeping_faults += 1
                 _log.exception("housekeeping failed and goes on")
             self._wake.wait(EVERY_S)
             self._wake.clear()

@@ -108,7 +108,11 @@ def status_of(node: "Node") -> dict[str, Any]:
             "without_suspect": node.cameras.quarantine.ledger.without_suspect,
         },
         "readings": [dict(source.tally()) for source in node.reading_sources],
-        "faults": {"rules": dict(node.desk.faults), "incidents": node.book.faults},
+        "faults": {
+            "rules": dict(node.desk.faults),
+            "incidents": node.book.faults,
+            "housekeeping": node.housekeeping_faults,
+        },
         "rules": {"set_back": node.desk.set_back(), "incidents_lost": node.book.lost},
     }
 

@@ -109,6 +109,11 @@ class NodeCollector(Collector):
         yield from _gates(status["gates"])
         yield from gateway_metrics(status["gateways"])
         yield from _crashes(status["crashes"])
+        yield CounterMetricFamily(
+            "gridward_edge_housekeeping_faults",
+            "Turns of the housekeeping that failed.",
+            status["faults"]["housekeeping"],
+        )
         yield from _models(status["models"])
 
 

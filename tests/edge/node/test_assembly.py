@@ -8,6 +8,7 @@ import pytest
 from edge.node.assembly import Node, taken
 from edge.node.status import FILE
 from edge.settings import CloudSettings, NodeConfiguration, NodeSettings
+from tests.edge.waiting import wait_until
 
 
 def configuration(directory: Path) -> NodeConfiguration:
@@ -21,6 +22,7 @@ def test_a_node_whose_last_status_finds_no_room_lets_go_of_everything(tmp_path: 
     node = Node(configuration(tmp_path), on_fatal=pytest.fail)
     (tmp_path / f"{FILE}.part").mkdir()  # nothing can be written there
     node.start()
+    wait_until(lambda: node.status()["faults"]["housekeeping"], "a turn of the housekeeping that failed")
     node.stop()
     (tmp_path / f"{FILE}.part").rmdir()
     again = Node(configuration(tmp_path), on_fatal=pytest.fail)

@@ -84,6 +84,7 @@ STATUS: dict[str, Any] = {
     "gateways": {},
     "models": {"yolox_nano_416": {"withdrawn": 3}},
     "crashes": {"total": 5, "without_suspect": 2},
+    "faults": {"rules": {}, "incidents": 0, "housekeeping": 2},
 }
 
 
@@ -115,6 +116,7 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         'gridward_edge_camera_gate_audited_movements_total{camera="cam-1",gate="missed"} 1.0',
         'gridward_edge_native_crashes_total{suspect="camera"} 3.0',
         'gridward_edge_native_crashes_total{suspect="none"} 2.0',
+        "gridward_edge_housekeeping_faults_total 2.0",
         'gridward_edge_model_withdrawn_total{model="yolox_nano_416"} 3.0',
         "gridward_edge_outbox_share 0.625",
         "gridward_edge_outbox_level 1.0",
