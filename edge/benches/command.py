@@ -22,7 +22,7 @@ def cameras(  # noqa: PLR0917 (a command line has no keyword arguments)
         Path | None, typer.Option(help="A film in place of the catalogue's clip.", metavar="FILE", dir_okay=False)
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=1, max=3600, help="So long each is measured; else 20 and 15.")
+        float | None, typer.Option(min=1, max=3600, help="So long each is measured; else 30 and 15.")
     ] = None,
     tries: Annotated[
         int, typer.Option(min=1, max=50, help="Numbers of cameras that are tried for each way of watching.")
@@ -40,7 +40,7 @@ def cameras(  # noqa: PLR0917 (a command line has no keyword arguments)
     only_busy: Annotated[bool, typer.Option("--busy", help="Only cameras with people in them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
-    """How much of a core an idle camera takes, and how many busy ones the machine carries, beside a plain loop; takes 15 to 25 minutes.
+    """How much of a core an idle camera takes, and how many busy ones the machine carries, beside a plain loop; takes 25 minutes or more.
 
     Simulated cameras send real film over RTSP from processes of their own. Exit status 0 only when all bars are met.
     """

@@ -98,9 +98,9 @@ class Report:
             for row in self.rows or ()
             if row.kept_up < KEPT_UP
         ]
-        none = [
-            f"{name}: no number of cameras was carried" for name, runs in (self.trials or {}).items() if not found(runs)
-        ]
+        trials = self.trials or {}
+        compared = ((name, trials[name]) for name in ("node", "plain") if name in trials)
+        none = [f"{name}: no number of cameras was carried" for name, runs in compared if not found(runs)]
         return lost + late + none
 
     @property

@@ -47,8 +47,8 @@ class System(Protocol):
 
     tally: Tally
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, spread_s: float, /) -> None:
+        """Begin, with cameras that are opened over so many seconds where their own rhythms would else coincide."""
         ...
 
     def counts(self) -> Counts:
@@ -91,8 +91,8 @@ class Node:
             for camera in cameras
         ]
 
-    def start(self) -> None:
-        """Open the model, then the cameras."""
+    def start(self, spread_s: float, /) -> None:
+        """Open the model, then the cameras, one after the other."""
         self._shelf.start()
         until_s = time.monotonic() + MODEL_PATIENCE_S
         while any(self._shelf.detector(watch.camera.model) is None for watch in self._watches if watch.camera.model):
@@ -101,6 +101,7 @@ class Node:
             time.sleep(0.05)
         for watch in self._watches:
             watch.start()
+            time.sleep(spread_s / len(self._watches))
 
     def counts(self) -> Counts:
         """What was done so far."""
@@ -189,7 +190,7 @@ class Plain(_Loop):
         self._next = 0
         self._workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(cores())]
 
-    def start(self) -> None:
+    def start(self, _spread_s: float, /) -> None:
         """Begin."""
         for source in self._sources:
             source.start()
@@ -225,7 +226,7 @@ class Plain(_Loop):
 class Every(_Loop):
     """Each camera has a thread that decodes and detects every frame in order."""
 
-    def start(self) -> None:
+    def start(self, _spread_s: float, /) -> None:
         """Begin."""
         for watch in self._watches:
             threading.Thread(target=self._watch, args=(watch,), name=f"loop-{watch.camera.id}", daemon=True).start()
@@ -249,7 +250,7 @@ class Demuxed:
         self._cameras = cameras
         self._packets: Counter[str] = Counter()
 
-    def start(self) -> None:
+    def start(self, _spread_s: float, /) -> None:
         """Begin."""
         for camera in self._cameras:
             threading.Thread(target=self._read, args=(camera,), name=f"read-{camera.id}", daemon=True).start()

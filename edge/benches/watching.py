@@ -31,7 +31,7 @@ _CALM_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`settled_s` is waited, then up to `settling_s` for gates that learn; then the cameras are measured for `seconds`. `folder` may be
+    """Cameras are opened over `spread_s`. `settled_s` is waited, then up to `settling_s` for gates that learn; then the cameras are measured for `seconds`. `folder` may be
     written to.
     """
 
@@ -40,6 +40,7 @@ class Order:
     settled_s: float
     seconds: float
     settling_s: float = 0.0
+    spread_s: float = 0.0
     folder: str = ""
 
 
@@ -66,7 +67,7 @@ class Watched:
 
 def watch(order: Order, folder: Path) -> Watched:
     """Have it done by another process, which writes below `folder`. Raises MeasurementFailed."""
-    longest_s = order.settled_s + order.settling_s + order.seconds + _PATIENCE_S
+    longest_s = order.spread_s + order.settled_s + order.settling_s + order.seconds + _PATIENCE_S
     order = replace(order, folder=tempfile.mkdtemp(dir=folder))
     log = folder / "watching.log"
     with log.open("ab") as told:
@@ -136,7 +137,7 @@ def main() -> int:
     cv2.setNumThreads(1)  # as the node does it, for all systems alike
     cameras = [CameraSettings.model_validate(each) for each in order.cameras]
     system = SYSTEMS[order.system](cameras, Path(order.folder))
-    system.start()
+    system.start(order.spread_s)
     sys.stdout.buffer.write(msgspec.json.encode(_measured(system, order)))
     sys.stdout.buffer.flush()
     os._exit(0)  # all is told; closing forty cameras one by one would only take time
