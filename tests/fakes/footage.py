@@ -23,7 +23,7 @@ def number_of(image: Image) -> int:
 def grainy(image: Image, seed: int) -> Image:
     """The picture with the grain of a camera, another for each seed."""
     grain = np.random.default_rng(seed).integers(-2, 3, image.shape[:2], dtype=np.int16)[:, :, None]
-    return np.clip(image + grain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + grain, 0, 255), dtype=np.uint8)
 
 
 def write_clip(path: Path, *, frames: int = 20, rate: int = 10, width: int = 160, height: int = 96) -> Path:
