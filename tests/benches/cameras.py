@@ -1,6 +1,6 @@
 """How much of a core an idle camera takes, and how many busy ones two cores carry: `gridward-edge bench cameras`, with its options.
 
-`python -m tests.benches.cameras [--json] [--idle | --busy] [--seconds 20] [--tries 6]`
+`python -m tests.benches.cameras [--json] [--idle | --busy]`
 """
 
 import sys

@@ -24,8 +24,11 @@ def own(tmp_path: Path) -> Path:
 
 def test_without_the_clip_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRIDWARD_ASSETS", str(tmp_path))
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("GRIDWARD_MIRROR", raising=False)
+    for name in ("ALL_PROXY", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(MediaUnusable, match=r"catalogue fetch (.|\n)*--idle --film FILE(.|\n)*--busy --film FILE"):
         film_of(None)
 
