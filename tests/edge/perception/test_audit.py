@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.flow import Encoded, GateOrder, GateReason, GateState, Packet, Scene
@@ -132,6 +132,7 @@ def test_a_connection_that_ends_ends_the_stretch() -> None:
     assert camera.gate.audit.stretches == 1
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from([30, 100, 2_000]), st.booleans(), st.booleans()), max_size=40))
 def test_whatever_happens_stretches_end_and_nothing_counts_twice(seconds: list[tuple[int, bool, bool]]) -> None:
     camera = Camera()
