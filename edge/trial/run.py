@@ -84,9 +84,14 @@ def tried(
     reader = SceneReader(camera.id)
     for block in blocks:
         go_on()
-        trial.block(block)
+        begins_at, begun = from_ms(block.from_ms + block.correction_ms), False
         for moment in reader.take(block):
+            if not begun and moment.at >= begins_at:  # what comes before is the end of another watch
+                trial.block(block)
+                begun = True
             trial.moment(moment)
+        if not begun:
+            trial.block(block)
     return trial.result()
 
 
@@ -277,12 +282,14 @@ class _Seen:
     def _between(self, begins_at: datetime, at: datetime, process: int, was_lost: bool, *, lost: bool) -> None:
         if was_lost or lost:
             self._hole(begins_at, at, "camera_lost")
+        elif process != self.process:
+            self._hole(begins_at, at, "node_off")
         elif at - begins_at <= UNSEEN:
             self.seen_s += (at - begins_at).total_seconds()
         elif self.not_kept:
             self._hole(begins_at, at, "not_kept")
         else:
-            self._hole(begins_at, at, "no_picture" if process == self.process else "node_off")
+            self._hole(begins_at, at, "no_picture")
         self.not_kept = False
 
     def _hole(self, begins_at: datetime, ends_at: datetime, why: str) -> None:

@@ -165,12 +165,14 @@ def test_a_block_that_is_damaged_is_a_hole_and_no_peace(tmp_path: Path) -> None:
 
 def test_a_killed_node_ends_what_was_open_where_it_was_seen_last(tmp_path: Path) -> None:
     recorded = one_visit(0)[:-1]
-    lived(tmp_path, zone_camera(), recorded, began_at=at(0))
+    lived(tmp_path, zone_camera(), recorded, began_at=at(0), write_every=40)
     for file in files(tmp_path / FOLDER):
         file.write_bytes(file.read_bytes()[:-10])  # the last block was not written whole
     lived(tmp_path, zone_camera(), quiet(100, 200), began_at=at(90))
     [trial] = try_cameras(tmp_path, [zone_camera()], since=timedelta(hours=1)).cameras
-    [] = [each for each in trial.now if each.ended_at is None]
+    [found] = trial.now
+    assert (found.started_at, found.ended_at) == (at(0), at(15.8))
+    assert [hole.why for hole in trial.holes] == ["node_off"]
 
 
 def test_what_began_before_the_span_is_none_of_it_and_what_has_not_ended_is_open(tmp_path: Path) -> None:
