@@ -28,6 +28,9 @@ _WIDTH: Final = 160
 _BANDS: Final = 24
 _BAND_ROWS: Final = 4
 _LAG: Final = 2
+_LINES: Final = 12.0
+_STAYING: Final = 0.3
+_KEPT: Final = 0.6
 _CHANGES: Final = 60
 """Of so many looks it is known how much changes from one to the next."""
 
@@ -126,7 +129,8 @@ class TroubleWatch:
         view = view_of(luma)
         if self._edges is not None and self._edges.shape != view.edges.shape:
             self._begin_anew()
-        frozen, wrong = self._frozen(view), self._wrong(view)
+        before = self._last
+        frozen, wrong = self._frozen(view), self._wrong(view, before)
         if wrong in {CameraTrouble.DARK, CameraTrouble.COVERED}:
             frozen = None  # where nothing is to be seen, nothing changes
         troubles = frozenset(trouble for trouble in (frozen, wrong) if trouble is not None)
@@ -163,13 +167,12 @@ class TroubleWatch:
             self._changes.append(changed)
         return still
 
-    def _wrong(self, view: View) -> CameraTrouble | None:
+    def _wrong(self, view: View, before: View | None) -> CameraTrouble | None:
         settings = self._settings
         if view.mean < settings.dark_mean and view.bright < settings.dark_bright:
             return CameraTrouble.DARK
-        if view.contrast < settings.blank_contrast and (
-            self._edges is None or self._contrast > 2 * settings.blank_contrast
-        ):
+        blank = view.contrast < settings.blank_contrast and not _keeps_its_lines(view, before)
+        if blank and (self._edges is None or self._contrast > 2 * settings.blank_contrast):
             return CameraTrouble.COVERED
         if self._edges is None or self._looks < settings.learning_looks:
             return None
@@ -187,7 +190,7 @@ class TroubleWatch:
 
     def _is_elsewhere(self, edges: NDArray[np.float32], learnt: NDArray[np.float32], likeness: float) -> bool:
         if likeness < self._settings.moved_likeness:
-            return True
+            return _kept_lines(edges, learnt) < _KEPT
         if likeness > 1.0 - self._settings.shifted_gain:
             return False
         return _is_shifted(edges, learnt, self._settings)
@@ -215,6 +218,19 @@ class TroubleWatch:
     def _begin_anew(self) -> None:
         self._edges, self._looks, self._elsewhere = None, 0, 0
         self._first.clear()
+
+
+def _keeps_its_lines(view: View, before: View | None) -> bool:
+    """Whether a picture of little contrast (plain asphalt at night) has lines that stay where they are, as nothing before a lens has."""
+    if before is None or before.edges.shape != view.edges.shape or float(np.percentile(view.edges, 99)) < _LINES:
+        return False
+    return _likeness(view.edges, before.edges) >= _STAYING
+
+
+def _kept_lines(edges: NDArray[np.float32], learnt: NDArray[np.float32]) -> float:
+    """Which share of the sharpest lines that were learnt are where they were: a car on plain ground adds its own and takes few away."""
+    lines = learnt >= np.percentile(learnt, 97)
+    return float((edges[lines] >= 0.5 * learnt[lines]).mean())
 
 
 def _is_shifted(edges: NDArray[np.float32], learnt: NDArray[np.float32], settings: TroubleSettings) -> bool:

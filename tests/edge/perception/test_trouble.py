@@ -111,3 +111,20 @@ def test_another_size_of_picture_is_learnt_anew() -> None:
         watch.look(noise(second), second)
     wide = np.ascontiguousarray(noise(1)[:100])
     assert watch.look(wide, 10.0) == frozenset()
+
+
+def dim_lane(seed: int, *, lines: float) -> Luma:
+    """Plain ground at night with painted lines on it, and grain."""
+    ground = np.full((432, 768), 45.0)
+    for left in (100, 300, 520, 640):
+        ground[:, left : left + 6] += lines
+    return np.asarray(np.clip(ground + np.random.default_rng(seed).normal(0, 6, ground.shape), 0, 255), dtype=np.uint8)
+
+
+def test_plain_ground_with_lines_is_no_cover_and_a_grey_cover_is_one() -> None:
+    lane, cover = TroubleWatch(), TroubleWatch()
+    said = [lane.look(dim_lane(second, lines=30.0), second) for second in range(30)]
+    assert said[1:] == [frozenset()] * 29, "the first look has none before it to be held against"
+    assert all(cover.look(dim_lane(second, lines=0.0), second) == {CameraTrouble.COVERED} for second in range(10)), (
+        "grain stays nowhere"
+    )
