@@ -15,7 +15,7 @@ from edge.settings import NodeConfiguration
 from edge.trial.answer import answer, try_cameras
 from edge.trial.span import moment_of, since_of
 
-_BREATH_S: Final = 0.002
+_BREATH_S: Final = 0.0005
 """After each block of the memory, so that the threads that analyse need not wait."""
 
 
