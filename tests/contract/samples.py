@@ -21,10 +21,10 @@ from edge.contract.envelope import Body, Envelope, Lane
 from edge.contract.health import (
     Backlog,
     CameraLink,
-    GateRecall,
     DeadLetters,
     DroppedReadings,
     EvidenceBacklog,
+    GateRecall,
     Level,
     LinkQuality,
     NodeHealth,
