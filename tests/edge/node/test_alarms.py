@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.contract.health import Level
 from edge.contract.incident import Incident, IncidentState, Severity
-from edge.flow import EvidenceFile
+from edge.flow import EvidenceFile, StagedFile
 from edge.incidents import IncidentBook
 from edge.node.alarms import (
     EVIDENCE,
@@ -111,7 +111,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Life]]:
         class Recording(Outbox):
             """The real store, which also shows what it was given."""
 
-            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = ()) -> None:
                 super().incident(incident, evidence)
                 kept.append(incident)
 

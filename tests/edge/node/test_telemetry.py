@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.contract.incident import Incident, IncidentState
-from edge.flow import EvidenceFile, Health, Parcel, Reading
+from edge.flow import EvidenceFile, Health, Parcel, Reading, StagedFile
 from edge.incidents import IncidentBook, rule_cards
 from edge.node.standing import Standing
 from edge.node.telemetry import SensorDesk
@@ -80,7 +80,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         class Recording(Outbox):
             """The real store, which also shows what it was given."""
 
-            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
+            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = ()) -> None:
                 super().incident(incident, evidence)
                 kept.append(incident)
 
