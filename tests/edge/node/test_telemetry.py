@@ -164,6 +164,18 @@ def test_what_comes_back_within_the_grace_is_the_same_incident(start: Start) -> 
     assert len({each.incident_id for each in life.kept}) == 1
 
 
+def test_what_waits_for_its_fold_ends_while_the_sensor_is_silent(start: Start) -> None:
+    life = start(for_s=0, clear_for_s=0, fold_s=60)
+    life.hear(70)
+    life.hear(40)
+    life.clock.step(59)
+    life.desk.tick()
+    assert life.states() == [IncidentState.OPEN]
+    life.clock.step(1)
+    life.desk.tick()
+    assert life.states() == [IncidentState.OPEN, IncidentState.ENDED]
+
+
 def test_two_restarts_end_it_once(start: Start) -> None:
     opened(start)
     start().hear(20)
