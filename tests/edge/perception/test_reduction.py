@@ -10,7 +10,9 @@ from edge.perception.reduction import reduced
 )
 def test_each_cell_is_the_average_of_what_it_covers(rows: int, columns: int) -> None:
     grain = np.random.default_rng(7).integers(0, 256, (rows, columns), dtype=np.uint8)
-    smooth = cv2.GaussianBlur(grain, (0, 0), 4.0)  # what is finer than a cell is shared out a little differently
+    smooth = np.asarray(
+        cv2.GaussianBlur(grain, (0, 0), 4.0), dtype=np.uint8
+    )  # what is finer than a cell is shared out a little differently
     exact = cv2.resize(smooth.astype(np.float32), (160, 90), interpolation=cv2.INTER_AREA)
     assert np.abs(reduced(smooth, 160, 90) - exact).max() <= 2.0
 
