@@ -125,6 +125,6 @@ def test_plain_ground_with_lines_is_no_cover_and_a_grey_cover_is_one() -> None:
     lane, cover = TroubleWatch(), TroubleWatch()
     said = [lane.look(dim_lane(second, lines=30.0), second) for second in range(30)]
     assert said[1:] == [frozenset()] * 29, "the first look has none before it to be held against"
-    assert all(cover.look(dim_lane(second, lines=0.0), second) == frozenset({CameraTrouble.COVERED}) for second in range(10)), (
-        "grain stays nowhere"
-    )
+    assert all(
+        cover.look(dim_lane(second, lines=0.0), second) == frozenset({CameraTrouble.COVERED}) for second in range(10)
+    ), "grain stays nowhere"
