@@ -3,7 +3,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -136,10 +136,17 @@ def test_doubled_readings_change_nothing(
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), VALUES), max_size=60), st.sampled_from([0.0, 10.0, 25.0]))
+@example([(31, HOT), (0, HOT), (1, COOL), (30, COOL)], 0.0)
 def test_in_any_order_opens_and_ends_alternate_and_time_does_not_run_back(
     readings: list[tuple[int, float]], for_s: float
 ) -> None:
-    said = told(rule(for_s=for_s, clear_for_s=10), readings)
+    """They come in any order; the clock by which they come goes on."""
+    watching = rule(for_s=for_s, clear_for_s=10)
+    said = [
+        finding
+        for index, (time_s, value) in enumerate(readings)
+        for finding in watching.observe(Reading("pile-1", "cable_c", at(time_s), value, received_at=at(301 + index)))
+    ]
     wanted = OPEN
     for finding in said:
         if finding.state is UPDATE:
