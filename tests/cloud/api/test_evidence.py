@@ -1,4 +1,5 @@
 import hashlib
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -349,11 +350,19 @@ def test_a_node_has_a_few_uploads_at_once_and_takes_nobody_elses(cloud: Cloud, s
     paths = [name_file(cloud, jpeg(1_000 + number), number=number) for number in range(1, 6)]
     address = httpx.URL(cloud.url)
     with ExitStack() as held, cloud.node() as node:
-        for path, size in zip(paths[:4], range(1_001, 1_005), strict=True):
-            line = held.enter_context(socket.create_connection((address.host, address.port or 80), timeout=20))
-            line.sendall(head_of(cloud, path, f"Content-Length: {size}") + b"\xff")
-        # Not the right file: one that were taken before the four are under way would be there from then on.
-        wait_until(lambda: put(node, paths[4], jpeg(1_006)).status_code == httpx.codes.SERVICE_UNAVAILABLE)
+        lines: dict[str, socket.socket] = {}
+
+        def all_places_are_taken() -> bool:
+            for path, size in zip(paths[:4], range(1_001, 1_005), strict=True):
+                if path in lines and not select.select([lines[path]], [], [], 0)[0]:
+                    continue  # under way: one that was answered came while the further one had its place
+                line = socket.create_connection((address.host, address.port or 80), timeout=20)
+                lines[path] = held.enter_context(line)
+                line.sendall(head_of(cloud, path, f"Content-Length: {size}") + b"\xff")
+            # Not the right file: one that were taken before the four are under way would be there from then on.
+            return put(node, paths[4], jpeg(1_006)).status_code == httpx.codes.SERVICE_UNAVAILABLE
+
+        wait_until(all_places_are_taken, timeout_s=30)
     with cloud.node() as node:
         wait_until(lambda: put(node, paths[4], jpeg(1_005)).is_success)
 

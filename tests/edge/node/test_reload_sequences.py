@@ -63,6 +63,7 @@ class Followed:
 
 def reload(node: Node, step: NodeConfiguration | str) -> None:
     """One step, and what has to hold after it."""
+    wait_until(lambda: taken_over(node), "what the step before is still bringing")
     before, shown = Followed.of(node), running(node)
     if isinstance(step, str):
         with pytest.raises(ConfigurationError):
@@ -76,6 +77,14 @@ def reload(node: Node, step: NodeConfiguration | str) -> None:
     after = Followed.of(node)
     for name, fate in fates.items():
         assert (after.get(name) == before.get(name)) == (fate in UNTOUCHED)
+
+
+def taken_over(node: Node) -> bool:
+    """Whether the threads of sources and cameras go by the newest configuration already: each takes it over itself."""
+    shown = running(node)
+    topics = sorted({sensor.topic for sensor in shown["sensors"].values()})
+    listening = all(each == topics for each in (*shown["topics"], *shown["subscriptions"]))
+    return listening and not any(watch._successors for watch in node.cameras.watches)
 
 
 def settled(node: Node) -> bool:

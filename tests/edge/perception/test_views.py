@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.flow import Box
-from edge.perception.views import CONTEXT, LEAST_DETAIL, STRIDE, around, holds, view_of, whole_view
+from edge.perception.views import CONTEXT, LARGE, LEAST_DETAIL, STRIDE, around, holds, view_of, whole_view
 
 SIDE = st.sampled_from((320, 416, 640))
 LENGTH = st.integers(16, 4000)
@@ -66,8 +66,9 @@ def test_what_is_large_is_shown_smaller_and_what_is_small_beside_it_is_not() -> 
     whole = whole_view(768, 432, width=416, height=416)
     large, small = (0.4, 0.05, 0.6, 0.95), (0.45, 0.5, 0.5, 0.6)
     view = view_of([large], 768, 432, width=416, height=416)
-    assert view.scale == pytest.approx(LEAST_DETAIL * whole.scale)
+    assert view.scale * 432 * 0.9 == pytest.approx(LARGE)
     assert view.input_pixels <= 128 * 224
+    assert view_of([(0.1, 0.05, 0.8, 0.95)], 768, 432, width=416, height=416).scale == LEAST_DETAIL * whole.scale
     assert view_of([large, small], 768, 432, width=416, height=416).scale == whole.scale
 
 
