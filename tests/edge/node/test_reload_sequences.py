@@ -63,15 +63,15 @@ class Followed:
 
 def reload(node: Node, step: NodeConfiguration | str) -> None:
     """One step, and what has to hold after it."""
-    wait_until(lambda: taken_over(node), "what the step before is still bringing")
-    before, shown = Followed.of(node), running(node)
     if isinstance(step, str):
+        wait_until(lambda: settled(node) and taken_over(node), "all that the step before brings")
+        before, shown = Followed.of(node), running(node)
         with pytest.raises(ConfigurationError):
             node.adopt(placed(node.directory, configuration(**REFUSED[step])))
         assert running(node) == shown
         assert Followed.of(node) == before
         return
-    wanted = placed(node.directory, step)
+    before, wanted = Followed.of(node), placed(node.directory, step)
     fates = change(node.configuration, wanted).cameras
     node.adopt(wanted)
     after = Followed.of(node)
@@ -84,7 +84,8 @@ def taken_over(node: Node) -> bool:
     shown = running(node)
     topics = sorted({sensor.topic for sensor in shown["sensors"].values()})
     listening = all(each == topics for each in (*shown["topics"], *shown["subscriptions"]))
-    return listening and not any(watch._successors for watch in node.cameras.watches)
+    watched = {watch.camera.id: watch.camera for watch in node.cameras.watches}
+    return listening and watched == {camera.id: camera for camera in node.configuration.cameras}
 
 
 def settled(node: Node) -> bool:
