@@ -248,6 +248,8 @@ select
         )
         from jsonb_array_elements(node_health.report -> 'cameras') with ordinality as told (link, place)
         join device on device.node_id = node.id and device.declared and device.name = told.link ->> 'camera'
+        left join area place on place.code = coalesce(device.grid_code, node.area_code) and place.valid_to is null
+        where coalesce(place.path, '') ^@ :scope
     ) as cameras
 from node
 left join area on area.code = node.area_code and area.valid_to is null
