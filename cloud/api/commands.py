@@ -94,6 +94,6 @@ def list_commands(
 
 
 @router.get("/commands/{command_id}")
-def read_command(conn: Conn, user: Steward, command_id: UUID) -> Command:
-    """One command, with what the node answered."""
-    return Command.model_validate(service.find(conn, command_id, scope=user.area_path))
+def read_command(conn: Conn, user: Steward, *, request: Request, command_id: UUID) -> Command:
+    """One command, with what the node answered. Where that shows a picture, the audit log says who saw it."""
+    return Command.model_validate(service.read(conn, command_id, reader=user, address=client_address(request)))

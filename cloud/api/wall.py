@@ -16,6 +16,7 @@ from cloud.api.dependencies import (
     Node,
     Parts,
     Services,
+    Session,
     User,
     client_address,
     node_principal,
@@ -34,6 +35,9 @@ router = APIRouter(prefix="/api/v1/wall", tags=["wall"], responses=RESPONSES)
 
 CameraName = Annotated[Name, Path(description="The name of a camera of this node")]
 DeviceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+PAGE = r"^[0-9a-z]{0,32}$"
+PAGE_WORDS = "Which of the pages of one session: each has a wall of its own"
 
 _JPEG = "image/jpeg"
 _PICTURES = Counter("gridward_wall_pictures_total", "Pictures that nodes sent, by how that ended", ["outcome"])
@@ -82,6 +86,7 @@ class Look(BaseModel):
     purpose: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=r"^[^\x00]*$")
     ]
+    page: Annotated[str, Field(pattern=PAGE, description=PAGE_WORDS)] = ""
 
 
 class Watched(BaseModel):
@@ -122,18 +127,28 @@ def list_wall(
 
 
 @router.post("/leases", summary="Look at these cameras, or go on looking")
-def watch_cameras(conn: Conn, user: User, *, parts: Parts, request: Request, body: Look) -> Watched:
-    """Nodes make pictures of a camera only while somebody asks for it again and again. 409 where too many are looked at."""
+def watch_cameras(conn: Conn, session: Session, *, parts: Parts, request: Request, body: Look) -> Watched:
+    """Nodes make pictures of a camera only while somebody asks for it again and again. What is no camera in my area, or not any more,
+    is left out; 404 where none is left, 409 where too many are looked at.
+    """
     found = service.watch(
-        conn, user, body.cameras, purpose=body.purpose, address=client_address(request), now=parts.clock()
+        conn,
+        session,
+        body.cameras,
+        page=body.page,
+        purpose=body.purpose,
+        address=client_address(request),
+        now=parts.clock(),
     )
     return Watched(items=[_camera(tile) for tile in found], lease_s=LEASE.total_seconds())
 
 
 @router.delete("/leases", status_code=204, summary="Look no more")
-def leave_wall(conn: Conn, user: User) -> None:
+def leave_wall(
+    conn: Conn, session: Session, page: Annotated[str, Query(pattern=PAGE, description=PAGE_WORDS)] = ""
+) -> None:
     """The nodes stop within seconds."""
-    service.leave(conn, user)
+    service.leave(conn, session, page=page)
 
 
 @router.get(

@@ -19,6 +19,11 @@ from cloud.errors import Conflict, SchemaTooNew
 NOT_KEPT = frozenset({"session"})
 """Who was signed in: a session that was ended since must not come back to life."""
 
+FLEETING = frozenset({"wall_camera", "wall_lease"})
+"""Our unlogged tables: what is in them lives for minutes."""
+
+LEFT_OUT = NOT_KEPT | FLEETING
+
 Say = Callable[[str], None]
 
 
@@ -61,7 +66,7 @@ def dump_database(conn: Connection[Any], writer: BackupWriter, say: Say) -> Data
         )
     dumps = []
     for name, columns in store.tables(conn).items():
-        if name not in NOT_KEPT:
+        if name not in LEFT_OUT:
             dumps.append(_dump_table(conn, writer, name, columns, say))
     return DatabaseDump(
         schema=schema,

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from cloud.backup import store
-from cloud.backup.dump import NOT_KEPT, Say
+from cloud.backup.dump import LEFT_OUT, Say
 from cloud.backup.folder import BackupReader, table_file
 from cloud.backup.model import Manifest, TableDump
 from cloud.db import migrate
@@ -101,12 +101,12 @@ def load_rows(
 def _match(columns: dict[str, store.Columns], manifest: Manifest) -> tuple[dict[str, TableDump], list[str]]:
     """The dumps of our tables by name, and the names of those that are not ours."""
     dumps = {table.name: table for table in manifest.tables}
-    if missing := set(columns) - set(dumps) - NOT_KEPT:
+    if missing := set(columns) - set(dumps) - LEFT_OUT:
         raise UnusableBackup(f"the backup lacks tables of its schema: {', '.join(sorted(missing))}")
     for name in columns.keys() & dumps.keys():
         if set(columns[name]) != set(dumps[name].columns):
             raise UnusableBackup(f"the backup has other columns of {name} than its schema")
-    kept = {name: dump for name, dump in dumps.items() if name in columns and name not in NOT_KEPT}
+    kept = {name: dump for name, dump in dumps.items() if name in columns and name not in LEFT_OUT}
     return kept, sorted(dumps.keys() - columns.keys())
 
 

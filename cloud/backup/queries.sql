@@ -17,13 +17,12 @@ from (values
 
 -- name: tables()
 -- Tables with the columns that hold something of their own. Partitions and chunks are read through their parent; what
--- belongs to an extension, and the notes of the migrations, are made anew. What is unlogged lives for minutes and is left out.
+-- belongs to an extension, and the notes of the migrations, are made anew.
 select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 where c.relnamespace = quote_ident(current_schema())::regnamespace
     and c.relkind in ('r', 'p')
-    and c.relpersistence = 'p'
     and not c.relispartition
     and c.relname !~ '^_?yoyo_'
     and not exists (
@@ -31,13 +30,6 @@ where c.relnamespace = quote_ident(current_schema())::regnamespace
     )
 group by c.relname
 order by c.relname;
-
--- name: fleeting()
--- Unlogged tables: what is in them refers to rows that a restore replaces.
-select relname as name
-from pg_class
-where relnamespace = quote_ident(current_schema())::regnamespace and relkind = 'r' and relpersistence = 'u'
-order by relname;
 
 -- name: references_between()
 -- Which table refers to which.

@@ -66,8 +66,7 @@ def copy_in(conn: Connection[Any], table: str, columns: Columns, pieces: Iterabl
 
 
 def empty(conn: Connection[Any], names: Sequence[str]) -> None:
-    """Take out what migrations have put in, and what lives for minutes only."""
-    names = [*names, *(row.name for row in _queries.fleeting(conn))]
+    """Take out what migrations have put in."""
     conn.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(map(sql.Identifier, names))))
 
 

@@ -28,8 +28,9 @@ RUNNING = frozenset({CommandState.QUEUED, CommandState.SENT, CommandState.DELIVE
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What was asked of a node, and what came of it. `session` is the start of the node that it is meant for; `sent_at` is when
-    it was last given to the broker. `arguments` and `result` are forgotten after a day.
+    """What was asked of a node, and what came of it. `area_code` is that of the device, without one that of the node; `session`
+    is the start of the node that it is meant for; `sent_at` is when it was last given to the broker. `arguments` and `result` are
+    forgotten after a day.
     """
 
     id: UUID
@@ -61,7 +62,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """A node as a command needs it: where it is and whether anybody is there."""
+    """A node as a command needs it: whether anybody is there, and where that which is asked about stands."""
 
     node_id: int
     name: str

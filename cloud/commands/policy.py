@@ -1,8 +1,9 @@
 """How long a command waits, which word of a node counts, what is kept of it. Pure."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from cloud.commands.model import RUNNING, Addressee, CommandState
@@ -29,6 +30,13 @@ ROWS_KEPT: Final = timedelta(days=90)
 FLEETING: Final = (CommandName.SNAPSHOT,)
 """Renewed every minute while somebody looks on: their rows go with the results."""
 
+DEEPEST_RESULT: Final = 20
+"""Objects and lists within each other; an answer of this project has eight. Beyond some hundreds JSON can't be written any more."""
+
+TOO_DEEP: Final = f"the answer is nested more than {DEEPEST_RESULT} levels deep"
+
+_PICTURE: Final = "jpeg_base64"
+
 _STATES: Final = MappingProxyType(
     {
         AnswerOutcome.TAKEN: CommandState.DELIVERED,
@@ -53,6 +61,30 @@ def state_after(state: CommandState, session: UUID, answer: Answer) -> CommandSt
         return None
     reached = _STATES[answer.outcome]
     return None if reached is state else reached
+
+
+def is_too_deep(result: Mapping[str, Any] | None) -> bool:
+    """Whether an answer is nested more deeply than is kept."""
+    level: list[Any] = [result]
+    for _ in range(DEEPEST_RESULT):
+        level = [part for each in level for part in _parts(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def shows_picture(result: Mapping[str, Any] | None) -> bool:
+    """Whether an answer brings a picture of a camera along, wherever the node has put it."""
+    level: list[Any] = [result]
+    while level:
+        if any(isinstance(each, dict) and each.get(_PICTURE) for each in level):
+            return True
+        level = [part for each in level for part in _parts(each)]
+    return False
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def absence(addressee: Addressee) -> str | None:

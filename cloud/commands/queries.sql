@@ -1,13 +1,25 @@
--- Commands to nodes.
+-- Commands to nodes. What is asked about a device belongs to the area of the device, which may be another than that of its node.
 
--- name: addressee(name, scope)^
--- A node in scope, and the session that is present.
+-- name: addressee(name, device, scope)^
+-- A node and the session that is present, where the device (without one the node itself) lies in scope.
 select
-    node.id as node_id, node.name, node.district, node.area_code, coalesce(area.path, '') as area_path, node.presence,
-    node.presence_since, coalesce(node.presence_session, node.session) as session, node.last_seen_at
+    node.id as node_id, node.name, node.district, coalesce(device.grid_code, node.area_code) as area_code,
+    coalesce(area.path, '') as area_path, node.presence, node.presence_since,
+    coalesce(node.presence_session, node.session) as session, node.last_seen_at
 from node
-left join area on area.code = node.area_code and area.valid_to is null
+left join device on device.node_id = node.id and device.name = :device::text
+left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where node.name = :name and coalesce(area.path, '') ^@ :scope;
+
+-- name: is_in_scope(node, scope)$
+-- Whether a node lies in scope, or any of its devices does.
+select exists (
+    select
+    from node
+    left join device on device.node_id = node.id and device.declared
+    join area on area.code in (node.area_code, device.grid_code) and area.valid_to is null
+    where node.name = :node and area.path ^@ :scope
+) or (:scope = '' and exists (select from node where name = :node));
 
 -- name: add_command(id, node_id, session, name, device, arguments, asked_by, asked_by_name, asked_at, deadline)$
 -- Nothing comes back where one of this name runs on the node (and the device) already.
@@ -24,23 +36,27 @@ where node_id = :node_id and name = :name and coalesce(device, '') = coalesce(:d
 
 -- name: command(id, scope)^
 select
-    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.id, node.name as node, node.district, coalesce(device.grid_code, node.area_code) as area_code,
+    command.session, command.name, command.device,
     command.arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
     command.sent_at, command.delivered_at, command.ended_at, command.reason, command.result
 from command
 join node on node.id = command.node_id
-left join area on area.code = node.area_code and area.valid_to is null
+left join device on device.node_id = node.id and device.name = command.device
+left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where command.id = :id and coalesce(area.path, '') ^@ :scope;
 
 -- name: commands_of_node(node, name, scope, count)
 -- The newest, without what they brought.
 select
-    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.id, node.name as node, node.district, coalesce(device.grid_code, node.area_code) as area_code,
+    command.session, command.name, command.device,
     '{}'::jsonb as arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
     command.sent_at, command.delivered_at, command.ended_at, command.reason, null::json as result
 from command
 join node on node.id = command.node_id
-left join area on area.code = node.area_code and area.valid_to is null
+left join device on device.node_id = node.id and device.name = command.device
+left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where node.name = :node and (:name::text is null or command.name = :name) and coalesce(area.path, '') ^@ :scope
 order by command.asked_at desc, command.id desc
 limit :count;
@@ -48,11 +64,13 @@ limit :count;
 -- name: commands_to_send(now, again_before, count)
 -- Those that were not sent yet, and those without an answer since. Two processes never take the same one.
 select
-    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.id, node.name as node, node.district, coalesce(device.grid_code, node.area_code) as area_code,
+    command.session, command.name, command.device,
     command.arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
     command.sent_at, command.delivered_at, command.ended_at, command.reason, command.result
 from command
 join node on node.id = command.node_id
+left join device on device.node_id = node.id and device.name = command.device
 where command.state in ('queued', 'sent', 'delivered') and command.deadline > :now
     and (command.sent_at is null or command.sent_at < :again_before or command.sent_at > :now)
 order by command.id
@@ -66,11 +84,13 @@ where id = any(:ids::uuid[]);
 
 -- name: lock_answered(id, node_id)^
 select
-    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.id, node.name as node, node.district, coalesce(device.grid_code, node.area_code) as area_code,
+    command.session, command.name, command.device,
     '{}'::jsonb as arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
     command.sent_at, command.delivered_at, command.ended_at, command.reason, null::json as result
 from command
 join node on node.id = command.node_id
+left join device on device.node_id = node.id and device.name = command.device
 where command.id = :id and command.node_id = :node_id
 for no key update of command;
 
@@ -83,19 +103,21 @@ where id = :id;
 -- name: time_out(before, node_id)
 -- Those whose deadline lies before a time; of one node, or of all.
 with overdue as (
-    select id
+    select command.id, coalesce(device.grid_code, node.area_code) as area_code
     from command
-    where state in ('queued', 'sent', 'delivered') and deadline < :before
-        and (:node_id::bigint is null or node_id = :node_id)
-    order by id
-    for no key update skip locked
+    join node on node.id = command.node_id
+    left join device on device.node_id = node.id and device.name = command.device
+    where command.state in ('queued', 'sent', 'delivered') and command.deadline < :before
+        and (:node_id::bigint is null or command.node_id = :node_id)
+    order by command.id
+    for no key update of command skip locked
 )
 update command
 set state = 'timed_out', ended_at = deadline
 from overdue, node
 where command.id = overdue.id and node.id = command.node_id
 returning
-    command.id, node.name as node, node.district, node.area_code, command.session, command.name, command.device,
+    command.id, node.name as node, node.district, overdue.area_code, command.session, command.name, command.device,
     '{}'::jsonb as arguments, command.asked_by_name as asked_by, command.asked_at, command.deadline, command.state,
     command.sent_at, command.delivered_at, command.ended_at, command.reason, null::json as result;
 

@@ -37,17 +37,15 @@ def ask(
     now: datetime,
     device: str | None = None,
     arguments: dict[str, Any] | None = None,
-    scope: str | None = None,
     address: str | None = None,
     audited: bool = True,
 ) -> Command:
     """Queue a command for a node that is present, and note who asked.
 
-    `scope` instead of the actor's own where the caller has checked what he may see; `audited` False where the caller writes
-    a line of his own. Raises NotFound for a node outside of the scope, NodeAway, CommandRunning, Invalid for arguments
-    that are too long.
+    `audited` False where the caller writes a line of his own. Raises NotFound for a device, or without one a node, outside of
+    the actor's scope, NodeAway, CommandRunning, Invalid for arguments that are too long.
     """
-    found = store.addressee(conn, node, scope=actor.area_path if scope is None else scope)
+    found = store.addressee(conn, node, device, scope=actor.area_path)
     if found is None:
         raise NotFound("there is no such node in your scope")
     absent = policy.absence(found)
@@ -119,9 +117,29 @@ def find(conn: Connection[Any], command_id: UUID, *, scope: str) -> Command:
     return found
 
 
+def read(conn: Connection[Any], command_id: UUID, *, reader: Principal, address: str) -> Command:
+    """One command for a person's eyes; where its answer shows a picture, a line in the audit log says who saw it. Raises NotFound."""
+    found = find(conn, command_id, scope=reader.area_path)
+    if policy.shows_picture(found.result):
+        where = store.addressee(conn, found.node, found.device, scope=reader.area_path)
+        audit.write(
+            conn,
+            "command.viewed",
+            f"camera:{found.node}/{found.device}",
+            actor=reader,
+            area_path=None if where is None else where.area_path,
+            address=address,
+            detail={"command": str(found.id), "name": found.name},
+        )
+    return found
+
+
 def of_node(conn: Connection[Any], node: str, *, scope: str, name: str | None = None) -> list[Command]:
-    """The newest commands of a node, of one name or of all, without arguments and results. Raises NotFound for a node outside of the scope."""
-    if store.addressee(conn, node, scope=scope) is None:
+    """The newest commands of a node, of one name or of all, without arguments and results, as far as they lie in scope.
+
+    Raises NotFound for a node of which nothing lies in scope.
+    """
+    if not store.is_in_scope(conn, node, scope=scope):
         raise NotFound("there is no such node in your scope")
     return store.of_node(conn, node, name=name, scope=scope, count=LISTED)
 
@@ -153,8 +171,10 @@ def take_answers(conn: Connection[Any], told: Iterable[Told], *, now: datetime) 
         state = policy.state_after(command.state, command.session, one.answer)
         if state is None:
             continue
-        result = None if state in RUNNING else one.answer.result
-        store.set_state(conn, command.id, state, at=now, reason=one.answer.reason, result=result)
+        reason, result = one.answer.reason, None if state in RUNNING else one.answer.result
+        if policy.is_too_deep(result):
+            state, reason, result = CommandState.FAILED, policy.TOO_DEEP, None
+        store.set_state(conn, command.id, state, at=now, reason=reason, result=result)
         _tell(conn, command, state=state)
         changed += 1
     return changed
@@ -176,7 +196,11 @@ def prune(conn: Connection[Any], *, now: datetime) -> int:
 
 
 def _tell(conn: Connection[Any], command: Command, *, state: CommandState | None = None) -> None:
-    """Those who watch hear that a command moved; what it brought they read themselves, where they may."""
+    """Those who may read commands hear that one moved; what it brought they read themselves. Of what is renewed while somebody
+    looks on nobody hears: it would say who is looked at.
+    """
+    if command.name in policy.FLEETING:
+        return
     payload = {
         "id": str(command.id),
         "node": command.node,

@@ -15,10 +15,15 @@ from cloud.db.queries import load
 _queries = load("cloud.commands")
 
 
-def addressee(conn: Connection[Any], node: str, *, scope: str) -> Addressee | None:
-    """An accepted node in scope."""
-    row = _queries.addressee(conn, name=node, scope=scope)
+def addressee(conn: Connection[Any], node: str, device: str | None, *, scope: str) -> Addressee | None:
+    """An accepted node, where the device that is asked about (or else the node) lies in scope."""
+    row = _queries.addressee(conn, name=node, device=device, scope=scope)
     return None if row is None else Addressee(*row)
+
+
+def is_in_scope(conn: Connection[Any], node: str, *, scope: str) -> bool:
+    """Whether a node or any of its devices lies in scope."""
+    return bool(_queries.is_in_scope(conn, node=node, scope=scope))
 
 
 def add(

@@ -20,6 +20,8 @@ MOST_SCANS = 100
 
 MOST_BOXES = 10_000
 MOST_ELEMENTS = 50_000
+"""Of a whole film: one of a quarter of an hour at 25 pictures a second has half of them."""
+
 LONGEST_AGE_HEADER_BYTES = 8 << 10
 
 Content = bytes | mmap
@@ -108,47 +110,55 @@ def check_mp4(content: Content) -> None:
 
 def check_webm(content: Content) -> None:
     """Element by element: the head says WebM, one segment ends with the file, and one VP8 or VP9 stream is in it. Raises NotOfItsKind."""
-    elements = _elements(content, 0, len(content))
+    walk = _Walk(content)
+    elements = walk.elements(0, len(content))
     _require([kind for kind, _, _ in elements] == [_EBML, _SEGMENT], "it is not one head and one film")
     (_, at, end), (_, begin, beyond) = elements
-    head = {kind: bytes(content[start:stop]) for kind, start, stop in _elements(content, at, end)}
+    head = {kind: bytes(content[start:stop]) for kind, start, stop in walk.elements(at, end)}
     _require(head.get(_DOCTYPE) == b"webm", "it does not begin as a WebM")
-    parts = _elements(content, begin, beyond)
+    parts = walk.elements(begin, beyond)
     for kind, start, stop in parts:
         _require(kind in _IN_SEGMENT, "it holds something beside a film")
-        _require(kind != _VOID or not any(content[start:stop]), "something stands where nothing is to be")
+        _require(kind != _VOID or not content[start:stop].strip(b"\x00"), "something stands where nothing is to be")
     tracks = [part for part in parts if part[0] == _TRACKS]
-    _require(len(tracks) == 1 and _is_video(content, *tracks[0][1:]), "it does not hold one stream of video")
+    _require(len(tracks) == 1 and _is_video(walk, *tracks[0][1:]), "it does not hold one stream of video")
     pictures = 0
     for kind, start, stop in parts:
         if kind == _CLUSTER:
-            inside = _elements(content, start, stop)
+            inside = walk.elements(start, stop)
             _require(all(each in _IN_CLUSTER for each, _, _ in inside), "it holds something between its pictures")
             pictures += sum(each in {_BLOCK, _BLOCK_GROUP} for each, _, _ in inside)
-            _require(pictures <= MOST_ELEMENTS, "it has too many elements")
     _require(pictures > 0, "it holds no picture")
 
 
-def _is_video(content: Content, at: int, end: int) -> bool:
+class _Walk:
+    """A way through the elements of a film. Those of all levels together are counted: each costs the same, wherever it stands."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self._left = MOST_ELEMENTS
+
+    def elements(self, at: int, end: int) -> list[tuple[int, int, int]]:
+        """The elements between two places, which they fill: what each is, and where its content begins and ends."""
+        found: list[tuple[int, int, int]] = []
+        while at < end:
+            kind, start, _ = _number(self.content, at, end, longest=4, marked=True)
+            size, start, known = _number(self.content, start, end, longest=8, marked=False)
+            _require(known and start + size <= end, "an element is broken")
+            _require(self._left > 0, "it has too many elements")
+            self._left -= 1
+            found.append((kind, start, start + size))
+            at = start + size
+        return found
+
+
+def _is_video(walk: _Walk, at: int, end: int) -> bool:
     """Whether the list of streams names one, and that is video of a known kind."""
-    streams = _elements(content, at, end)
+    streams = walk.elements(at, end)
     if len(streams) != 1 or streams[0][0] != _TRACK:
         return False
-    told = {kind: bytes(content[start:stop]) for kind, start, stop in _elements(content, *streams[0][1:])}
+    told = {kind: bytes(walk.content[start:stop]) for kind, start, stop in walk.elements(*streams[0][1:])}
     return int.from_bytes(told.get(_TRACK_TYPE, b""), "big") == 1 and told.get(_CODEC) in _CODECS
-
-
-def _elements(content: Content, at: int, end: int) -> list[tuple[int, int, int]]:
-    """The elements between two places, which they fill: what each is, and where its content begins and ends."""
-    found: list[tuple[int, int, int]] = []
-    while at < end:
-        kind, start, _ = _number(content, at, end, longest=4, marked=True)
-        size, start, known = _number(content, start, end, longest=8, marked=False)
-        _require(known and start + size <= end, "an element is broken")
-        _require(len(found) < MOST_ELEMENTS, "it has too many elements")
-        found.append((kind, start, start + size))
-        at = start + size
-    return found
 
 
 def _number(content: Content, at: int, end: int, *, longest: int, marked: bool) -> tuple[int, int, bool]:

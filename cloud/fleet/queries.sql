@@ -74,7 +74,7 @@ with seen as (
     from node
     join seen on seen.node_id = node.id
     order by node.id
-    for update of node
+    for no key update of node
 )
 update node
 set last_seen_at = case when node.last_seen_at > :at + interval '1 minute' then :at else greatest(node.last_seen_at, :at) end,
@@ -93,7 +93,7 @@ with before as (
     from device
     where device.id = any(:device_id::bigint[])
     order by device.id
-    for update
+    for no key update
 )
 update device
 set last_seen_at = case when device.last_seen_at > :at + interval '1 minute' then :at else greatest(device.last_seen_at, :at) end,
@@ -248,6 +248,8 @@ select
         )
         from jsonb_array_elements(node_health.report -> 'cameras') with ordinality as told (link, place)
         join device on device.node_id = node.id and device.declared and device.name = told.link ->> 'camera'
+        left join area place on place.code = coalesce(device.grid_code, node.area_code) and place.valid_to is null
+        where coalesce(place.path, '') ^@ :scope
     ) as cameras
 from node
 left join area on area.code = node.area_code and area.valid_to is null

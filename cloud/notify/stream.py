@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 from psycopg import AsyncConnection, sql
 
-from cloud.access.model import Principal, SignedIn
+from cloud.access.model import Principal, Role, SignedIn
 from cloud.db import live
 from cloud.db.live import Event, Horizon
 from cloud.db.pool import LINE, SERVER_LINE
@@ -30,6 +30,10 @@ _DROPPED = Counter("gridward_live_clients_dropped", "Clients that were too slow 
 _EVENTS = Counter("gridward_live_events", "Events that were read for the live stream")
 
 _FAULTS = Counter("gridward_live_faults", "Mistakes of ours in reading the live stream")
+
+_EVERYONE = frozenset(Role)
+_READERS = {"command.updated": frozenset({Role.MAINTAINER, Role.ADMINISTRATOR})}
+"""Events of what only some roles may read."""
 
 _BATCH = 500
 _READY_S = 5.0
@@ -88,7 +92,12 @@ def render(event: Event) -> Message:
 
 def visible_to(principal: Principal, events: Iterable[Event]) -> list[Message]:
     """Those events that a person may see, rendered."""
-    return [render(event) for event in events if principal.sees(event.area_path)]
+    return [render(event) for event in events if is_for(principal, event)]
+
+
+def is_for(principal: Principal, event: Event) -> bool:
+    """Whether a person may see an event: it lies in his area, and he may read what it speaks of."""
+    return principal.sees(event.area_path) and principal.role in _READERS.get(event.kind, _EVERYONE)
 
 
 class LiveHub:
@@ -225,7 +234,7 @@ class LiveHub:
     def _hand_out(self, event: Event) -> None:
         message: Message | None = None
         for subscription in list(self._subscriptions):
-            if subscription.is_over or not subscription.session.principal.sees(event.area_path):
+            if subscription.is_over or not is_for(subscription.session.principal, event):
                 continue
             message = message or render(event)
             if not subscription.offer(message):

@@ -20,12 +20,23 @@ class TileState(StrEnum):
     BUSY = "busy"
     """The node shows as many cameras as it may, or has no time beside its work."""
     NO_ANSWER = "no_answer"
-    """The node is there and did not answer."""
+    """The node is there and did not answer, or has sent nothing since."""
+    UNTAKEN = "untaken"
+    """The node sends, and its pictures are not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where a wall is shown: a session, and which of its pages. Each has a wall of its own."""
+
+    session_id: int
+    page: str
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera in a person's scope, as the registry and the wall know it. `lease_until`: this person looks at it until then.
+    """A camera in a person's scope, as the registry and the wall know it. `lease_until`: this person looks at it until then,
+    since `lease_began_at`.
 
     `picture_at` is when the newest picture was taken, `received_at` when it came; `command_state` and `command_reason` are what
     became of the last request to the node.
@@ -42,6 +53,7 @@ class Camera:
     simulated: bool
     presence: str
     node_presence: str
+    lease_began_at: datetime | None
     lease_until: datetime | None
     asked_at: datetime | None
     absence: str | None

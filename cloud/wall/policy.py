@@ -18,6 +18,9 @@ FRESH: Final = timedelta(seconds=15)
 ABSENCE_HOLDS: Final = timedelta(seconds=20)
 """What a node said of a missing picture; it says so again every six seconds."""
 
+SILENT_AFTER: Final = timedelta(seconds=30)
+"""A node that took on the question sends a picture or a word long before."""
+
 ASK_AGAIN: Final = timedelta(seconds=12)
 """So long after it was asked a node is asked again, where no picture comes."""
 
@@ -34,6 +37,9 @@ CLOCKS_DIFFER: Final = timedelta(minutes=2)
 """A node's corrected clock and this machine's."""
 
 CAMERAS_OF_PERSON: Final = 16
+WINDOWS_OF_PERSON: Final = 32
+"""A page that is loaded again is a new one, and the leases of the old one run out."""
+
 CAMERAS_OF_ALL: Final = 256
 """What bounds the store: so many pictures of at most 200 KiB."""
 
@@ -66,6 +72,8 @@ def state_of(camera: Camera, now: datetime) -> tuple[TileState, str | None]:
         return _OF_ABSENCE[Absence(str(camera.absence))], None
     if camera.presence == "lost":
         return TileState.CAMERA_LOST, None
+    if camera.command_state == "done" and _is_silent(camera, now):
+        return TileState.NO_ANSWER, None
     return _of_answer(camera.command_state, camera.command_reason)
 
 
@@ -76,6 +84,7 @@ _OF_ABSENCE: Final = {
     Absence.LOST: TileState.CAMERA_LOST,
     Absence.REFUSED: TileState.UNMASKABLE,
     Absence.OVERLOADED: TileState.BUSY,
+    Absence.UNTAKEN: TileState.UNTAKEN,
 }
 
 
@@ -86,6 +95,12 @@ def _of_answer(state: str | None, reason: str | None) -> tuple[TileState, str | 
     if state != "refused" or reason in _ASKED_AGAIN:
         return TileState.WAITING, None
     return (TileState.BUSY if (reason or "").startswith(BUSY_WORD) else TileState.REFUSED), reason
+
+
+def _is_silent(camera: Camera, now: datetime) -> bool:
+    """Whether somebody has looked for long and nothing came, neither a picture nor a word of why there is none."""
+    last = max(filter(None, (camera.lease_began_at, camera.received_at, camera.absence_at)), default=None)
+    return last is not None and abs(now - last) > SILENT_AFTER
 
 
 def _told(camera: Camera, now: datetime) -> bool:

@@ -5,15 +5,19 @@
 select
     device.id as device_id, node.name as node, device.name as device, coalesce(device.title, device.name) as name,
     device.spot, area.code as area_code, area.name as area_name, coalesce(area.path, '') as area_path, device.simulated,
-    device.presence_shown as presence, node.presence as node_presence, lease.until_at as lease_until,
+    device.presence_shown as presence, node.presence as node_presence, lease.began_at as lease_began_at,
+    lease.until_at as lease_until,
     shown.asked_at, shown.absence, shown.absence_at, shown.captured_at as picture_at, shown.received_at,
     command.state as command_state, command.reason as command_reason
 from device
 join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
-left join wall_lease lease
-    on lease.device_id = device.id and lease.account_id = :account_id
-    and lease.until_at > :now and lease.until_at <= :now + :longest::interval
+left join (
+    select device_id, min(began_at) as began_at, max(until_at) as until_at
+    from wall_lease
+    where account_id = :account_id and until_at > :now and until_at <= :now + :longest::interval
+    group by device_id
+) lease on lease.device_id = device.id
 left join wall_camera shown on shown.device_id = device.id
 left join command on command.id = shown.command_id
 where device.declared and device.kind = 'camera'
@@ -31,26 +35,33 @@ select pg_advisory_xact_lock(4, 0);
 -- name: leased(now, longest)
 select distinct device_id from wall_lease where until_at > :now and until_at <= :now + :longest::interval;
 
--- name: take_lease(device_id, account_id, purpose, now, until, longest)^
--- `is_new`: there was none that stands for this purpose.
+-- name: leases_of(account_id, now, longest)
+-- What stands of a person, in all of his windows.
+select device_id, session_id, page
+from wall_lease
+where account_id = :account_id and until_at > :now and until_at <= :now + :longest::interval;
+
+-- name: take_lease(device_id, session_id, page, account_id, purpose, now, until, longest)^
+-- `is_new`: the session had none that stands for this purpose, in no window.
 with before as (
-    select began_at
+    select min(began_at) as began_at
     from wall_lease
-    where device_id = :device_id and account_id = :account_id and purpose = :purpose
+    where device_id = :device_id and session_id = :session_id and purpose = :purpose
         and until_at > :now and until_at <= :now + :longest::interval
 ), taken as (
-    insert into wall_lease (device_id, account_id, purpose, began_at, until_at)
-    values (:device_id, :account_id, :purpose, :now, :until)
-    on conflict (device_id, account_id) do update
-    set purpose = excluded.purpose, until_at = excluded.until_at,
-        began_at = coalesce((select began_at from before), excluded.began_at)
+    insert into wall_lease (device_id, session_id, page, account_id, purpose, began_at, until_at)
+    select :device_id, :session_id, :page, :account_id, :purpose, coalesce(before.began_at, :now), :until
+    from before
+    on conflict (device_id, session_id, page) do update
+    set purpose = excluded.purpose, until_at = excluded.until_at, began_at = excluded.began_at
     returning device_id
 )
-select not exists (select from before) as is_new from taken;
+select before.began_at is null as is_new from taken, before;
 
--- name: keep_leases(account_id, device_ids)!
--- This person looks at these and at nothing else.
-delete from wall_lease where account_id = :account_id and device_id <> all(:device_ids::bigint[]);
+-- name: keep_leases(session_id, page, device_ids)!
+-- This window shows these and nothing else.
+delete from wall_lease
+where session_id = :session_id and page = :page and device_id <> all(:device_ids::bigint[]);
 
 -- name: note_asked(device_id, command_id, now)!
 insert into wall_camera (device_id, command_id, asked_at)
@@ -88,12 +99,14 @@ select shown.picture, shown.captured_at
 from wall_camera shown
 join device on device.id = shown.device_id
 join node on node.id = device.node_id
-join wall_lease lease
-    on lease.device_id = device.id and lease.account_id = :account_id
-    and lease.until_at > :now and lease.until_at <= :now + :longest::interval
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where device.id = :device_id and device.declared and coalesce(area.path, '') ^@ :scope
-    and shown.picture is not null and shown.received_at > :since;
+    and shown.picture is not null and shown.received_at > :since
+    and exists (
+        select from wall_lease
+        where device_id = device.id and account_id = :account_id
+            and until_at > :now and until_at <= :now + :longest::interval
+    );
 
 -- name: forget_pictures(before, final)!
 delete from wall_camera

@@ -1,18 +1,18 @@
 """Use cases of the wall. Each takes the connection of one transaction and never commits it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
 from cloud.access import audit
-from cloud.access.model import Principal
+from cloud.access.model import Principal, SignedIn
 from cloud.commands import service as commands
 from cloud.errors import CommandRunning, Conflict, Invalid, NodeAway, NotFound, TooLarge, TooOften, UnsupportedMedia
 from cloud.evidence.formats import NotOfItsKind, check_jpeg, jpeg_size
 from cloud.wall import policy, store
-from cloud.wall.model import AskedCamera, Camera, ShownPicture, Tile
+from cloud.wall.model import AskedCamera, Camera, ShownPicture, Tile, Window
 from edge.contract.downlink import CommandName
 from edge.contract.wall import (
     HIGHEST_PIXELS,
@@ -21,6 +21,8 @@ from edge.contract.wall import (
     WIDEST_PIXELS,
     Absence,
 )
+
+_TOO_MANY: Final = f"one person looks at {policy.CAMERAS_OF_PERSON} cameras at most"
 
 
 class NotWatched(Conflict):
@@ -38,28 +40,37 @@ def cameras(
 
 
 def watch(
-    conn: Connection[Any], user: Principal, device_ids: Sequence[int], *, purpose: str, address: str, now: datetime
+    conn: Connection[Any],
+    session: SignedIn,
+    device_ids: Sequence[int],
+    *,
+    page: str = "",
+    purpose: str,
+    address: str,
+    now: datetime,
 ) -> list[Tile]:
-    """This person looks at these cameras from now on and at no others; called again and again while he does.
+    """On this page of his session a person looks at these cameras from now on and at no others; called again and again while he does.
 
-    Each lease that begins stands in the audit log, with its purpose. Raises NotFound for a camera outside of his scope, Invalid
-    for too many, Conflict where as many are looked at as may be.
+    A camera that is gone, or outside of his scope by now, is left out: one that is lost must not darken the others. Each lease that
+    begins stands in the audit log, with its purpose. Raises NotFound where none is left, Invalid for too many, Conflict where as
+    many are looked at as may be, by him on all his pages or by all.
     """
+    user, window = session.principal, Window(session.session_id, page)
     wanted = sorted(set(device_ids))
     if len(wanted) > policy.CAMERAS_OF_PERSON:
-        raise Invalid(f"one person looks at {policy.CAMERAS_OF_PERSON} cameras at most")
-    store.keep_leases(conn, user.user_id, wanted)
+        raise Invalid(_TOO_MANY)
+    store.lock_leases(conn)
+    found = _found(conn, user, wanted, now)
+    there = [camera.device_id for camera in found]
+    store.keep_leases(conn, window, there)
     if not wanted:
         return []
-    found = _found(conn, user, wanted, now)
-    if len(found) < len(wanted):
-        raise NotFound("one of these is no camera in your scope")
-    store.lock_leases(conn)
+    if not found:
+        raise NotFound("none of these is a camera in your scope")
     leased = store.leased(conn, now=now)
-    if len(leased | set(wanted)) > policy.CAMERAS_OF_ALL:
-        raise Conflict(f"{policy.CAMERAS_OF_ALL} cameras are looked at already; try again in a minute")
+    _check_room(leased.union(there), store.leases_of(conn, user.user_id, now=now).union((id_, window) for id_ in there))
     for camera in found:
-        if store.take_lease(conn, camera.device_id, user.user_id, purpose=purpose, now=now):
+        if store.take_lease(conn, camera.device_id, window, user.user_id, purpose=purpose, now=now):
             audit.write(
                 conn,
                 "camera.watched",
@@ -71,12 +82,23 @@ def watch(
             )
         if policy.is_to_be_asked(camera, now, is_first=camera.device_id not in leased):
             _ask(conn, user, camera, address=address, now=now)
-    return [_tile(camera, now) for camera in _found(conn, user, wanted, now)]
+    return [_tile(camera, now) for camera in _found(conn, user, there, now)]
 
 
-def leave(conn: Connection[Any], user: Principal) -> None:
-    """This person looks at nothing any more."""
-    store.keep_leases(conn, user.user_id, [])
+def _check_room(of_all: Collection[int], of_person: Collection[tuple[int, Window]]) -> None:
+    """Raises Conflict where these would be too many cameras."""
+    if len(of_all) > policy.CAMERAS_OF_ALL:
+        raise Conflict(f"{policy.CAMERAS_OF_ALL} cameras are looked at already; try again in a minute")
+    if len({device_id for device_id, _ in of_person}) > policy.CAMERAS_OF_PERSON:
+        raise Conflict(f"{_TOO_MANY}, in all windows together")
+    if len({window for _, window in of_person}) > policy.WINDOWS_OF_PERSON:
+        raise Conflict(f"one person has {policy.WINDOWS_OF_PERSON} walls at most; try again in a minute")
+
+
+def leave(conn: Connection[Any], session: SignedIn, *, page: str = "") -> None:
+    """On this page of his session a person looks at nothing any more."""
+    store.lock_leases(conn)
+    store.keep_leases(conn, Window(session.session_id, page), [])
 
 
 def picture(conn: Connection[Any], user: Principal, device_id: int, *, now: datetime) -> ShownPicture:
@@ -134,6 +156,7 @@ def tell_absence(conn: Connection[Any], node: str, camera: str, reason: Absence,
 
 def forget(conn: Connection[Any], *, now: datetime) -> int:
     """Delete what is over; how many rows."""
+    store.lock_leases(conn)
     return store.forget(conn, before=now - policy.PICTURE_LIVES, now=now)
 
 
@@ -162,7 +185,6 @@ def _ask(conn: Connection[Any], user: Principal, camera: Camera, *, address: str
             device=camera.device,
             arguments={"lease_s": policy.LEASE.total_seconds(), "period_s": SHORTEST_PERIOD_S},
             actor=user,
-            scope="",  # the camera may stand in another area than its node
             audited=False,
             address=address,
             now=now,

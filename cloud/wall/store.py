@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from cloud.db.queries import load
-from cloud.wall.model import AskedCamera, Camera, ShownPicture
+from cloud.wall.model import AskedCamera, Camera, ShownPicture, Window
 from cloud.wall.policy import LEASE
 
 _queries = load("cloud.wall")
@@ -44,7 +44,7 @@ def cameras(
 
 
 def lock_leases(conn: Connection[Any]) -> None:
-    """Whoever begins to look takes turns with others who do, until the end of the transaction."""
+    """Whoever writes leases takes turns with others who do, until the end of the transaction; before any other lock on them."""
     _queries.lock_leases(conn)
 
 
@@ -53,11 +53,21 @@ def leased(conn: Connection[Any], *, now: datetime) -> frozenset[int]:
     return frozenset(row.device_id for row in _queries.leased(conn, now=now, longest=_LONGEST))
 
 
-def take_lease(conn: Connection[Any], device_id: int, account_id: int, *, purpose: str, now: datetime) -> bool:
-    """Begin or renew a lease; whether it is a new one."""
+def leases_of(conn: Connection[Any], account_id: int, *, now: datetime) -> frozenset[tuple[int, Window]]:
+    """What a person looks at, in which window."""
+    rows = _queries.leases_of(conn, account_id=account_id, now=now, longest=_LONGEST)
+    return frozenset((row.device_id, Window(row.session_id, row.page)) for row in rows)
+
+
+def take_lease(
+    conn: Connection[Any], device_id: int, window: Window, account_id: int, *, purpose: str, now: datetime
+) -> bool:
+    """Begin or renew a lease; whether the session had none for this purpose."""
     row = _queries.take_lease(
         conn,
         device_id=device_id,
+        session_id=window.session_id,
+        page=window.page,
         account_id=account_id,
         purpose=purpose,
         now=now,
@@ -67,9 +77,9 @@ def take_lease(conn: Connection[Any], device_id: int, account_id: int, *, purpos
     return bool(row.is_new)
 
 
-def keep_leases(conn: Connection[Any], account_id: int, device_ids: Sequence[int]) -> None:
-    """End the leases of a person on all other cameras."""
-    _queries.keep_leases(conn, account_id=account_id, device_ids=list(device_ids))
+def keep_leases(conn: Connection[Any], window: Window, device_ids: Sequence[int]) -> None:
+    """End the leases of a window on all other cameras."""
+    _queries.keep_leases(conn, session_id=window.session_id, page=window.page, device_ids=list(device_ids))
 
 
 def note_asked(conn: Connection[Any], device_id: int, command_id: UUID | None, *, now: datetime) -> None:

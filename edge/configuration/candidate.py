@@ -96,13 +96,19 @@ def _places(
     if "node" not in tree:
         mistakes.update(_strange(document, (), tree, ("cameras",)))
     listed = tree["cameras"]
+    seen: set[str] = set()
     for index, each in enumerate(listed if isinstance(listed, list) else ()):
         place: Location = ("cameras", index)
         name = each.get("id") if isinstance(each, dict) else None
         if not isinstance(name, str) or name not in known:
             reason = f"there is no camera `{name}`; the configuration has {', '.join(known) or 'none'}"
             mistakes.add(Mistake(document.line((*place, "id")), path_of((*place, "id")), reason))
+        elif name in seen:
+            mistakes.add(
+                Mistake(document.line((*place, "id")), path_of((*place, "id")), f"`{name}` stands here before")
+            )
         elif chosen in {None, name}:
+            seen.add(name)
             if "node" not in tree:
                 mistakes.update(_strange(document, place, each, ("id", *PARTS)))
             yield place, each, known[name]

@@ -32,6 +32,8 @@ class Absence(StrEnum):
     """What would have to be masked is not known: nothing is shown rather than somebody."""
     OVERLOADED = "overloaded"
     """The machine has no time beside its work."""
+    UNTAKEN = "untaken"
+    """There are pictures, and the cloud does not take them."""
 
 
 class SnapshotArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

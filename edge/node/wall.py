@@ -21,7 +21,7 @@ from edge.node.leases import LeaseBook
 from edge.uplink.wall import WallAnswer
 
 QUIET_S: Final = 6.0
-"""After so long without a picture it is said why."""
+"""After so long without a picture that the cloud took it is said why."""
 
 _LOOK_AROUND_S: Final = 1.0
 _STOP_S: Final = 2.0
@@ -193,7 +193,10 @@ class Wall:
     def _settle(self, camera: str, answer: WallAnswer, *, was_picture: bool) -> None:
         with self._lock:
             now_s = self._clock()
-            self._heard_s[camera] = now_s
+            if was_picture and not answer.taken and answer.left_s is None:
+                self._why[camera] = Absence.UNTAKEN
+            else:
+                self._heard_s[camera] = now_s
             self.figures.sent += was_picture and answer.taken
             self.figures.unsent += was_picture and not answer.taken
             if answer.left_s is not None:

@@ -16,17 +16,8 @@ from edge.flow import WallPicture
 TIMEOUT_S: Final = 5.0
 LARGEST_ANSWER_BYTES: Final = 4096
 
-_STAYS: Final = frozenset(
-    {
-        httpx.codes.REQUEST_TIMEOUT,
-        httpx.codes.TOO_MANY_REQUESTS,
-        httpx.codes.INTERNAL_SERVER_ERROR,
-        httpx.codes.BAD_GATEWAY,
-        httpx.codes.SERVICE_UNAVAILABLE,
-        httpx.codes.GATEWAY_TIMEOUT,
-    }
-)
-"""These say nothing of the lease. Any other refusal ends it: whoever still looks asks again."""
+_ENDS: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.CONFLICT})
+"""There is no such camera, or nobody looks at it. No other refusal says anything of the lease: somebody waits still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ class WallSender:
         if answer.is_success:
             return WallAnswer(taken=True, left_s=_left_s(answer))
         reason = f"{answer.status_code} {answer.reason_phrase}"
-        return WallAnswer(taken=False, left_s=None if answer.status_code in _STAYS else 0.0, reason=reason)
+        return WallAnswer(taken=False, left_s=0.0 if answer.status_code in _ENDS else None, reason=reason)
 
 
 def _left_s(answer: httpx.Response) -> float | None:

@@ -78,6 +78,19 @@ def test_the_log_is_asked_for_and_read_when_it_is_there(cloud: Cloud, station: S
     assert arguments == ({"lines": 50, "level": "warning", "since": "2026-03-01T12:00:00+08:00"},)
 
 
+def test_an_answer_that_is_nested_too_deeply_is_read_as_a_failure(cloud: Cloud, station: Station) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(1_500):
+        deep = {"x": deep}
+    with cloud.client("maintainer") as client:
+        command = client.post(LOG, json={}).json()
+        station.answer(command["id"], AnswerOutcome.DONE, result=deep)
+        read = client.get(f"/api/v1/commands/{command['id']}")
+        assert read.status_code == OK, read.text
+        assert (read.json()["state"], read.json()["result"]) == ("failed", None)
+        assert "levels deep" in read.json()["reason"]
+
+
 def test_a_node_that_is_away_is_not_asked(cloud: Cloud, station: Station) -> None:
     station.become(PresenceState.OFFLINE)
     with cloud.client("admin") as client:

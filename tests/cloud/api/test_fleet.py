@@ -100,6 +100,10 @@ def test_a_camera_shows_whose_it_is_and_how_steady_its_connection_was(cloud: Clo
     assert read(cloud, "chief", f"/api/v1/nodes/{NODE}")["health"]["cameras"] == [
         {"device_id": shown["id"], "camera": "camera-01", "name": "Gate", "presence": shown["presence"], **steadiness}
     ]
+    fleet.place_device(cloud.conn, NODE, "camera-01", grid_code=OTHER_GRID, longitude=None, latitude=None)
+    cloud.conn.commit()
+    assert read(cloud, "worker", f"/api/v1/nodes/{NODE}")["health"]["cameras"] == []
+    assert len(read(cloud, "chief", f"/api/v1/nodes/{NODE}")["health"]["cameras"]) == 1
     tell(cloud, node.item(birth(sensor(), Device(id="camera-01", kind="camera"))), node.health(2))
     assert (camera()["department"], camera()["link"]) == (None, None)
 

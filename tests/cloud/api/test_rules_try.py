@@ -12,7 +12,7 @@ from edge.contract.answer import AnswerOutcome
 from edge.contract.birth import Device, PresenceState
 from tests.cloud.api.conftest import NODE, Cloud
 from tests.cloud.api.test_commands import Station
-from tests.cloud.samples import add_person
+from tests.cloud.samples import GRID, OTHER_GRID, add_person
 from tests.fakes.node import FakeNode, birth
 
 ACCEPTED, CONFLICT, NOT_FOUND, UNPROCESSABLE = (
@@ -51,6 +51,7 @@ def test_the_node_of_a_camera_is_asked_and_its_answer_read(cloud: Cloud, station
         result = {"cameras": [{"camera": camera["device"], "incidents": []}]}
         station.answer(command["id"], AnswerOutcome.DONE, result=result)
         assert client.get(f"/api/v1/commands/{command['id']}").json()["result"] == result
+        assert cloud.conn.execute("select count(*) from audit where action = 'command.viewed'").fetchone() == (0,)
         assert client.post(address, json={}).status_code == ACCEPTED
     first, second = cloud.conn.execute("select arguments from command order by id").fetchall()
     assert first == ({"zones": zones, "since": "3d", "until": None, "background": True},)
@@ -77,6 +78,35 @@ def test_who_has_another_area_does_not_find_the_camera(cloud: Cloud) -> None:
         camera = device_of(client, "camera")
     with cloud.client("far-off") as client:
         assert client.post(f"/api/v1/devices/{camera['id']}/rules-try", json={}).status_code == NOT_FOUND
+
+
+def test_the_area_of_the_camera_counts_not_that_of_its_node(cloud: Cloud, station: Station) -> None:
+    fleet.place_device(cloud.conn, NODE, "cam-1", grid_code=OTHER_GRID, longitude=None, latitude=None)
+    add_person(cloud.conn, "there", Role.MAINTAINER, OTHER_GRID)
+    add_person(cloud.conn, "here", Role.MAINTAINER, GRID)
+    cloud.conn.commit()
+    commands = f"/api/v1/nodes/{NODE}/commands"
+    with cloud.client("there") as there, cloud.client("here") as here:
+        camera = device_of(there, "camera")
+        address = f"/api/v1/devices/{camera['id']}/rules-try"
+        assert here.post(address, json={}).status_code == NOT_FOUND
+        assert there.get(commands).json() == {"items": []}
+        asked = there.post(address, json={})
+        assert asked.status_code == ACCEPTED, asked.text
+        command = f"/api/v1/commands/{asked.json()['id']}"
+        result = {"cameras": [{"camera": "cam-1", "background": {"jpeg_base64": "/9j/"}}]}
+        station.answer(asked.json()["id"], AnswerOutcome.DONE, result=result)
+        assert here.get(command).status_code == NOT_FOUND
+        assert here.get(commands).json() == {"items": []}
+        assert [each["name"] for each in there.get(commands).json()["items"]] == ["rules_try"]
+        assert there.get(command).json()["result"] == result
+    seen = cloud.conn.execute(
+        "select actor_name, subject, area_path, detail ->> 'command' from audit where action = 'command.viewed'"
+    ).fetchall()
+    assert [(name, subject, path.split("/")[-2]) for name, subject, path, _ in seen] == [
+        ("there", f"camera:{NODE}/cam-1", OTHER_GRID)
+    ]
+    assert seen[0][3] == asked.json()["id"]
 
 
 def test_a_node_that_is_away_is_not_asked(cloud: Cloud, station: Station) -> None:

@@ -122,10 +122,24 @@ def test_what_a_node_must_not_send(cloud: Cloud, camera: int) -> None:
         assert (tile["state"], tile["url"]) == ("waiting", None)
 
 
+def test_two_windows_of_one_person_show_what_each_chose(cloud: Cloud, camera: int) -> None:
+    with cloud.client("worker") as client:
+        for page in ("a1", "b2"):
+            body = {"cameras": [camera, camera + 1_000], "purpose": "rounds", "page": page}
+            begun = client.post(LEASES, json=body)
+            assert [tile["id"] for tile in begun.json()["items"]] == [camera], begun.text
+        assert client.delete(LEASES, params={"page": "a1"}).status_code == NO_CONTENT
+        assert [tile["id"] for tile in client.get(WALL, params={"watched": True}).json()["items"]] == [camera]
+        assert client.delete(LEASES, params={"page": "b2"}).status_code == NO_CONTENT
+        assert client.get(WALL, params={"watched": True}).json()["items"] == []
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"cameras": [1]},
+        {"cameras": [1], "purpose": "rounds", "page": "../x"},
+        {"cameras": [1], "purpose": "rounds", "page": "a" * 33},
         {"cameras": [1], "purpose": "  "},
         {"cameras": [1], "purpose": "a\u0000b"},
         {"cameras": [0], "purpose": "rounds"},

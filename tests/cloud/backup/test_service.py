@@ -20,7 +20,7 @@ from psycopg import Connection
 
 from cloud.access import accounts
 from cloud.backup import dump, load, service, store
-from cloud.backup.dump import NOT_KEPT
+from cloud.backup.dump import FLEETING, NOT_KEPT
 from cloud.backup.folder import BackupReader, evidence_file, table_file
 from cloud.db import migrate
 from cloud.db.migrate import known
@@ -319,6 +319,37 @@ def test_tables_of_strangers_stay_out_and_are_named(populated: Populated, postgr
     restored = service.restore(populated.url, populated.files, tmp_path / "backup", replace=True)
     assert restored.left_out == ("somebody_else",)
     assert rows_in(populated.url)["somebody_else"] == ["(x)", "(y)"]
+
+
+def test_unlogged_tables_of_strangers_are_spared_and_seen_too(
+    populated: Populated, migrated_url: str, tmp_path: Path
+) -> None:
+    service.back_up(populated.url, populated.files, tmp_path / "backup")
+    with connect(migrated_url) as conn:
+        conn.execute("create unlogged table cache_of_others (what text)")
+        conn.execute("insert into cache_of_others values ('x')")
+    with pytest.raises(DatabaseNotEmpty):
+        service.restore(migrated_url, populated.files, tmp_path / "backup")
+    service.restore(migrated_url, populated.files, tmp_path / "backup", replace=True)
+    with connect(migrated_url) as conn:
+        assert conn.execute("select what from cache_of_others").fetchall() == [("x",)]
+    made = service.back_up(migrated_url, populated.files, tmp_path / "another").manifest
+    names = {table.name for table in made.tables}
+    assert "cache_of_others" in names
+    assert names.isdisjoint(FLEETING | NOT_KEPT)
+
+
+def test_what_of_ours_is_unlogged_is_in_no_backup_and_gone_after_a_restore(
+    populated: Populated, backup: Path, migrated_url: str
+) -> None:
+    with connect(migrated_url) as conn:
+        unlogged = conn.execute("select relname from pg_class where relkind = 'r' and relpersistence = 'u'").fetchall()
+        assert {name for (name,) in unlogged} == FLEETING
+    with connect(populated.url) as conn:
+        conn.execute("insert into wall_camera (device_id, asked_at) select id, now() from device")
+    service.restore(populated.url, populated.files, backup, replace=True)
+    with connect(populated.url) as conn:
+        assert conn.execute("select count(*) from wall_camera").fetchone() == (0,)
 
 
 def test_a_newer_schema_is_neither_backed_up_nor_overwritten(

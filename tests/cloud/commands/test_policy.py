@@ -1,12 +1,13 @@
 """Which word of a node counts, in any order."""
 
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.commands.model import RUNNING, Addressee, CommandState
-from cloud.commands.policy import PATIENCE, absence, state_after
+from cloud.commands.policy import DEEPEST_RESULT, PATIENCE, absence, is_too_deep, shows_picture, state_after
 from edge.contract.answer import Answer, AnswerOutcome, Refusal
 from edge.contract.downlink import CommandName
 from edge.uplink.downlink import LONGEST
@@ -44,6 +45,21 @@ def test_a_last_word_stays_and_another_session_only_says_that_it_is_another(
 def test_every_command_has_its_time_and_no_node_forgets_it_before() -> None:
     assert set(PATIENCE) == set(CommandName)
     assert max(PATIENCE.values()) < LONGEST
+
+
+def test_how_deeply_an_answer_may_be_nested() -> None:
+    deep: Any = 1
+    for _ in range(DEEPEST_RESULT):
+        deep = [deep]
+    assert not is_too_deep(None)
+    assert not is_too_deep(deep)
+    assert is_too_deep({"x": deep})
+
+
+def test_an_answer_shows_a_picture_wherever_it_stands() -> None:
+    assert not shows_picture(None)
+    assert not shows_picture({"lines": [{"text": "jpeg_base64"}], "background": {"jpeg_base64": None}})
+    assert shows_picture({"cameras": [{}, {"background": {"jpeg_base64": "/9j/"}}]})
 
 
 def addressee(presence: str, session: UUID | None = SESSION) -> Addressee:

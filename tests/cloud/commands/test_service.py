@@ -1,7 +1,7 @@
 """The life of a command in the database: in any order of what happens it ends once, and says how."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,17 +15,17 @@ from psycopg import Connection
 from cloud.access.model import Principal, Role
 from cloud.commands import service
 from cloud.commands.model import RUNNING, Command, CommandState, Told
-from cloud.commands.policy import AGAIN_AFTER, GRACE, PATIENCE
+from cloud.commands.policy import AGAIN_AFTER, DEEPEST_RESULT, GRACE, PATIENCE, TOO_DEEP
 from cloud.errors import CommandRunning, Invalid, NodeAway, NotFound
 from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
 from edge.contract.answer import Answer, AnswerOutcome
-from edge.contract.birth import NodeStatus, PresenceState
+from edge.contract.birth import Device, NodeStatus, PresenceState
 from edge.contract.downlink import Command as OnTheWire
 from edge.contract.downlink import CommandName
 from edge.contract.envelope import decode
-from tests.cloud.samples import GRID, take_in_areas
-from tests.fakes.node import AT, DISTRICT, new_id
+from tests.cloud.samples import GRID, OTHER_GRID, take_in_areas
+from tests.fakes.node import AT, DISTRICT, FakeNode, birth, new_id
 
 NODE = "station-01"
 LOG = CommandName.LOG_TAIL
@@ -166,7 +166,7 @@ def test_a_node_that_is_away_is_not_asked(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.ask(node="another")
     with pytest.raises(NotFound):
-        desk.ask(scope="110105/110105003/")
+        desk.ask(actor=replace(desk.user, area_path="110105/110105003/"))
     assert desk.told() == []
 
 
@@ -246,10 +246,15 @@ def test_in_any_order_a_command_ends_once_and_nothing_is_sent_after_that(
         assert told[-1] == desk.find(asked).state.value
 
 
+def nested(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for level in range(1, levels):
+        found = {"x": [found] if level % 2 else found}
+    return found
+
+
 def test_whatever_an_answer_holds_can_be_kept_and_read(desk: Desk) -> None:
-    deep: dict[str, Any] = {}
-    for _ in range(200):
-        deep = {"x": deep}
+    deep = nested(DEEPEST_RESULT // 2)
     asked = desk.ask()
     desk.answer(
         asked.id, AnswerOutcome.DONE, result={"n": 10**40, "y": 1e308, "words": "\ufffd\u202e\x1b💥", "deep": deep}
@@ -257,6 +262,51 @@ def test_whatever_an_answer_holds_can_be_kept_and_read(desk: Desk) -> None:
     kept = desk.find(asked).result
     assert kept is not None
     assert (kept["n"], kept["y"], kept["words"], kept["deep"]) == (10**40, 1e308, "\ufffd\u202e\x1b💥", deep)
+
+
+def test_an_answer_that_is_nested_too_deeply_counts_as_none(desk: Desk) -> None:
+    for levels in (50, 5_000):
+        asked = desk.ask()
+        desk.answer(asked.id, AnswerOutcome.DONE, result=nested(levels))
+        found = desk.find(asked)
+        assert (found.state, found.reason, found.result) == (CommandState.FAILED, TOO_DEEP, None)
+
+
+def test_what_is_asked_about_a_camera_belongs_to_the_area_of_the_camera(desk: Desk) -> None:
+    camera = birth(Device(id="cam-1", kind="camera"))
+    node = FakeNode(NODE)
+    fleet.apply_birth(desk.conn, desk.node_id, node.envelope(camera), now=AT)
+    desk.become(PresenceState.ONLINE, node.session)
+    fleet.place_device(desk.conn, NODE, "cam-1", grid_code=OTHER_GRID, longitude=None, latitude=None)
+    there, here = (replace(desk.user, area_path=f"110105/{code[:9]}/") for code in (OTHER_GRID, GRID))
+    with pytest.raises(NotFound):
+        desk.ask(CommandName.RULES_TRY, device="cam-1", actor=here)
+    asked = desk.ask(CommandName.RULES_TRY, device="cam-1", actor=there)
+    with pytest.raises(NotFound):
+        desk.ask(actor=there)
+    log = desk.ask(actor=here)
+    assert service.find(desk.conn, asked.id, scope=there.area_path).id == asked.id
+    with pytest.raises(NotFound):
+        service.find(desk.conn, asked.id, scope=here.area_path)
+    listed = [service.of_node(desk.conn, NODE, scope=who.area_path) for who in (there, here)]
+    assert [[each.id for each in found] for found in listed] == [[asked.id], [log.id]]
+    desk.send()
+    desk.now += timedelta(minutes=5)
+    service.time_out(desk.conn, now=desk.now)
+    told = desk.conn.execute(
+        "select distinct payload ->> 'name', area_path from event where kind = 'command.updated'"
+    ).fetchall()
+    assert {(name, path.split("/")[-2]) for name, path in told} == {("rules_try", OTHER_GRID), ("log_tail", GRID)}
+    with pytest.raises(NotFound):
+        service.of_node(desk.conn, NODE, scope="110105/110105002/")
+
+
+def test_nobody_hears_who_is_looked_at(desk: Desk) -> None:
+    asked = desk.ask(CommandName.SNAPSHOT, device="cam-1")
+    desk.send()
+    desk.answer(asked.id, AnswerOutcome.DONE)
+    assert desk.find(asked).state is CommandState.DONE
+    assert desk.told() == []
 
 
 def test_what_was_published_and_not_noted_is_published_again(desk: Desk) -> None:

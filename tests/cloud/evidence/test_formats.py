@@ -206,6 +206,7 @@ def test_a_film_that_a_node_made_passes() -> None:
         ("a length that is not known", EBML + bytes.fromhex("1853806701FFFFFFFFFFFFFF") + TRACKS + CLUSTER),
         ("a length beyond the end", webm(TRACKS, CLUSTER)[:-1]),
         ("zeros", bytes(1_000)),
+        ("nothing many times", webm(TRACKS, CLUSTER, element("1F43B675", b"\xec\x80" * 40_000) * 2)),
     ],
 )
 def test_what_is_no_webm_does_not_pass(name: str, content: bytes) -> None:

@@ -59,6 +59,23 @@ def test_scope_is_checked_for_each_event() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("role", Role)
+def test_of_commands_only_those_hear_who_may_read_them(role: Role) -> None:
+    who = session(1, "a/")
+    who = replace(who, principal=replace(who.principal, role=role))
+    told = replace(event(1), kind="command.updated")
+
+    async def scene() -> int:
+        hub = ready_hub()
+        subscription = await hub.subscribe(who)
+        hub._hand_out(told)
+        return subscription.queue.qsize()
+
+    hears = role in {Role.MAINTAINER, Role.ADMINISTRATOR}
+    assert asyncio.run(scene()) == hears
+    assert len(stream.visible_to(who.principal, [told, event(2)])) == 1 + hears
+
+
 def test_a_session_has_few_places_and_the_process_a_limit() -> None:
     async def scene() -> None:
         hub = ready_hub(maximum_clients=10)

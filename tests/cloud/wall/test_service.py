@@ -1,7 +1,8 @@
 """The wall in the database: who looks at what, what of it nodes may send, and what becomes of it, in any order of what happens."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,17 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from cloud.access.model import Principal, Role
+from cloud.access import sessions
+from cloud.access.model import Principal, Role, SignedIn
 from cloud.errors import CloudError, Conflict, Invalid, NotFound, TooLarge, TooOften, UnsupportedMedia
 from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
-from cloud.wall import policy, service
-from cloud.wall.model import Tile, TileState
+from cloud.fleet.model import NodeSeen
+from cloud.wall import policy, service, store
+from cloud.wall.model import Tile, TileState, Window
 from edge.contract.birth import Device, NodeStatus, PresenceState
 from edge.contract.wall import LARGEST_PICTURE_BYTES, Absence
 from tests.cloud.samples import GRID, OTHER_GRID, principal, take_in_areas
 from tests.fakes.node import AT, DISTRICT, FakeNode, birth
 from tests.fakes.pictures import END, HEAD, frame, jpeg, scan
+from tests.waiting import wait_until
 
 CAMERAS = ("cam-1", "cam-2", "cam-3")
 PURPOSE = "evening rounds"
@@ -30,19 +34,36 @@ PICTURE = jpeg(5_000)
 
 @dataclass
 class Place:
-    """Two nodes in two grids, their cameras by name, and people."""
+    """Two nodes in two grids, their cameras by name, and people, each with a session."""
 
+    url: str
     conn: Connection[Any]
     chief: Principal
     worker: Principal
-    ids: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int]
+    sessions: dict[str, SignedIn]
     now: datetime = AT
 
-    def look(self, user: Principal, *cameras: str, purpose: str = PURPOSE) -> dict[str, Tile]:
+    def look(
+        self, user: Principal | SignedIn, *cameras: str, purpose: str = PURPOSE, page: str = ""
+    ) -> dict[str, Tile]:
         tiles = service.watch(
-            self.conn, user, [self.ids[name] for name in cameras], purpose=purpose, address="test", now=self.now
+            self.conn,
+            user if isinstance(user, SignedIn) else self.sessions[user.name],
+            [self.ids[name] for name in cameras],
+            page=page,
+            purpose=purpose,
+            address="test",
+            now=self.now,
         )
         return {tile.camera.device: tile for tile in tiles}
+
+    def leave(self, user: Principal, *, page: str = "") -> None:
+        service.leave(self.conn, self.sessions[user.name], page=page)
+
+    def watched(self, user: Principal) -> list[str]:
+        tiles = service.cameras(self.conn, user, now=self.now, watched=True)
+        return [tile.camera.device for tile in tiles]
 
     def send(self, camera: str, content: bytes = PICTURE, *, node: str = "station-01", at_s: float = 0.0) -> float:
         captured_at = self.now + timedelta(seconds=at_s)
@@ -90,13 +111,21 @@ def template(postgres_server: Any, migrated_template: str) -> Iterator[Place]:
             fleet.apply_status(conn, row.id, status, now=AT)
         chief = principal(conn, "chief", Role.DUTY_CHIEF)
         worker = principal(conn, "worker", Role.GRID_WORKER, GRID)
+        begun = {user.name: signed_in(conn, user) for user in (chief, worker)}
         conn.commit()
-        yield Place(conn, chief, worker, ids)
+        yield Place(url, conn, chief, worker, ids, begun)
+
+
+def signed_in(conn: Connection[Any], user: Principal) -> SignedIn:
+    token, _ = sessions.start(conn, user.user_id, now=AT, lasts_s=86_400, address="test", agent="")
+    found = sessions.find(conn, token, now=AT)
+    assert found is not None
+    return found
 
 
 @pytest.fixture
 def place(template: Place) -> Iterator[Place]:
-    yield Place(template.conn, template.chief, template.worker, template.ids)
+    yield replace(template)
     template.conn.rollback()
 
 
@@ -134,7 +163,9 @@ def test_one_record_per_person_camera_and_lease(place: Place) -> None:
 
 def test_nobody_looks_outside_of_his_area(place: Place) -> None:
     with pytest.raises(NotFound):
-        place.look(place.worker, "cam-1", "cam-far")
+        place.look(place.worker, "cam-far")
+    assert set(place.look(place.worker, "cam-1", "cam-far")) == {"cam-1"}
+    assert place.commands() == ["cam-1"]
     assert [tile.camera.device for tile in service.cameras(place.conn, place.worker, now=place.now)] == list(CAMERAS)
     place.look(place.chief, "cam-far")
     place.send("cam-far", node="station-02")
@@ -147,9 +178,88 @@ def test_without_a_lease_of_ones_own_there_is_no_picture(place: Place) -> None:
     place.send("cam-1")
     with pytest.raises(NotFound):
         service.picture(place.conn, place.worker, place.ids["cam-1"], now=place.now)
-    service.leave(place.conn, place.chief)
+    place.leave(place.chief)
     with pytest.raises(NotFound):
         service.picture(place.conn, place.chief, place.ids["cam-1"], now=place.now)
+
+
+def test_a_camera_that_is_gone_leaves_the_others_on_the_wall(place: Place) -> None:
+    place.look(place.chief, "cam-1", "cam-2")
+    place.send("cam-2")
+    place.conn.execute("update device set declared = false where name = 'cam-1'")
+    for _ in range(6):
+        place.now += timedelta(seconds=10)
+        assert set(place.look(place.chief, "cam-1", "cam-2")) == {"cam-2"}
+    with pytest.raises(NotFound):
+        place.look(place.chief, "cam-1")
+
+
+def test_each_window_has_a_wall_of_its_own(place: Place) -> None:
+    other = signed_in(place.conn, place.chief)
+    for _ in range(4):
+        assert set(place.look(place.chief, "cam-1", page="one")) == {"cam-1"}
+        assert set(place.look(place.chief, "cam-1", "cam-2", page="two")) == {"cam-1", "cam-2"}
+        assert set(place.look(other, "cam-3", page="one")) == {"cam-3"}
+        assert place.watched(place.chief) == list(CAMERAS)
+        place.now += timedelta(seconds=10)
+    assert [subject.rpartition("/")[2] for _, subject in place.audited()] == list(CAMERAS)
+    place.leave(place.chief, page="two")
+    assert place.watched(place.chief) == ["cam-1", "cam-3"]
+
+
+def test_a_session_of_ones_own_is_a_record_of_ones_own(place: Place) -> None:
+    place.look(place.chief, "cam-1")
+    place.look(signed_in(place.conn, place.chief), "cam-1")
+    assert place.audited() == [("chief", "camera:station-01/cam-1")] * 2
+
+
+def test_who_begins_to_look_holds_up_no_message_of_the_camera(place: Place) -> None:
+    [row] = nodes.nodes_by_name(place.conn, ["station-01"])
+    place.look(place.chief, "cam-1")
+    with psycopg.connect(place.url) as ingest:
+        ingest.execute("set lock_timeout = '5s'")
+        nodes.see_nodes(ingest, [NodeSeen(row.id, None)], at=place.now)
+        nodes.see_devices(ingest, [place.ids["cam-1"]], place.now)
+        ingest.rollback()
+
+
+def test_whoever_ends_leases_takes_turns_with_those_who_begin_to_look(place: Place) -> None:
+    place.look(place.chief, "cam-1", "cam-2")
+    ends: list[Callable[[Connection[Any]], object]] = [
+        lambda conn: service.leave(conn, place.sessions["worker"]),
+        lambda conn: service.forget(conn, now=place.now),
+    ]
+    for end in ends:
+        with psycopg.connect(place.url, options="-c lock_timeout=50") as other:
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                end(other)
+            other.rollback()
+
+
+def test_whoever_waits_for_his_turn_holds_no_lease_meanwhile(place: Place) -> None:
+    chief = place.sessions["chief"]
+    window = Window(chief.session_id, "")
+    one, two = place.ids["cam-1"], place.ids["cam-2"]
+    for device_id in (one, two):
+        store.take_lease(place.conn, device_id, window, place.chief.user_id, purpose=PURPOSE, now=AT)
+    place.conn.commit()
+    try:
+        with psycopg.connect(place.url) as other, ThreadPoolExecutor(1) as thread:
+            store.lock_leases(place.conn)
+            waiting = thread.submit(service.watch, other, chief, [one], purpose=PURPOSE, address="test", now=place.now)
+            wait_until(lambda: is_waiting(place.conn, other.info.backend_pid))
+            store.take_lease(place.conn, two, window, place.chief.user_id, purpose=PURPOSE, now=AT)
+            place.conn.rollback()
+            assert [tile.camera.device for tile in waiting.result()] == ["cam-1"]
+            other.rollback()
+    finally:
+        place.conn.rollback()
+        place.conn.execute("delete from wall_lease")
+        place.conn.commit()
+
+
+def is_waiting(conn: Connection[Any], pid: int) -> bool:
+    return conn.execute("select from pg_locks where pid = %s and not granted", [pid]).fetchone() is not None
 
 
 def test_a_node_sends_what_is_its_own_and_looked_at(place: Place) -> None:
@@ -216,6 +326,18 @@ def test_one_person_and_all_together_look_at_so_many(place: Place, monkeypatch: 
         place.look(place.worker, "cam-1", "cam-3")
 
 
+def test_the_windows_of_a_person_share_what_he_may_look_at(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "CAMERAS_OF_PERSON", 2)
+    monkeypatch.setattr(policy, "WINDOWS_OF_PERSON", 2)
+    place.look(place.chief, "cam-1", page="one")
+    place.look(place.chief, "cam-1", "cam-2", page="two")
+    with pytest.raises(Conflict, match="in all windows"), place.conn.transaction():
+        place.look(place.chief, "cam-3", page="three")
+    with pytest.raises(Conflict, match="2 walls"), place.conn.transaction():
+        place.look(place.chief, "cam-2", page="three")
+    place.look(place.chief, "cam-3", page="two")
+
+
 def test_a_node_that_sends_nothing_is_asked_again_now_and_then(place: Place) -> None:
     place.look(place.chief, "cam-1")
     place.answer("timed_out")
@@ -233,7 +355,7 @@ def test_whoever_comes_back_has_it_asked_at_once(place: Place) -> None:
     place.answer("done")
     place.now += timedelta(seconds=4)
     place.send("cam-1")
-    service.leave(place.conn, place.chief)
+    place.leave(place.chief)
     place.look(place.chief, "cam-1")
     assert place.commands() == ["cam-1", "cam-1"]
 
@@ -262,6 +384,7 @@ def test_what_the_node_answers_is_seen(place: Place, state: str, reason: str | N
         (Absence.LOST, TileState.CAMERA_LOST),
         (Absence.REFUSED, TileState.UNMASKABLE),
         (Absence.OVERLOADED, TileState.BUSY),
+        (Absence.UNTAKEN, TileState.UNTAKEN),
         (Absence.WAITING, TileState.WAITING),
     ],
 )
@@ -273,6 +396,20 @@ def test_what_the_node_says_of_a_missing_picture_is_seen_until_one_comes(
     assert left_s == policy.LEASE.total_seconds()
     assert place.state(place.chief, "cam-1") is shown
     place.now += timedelta(seconds=2)
+    place.send("cam-1")
+    assert place.state(place.chief, "cam-1") is TileState.SHOWN
+
+
+def test_a_node_that_sends_neither_a_picture_nor_a_word_is_told_as_one_that_does_not_answer(place: Place) -> None:
+    states = []
+    for _ in range(5):
+        place.look(place.chief, "cam-1", "cam-2")
+        place.answer("done")
+        service.tell_absence(place.conn, "station-01", "cam-2", Absence.WAITING, now=place.now)
+        assert place.state(place.chief, "cam-2") is TileState.WAITING
+        states.append(place.state(place.chief, "cam-1"))
+        place.now += timedelta(seconds=10)
+    assert states == [TileState.WAITING] * 4 + [TileState.NO_ANSWER]
     place.send("cam-1")
     assert place.state(place.chief, "cam-1") is TileState.SHOWN
 
@@ -293,7 +430,7 @@ def test_pictures_and_leases_are_gone_in_minutes(place: Place) -> None:
     place.look(place.chief, "cam-1")
     with pytest.raises(NotFound):
         service.picture(place.conn, place.chief, place.ids["cam-1"], now=place.now)
-    service.leave(place.conn, place.chief)
+    place.leave(place.chief)
     place.now += policy.PICTURE_LIVES + timedelta(seconds=1)
     service.forget(place.conn, now=place.now)
     counts = place.conn.execute(
@@ -329,7 +466,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_in_any_order_a_picture_is_taken_and_seen_only_while_somebody_looks(template: Place, steps: Any) -> None:
-    place = Place(template.conn, template.chief, template.worker, template.ids)
+    place = replace(template)
     people = {"chief": place.chief, "worker": place.worker}
     until: dict[tuple[str, str], datetime] = {}
     received: dict[str, datetime] = {}

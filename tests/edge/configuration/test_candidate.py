@@ -64,6 +64,7 @@ def test_unchanged_are_all_or_the_chosen_one() -> None:
         ("zones:\n  floor: [[0, 0], [1, 0]]\n", "new.yaml:2: zones.floor"),
         ("rules:\n  - kind: intrusion\n    zone: roof\n", "new.yaml:3: rules[0].zone: there is no zone `roof`"),
         ("cameras:\n  - id: other\n", "new.yaml:2: cameras[0].id: there is no camera `other`"),
+        ("cameras:\n" + "  - id: gate\n" * 3, "new.yaml:3: cameras[1].id: `gate` stands here before"),
         ("cameras:\n  - id: gate\n    masks: []\n", "new.yaml:3: cameras[0].masks: has no meaning here"),
         ("zones: {}\nmasks: []\n", "new.yaml:2: masks: has no meaning here"),
         ("zones: {floor: [[0, 0], [1, 1], [1, 0], [0, 1]]}", "the outline crosses itself"),

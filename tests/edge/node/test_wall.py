@@ -163,6 +163,24 @@ def test_after_a_while_without_a_picture_it_is_said_why() -> None:
     assert found.wall.figures.refused == 1
 
 
+def test_that_the_cloud_takes_no_picture_is_said_and_the_lease_stands() -> None:
+    found = Standing()
+    found.ask("cam-1")
+    found.cloud.answer = WallAnswer(taken=False, left_s=None, reason="413 Content Too Large")
+    for second in range(0, 8, 2):
+        found.show(seconds=second)
+        found.wall.turn()
+        found.now_s += 2.0
+    assert found.wall.shown == ("cam-1",)
+    assert found.cloud.told == [("cam-1", Absence.UNTAKEN)]
+    found.cloud.answer = WallAnswer(taken=True, left_s=30.0)
+    for second in range(8, 20, 2):
+        found.show(seconds=second)
+        found.wall.turn()
+        found.now_s += 2.0
+    assert len(found.cloud.told) == 1
+
+
 def test_where_the_machine_has_no_time_for_a_whole_period_it_counts_and_is_said() -> None:
     found = Standing()
     found.ask("cam-1")

@@ -363,7 +363,7 @@ export interface paths {
         };
         /**
          * Read Command
-         * @description One command, with what the node answered.
+         * @description One command, with what the node answered. Where that shows a picture, the audit log says who saw it.
          */
         get: operations["readCommand"];
         put?: never;
@@ -478,7 +478,8 @@ export interface paths {
         put?: never;
         /**
          * Look at these cameras, or go on looking
-         * @description Nodes make pictures of a camera only while somebody asks for it again and again. 409 where too many are looked at.
+         * @description Nodes make pictures of a camera only while somebody asks for it again and again. What is no camera in my area, or not any more,
+         *     is left out; 404 where none is left, 409 where too many are looked at.
          */
         post: operations["watchCameras"];
         /**
@@ -643,7 +644,7 @@ export interface components {
          * @description Why there is no picture of a camera that somebody looks at.
          * @enum {string}
          */
-        Absence: "waiting" | "lost" | "refused" | "overloaded";
+        Absence: "waiting" | "lost" | "refused" | "overloaded" | "untaken";
         /**
          * AbsenceTold
          * @description Why a node sends no picture.
@@ -1532,6 +1533,12 @@ export interface components {
             cameras: number[];
             /** Purpose */
             purpose: string;
+            /**
+             * Page
+             * @description Which of the pages of one session: each has a wall of its own
+             * @default
+             */
+            page: string;
         };
         /**
          * NamedArea
@@ -1930,7 +1937,7 @@ export interface components {
          * @description What can be seen of a camera that somebody looks at.
          * @enum {string}
          */
-        TileState: "waiting" | "shown" | "node_away" | "camera_lost" | "unmaskable" | "refused" | "busy" | "no_answer";
+        TileState: "waiting" | "shown" | "node_away" | "camera_lost" | "unmaskable" | "refused" | "busy" | "no_answer" | "untaken";
         /**
          * TrackPosition
          * @description Where the thing was at a time, as a box in normalised image coordinates.
@@ -3279,7 +3286,10 @@ export interface operations {
     };
     leaveWall: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which of the pages of one session: each has a wall of its own */
+                page?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

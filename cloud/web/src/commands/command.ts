@@ -32,38 +32,47 @@ export function useCommand(): Asked {
   const problem = shallowRef<Problem | null>(null)
   const asking = ref(false)
   const running = computed(() => isRunning(command.value))
+  /** Whatever was asked before the last question says nothing any more when it comes. */
+  let questions = 0
 
   async function look(id: string): Promise<void> {
+    const mine = questions
     try {
       const found = await take(api.GET('/api/v1/commands/{command_id}', { params: { path: { command_id: id } } }))
-      if (command.value === null || command.value.id === id) command.value = found
+      if (mine === questions && command.value?.id === id) command.value = found
     } catch (thrown) {
-      if (command.value === null || command.value.id === id) problem.value = asProblem(thrown)
+      if (mine === questions && command.value?.id === id) problem.value = asProblem(thrown)
     }
   }
 
   async function ask(question: () => Promise<Command>): Promise<void> {
+    questions += 1
+    const mine = questions
     asking.value = true
     problem.value = null
     try {
-      command.value = await question()
+      const asked = await question()
+      if (mine === questions) command.value = asked
     } catch (thrown) {
-      problem.value = asProblem(thrown)
+      if (mine === questions) problem.value = asProblem(thrown)
     } finally {
       asking.value = false
     }
   }
 
   async function resume(node: string, name: CommandName, device: string | null = null): Promise<void> {
+    questions += 1
+    const mine = questions
     try {
       const { items } = await take(api.GET('/api/v1/nodes/{node}/commands', { params: { path: { node }, query: { name } } }))
+      if (mine !== questions) return
       const newest = items.find((one) => one.device === device)
       if (newest !== undefined) {
         command.value = newest
         await look(newest.id)
       }
     } catch (thrown) {
-      problem.value = asProblem(thrown)
+      if (mine === questions) problem.value = asProblem(thrown)
     }
   }
 

@@ -472,6 +472,7 @@ export const en: Messages = {
     refused: 'The node shows no pictures',
     busy: 'The node is busy; no picture for now',
     no_answer: 'The node did not answer',
+    untaken: 'The pictures of the node are not accepted',
   },
   wall: {
     title: 'Picture wall',

@@ -471,6 +471,7 @@ export const zh = {
     refused: '节点拒绝提供画面',
     busy: '节点繁忙，暂不提供画面',
     no_answer: '节点没有应答',
+    untaken: '节点发送的画面未被接收',
   },
   wall: {
     title: '画面墙',

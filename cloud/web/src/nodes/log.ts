@@ -1,3 +1,5 @@
+import { timeIn } from '@/time/format'
+
 /** A line of a node's log, as it told it. */
 export interface LogLine {
   at: string | null
@@ -15,7 +17,7 @@ export function linesOf(result: Record<string, unknown> | null | undefined): Log
   return lines.flatMap((one: unknown) => {
     if (typeof one !== 'object' || one === null) return []
     const { at, level, text } = one as Record<string, unknown>
-    return typeof text === 'string' ? [{ at: typeof at === 'string' ? at : null, level: typeof level === 'string' ? level : null, text }] : []
+    return typeof text === 'string' ? [{ at: timeIn(at), level: typeof level === 'string' ? level : null, text }] : []
   })
 }
 

@@ -1,3 +1,5 @@
+import { timeIn } from '@/time/format'
+
 /** The answer of a node to "what would these rules have told?", as far as it can be understood. */
 
 export type Verdict = 'kept' | 'new' | 'gone'
@@ -77,7 +79,7 @@ function outlines(value: unknown): [string, string][] {
 }
 
 function incident(one: Part): TriedIncident[] {
-  const [verdict, startedAt] = [text(one['verdict']), text(one['started_at'])]
+  const [verdict, startedAt] = [text(one['verdict']), timeIn(one['started_at'])]
   if ((verdict !== 'kept' && verdict !== 'new' && verdict !== 'gone') || startedAt === null) return []
   const way = text(one['way'])
   return [
@@ -90,6 +92,11 @@ function incident(one: Part): TriedIncident[] {
       way: way !== null && /^[0-9., ]+$/.test(way) ? way : null,
     },
   ]
+}
+
+function hole(one: Part): Hole[] {
+  const [beginsAt, endsAt] = [timeIn(one['begins_at']), timeIn(one['ends_at'])]
+  return beginsAt === null || endsAt === null ? [] : [{ beginsAt, endsAt, why: text(one['why']) ?? '' }]
 }
 
 function rule(one: Part): TriedRule {
@@ -110,7 +117,7 @@ function rule(one: Part): TriedRule {
 /** The trial of a camera in an answer; null where there is none. What a node says is looked at before it is believed. */
 export function trialOf(result: Record<string, unknown> | null | undefined, camera: string): Trial | null {
   const found = parts(result?.['cameras']).find((one) => one['camera'] === camera)
-  const [since, until] = [text(result?.['since']), text(result?.['until'])]
+  const [since, until] = [timeIn(result?.['since']), timeIn(result?.['until'])]
   if (found === undefined || since === null || until === null) return null
   const background = part(found['background'])
   const picture = text(background['jpeg_base64'])
@@ -118,16 +125,16 @@ export function trialOf(result: Record<string, unknown> | null | undefined, came
     since,
     until,
     seenS: number(found['seen_s']),
-    beginsAt: text(found['begins_at']),
+    beginsAt: timeIn(found['begins_at']),
     warnings: parts(found['warnings']).map((one) => ({ code: text(one['code']) ?? '', rule: text(one['rule']), words: text(one['words']) ?? '' })),
-    holes: parts(found['holes']).map((one) => ({ beginsAt: text(one['begins_at']) ?? '', endsAt: text(one['ends_at']) ?? '', why: text(one['why']) ?? '' })),
+    holes: parts(found['holes']).flatMap(hole),
     zones: outlines(found['zones']),
     lines: outlines(found['lines']),
     rules: parts(found['rules']).map(rule),
     incidents: parts(found['incidents']).flatMap(incident),
     leftOut: number(found['incidents_left_out']),
     picture: picture !== null && /^[A-Za-z0-9+/=]+$/.test(picture) ? `data:image/jpeg;base64,${picture}` : null,
-    pictureAt: text(background['captured_at']),
+    pictureAt: timeIn(background['captured_at']),
   }
 }
 

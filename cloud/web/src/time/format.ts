@@ -29,6 +29,11 @@ export function instant(at: string): number {
   return Date.parse(at)
 }
 
+/** What a machine calls a time, where it is one; else null. */
+export function timeIn(value: unknown): string | null {
+  return typeof value === 'string' && !Number.isNaN(instant(value)) ? value : null
+}
+
 /** `14:02:11` */
 export function clock(at: number): string {
   const { hour, minute, second } = fields(at)

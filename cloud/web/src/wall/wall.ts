@@ -3,6 +3,7 @@ import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
 import type { WallCamera } from '@/api/types'
 import { useLive } from '@/live/feed'
+import { session } from '@/session/session'
 import { useEach, useSettled } from '@/time/settle'
 
 export const MOST_CAMERAS = 16
@@ -13,6 +14,11 @@ const RENEW_EACH_MS = 10_000
 const LOOK_EACH_MS = 2000
 const RELOAD_GAP_MS = 5000
 const KEPT = 'gridward.wall'
+
+/** Each page has leases of its own, so that two windows of one person do not end each other's. */
+function pageName(): string {
+  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
 
 export interface Chosen {
   cameras: number[]
@@ -28,13 +34,14 @@ export interface Wall {
   paused: boolean
 }
 
-/** What was chosen in this window, so that a reload does not lose it; it ends with the window, and so does its purpose. */
-export function kept(): Chosen {
+/** What this person chose in this window, so that a reload does not lose it; it ends with the window, and so does its purpose. */
+export function kept(user: number | null): Chosen {
   try {
     const found: unknown = JSON.parse(globalThis.sessionStorage.getItem(KEPT) ?? 'null')
-    if (typeof found === 'object' && found !== null && 'cameras' in found && 'purpose' in found) {
+    if (typeof found === 'object' && found !== null && 'user' in found && 'cameras' in found && 'purpose' in found) {
       const { cameras, purpose } = found
-      if (Array.isArray(cameras) && typeof purpose === 'string') {
+      // Whoever signs in next is not recorded with the cameras and the purpose of the one before.
+      if (user !== null && found.user === user && Array.isArray(cameras) && typeof purpose === 'string') {
         return { cameras: cameras.filter((one): one is number => Number.isSafeInteger(one)).slice(0, MOST_CAMERAS), purpose }
       }
     }
@@ -44,9 +51,9 @@ export function kept(): Chosen {
   return { cameras: [], purpose: '' }
 }
 
-function keep(chosen: Chosen): void {
+function keep(user: number | null, chosen: Chosen): void {
   try {
-    globalThis.sessionStorage.setItem(KEPT, JSON.stringify(chosen))
+    globalThis.sessionStorage.setItem(KEPT, JSON.stringify({ user, ...chosen }))
   } catch {
     // As above.
   }
@@ -54,38 +61,78 @@ function keep(chosen: Chosen): void {
 
 /** The wall of this page: leases are renewed while it is seen, run out while it is hidden, and end when it is left. */
 export function useWall(): { wall: Wall; choose: (chosen: Chosen) => void; retry: () => void } {
-  const wall = shallowReactive<Wall>({ tiles: [], chosen: kept(), problem: null, paused: document.hidden })
-  let latest = 0
+  const user = session.state.user?.id ?? null
+  const page = pageName()
+  const wall = shallowReactive<Wall>({ tiles: [], chosen: kept(user), problem: null, paused: document.hidden })
+  let renewals = 0
+  let looks = 0
   let left = false
+  /** That the leases were not renewed stays to be read until they are: what is looked up meanwhile says nothing of it. */
+  let refused = false
 
-  async function ask(question: () => Promise<{ items: WallCamera[] }>): Promise<void> {
-    latest += 1
-    const mine = latest
+  const wanted = (): boolean => !wall.paused && wall.chosen.cameras.length > 0
+
+  function show(items: WallCamera[]): void {
+    const found = new Map(items.map((item) => [item.id, item]))
+    wall.tiles = wall.chosen.cameras.flatMap((id) => found.get(id) ?? [])
+  }
+
+  /** What is gone, or in this person's area no more, is asked for no more. */
+  function drop(there: ReadonlySet<number>): void {
+    const cameras = wall.chosen.cameras.filter((id) => there.has(id))
+    if (cameras.length === wall.chosen.cameras.length) return
+    wall.chosen = { ...wall.chosen, cameras }
+    keep(user, wall.chosen)
+  }
+
+  async function renew(): Promise<void> {
+    renewals += 1
+    const mine = renewals
+    const { cameras, purpose } = wall.chosen
     try {
-      const { items } = await question()
-      if (mine !== latest || left) return
-      const found = new Map(items.map((item) => [item.id, item]))
-      wall.tiles = wall.chosen.cameras.flatMap((id) => found.get(id) ?? [])
+      const { items } = await take(api.POST('/api/v1/wall/leases', { body: { cameras, purpose, page } }))
+      if (mine !== renewals || left) return
+      drop(new Set(items.map((item) => item.id)))
+      show(items)
+      refused = false
       wall.problem = null
     } catch (thrown) {
-      if (mine === latest) wall.problem = asProblem(thrown)
+      if (mine !== renewals || left) return
+      refused = true
+      wall.problem = asProblem(thrown)
+      if (wall.problem.kind !== 'missing') return
+      drop(new Set())
+      show([])
     }
   }
 
-  const wanted = (): boolean => !wall.paused && wall.chosen.cameras.length > 0
-  const renew = (): Promise<void> => ask(() => take(api.POST('/api/v1/wall/leases', { body: { cameras: wall.chosen.cameras, purpose: wall.chosen.purpose } })))
-  const look = (): Promise<void> => ask(() => take(api.GET('/api/v1/wall', { params: { query: { watched: true, limit: PAGE } } })))
+  async function look(): Promise<void> {
+    looks += 1
+    const [mine, since] = [looks, renewals]
+    const isNewest = (): boolean => mine === looks && since === renewals && !left
+    try {
+      const { items } = await take(api.GET('/api/v1/wall', { params: { query: { watched: true, limit: PAGE } } }))
+      if (!isNewest()) return
+      show(items)
+      if (!refused) wall.problem = null
+    } catch (thrown) {
+      if (isNewest() && !refused) wall.problem = asProblem(thrown)
+    }
+  }
 
   function choose(chosen: Chosen): void {
+    renewals += 1 // what was asked for before says nothing of these
+    refused = false
+    wall.problem = null
     wall.chosen = chosen
-    keep(chosen)
+    keep(user, chosen)
     if (chosen.cameras.length === 0) wall.tiles = []
     if (!wall.paused) void (chosen.cameras.length === 0 ? end() : renew())
   }
 
   async function end(): Promise<void> {
     try {
-      await take(api.DELETE('/api/v1/wall/leases'))
+      await take(api.DELETE('/api/v1/wall/leases', { params: { query: { page } } }))
     } catch {
       // They run out by themselves.
     }

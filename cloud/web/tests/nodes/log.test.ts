@@ -16,6 +16,10 @@ describe('the lines in an answer', () => {
     expect(linesOf({ lines: [{ at: 1, level: [], text: 'x' }] })).toEqual([{ at: null, level: null, text: 'x' }])
   })
 
+  it('have a time only where it is one', () => {
+    expect(linesOf({ lines: [{ at: 'yesterday', level: null, text: 'x' }] })).toEqual([{ at: null, level: null, text: 'x' }])
+  })
+
   it('are copied as text', () => {
     expect(asText(LINES)).toBe('2026-03-01T12:00:00Z [warning] camera lost\na line of another program')
   })

@@ -62,6 +62,13 @@ describe('the log of a node', () => {
     expect(part(host, 'answered')?.textContent).toContain(i18n.global.t('log.cut'))
   })
 
+  it('shows a line whose time is none without it', async () => {
+    const odd = command({ ...DONE, result: { lines: [{ at: 'never', level: 'info', text: 'a line' }], cut: false } })
+    const host = shownOf({ listed: [odd], found: odd })
+    await vi.waitFor(() => expect(part(host, 'lines')?.textContent).toContain('a line'))
+    expect(part(host, 'lines')?.querySelector('time')).toBeNull()
+  })
+
   it('asks, waits, and says why there is no answer', async () => {
     const refused = command({ state: 'refused', ended_at: '2026-03-01T12:00:01Z', reason: 'other_session' })
     const host = shownOf({ found: refused })

@@ -10,7 +10,7 @@ const ANSWER = {
       begins_at: null,
       seen_s: 3600,
       warnings: [{ code: 'begins_later', rule: null, words: 'the memory begins later' }, 5],
-      holes: [{ begins_at: 'a', ends_at: 'b', why: 'node_off' }],
+      holes: [{ begins_at: '2026-03-02T08:00:00Z', ends_at: '2026-03-02T09:00:00Z', why: 'node_off' }],
       zones: { floor: [[0, 0.25], [1, 0.25], [1, 1]], odd: [[0], 'x'] },
       lines: { door: [[0, 0.5], [1, 0.5]] },
       rules: [{ rule: 'intrusion-floor', tried: true, now: 2, then: 1, kept: 1, new: 1, gone: 0, now_per_day: 0.5, counts: { in_count: 3 } }],
@@ -40,7 +40,21 @@ describe('the answer to a trial', () => {
     expect(trialOf(ANSWER, 'other')).toBeNull()
     expect(trialOf(null, 'gate')).toBeNull()
     expect(trialOf({ cameras: 'x' }, 'gate')).toBeNull()
-    expect(trialOf({ since: 'a', until: 'b', cameras: [{ camera: 'gate' }] }, 'gate')).toMatchObject({ rules: [], incidents: [], picture: null })
+    expect(trialOf({ ...ANSWER, since: 'yesterday' }, 'gate')).toBeNull()
+    expect(trialOf({ since: '2026-03-01T08:00:00Z', until: '2026-03-02T08:00:00Z', cameras: [{ camera: 'gate' }] }, 'gate')).toMatchObject({ rules: [], incidents: [], picture: null })
+  })
+
+  it('takes only times that are some', () => {
+    const cameras = ANSWER.cameras.map((one) => ({
+      ...one,
+      begins_at: 'a',
+      holes: [{ begins_at: 'a', ends_at: 'b', why: 'node_off' }, ...one.holes],
+      incidents: one.incidents.map((each) => ({ ...each, started_at: 'then' })),
+      background: { jpeg_base64: 'AAAA', captured_at: 'now' },
+    }))
+    const trial = trialOf({ ...ANSWER, cameras }, 'gate')
+    expect(trial).toMatchObject({ beginsAt: null, pictureAt: null, incidents: [] })
+    expect(trial?.holes.map((hole) => hole.why)).toEqual(['node_off'])
   })
 
   it('shows a picture only of what can be one', () => {
