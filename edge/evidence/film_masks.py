@@ -23,9 +23,7 @@ class FilmMasks:
     """The masks of one film."""
 
     def __init__(self, looks: Sequence[FilmLook], known: PrivateParts, *, frame_period_s: float) -> None:
-        """`looks` in the order of their times; `known` is private all the time: what was seen before the film began, and where
-        there is no look at all, everything that may be.
-        """
+        """`looks` in the order of their times; `known` is private all the time: what was seen before the film began."""
         self._looks = tuple(looks)
         self._times = [look.at for look in looks]
         self._known = known
@@ -34,15 +32,14 @@ class FilmMasks:
     def at(self, at: datetime) -> PrivateParts:
         """What must not be recognisable in the picture of a moment. Raises ValueError outside of the time that was looked at."""
         people, vehicles, moving = [*self._known.people], [*self._known.vehicles], [*self._known.moving]
-        if self._looks:
-            if not self._times[0] <= at <= self._times[-1]:
-                raise ValueError("nobody has looked at this part of the film")
-            for look in self._around(at):
-                people += look.private.people
-                vehicles += look.private.vehicles
-                moving += look.private.moving
-            people += self._on_the_way(at, [look.seen.people for look in self._looks])
-            vehicles += self._on_the_way(at, [look.seen.vehicles for look in self._looks])
+        if not self._looks or not self._times[0] <= at <= self._times[-1]:
+            raise ValueError("nobody has looked at this part of the film")
+        for look in self._around(at):
+            people += look.private.people
+            vehicles += look.private.vehicles
+            moving += look.private.moving
+        people += self._on_the_way(at, [look.seen.people for look in self._looks])
+        vehicles += self._on_the_way(at, [look.seen.vehicles for look in self._looks])
         return PrivateParts(at, _each_once(people), _each_once(vehicles), _each_once(moving))
 
     def _around(self, at: datetime) -> Sequence[FilmLook]:

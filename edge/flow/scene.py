@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract.incident import CameraTrouble, TrackPoint
+from edge.contract.telemetry import to_microseconds
 from edge.flow.picture import Box, Boxes, Image
 
 
@@ -54,6 +55,11 @@ class Track:
     last_seen_at: datetime
     peak_confidence: float
     path: tuple[TrackPoint, ...] = ()
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nobody has looked in this moment: its box is where it should be by now. Nothing may begin by that."""
+        return bool(self.path) and self.path[-1].at_us < to_microseconds(self.last_seen_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,8 @@ class Cameras:
             threading.Thread(target=watch.stop, name=f"stop-{name}", daemon=True).start()
         for name in turn.opened:
             place = self._places[name]
-            self.watches[place] = self._make(self._settings[place])
+            closed, self.watches[place] = self.watches[place], self._make(self._settings[place])
+            self.watches[place].succeed(closed)
             self.watches[place].start()
         self._shelf.end_overdue()
         for watch in self.watches:
@@ -139,6 +140,8 @@ class Cameras:
                 self._standing.forget(name)
             self._book.adopt(name, self._cards)  # the newest: another configuration may have come meanwhile
             if new is not None and not self._closing.is_set():
+                if old is not None:
+                    new.succeed(old)
                 self._open(new)
 
         thread = threading.Thread(target=succeed, name=f"succeed-{name}", daemon=True)

@@ -26,7 +26,6 @@ from edge.evidence.seal import DistrictKey
 from edge.flow import (
     Detector,
     EvidenceFile,
-    FilmLook,
     Frame,
     NativeMark,
     NativeStep,
@@ -63,7 +62,7 @@ class ClipOrder:
     """What a film is to be made of, and whose it is: the incident of the findings `key` that began at `started_at`.
 
     `packets` begin before it, and up to `until` they are wanted. `known` must not be recognisable in any of its pictures; `detector` finds
-    who else is there, and where it is None, `known` holds everything that may be.
+    who else is there, and where it is None, what moves in the film tells it.
     """
 
     camera: CameraSettings
@@ -233,13 +232,10 @@ class ClipWorker:
             raise MediaUnusable("nothing is kept of what the camera sent then")
         until_s = self._cpu_clock() + LONGEST_CPU_S
         order.mark.tell(NativeStep.ANALYSING)
-        looks: tuple[FilmLook, ...] = ()
-        if order.detector is not None:
-            hindsight = Hindsight(order.camera, order.detector)
-            for frame in self._frames(order, order.stream_format, chosen, until_s):
-                hindsight.show(frame)
-            looks = hindsight.looks()
-        masks = FilmMasks(looks, order.known, frame_period_s=1 / RATE_HZ)
+        hindsight = Hindsight(order.camera, order.detector)
+        for frame in self._frames(order, order.stream_format, chosen, until_s):
+            hindsight.show(frame)
+        masks = FilmMasks(hindsight.looks(), order.known, frame_period_s=1 / RATE_HZ)
         return masked_film(self._frames(order, order.stream_format, chosen, until_s), masks, order.camera.masks)
 
     def _frames(

@@ -15,6 +15,7 @@ import structlog
 
 from edge.contract.incident import CameraTrouble
 from edge.flow import Finding, Scene
+from edge.perception.motion import UNWATCHED_S
 from edge.recollection.block import Block, Watched
 from edge.recollection.recorder import MANY, SceneRecorder, to_ms
 from edge.recollection.store import MemoryWriter, size_bytes
@@ -28,6 +29,8 @@ BACKGROUND_SPACING: Final = timedelta(hours=1)
 SETTLED: Final = timedelta(seconds=20)
 SETTLED_UNSEEING: Final = timedelta(seconds=330)
 """Without a detector a picture is masked wherever something has moved within five minutes: before, that is everywhere."""
+
+UNWATCHED: Final = timedelta(seconds=UNWATCHED_S)
 
 BLOCKS_MOST: Final = 64
 """Of one camera, while the disk is slow."""
@@ -82,6 +85,8 @@ class CameraMemory:
         self._background_at: datetime | None = None
         self._view: tuple[int, ...] | None = None
         self._view_since: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._unbroken_since: datetime | None = None
         self._moved = False
 
     def watches(self, watched: Watched) -> None:
@@ -113,6 +118,7 @@ class CameraMemory:
 
     def ended(self) -> None:
         """The rules have ended what they had open; what follows is another watch."""
+        self._view = None
         with self._lock:
             recorder, self._recorder = self._recorder, None
             if recorder is not None:
@@ -128,8 +134,11 @@ class CameraMemory:
 
     def wants_background(self, scene: Scene, shape: Sequence[int], *, followed: bool, sees: bool) -> bool:
         """Whether the picture of this scene is to be kept as the camera's background: nobody is followed in it, nothing moves, and
-        the one before is old or of another view.
+        the one before is old or of another view. It has to have been seen for some time without a gap.
         """
+        if self._looked_at is None or self._unbroken_since is None or scene.at - self._looked_at > UNWATCHED:
+            self._unbroken_since = scene.at
+        self._looked_at = scene.at
         troubles = scene.troubles or frozenset()
         turned = self._moved and CameraTrouble.MOVED not in troubles
         self._moved = CameraTrouble.MOVED in troubles
@@ -138,7 +147,7 @@ class CameraMemory:
         since = self._view_since
         if since is None or scene.tracks or followed or scene.moving or troubles & _NOT_A_VIEW or self._moved:
             return False
-        if scene.at - since < (SETTLED if sees else SETTLED_UNSEEING):
+        if scene.at - max(since, self._unbroken_since) < (SETTLED if sees else SETTLED_UNSEEING):
             return False
         last = self._background_at
         if last is None:

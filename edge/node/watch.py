@@ -40,7 +40,7 @@ from edge.perception.audit import AuditedGate
 from edge.perception.detector import OnnxDetector
 from edge.perception.lineage import TrackerSettings
 from edge.perception.pace import Pace, PaceFigures
-from edge.perception.pipeline import CameraPipeline
+from edge.perception.pipeline import CameraPipeline, PrivateMemory
 from edge.rules.registry import footing, scene_rule
 from edge.settings import CameraSettings
 from edge.sources.mailbox import Mailbox
@@ -157,6 +157,11 @@ class CameraWatch:
         return self._pipeline
 
     @property
+    def private_memory(self) -> PrivateMemory:
+        """For the watch that takes the place of this one, which has ended: what must not be recognisable. Of one that hangs nobody knows."""
+        return PrivateMemory.unknown(self._clock()) if self._thread.is_alive() else self._pipeline.memory
+
+    @property
     def pace(self) -> PaceFigures:
         """How quickly the camera is analysed at present."""
         return self._pace.figures(time.monotonic())
@@ -170,6 +175,11 @@ class CameraWatch:
     def refused_pictures(self) -> int:
         """How many could not be masked, or copied, and were not made."""
         return self._snapshots.refused + (0 if self._clips is None else self._clips.refused(self.camera.id))
+
+    def succeed(self, former: "CameraWatch") -> None:
+        """Before the start: take the place of a watch of this camera, and know what it knew to be private, if it is the same place."""
+        if former.camera.url == self.camera.url:
+            self._pipeline.inherit(former.private_memory)
 
     def start(self) -> None:
         """Open the camera and begin to watch."""
@@ -404,6 +414,8 @@ class CameraWatch:
         """Now and then a picture in which nobody is, for zones to be drawn on; masked all the same."""
         memory, shape, sees = self._memory, frame.picture.luma.shape, self._detector is not None
         if memory is None or not memory.wants_background(scene, shape, followed=self._pipeline.followed, sees=sees):
+            return
+        if not self._pipeline.watched:  # it would be nothing but squares, and be kept for hours
             return
         with self._turns.spare(self.camera.id) as free:
             if free:

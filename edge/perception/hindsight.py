@@ -1,7 +1,8 @@
 """Hindsight: who is to be seen in a film that has been taken already, looked at forwards and backwards.
 
 A camera's eyes know in each moment what they have seen before it. Of a film they know what comes as well: somebody is masked
-before the first look that finds him, and after the last one.
+before the first look that finds him, and after the last one. Where no detector looks, whatever moves at some time in the film is
+masked all the time: behind a gate and under load the camera's eyes have not seen each of its pictures.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from edge.perception.pipeline import CameraPipeline, detected
 from edge.settings import CameraSettings
 
 LOOK_EVERY_S: Final = 0.2
+"""Without a detector every picture is looked at: that is cheap, and nobody says where things went in between."""
 
 _KEPT_WIDTH: Final = 320
 """Of a picture that was looked at; motion asks for less."""
@@ -56,20 +58,23 @@ class _Told:
 
 
 class Hindsight:
-    """Looks at the pictures of one film, which come in the order of their times, about five times a second."""
+    """Looks at the pictures of one film, which come in the order of their times, about five times a second; without a detector at each
+    of them, for what moves.
+    """
 
-    def __init__(self, camera: CameraSettings, detector: Detector) -> None:
+    def __init__(self, camera: CameraSettings, detector: Detector | None) -> None:
         self._camera = camera.model_copy(update={"rules": ()})
         self._detector = detector
-        self._told = _Told(detector.labels)
-        self._ahead = CameraPipeline(self._camera, self._told, probe_s=0.0, watched_s=0.0)
+        self._told = _Told(() if detector is None else detector.labels)
+        self._ahead = self._pipeline()
         self._looks: list[_Look] = []
         self._skipped: Frame | None = None
 
     def show(self, frame: Frame) -> None:
         """The next picture. Raises ModelUnusable when the detector fails."""
         last = self._looks[-1].at if self._looks else None
-        if last is not None and (frame.captured_at - last).total_seconds() < LOOK_EVERY_S - 1e-3:
+        every_s = 0.0 if self._detector is None else LOOK_EVERY_S
+        if last is not None and (frame.captured_at - last).total_seconds() < every_s - 1e-3:
             self._skipped = frame
             return
         self._look(frame)
@@ -81,7 +86,7 @@ class Hindsight:
         if not self._looks:
             return ()
         end = self._looks[-1].at
-        back = CameraPipeline(self._camera, self._told, probe_s=0.0, watched_s=0.0)
+        back = self._pipeline()
         told = []
         for look in reversed(self._looks):
             seen_back = self._analysed(back, look, end + (end - look.at))
@@ -101,6 +106,9 @@ class Hindsight:
             told.append(FilmLook(private, seen))
         return tuple(reversed(told))
 
+    def _pipeline(self) -> CameraPipeline:
+        return CameraPipeline(self._camera, None if self._detector is None else self._told, probe_s=0.0, watched_s=0.0)
+
     def _look(self, frame: Frame) -> None:
         self._skipped = None
         rows, columns = frame.picture.luma.shape
@@ -108,7 +116,8 @@ class Hindsight:
         size = (width, max(round(width * rows / columns), 1))
         small = np.asarray(cv2.resize(frame.picture.luma, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         nobody = PrivateParts(frame.captured_at)
-        look = _Look(frame.captured_at, _Grey(small), self._detector.detect(frame.image), nobody)
+        found = self._told.found if self._detector is None else self._detector.detect(frame.image)
+        look = _Look(frame.captured_at, _Grey(small), found, nobody)
         private = self._analysed(self._ahead, look, frame.captured_at)
         self._looks.append(_Look(look.at, look.grey, look.found, private))
 

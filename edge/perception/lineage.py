@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import exp, hypot, inf
-from typing import Final
+from typing import Final, TypeVar
 
 from edge.contract.incident import TrackPoint
 from edge.contract.telemetry import to_microseconds
@@ -17,6 +17,8 @@ _SAME_HEIGHT: Final = 1.6
 _HASTE: Final = 1.5
 """So much faster than he was seen to be may he be behind a pillar: half hidden by it he seemed to be slow."""
 _RECENT_SIGHTS: Final = 16
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Lineage:
 
     @property
     def first_sights(self) -> tuple["Sight", ...]:
-        """Those up to the one with which it counted."""
+        """Those up to the one with which it counted; of very many every second older one is left out."""
         return tuple(self._first_sights)
 
     @property
@@ -255,15 +257,17 @@ class Lineage:
             self.confirmed = self._sure_hits >= settings.confirm_hits and span_s >= settings.still_confirm_s and often
 
     def _thin(self, at: datetime) -> None:
-        """Bound the memory: before it counts a track keeps `backdate_s`, afterwards every second older point goes."""
+        """Bound the memory: before its first sure sight a track keeps `backdate_s`, afterwards every second older point goes; the first
+        and the last stay.
+        """
         if not self.confirmed:
             anchor = self._first_sure_at or at
             while (anchor - self._times[0]).total_seconds() > self._settings.backdate_s:
-                del self._times[0], self._path[0], self._first_sights[0]
+                del self._times[0], self._path[0], self._first_sights[:1]
         if len(self._times) > MOST_PATH_POINTS:
-            half = len(self._times) // 2
-            self._times = self._times[:half:2] + self._times[half:]
-            self._path = self._path[:half:2] + self._path[half:]
+            self._times, self._path = _thinned(self._times), _thinned(self._path)
+        if len(self._first_sights) > MOST_PATH_POINTS:
+            self._first_sights = _thinned(self._first_sights)
 
     def _touched(self) -> tuple[bool, bool, bool, bool]:
         left, top, right, bottom = self.box
@@ -287,6 +291,11 @@ class Lineage:
             or (at_top and down < -speed)
             or (at_bottom and down > speed)
         )
+
+
+def _thinned(points: list[_T]) -> list[_T]:
+    half = len(points) // 2
+    return points[:half:2] + points[half:]
 
 
 def _middle(box: Box) -> tuple[float, float]:

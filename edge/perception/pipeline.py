@@ -1,7 +1,6 @@
 """One camera's eyes: motion decides whether to look, the detector looks, the tracker remembers."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -56,8 +55,8 @@ WATCHED_S: Final = 10.0
 detector moves some time.
 """
 
-MOST_LOST: Final = 64
-"""People who were lost sight of within the picture, and stay masked where they were."""
+MOST_LOST: Final = 256
+"""People who were lost sight of within the picture, and stay masked where they were. When there are more, all of it is masked."""
 
 FILM_S: Final = 20.0
 """No film of an incident lasts longer."""
@@ -88,6 +87,12 @@ class PrivateMemory:
 
     motion: MotionDetector
     held: tuple[PrivateParts, ...]
+    lost: tuple[PrivateParts, ...] = ()
+
+    @classmethod
+    def unknown(cls, at: datetime) -> "PrivateMemory":
+        """Of a pipeline that can't be asked at this time: everything is private."""
+        return cls(MotionDetector(), (PrivateParts(at, moving=(_EVERYWHERE,)),))
 
 
 class CameraPipeline:
@@ -102,12 +107,13 @@ class CameraPipeline:
         motion: MotionSettings | None = None,
         memory: PrivateMemory | None = None,
         probe_s: float = PROBE_S,
-        watched_s: float = WATCHED_S,
+        watched_s: float | None = None,
     ) -> None:
         """Watch one camera. Without a detector there is motion only, and no scene holds a track.
 
         `memory` is that of the pipeline whose place it takes: what moved before, and who was seen, stays private. `probe_s` is how
-        often the detector looks where nothing moves, `watched_s` how long a camera is watched before anything is shown.
+        often the detector looks where nothing moves, `watched_s` how long a camera is watched before anything is shown: `WATCHED_S`, or
+        `STILL_MASKED_S` without a detector.
         """
         cv2.setNumThreads(
             1
@@ -115,10 +121,14 @@ class CameraPipeline:
         self.camera = camera
         self.counters = PipelineCounters()
         self._detector = detector
-        self._probe_s, self._watched_s = probe_s, watched_s
-        self._lost: deque[PrivateParts] = deque(maxlen=MOST_LOST)
-        self._motion = MotionDetector(motion) if memory is None else memory.motion
-        self._held = () if memory is None else memory.held
+        self._probe_s = probe_s
+        least_s = STILL_MASKED_S if detector is None else WATCHED_S
+        self._watched_s = least_s if watched_s is None else watched_s
+        self._motion = MotionDetector(motion)
+        self._held: tuple[PrivateParts, ...] = ()
+        self._lost: tuple[PrivateParts, ...] = ()
+        if memory is not None:
+            self.inherit(memory)
         self._tracker = Tracker(tracker)
         self._motion_tracker: MotionTracker | None = None
         self._trouble: TroubleWatch | None = None
@@ -131,6 +141,10 @@ class CameraPipeline:
         self._last_motion: Motion | None = None
         self._last_detections = _NOTHING
         self._whole_look: Detections | None = None
+
+    def inherit(self, memory: PrivateMemory) -> None:
+        """Before the first frame: what a pipeline knew to be private whose place this one takes."""
+        self._motion, self._held, self._lost = memory.motion, memory.held, memory.lost
 
     def adopt(self, camera: CameraSettings) -> None:
         """Go on with other rules, from the next frame on: what is followed stays followed."""
@@ -163,7 +177,7 @@ class CameraPipeline:
         if self._detector is None:
             return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
         step = self._followed_on(self._detector, frame, motion)
-        self._lost.extend(PrivateParts(at, (track.box,)) for track in step.ended if _is_lost_within(track))
+        self._lose(at, [PrivateParts(at, (track.box,)) for track in step.ended if _is_lost_within(track)])
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
         objects = self._objects(frame)
         return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles, objects=objects)
@@ -185,25 +199,35 @@ class CameraPipeline:
 
     @property
     def memory(self) -> PrivateMemory:
-        """For the pipeline that takes the place of this one; to be asked for before this one is interrupted."""
-        if self._last_at is None:
-            return PrivateMemory(self._motion, self._held)
-        people, vehicles = self._seen("person", MASKED_SIGHTS), self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
-        held = self._still_held(self._last_at)
-        if people or vehicles:
-            held += (PrivateParts(self._last_at, people, vehicles),)
+        """For the pipeline that takes the place of this one."""
+        at = self._last_at
+        if at is None:
+            return PrivateMemory(self._motion, self._held, self._lost)
+        held = (*_within_minutes(self._held, at), *self._seen_now(at))
         if len(held) > MOST_HELD:
-            held = (PrivateParts(self._last_at, moving=(_EVERYWHERE,)),)
-        return PrivateMemory(self._motion, held)
+            held = (PrivateParts(at, moving=(_EVERYWHERE,)),)
+        return PrivateMemory(self._motion, held, _within_minutes(self._lost, at))
+
+    @property
+    def watched(self) -> bool:
+        """Whether the camera has been watched for so long that a picture of it shows more than squares."""
+        if self._last_at is None or self._motion.reach_s < self._watched_s:
+            return False
+        return not any(_EVERYWHERE in parts.moving for parts in self._still_held(self._last_at))
 
     def known_parts(self, at: datetime) -> PrivateParts:
         """What must not be recognisable in a film that ends now, beside what looks at its own pictures find: whom this pipeline and
-        former ones saw within the last minutes, and without a detector whatever moved, or everything until so much is known.
+        former ones saw within the last minutes, and without a detector whatever moved; everything until the camera was watched for long
+        enough.
         """
-        every = self.memory.held
+        last_at, every = self._last_at, (*self._held, *self._lost)
         moving: tuple[Box, ...] = ()
+        if last_at is not None:
+            every = (*self._still_held(last_at), *self._seen_now(last_at))
         if self._detector is None:
-            moving = (_EVERYWHERE,) if self._last_at is None else self._moved(self._last_at, STILL_MASKED_S + FILM_S)
+            moving = (_EVERYWHERE,) if last_at is None else self._moved(last_at, FILM_S)
+        elif self._motion.reach_s < self._watched_s:
+            moving = (_EVERYWHERE,)
         return PrivateParts(
             at,
             tuple(box for each in every for box in each.people),
@@ -212,7 +236,9 @@ class CameraPipeline:
         )
 
     def interrupt(self, at: datetime) -> Scene:
-        """The camera went away or the node stops: every track ends with its last sight."""
+        """The camera went away or the node stops: every track ends with its last sight. Whoever it was may still stand there."""
+        if self._last_at is not None:
+            self._lose(self._last_at, self._seen_now(self._last_at))
         moment = at if self._last_at is None else max(at, self._last_at)
         moved = () if self._motion_tracker is None else self._motion_tracker.finish()
         return Scene(self.camera.id, moment, (), (*self._tracker.finish(), *moved), moving=False)
@@ -261,18 +287,33 @@ class CameraPipeline:
             moving = (*moving, _EVERYWHERE)
         return PrivateParts(at, people, vehicles, moving)
 
-    def _moved(self, at: datetime, for_s: float = STILL_MASKED_S) -> tuple[Box, ...]:
-        if self._motion.reach_s < for_s:
+    def _moved(self, at: datetime, longer_s: float = 0.0) -> tuple[Box, ...]:
+        """Whatever moved within the last minutes and so much longer; everything where that is not known."""
+        if self._motion.reach_s < self._watched_s + longer_s:
             return (_EVERYWHERE,)
-        return regions(self._motion.moved_since(_seconds(at) - for_s))
+        return regions(self._motion.moved_since(_seconds(at) - STILL_MASKED_S - longer_s))
 
     def _seen(self, kind: str, sights: int) -> tuple[Box, ...]:
         """Where things of a kind were in these looks, followed or not."""
         return self._tracker.recent(kind, sights) + detected(self._last_detections, kind)
 
+    def _seen_now(self, at: datetime) -> tuple[PrivateParts, ...]:
+        """Everybody who is in sight, as one entry, if there is anybody."""
+        people, vehicles = self._seen("person", MASKED_SIGHTS), self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
+        return (PrivateParts(at, people, vehicles),) if people or vehicles else ()
+
+    def _lose(self, at: datetime, parts: Sequence[PrivateParts]) -> None:
+        """Remember who was lost sight of. Where they are too many, the place of the first ones is everywhere."""
+        if not parts:
+            return
+        lost = _within_minutes((*self._lost, *parts), at)
+        if len(lost) > MOST_LOST:
+            first, *others = lost[-MOST_LOST:]
+            lost = (PrivateParts(first.at, moving=(_EVERYWHERE,)), *others)
+        self._lost = lost
+
     def _still_held(self, at: datetime) -> tuple[PrivateParts, ...]:
-        every = (*self._held, *self._lost)
-        return tuple(parts for parts in every if (at - parts.at).total_seconds() <= STILL_MASKED_S)
+        return _within_minutes((*self._held, *self._lost), at)
 
     def _objects(self, frame: Frame) -> tuple[StillObject, ...] | None:
         if self._left_behind is None:
@@ -341,6 +382,11 @@ class CameraPipeline:
         long_quiet = (at - self._stirred_at).total_seconds() > LONG_QUIET_S
         probe_s = self._probe_s * (LONG_QUIET_PROBES if long_quiet else 1)
         return (at - self._probed_at).total_seconds() >= probe_s
+
+
+def _within_minutes(every: Iterable[PrivateParts], at: datetime) -> tuple[PrivateParts, ...]:
+    """Those that are not older than `STILL_MASKED_S`."""
+    return tuple(parts for parts in every if (at - parts.at).total_seconds() <= STILL_MASKED_S)
 
 
 def _is_lost_within(track: Track) -> bool:

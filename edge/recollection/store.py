@@ -7,6 +7,7 @@ spared, and a power cut costs the last minute or two.
     magic  length  checksum  camera  from_ms  to_ms  | deflated block
 """
 
+import errno
 import os
 import re
 import struct
@@ -46,6 +47,13 @@ class StoredBackground:
     file: Path
 
 
+def _write_whole(file: Path, content: bytes) -> None:
+    """Append all of it in one write. Raises OSError, also where there was room for a part alone."""
+    with file.open("ab", buffering=0) as opened:
+        if opened.write(content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class MemoryWriter:
     """The one that writes. `lost` counts blocks that the disk did not take."""
 
@@ -71,8 +79,7 @@ class MemoryWriter:
         content = b"".join(record for _, record in records)
         try:
             file = self._file()
-            with file.open("ab", buffering=0) as opened:
-                opened.write(content)
+            _write_whole(file, content)
         except OSError as error:
             self.lost += len(records)
             self._present = None  # what stands there may be half a block: what follows gets a file of its own

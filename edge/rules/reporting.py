@@ -19,8 +19,13 @@ class StayReporter:
     _told: dict[tuple[int, datetime], Held] = field(default_factory=dict)
 
     def present(self, stay: Stay, at: datetime) -> Finding | None:
-        """What to say of a stay that goes on and fulfils the rule: open at first, later an update when one is due."""
-        held = self._told.setdefault((stay.track.track_id, stay.first_at), Held(stay.first_at, stay.last_at))
+        """What to say of a stay that goes on and fulfils the rule: open at first, later an update when one is due. It opens with a look
+        alone, not where its track is only expected.
+        """
+        key = stay.track.track_id, stay.first_at
+        if key not in self._told and stay.track.is_expected:
+            return None
+        held = self._told.setdefault(key, Held(stay.first_at, stay.last_at))
         state = held.due(at)
         return None if state is None else self._finding(held, stay, at, state)
 

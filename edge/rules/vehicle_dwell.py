@@ -59,7 +59,7 @@ class VehicleDwellRule:
     def _present(self, stay: Stay, at: datetime) -> Finding | None:
         stand = self._followed(stay)
         standing = replace(stay, first_at=stand.since)
-        if not stand.told and standing.dwell_s < self._limit_s:
+        if not stand.told and (standing.dwell_s < self._limit_s or stay.track.is_expected):
             return None
         stand.told = True
         return self._reporter.present(standing, at)

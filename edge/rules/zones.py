@@ -52,14 +52,17 @@ class Zone:
     _stays: dict[int, Stay] = field(default_factory=dict)
 
     def observe(self, scene: Scene) -> Occupancy:
-        """Take one moment. A stay is over when its track ends, or is still outside after `GRACE_S`."""
+        """Take one moment. A stay is over when its track ends, or is still outside after `GRACE_S`. None begins where somebody is only
+        expected: he may have stopped before the zone.
+        """
         over = [
             _as_ended(self._stays.pop(track.track_id), track) for track in scene.ended if track.track_id in self._stays
         ]
         present = []
         for track in scene.tracks:
             stay = self._stays.get(track.track_id)
-            if track.label in self.labels and contains(self.polygon, foot_point(track.box)):
+            inside = track.label in self.labels and contains(self.polygon, foot_point(track.box))
+            if inside and (stay is not None or not track.is_expected):
                 first_at = self._entered_at(track) if stay is None else stay.first_at
                 self._stays[track.track_id] = Stay(track, first_at, track.last_seen_at)
                 present.append(self._stays[track.track_id])

@@ -5,6 +5,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -20,7 +22,7 @@ from edge.incidents import IncidentBook
 from edge.node import clips as clips_module
 from edge.node.clips import MOST_WAITING, ClipOrder, ClipWorker, Stage
 from edge.settings import CameraSettings
-from edge.video import UNMARKED
+from edge.video import UNMARKED, Video, VideoWriter
 from tests.edge.evidence.test_clip import GROUP, PER_S, Sent, send
 from tests.edge.records import SteppedClock
 from tests.edge.test_incidents import SEEN, FakeKeeper, after
@@ -132,6 +134,31 @@ def test_with_a_detector_every_picture_is_looked_at_and_what_is_known_is_masked(
     worker.order(order(sent, detector=Nobody()))
     assert worker.turn()
     assert [file.kind for file in made(keeper)] == [EvidenceKind.CLIP]
+
+
+def test_without_a_detector_who_comes_in_is_masked_though_nothing_is_known_of_him(tmp_path: Path) -> None:
+    """He came in pictures that the camera's eyes have not analysed: what moves in the film itself tells of him."""
+    clip, stripes = tmp_path / "a.mp4", np.arange(40)[None, :, None] // 4 % 2 * 200
+    with VideoWriter(clip, rate=Fraction(PER_S), width=192, height=128, crf=10) as writer:
+        for number in range(40):
+            image = np.full((128, 192, 3), 100, dtype=np.uint8)
+            if number >= 15:
+                image[30:110, 80:120] = stripes
+            writer.write(image)
+    with Video(clip) as video:
+        packets = [Packet(each, at(each.pts_s or 0.0), each.pts_s or 0.0) for each in video.packets()]
+        stream_format = video.format
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, {}, clock=SteppedClock())
+    book.report(SEEN)
+    worker = ClipWorker(book)
+    worker.order(order((stream_format, packets), known=PrivateParts(at(0))))
+    assert worker.turn()
+    [film] = made(keeper)
+    with av.open(io.BytesIO(film.content), "r") as container:
+        shown = [frame.to_ndarray(format="bgr24").astype(int)[40:100, 82:118] for frame in container.decode(video=0)]
+    assert len(shown) == 40
+    assert max(float(np.abs(np.diff(image, axis=1)).mean()) for image in shown) < 10
 
 
 def test_what_can_not_be_decoded_is_refused_and_counted_and_the_next_is_made(sent: Sent) -> None:

@@ -14,18 +14,21 @@ from typer.testing import CliRunner
 
 from edge.contract.incident import CameraTrouble, IncidentState
 from edge.errors import CommandOverdue, CommandRefused
-from edge.flow import Scene
+from edge.flow import Frame, Scene
+from edge.node import recollecting as recollecting_module
 from edge.node.commands import Request
 from edge.node.recollecting import Background, CameraMemory, Recollection, watched_by
 from edge.node.rules_trial import rules_try_of
+from edge.perception.pipeline import STILL_MASKED_S
 from edge.recollection.block import Block, Watched
 from edge.recollection.recorder import MANY, to_ms
 from edge.recollection.store import FOLDER, MemoryReader, backgrounds
 from edge.rules_command import rules_app
 from edge.settings import CameraSettings, MemorySettings, NodeConfiguration
 from edge.trial.answer import as_json, try_cameras
+from edge.video import ArrayPicture
 from tests.edge.node.test_watch import Watching
-from tests.fakes.footage import write_clip
+from tests.fakes.footage import picture, write_clip
 from tests.fakes.remembered import lived, said
 from tests.fakes.scenes import at, detections, standing_at, walk
 from tests.waiting import wait_until
@@ -113,7 +116,14 @@ def test_what_rules_make_a_node_look_for(settings: dict[str, Any], sees: bool, w
     assert watched_by(camera, sees=sees) == watched
 
 
-def wants(kept: CameraMemory, second: float, *, shape: tuple[int, int] = (432, 768), **differs: Any) -> bool:
+def wants(
+    kept: CameraMemory, second: float, *, shape: tuple[int, int] = (432, 768), gap: bool = False, **differs: Any
+) -> bool:
+    """Whether a picture is wanted after half a minute in which the camera was seen as before, unless there was a gap."""
+    troubles = frozenset({CameraTrouble.MOVED}) if kept._moved else frozenset()
+    for earlier_s in () if gap else (30, 25, 20, 15, 10, 5):
+        before = Scene("c", at(second - earlier_s), (), moving=True, troubles=troubles)
+        assert not kept.wants_background(before, kept._view or shape, followed=False, sees=True)
     scene = replace(Scene("c", at(second), (), moving=False), **{k: v for k, v in differs.items() if k != "followed"})
     return kept.wants_background(scene, shape, followed=bool(differs.get("followed")), sees=True)
 
@@ -122,7 +132,7 @@ def test_a_background_is_kept_where_nobody_is_and_not_often() -> None:
     pictures: list[Background] = []
     kept = memory(pictures)
     hour = 3_600.0
-    assert not wants(kept, 0)
+    assert not wants(kept, 0, gap=True)
     assert not wants(kept, 30, moving=True)
     assert not wants(kept, 30, followed=True)
     assert not wants(kept, 30, tracks=visit(30)[0].tracks)
@@ -140,6 +150,37 @@ def test_a_background_is_kept_where_nobody_is_and_not_often() -> None:
     assert not wants(kept, 8.6 * hour, shape=(1080, 1920), troubles=frozenset())
     assert wants(kept, 8.7 * hour, shape=(1080, 1920), troubles=frozenset())
     assert [each.at for each in pictures] == [at(30), at(7.2 * hour)]
+
+
+def test_after_a_gap_or_with_another_watch_the_background_has_to_settle_again() -> None:
+    pictures: list[Background] = []
+    kept = memory(pictures)
+    assert not wants(kept, 30, gap=True)
+    assert wants(kept, 60)
+    assert not wants(kept, 71, gap=True), "nobody knows who came within these eleven seconds"
+    assert wants(kept, 101)
+    kept.ended()
+    assert not wants(kept, 102, gap=True), "the camera was opened again"
+    assert wants(kept, 132)
+    kept.background(b"first", at(132))
+    hour = 3_600.0
+    assert not wants(kept, 2 * hour)
+    assert not wants(kept, 2 * hour + 100, gap=True)
+    assert not wants(kept, 3 * hour), "a gap alone is no other view"
+    assert wants(kept, 7 * hour)
+
+
+def test_no_background_is_kept_while_it_would_be_nothing_but_squares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recollecting_module, "SETTLED_UNSEEING", timedelta(0))
+    pictures: list[Background] = []
+    watch = Watching(tmp_path / "none.mp4", lambda: None, model=None).watch
+    watch._memory = memory(pictures)
+    for number in range(61):
+        frame = Frame("cam-1", number, at(5.0 * number), 5.0 * number, ArrayPicture(picture(0)))
+        watch._keep_background(frame, watch.pipeline.analyse(frame))
+    assert [each.at for each in pictures] == [at(STILL_MASKED_S)]
 
 
 def recollection(directory: Path, **settings: Any) -> Recollection:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,15 @@ from hypothesis import strategies as st
 from cloud.embedded.broker import EmbeddedBroker
 from edge.configuration.reading import load
 from edge.contract.incident import IncidentState
+from edge.disk import write_file
 from edge.errors import ConfigurationError, EdgeError
+from edge.flow import PrivateParts
 from edge.node.assembly import Node
+from edge.node.orders import ORDERS, Order
 from edge.node.reloading import ANSWER, NOT_TAKEN, REQUEST, Reloaded, ask_to_reload
+from edge.node.watch import CameraWatch
+from edge.perception.motion import MotionDetector
+from edge.perception.pipeline import PrivateMemory
 from edge.settings import CameraSettings, NodeConfiguration
 from tests.edge.configuration.test_reload import CONFIGURATIONS, SMALLER, camera, configuration, sensor
 from tests.edge.node.test_node import RunningNode, values
@@ -127,6 +134,39 @@ def test_only_what_changed_is_touched(node: Node) -> None:
     assert node.reading_sources == [source]
     assert told["cameras"] == {"started": ["c"], "stopped": [], "restarted": [], "changed": ["b"], "kept": ["a"]}
     assert told["sensors"] == {"started": ["q"], "stopped": [], "restarted": [], "changed": [], "kept": ["p"]}
+
+
+SOMEBODY = PrivateParts(datetime.now(UTC), people=((0.4, 0.4, 0.6, 0.9),))
+
+
+def _know_somebody(watch: CameraWatch) -> None:
+    watch.pipeline.inherit(PrivateMemory(MotionDetector(), (SOMEBODY,)))
+
+
+def test_who_was_seen_stays_private_when_his_camera_is_opened_again_and_at_another_address_it_is_another(
+    node: Node,
+) -> None:
+    for watch in node.cameras.watches:
+        _know_somebody(watch)
+    told = placed(node.directory, configuration(cameras=[camera("a"), camera("b")], sensors=[sensor("p")])).model_dump()
+    same, other = told["cameras"]
+    same["analysis_hz"], other["url"] = 3.0, str(node.directory / "other.mp4")
+    assert node.adopt(NodeConfiguration.model_validate(told)).plain()["cameras"]["restarted"] == ["a", "b"]
+    wait_until(lambda: not any(each.is_alive() for each in node.cameras._successions.values()), timeout_s=60)
+    assert [watch.pipeline.memory.held for watch in node.cameras.watches] == [(SOMEBODY,), ()]
+
+
+def test_who_was_seen_stays_private_over_a_quarantine(node: Node) -> None:
+    closed = node.cameras.watches[0]
+    _know_somebody(closed)
+    orders = node.directory / ORDERS
+    orders.mkdir(exist_ok=True)
+    write_file(orders / "a", Order.QUARANTINE.value.encode())
+    wait_until(lambda: node.cameras.quarantine.holds("a"), timeout_s=60)
+    write_file(orders / "a", Order.RELEASE.value.encode())
+    wait_until(lambda: node.cameras.watches[0] is not closed, timeout_s=60)
+    [parts] = node.cameras.watches[0].pipeline.memory.held
+    assert parts == SOMEBODY or parts.moving == ((0.0, 0.0, 1.0, 1.0),), "everything, while the old one ends"
 
 
 def test_a_configuration_that_can_not_be_made_changes_nothing(node: Node) -> None:

@@ -265,6 +265,29 @@ def test_whom_the_model_saw_stays_masked_when_the_analysis_begins_anew(
     assert any(np.allclose(person, other, atol=0.01) for other in people)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_whom_a_watch_saw_stays_masked_by_the_one_that_takes_its_place_at_the_same_camera(
+    same: bool, watching: Callable[..., Watching], tmp_path: Path
+) -> None:
+    person = standing_at(0.5, 0.9)
+    former = watching(lambda: None, found=detections((person, 0.9)))
+    wait_until(lambda: former.watch.pipeline.counters.inferences > 3, what="looks")
+    hanging = former.watch.private_memory
+    assert [parts.moving for parts in hanging.held] == [((0.0, 0.0, 1.0, 1.0),)]
+    former.stop()
+    clip = tmp_path / "a.mp4" if same else write_clip(tmp_path / "b.mp4", frames=20)
+    found = Watching(clip, lambda: None)
+    found.watch.succeed(former.watch)
+    found.start()
+    try:
+        wait_until(lambda: found.watch.pipeline.counters.inferences > 0, what="a look")
+    finally:
+        found.stop()
+    shown = Frame("cam-1", 0, at(0), 0.0, ArrayPicture(picture(0)))
+    people = found.watch.pipeline.private_parts(shown).people
+    assert any(np.allclose(person, other, atol=0.01) for other in people) == same
+
+
 def test_where_the_model_fails_over_the_picture_itself_the_incident_is_told_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

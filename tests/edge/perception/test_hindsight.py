@@ -62,3 +62,39 @@ def test_somebody_who_stands_still_is_masked_before_he_is_seen_and_after_it() ->
 
 def test_a_film_without_pictures_tells_nothing() -> None:
     assert looked_at(Witness({}), 0) == ()
+
+
+ROOM = np.random.default_rng(1).integers(60, 200, (45, 80, 3)).repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
+
+
+def places(count: int) -> list[Box | None]:
+    """Where somebody is in each picture: he comes in, stands for five seconds and goes on."""
+    ways = [0.02 * step for step in range(25)], [0.5] * 50, [0.5 + 0.02 * step for step in range(count)]
+    return [None] * 5 + [(x, 0.2, x + 0.1, 0.8) if x < 0.9 else None for way in ways for x in way][: count - 5]
+
+
+def test_without_a_detector_who_moves_somewhere_in_a_film_is_masked_in_each_picture() -> None:
+    """Nobody has analysed these pictures: they were left out under load, or a gate has spared them."""
+    hindsight = Hindsight(CAMERA, None)
+    shown = places(110)
+    for number, box in enumerate(shown):
+        image = ROOM.copy()
+        if box is not None:
+            image[int(box[1] * 180) : int(box[3] * 180), int(box[0] * 320) : int(box[2] * 320)] = 5
+        hindsight.show(Frame("c", number, at(number / PER_S), number / PER_S, ArrayPicture(image)))
+    looks = hindsight.looks()
+    assert [look.at for look in looks] == [at(number / PER_S) for number in range(len(shown))]
+    assert not any(look.private.people or look.private.vehicles or look.seen.people for look in looks)
+    for look, box in zip(looks, shown, strict=True):
+        if box is not None:
+            assert any(
+                left <= box[0] and top <= box[1] and right >= box[2] and bottom >= box[3] - 0.01
+                for left, top, right, bottom in look.private.moving
+            )
+
+
+def test_without_a_detector_a_still_film_has_nothing_to_mask_but_what_is_known() -> None:
+    hindsight = Hindsight(CAMERA, None)
+    for number in range(10):
+        hindsight.show(Frame("c", number, at(number / PER_S), number / PER_S, ArrayPicture(ROOM)))
+    assert [look.private.moving for look in hindsight.looks()] == [()] * 10

@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from edge.flow import Box, Detections, Frame, Image, PrivateParts, Scene
+from edge.contract.incident import IncidentState
+from edge.flow import Box, Detections, Finding, Frame, Image, PrivateParts, Scene
+from edge.geometry import contains, foot_point
+from edge.perception import pipeline as pipeline_module
 from edge.perception.pipeline import (
     LONG_QUIET_PROBES,
     LONG_QUIET_S,
@@ -18,7 +21,8 @@ from edge.perception.pipeline import (
 )
 from edge.perception.scheduler import Attention
 from edge.perception.views import around, holds
-from edge.settings import CameraSettings
+from edge.rules.intrusion import IntrusionRule
+from edge.settings import CameraSettings, IntrusionSettings
 from edge.video import ArrayPicture
 from tests.fakes.scenes import at, detections, seconds, standing_at
 
@@ -145,6 +149,29 @@ def test_who_goes_as_expected_is_looked_at_every_third_time_and_is_there_in_betw
         index = round((seconds(scene.at) - 2.0) * 5)
         assert track.box[0] == pytest.approx(standing_at(0.3 + 0.01 * index, 0.9)[0], abs=0.01)
         assert track.last_seen_at == scene.at
+
+
+def test_who_stops_before_a_zone_opens_nothing_though_he_was_expected_in_it() -> None:
+    """Whichever look is the last before he stops: some are followed by moments in which nobody looks."""
+    expected = 0
+    for steps in range(8, 14):
+        stop = 0.3 + 0.01 * steps
+        zone = ((stop + 0.004, 0.0), (1.0, 0.0), (1.0, 1.0), (stop + 0.004, 1.0))
+        rule = IntrusionRule(IntrusionSettings(kind="intrusion", zone="z"), zone, "c")
+        filmed = Filmed(Eyes())
+        said: list[Finding] = []
+        filmed.show(ROOM, 2)
+        for step in range(24):
+            box = standing_at(min(0.3 + 0.01 * step, stop), 0.9)
+            for scene in filmed.show(room_with(box), 0.2, detections((box, 0.9))):
+                said += rule.observe(scene)
+                expected += any(contains(zone, foot_point(track.box)) for track in scene.tracks)
+        assert said == []
+        box = standing_at(stop + 0.05, 0.9)
+        for scene in filmed.show(room_with(box), 2, detections((box, 0.9))):
+            said += rule.observe(scene)
+        assert [finding.state for finding in said] == [IncidentState.OPEN]
+    assert expected
 
 
 def test_who_comes_beside_one_who_goes_as_expected_is_looked_at_at_once() -> None:
@@ -362,6 +389,80 @@ def test_the_look_for_a_picture_changes_nothing_that_is_found() -> None:
 
 
 EVERYWHERE = ((0.0, 0.0, 1.0, 1.0),)
+
+
+def lose(filmed: Filmed, people: int) -> list[Box]:
+    """So many stand there one after another, and are not seen any more where they stood."""
+    boxes = [standing_at(0.2 + 0.6 * number / people, 0.9) for number in range(people)]
+    for box in boxes:
+        filmed.show(room_with(box), 1.4, detections((box, 0.9)))
+        filmed.show(ROOM, 4)
+    return boxes
+
+
+def knows(parts: PrivateParts, box: Box) -> bool:
+    return any(np.allclose(box, other, atol=0.01) for other in parts.people)
+
+
+def test_where_many_were_lost_sight_of_they_are_masked_in_a_film_and_not_everything() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, WATCHED_S)
+    boxes = lose(filmed, MOST_HELD + 4)
+    present = standing_at(0.9, 0.9)
+    filmed.show(room_with(present), 2, detections((present, 0.9)))
+    known = filmed.pipeline.known_parts(filmed.frame.captured_at)
+    assert all(knows(known, box) for box in (*boxes, present))
+    assert EVERYWHERE[0] not in known.moving
+    filmed.begin_anew(Eyes())
+    filmed.show(ROOM, 0.2)
+    assert all(knows(filmed.parts(), box) for box in (*boxes, present))
+    assert EVERYWHERE[0] not in filmed.parts().moving
+
+
+def test_where_more_were_lost_than_can_be_remembered_everything_is_masked_for_some_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "MOST_LOST", 2)
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, WATCHED_S)
+    lose(filmed, 2)
+    assert EVERYWHERE[0] not in filmed.parts().moving
+    watched = [filmed.pipeline.watched]
+    lose(filmed, 1)
+    assert EVERYWHERE[0] in filmed.parts().moving
+    assert EVERYWHERE[0] in filmed.pipeline.known_parts(filmed.frame.captured_at).moving
+    watched.append(filmed.pipeline.watched)
+    assert len(filmed.pipeline.memory.lost) == 2
+    filmed.index += round(STILL_MASKED_S * 5)
+    filmed.show(ROOM, WATCHED_S + 1)
+    assert EVERYWHERE[0] not in filmed.parts().moving
+    assert [*watched, filmed.pipeline.watched] == [True, False, True]
+
+
+def test_who_was_there_when_the_camera_went_away_stays_private() -> None:
+    filmed = Filmed(Eyes())
+    box = standing_at(0.5, 0.9)
+    filmed.show(ROOM, WATCHED_S)
+    filmed.show(room_with(box), 4, detections((box, 0.9)))
+    filmed.pipeline.interrupt(filmed.frame.captured_at)
+    assert knows(filmed.pipeline.known_parts(filmed.frame.captured_at), box)
+    filmed.index += round((STILL_MASKED_S - 10) * 5)
+    filmed.show(room_with(box))  # he stands there, and the detector does not find him any more
+    assert knows(filmed.parts(), box)
+    filmed.show(room_with(box), 12)
+    assert not knows(filmed.parts(), box)
+
+
+def test_a_film_shows_nothing_until_the_camera_was_watched_for_a_while() -> None:
+    filmed = Filmed(Eyes())
+    known = filmed.pipeline.known_parts
+    assert known(at(0)).moving == EVERYWHERE
+    filmed.show(ROOM, WATCHED_S)
+    assert known(filmed.frame.captured_at).moving == EVERYWHERE
+    watched = filmed.pipeline.watched
+    filmed.show(ROOM)
+    assert known(filmed.frame.captured_at).moving == ()
+    assert (watched, filmed.pipeline.watched) == (False, True)
 
 
 def test_without_a_detector_the_whole_picture_is_private_until_it_is_known_what_moved() -> None:

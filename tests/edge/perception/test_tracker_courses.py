@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from edge.flow import Box
-from edge.perception.lineage import Lineage, TrackerSettings
+from edge.perception.lineage import MOST_PATH_POINTS, Lineage, TrackerSettings
 from edge.perception.motion import Motion
 from edge.perception.tracker import Tracker
 from tests.fakes.scenes import at, detections, standing_at
@@ -164,6 +164,37 @@ def test_who_is_known_again_has_one_path_and_the_best_of_both() -> None:
     assert [point.at_us for point in track.path] == sorted(point.at_us for point in track.path)
     assert len(track.path) == 11 + 2
     assert track.box == later.box
+
+
+@hypothesis_settings(max_examples=6, deadline=None)
+@given(st.floats(1.0, 2.0), st.sampled_from([0.0, 0.02]), st.integers(0, 1000))
+def test_hints_that_never_count_are_of_bounded_memory_for_an_hour(hertz: float, share: float, seed: int) -> None:
+    """Sure once or now and then, and too seldom to count: its first sight and its last are kept, and some between."""
+    lineage, chance = Lineage(1, "person", TrackerSettings()), Random(seed)  # noqa: S311 (a made course)
+    box = standing_at(0.5, 0.8)
+    for frame in range(round(3600 * hertz)):
+        score = 0.9 if not frame or chance.random() < share else 0.3
+        lineage.see(at(frame / hertz), box, score, "person", moving=False)
+        if lineage.confirmed:
+            return
+        sights = lineage.first_sights
+        assert len(sights) <= MOST_PATH_POINTS
+        assert (sights[0].at, sights[-1].at) == (at(0), at(frame / hertz))
+    assert lineage.first_speed == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_who_counts_after_very_many_hints_is_known_again_by_the_first_and_the_last() -> None:
+    lineage, lost = Lineage(2, "person", TrackerSettings()), walked(0.4, 0.1)
+    for frame in range(3 * MOST_PATH_POINTS):
+        box = standing_at(0.55 + 0.0001 * frame, 0.8, width=0.06)
+        lineage.see(at(4 + frame / 5), box, 0.3 if frame else 0.9, "person", moving=False)
+    speed = lineage.first_speed
+    lineage.see(at(4 + 3 * MOST_PATH_POINTS / 5), box, 0.9, "person", moving=True)
+    assert lineage.confirmed
+    assert speed[0] == pytest.approx(0.0005, abs=1e-5)
+    lost.go_on_as(lineage)
+    assert lost.track().last_seen_at == lineage.last_seen_at
+    assert len(lost.track().path) <= MOST_PATH_POINTS
 
 
 @pytest.mark.parametrize("hertz", [3.0, 5.0, 10.0])

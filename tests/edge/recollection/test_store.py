@@ -1,6 +1,7 @@
 """The memory on the disk: bounded, readable while it is written, and whole up to whatever damaged it."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import msgspec
@@ -152,6 +153,24 @@ def test_a_disk_that_takes_nothing_costs_the_batch_and_is_counted(
     assert kept.lost == 1
     kept.append([block("a", 2)])
     assert numbers(tmp_path) == [0, 2]
+
+
+def test_a_disk_that_takes_a_part_of_a_batch_costs_the_batch_and_what_follows_stands_in_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LittleRoom(io.FileIO):
+        def write(self, content: bytes) -> int:  # type: ignore[override]
+            return super().write(content[:100])
+
+    kept = writer(tmp_path)
+    kept.append([block("a", 0)])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda file, mode, **_how: LittleRoom(file, mode))
+        assert kept.append([block("a", 1)]) == 0
+    assert kept.lost == 1
+    assert kept.append([block("a", 2)]) > 0
+    assert numbers(tmp_path) == [0, 2]
+    assert len(files(tmp_path / FOLDER)) == 2
 
 
 def test_backgrounds_are_kept_within_their_share(tmp_path: Path) -> None:

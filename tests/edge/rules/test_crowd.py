@@ -54,6 +54,17 @@ def run(rule: CrowdRule, counts: Sequence[int]) -> list[Finding]:
     return said
 
 
+def test_who_is_only_expected_in_the_zone_makes_no_crowd() -> None:
+    rule = made()
+    said: list[Finding] = []
+    for second in range(30):
+        seen = scene(second, [0, 1])
+        beside = track(2, second - 0.2, x=0.75)
+        expected = replace(beside, box=standing_at(0.25, 0.8), last_seen_at=seen.at)
+        said += rule.observe(replace(seen, tracks=(*seen.tracks, expected)))
+    assert said == []
+
+
 def test_enough_for_long_enough_is_one_incident_with_its_largest_number() -> None:
     said = run(made(), [0] * 2 + [3] * 8 + [5] * 40 + [1] * 10)
     assert told(said) == [(OPEN, 12, 5), (UPDATE, 12 + UPDATE_S, 5), (ENDED, 54, 5)]

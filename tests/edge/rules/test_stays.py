@@ -1,6 +1,7 @@
 """Intrusion and loitering: stays in a zone, told once, whatever the frame rate."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import assume, given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from edge.clock import NodeClock
 from edge.contract.incident import IncidentState
 from edge.flow import Box as Place
-from edge.flow import Finding, SceneObserver
+from edge.flow import Finding, Scene, SceneObserver
 from edge.rules.held import UPDATE_S
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.loitering import LoiteringRule
@@ -74,6 +75,43 @@ def test_who_is_back_within_the_grace_has_not_left() -> None:
     assert states(findings(intrusion(), walk(1, sampled(short, 5)))) == [OPEN, ENDED]
     long = [(2.0, INSIDE), (GRACE_S + 1, OUTSIDE), (2.0, INSIDE)]
     assert states(findings(intrusion(), walk(1, sampled(long, 5)))) == [OPEN, ENDED, OPEN, ENDED]
+
+
+def expected(scene: Scene, box: Place, later_s: float = 0.2) -> Scene:
+    """A moment in which nobody looked: everybody is where he should be by then."""
+    moment = scene.at + timedelta(seconds=later_s)
+    tracks = tuple(replace(track, box=box, last_seen_at=moment) for track in scene.tracks)
+    return replace(scene, at=moment, tracks=tracks)
+
+
+def test_who_is_only_expected_in_the_zone_opens_nothing_until_he_is_seen_there() -> None:
+    *scenes, ended = walk(1, [(0, OUTSIDE), (1, OUTSIDE), (2, OUTSIDE)])
+    guesses = [expected(scene, INSIDE) for scene in scenes]
+    rules = intrusion(), loitering(0.1)
+    for rule in rules:
+        both = sorted([*scenes, *guesses], key=lambda scene: scene.at)
+        assert findings(rule, iter([*both, ended])) == []
+    *scenes, ended = walk(1, [(0, OUTSIDE), (1, INSIDE), (2, INSIDE)])
+    said = findings(intrusion(), iter([scenes[0], expected(scenes[0], INSIDE), *scenes[1:], ended]))
+    assert [(each.state, seconds(each.started_at)) for each in said] == [(OPEN, 1.0), (ENDED, 1.0)]
+
+
+def test_who_is_only_expected_to_have_stayed_long_enough_opens_nothing() -> None:
+    *scenes, _ = walk(1, [(step, INSIDE) for step in range(10)])
+    guess = expected(scenes[-1], INSIDE, 1.5)
+    rule = loitering(10)
+    assert findings(rule, iter([*scenes, guess])) == []
+    *again, _ = walk(1, [(step, INSIDE) for step in range(12)])
+    assert states(findings(rule, iter(again[10:]))) == [OPEN]
+
+
+def test_who_is_in_the_zone_stays_there_where_he_is_expected_in_it() -> None:
+    *scenes, ended = walk(1, [(step, INSIDE) for step in range(3)])
+    both = sorted([*scenes, *(expected(scene, INSIDE) for scene in scenes)], key=lambda scene: scene.at)
+    rule = intrusion()
+    assert states(findings(rule, iter(both))) == [OPEN]
+    [over] = rule.observe(ended)
+    assert (over.state, over.ended_at) == (ENDED, at(2))
 
 
 def test_other_labels_are_none_of_its_business() -> None:

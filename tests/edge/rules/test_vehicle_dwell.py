@@ -1,5 +1,8 @@
 """Vehicle dwell: what stands in the zone for the limit; who drives through slowly does not stand."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -52,6 +55,17 @@ def test_it_opens_when_the_vehicle_has_stood_for_the_limit_and_began_when_it_sto
     assert said[1].started_at == said[0].started_at
     assert said[1].key == said[0].key
     assert (said[0].kind, said[0].category, said[0].zone) == ("vehicle_dwell", "fire_safety", "lane")
+
+
+def test_it_opens_with_a_look_and_not_where_the_vehicle_is_only_expected_to_stand() -> None:
+    rule = made(20)
+    *scenes, _ = walk(1, [(step, car(0.5)) for step in range(20)], label="car")
+    last = scenes[-1]
+    moment = last.at + timedelta(seconds=1.5)
+    expected = replace(last, at=moment, tracks=tuple(replace(track, last_seen_at=moment) for track in last.tracks))
+    assert findings(rule, iter([*scenes, expected])) == []
+    *again, _ = walk(1, [(step, car(0.5)) for step in range(22)], label="car")
+    assert told(findings(rule, iter(again[-1:]))) == [(OPEN, 21.0)]
 
 
 def test_who_drives_slowly_or_stops_twice_for_a_short_time_does_not_stand() -> None:
