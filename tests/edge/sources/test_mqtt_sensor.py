@@ -82,9 +82,16 @@ def source(port: int, keeper: Keeper, *, receipts: tuple[bytes, ...] = (), **log
     made.start()
     try:
         wait_until(lambda: ("", Health.OK) in keeper.statuses, "the connection")
+        wait_until(lambda: _has_subscribed(made), "the subscriptions on their way")
         yield made
     finally:
         made.stop()
+
+
+def _has_subscribed(made: MqttSensorSource) -> bool:
+    """What others say from now on comes to the broker behind the subscriptions, which are sent after the connection is told."""
+    client: Client | None = vars(made)["_link"]._client
+    return client is not None and not client.want_write()
 
 
 @contextmanager
