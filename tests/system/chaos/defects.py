@@ -5,6 +5,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -28,6 +29,7 @@ from tests.system.chaos.schedule import Episode
 from tests.system.chaos.world import Commands
 
 _OWN = "tests.system.chaos.defects"
+_SLOW_DISK_S = 0.5
 
 TELLING = (
     Episode(0.5, 9.0, Fault.KILL_API_IN_UPLOAD),
@@ -57,12 +59,13 @@ def commands(defect: Defect) -> Commands:
 
 
 def edge_ack_before_commit() -> None:
-    """A sensor hears that its reading is kept before it is."""
+    """A sensor hears that its reading is kept before it is: half a second sooner, as where the disk is slow."""
     keep = MqttSensorSource._keep_and_acknowledge
 
     def hasty(self: MqttSensorSource, fresh: Any, again: Any, deliveries: Sequence[Delivery]) -> bool:
         for delivery in deliveries:
             self._link.acknowledge(delivery)
+        time.sleep(_SLOW_DISK_S)  # while readings come without a pause, the node dies within it whenever it dies
         return keep(self, fresh, again, ())
 
     MqttSensorSource._keep_and_acknowledge = hasty  # type: ignore[method-assign]
