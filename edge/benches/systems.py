@@ -134,9 +134,9 @@ class _Watch(CameraWatch):
         super().__init__(camera, **parts)
         self._tally = tally
 
-    def _analysed(self, frame: Frame) -> Scene:
+    def _analysed(self, frame: Frame, *, hurried: bool = False, shown: bool = False) -> Scene:
         self._tally.see(frame)
-        return super()._analysed(frame)
+        return super()._analysed(frame, hurried=hurried, shown=shown)
 
     def _tell(self, finding: Finding, evidence: Sequence[EvidenceFile]) -> None:
         super()._tell(finding, evidence)
@@ -190,12 +190,13 @@ class Plain(_Loop):
         self._next = 0
         self._workers = [threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(cores())]
 
-    def start(self, _spread_s: float, /) -> None:
+    def start(self, spread_s: float, /) -> None:
         """Begin."""
-        for source in self._sources:
-            source.start()
         for worker in self._workers:
             worker.start()
+        for source in self._sources:
+            source.start()
+            time.sleep(spread_s / len(self._sources))
 
     def _work(self) -> None:
         while True:
@@ -226,10 +227,11 @@ class Plain(_Loop):
 class Every(_Loop):
     """Each camera has a thread that decodes and detects every frame in order."""
 
-    def start(self, _spread_s: float, /) -> None:
+    def start(self, spread_s: float, /) -> None:
         """Begin."""
         for watch in self._watches:
             threading.Thread(target=self._watch, args=(watch,), name=f"loop-{watch.camera.id}", daemon=True).start()
+            time.sleep(spread_s / len(self._watches))
 
     def _watch(self, watch: PlainWatch) -> None:
         clock, name = EventClock(), watch.camera.id

@@ -235,6 +235,7 @@ def _camera(node: "Node", watch: "CameraWatch") -> dict[str, float]:
         "moving": pipeline.moving,
         "inferences": pipeline.inferences,
         "parts": pipeline.parts,
+        "put_off": pipeline.put_off,
         "refused": watch.refused_pictures,
         "faults": source.faults + watch.faults,
         "crashes": 0 if known is None else len(known.crashes),

@@ -37,6 +37,7 @@ _CAMERA_COUNTERS = (
     "moving",
     "inferences",
     "parts",
+    "put_off",
     "dropped",
     "spared",
     "looks",

@@ -1,10 +1,14 @@
-"""Turns at the machine's cores: as many cameras are analysed at the same time as there are cores, the most urgent first."""
+"""Turns at the machine's cores: as many cameras are analysed at the same time as there are cores, the most urgent first.
+
+Whoever has a turn has a core. Left to itself an operating system may put two that are woken by each other on the same core, to keep
+the other one asleep: measured on two cores, a quarter of them lay idle while those who had a turn waited for a core.
+"""
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from edge.perception.scheduler import Attention, FairSchedule
@@ -16,6 +20,41 @@ _LOOK_AROUND_S: Final = 0.5
 def cores() -> int:
     """How many cores this process may use."""
     return max(1, len(os.sched_getaffinity(0)))
+
+
+class Cores:
+    """The cores of this process, each given to one thread at a time. Who has none runs on any of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all = frozenset(os.sched_getaffinity(0))
+        self._free = sorted(self._all) if len(self._all) > 1 else []
+        self._mine = threading.local()
+
+    def take(self) -> int | None:
+        """Give the calling thread a core of its own, the one it had last if that is free; None where there is none, and nothing changes."""
+        last: int | None = getattr(self._mine, "core", None)
+        core: int | None
+        with self._lock:
+            if not self._free:
+                return None
+            core = last if last in self._free else self._free[0]
+            self._free.remove(core)
+        try:
+            os.sched_setaffinity(0, {core})
+        except OSError:  # it was taken from this process since: the system chooses
+            core = None
+        self._mine.core = core
+        return core
+
+    def give_back(self, core: int | None) -> None:
+        """The core of the calling thread can be given to another one."""
+        if core is None:
+            return
+        with suppress(OSError):
+            os.sched_setaffinity(0, self._all)
+        with self._lock:
+            self._free.append(core)
 
 
 class Turns:
@@ -31,6 +70,7 @@ class Turns:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: dict[str, threading.Event] = {}
+        self._cores = Cores()
 
     @contextmanager
     def turn(
@@ -41,9 +81,11 @@ class Turns:
         None, and no turn, when `wanted` says no while it waits.
         """
         waited_s = self._wait(camera, period_s, attention, wanted)
+        core = None if waited_s is None else self._cores.take()
         try:
             yield waited_s
         finally:
+            self._cores.give_back(core)
             if waited_s is not None:
                 with self._lock:
                     self._schedule.done(camera)

@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -69,6 +69,12 @@ DECODED_LATER = timedelta(seconds=8.0)
 SECOND_LOOK_S = 1.5
 """So long after an opening a second picture is taken: at the first one, people are often half outside of it."""
 
+LATE_LOOK_S = 4.0
+"""So long at the latest while other cameras wait for their turns."""
+
+HURRIED_SHARE = 0.5
+"""Who has waited for a turn for more than this share of his period takes no more of it than he must: the machine has more to do than it can."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -84,6 +90,16 @@ def _later(finding: Finding, at: datetime) -> Finding:
     if dwell_s is not None:
         dwell_s = round(dwell_s + (at - finding.at).total_seconds(), 3)
     return replace(finding, state=IncidentState.UPDATE, at=at, dwell_s=dwell_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What came of one frame. `pictures`: of what the camera showed, masked and sealed; None where none were wanted."""
+
+    frame: Frame
+    scene: Scene
+    findings: Sequence[Finding]
+    pictures: Sequence[EvidenceFile] | None
 
 
 class CameraWatch:
@@ -130,7 +146,6 @@ class CameraWatch:
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
         self._second_looks: dict[str, tuple[datetime, Finding]] = {}
-        self._pictured: tuple[datetime, Sequence[EvidenceFile]] | None = None
         self._clips = clips if camera.clips else None
         self._filming = None if self._clips is None else Filming(self.source.ring, self._clips, mark("clips"))
         self._mark = mark("analysis")
@@ -306,30 +321,26 @@ class CameraWatch:
             self._begin_anew(successor)
         found = self._looked() if self.mailbox.wait(0.5) else None
         if found is not None:
-            frame, scene = found
-            self._seen_s, self._seen_at = time.monotonic(), scene.at
-            self.source.attend(scene, followed=self._pipeline.followed)
-            self._remember(scene)
-            self._report((finding for rule in self._rules for finding in rule.observe(scene)), frame)
-            self._look_again(frame, scene)
-            self._film(scene.at)
-            self._tell_counts(scene.at)
-            self._show(frame)
-            self._keep_background(frame, scene)
+            self._report(found.findings, found.pictures or ())
+            self._look_again(found)
+            self._film(found.scene.at)
+            self._tell_counts(found.scene.at)
+            self._show(found.frame)
+            self._keep_background(found.frame, found.scene)
             self._standing.recover(self.camera.id, ANALYSIS_FAILED)
             return True
         if self._seen_s is not None and time.monotonic() - self._seen_s >= BLIND_S:
             self._seen_s = None
             scene = self._pipeline.interrupt(self._clock())
             self._remember(scene, begins=False)
-            self._report((finding for rule in self._rules for finding in rule.observe(scene)), None)
+            self._report(finding for rule in self._rules for finding in rule.observe(scene))
         at = self._present()
         if self._lost:
             lost = Scene(self.camera.id, at, (), moving=False, troubles=frozenset({CameraTrouble.STREAM_LOST}))
             self._remember(lost)
-            self._report((finding for rule in self._rules for finding in rule.observe(lost)), None)
+            self._report(finding for rule in self._rules for finding in rule.observe(lost))
         else:
-            self._report((finding for rule in self._rules for finding in rule.passed(at)), None)
+            self._report(finding for rule in self._rules for finding in rule.passed(at))
         self._film(at)
         self._tell_counts(at)
         return not self.mailbox.closed
@@ -341,25 +352,55 @@ class CameraWatch:
             return now
         return max(self._seen_at, now - DECODED_LATER)
 
-    def _looked(self) -> tuple[Frame, Scene] | None:
-        """The newest frame that there is when the camera's turn has come, analysed."""
+    def _looked(self) -> "_Seen | None":
+        """The newest frame that there is when the camera's turn has come, analysed, and what the rules find in it.
+
+        Whatever takes the machine's time is done within the turn: decoding, looking, the pictures. Keeping waits for a disk, and is not.
+        """
         period_s, attention = 1.0 / self.camera.analysis_hz, self._pipeline.attention
         with self._turns.turn(
             self.camera.id, period_s=period_s, attention=attention, wanted=lambda: not self._stop.is_set()
         ) as waited_s:
-            frame = None if waited_s is None else self.mailbox.take(0)
+            frame = None if waited_s is None else self._fetched()
             if frame is None or waited_s is None:
                 return None
-            scene = self._analysed(frame)
+            hurried = waited_s > HURRIED_SHARE * period_s
+            late_s = LATE_LOOK_S if hurried else SECOND_LOOK_S
+            scene = self._analysed(frame, hurried=hurried, shown=self._waits_since(frame.captured_at, late_s))
+            self._seen_s, self._seen_at = time.monotonic(), scene.at
+            self.source.attend(scene, followed=self._pipeline.followed)
+            self._remember(scene)
+            findings = [finding for rule in self._rules for finding in rule.observe(scene)]
+            opens = any(finding.state is IncidentState.OPEN for finding in findings)
+            wanted = opens or any(self._due_again(scene, late_s))
+            pictures = self._pictures(frame) if wanted else None
         age_s = (self._clock() - frame.captured_at).total_seconds()
         self._pace.note(time.monotonic(), age_s=age_s, waited_s=waited_s)
-        return frame, scene
+        return _Seen(frame, scene, findings, pictures)
 
-    def _analysed(self, frame: Frame) -> Scene:
+    def _fetched(self) -> Frame | None:
+        self._busy_since_s = time.monotonic()
+        try:
+            return self.mailbox.take(0) or self.source.fetch(self._mark)
+        finally:
+            self._busy_since_s = None
+
+    def _waits_since(self, at: datetime, after_s: float) -> bool:
+        """Whether something opened so long ago that a second picture of it is due, if it is still there."""
+        return any((at - opened_at).total_seconds() >= after_s for opened_at, _ in self._second_looks.values())
+
+    def _due_again(self, scene: Scene, after_s: float) -> Iterator[str]:
+        """What opened so long ago, is still there, and was not looked at for a second time."""
+        present = {track.track_id for track in scene.tracks}
+        for key, (opened_at, finding) in self._second_looks.items():
+            if (scene.at - opened_at).total_seconds() >= after_s and present.intersection(finding.track_ids):
+                yield key
+
+    def _analysed(self, frame: Frame, *, hurried: bool = False, shown: bool = False) -> Scene:
         self._busy_since_s = time.monotonic()
         self._mark.tell(NativeStep.ANALYSING)
         try:
-            return self._pipeline.analyse(frame)
+            return self._pipeline.analyse(frame, hurried=hurried, shown=shown)
         finally:
             self._mark.tell(NativeStep.NONE)
             self._busy_since_s = None
@@ -383,7 +424,7 @@ class CameraWatch:
         at = self._clock()
         for rule in rules:
             try:
-                self._report(rule.finish(at), None)
+                self._report(rule.finish(at))
                 self._keep(rule.readings(at))
             except Exception:  # noqa: BLE001 (it may be this rule that failed; the others end all the same)
                 self.faults += 1
@@ -393,9 +434,7 @@ class CameraWatch:
         """End whatever the rules have open, and tell what they have counted."""
         scene = self._pipeline.interrupt(self._clock())
         self._remember(scene, begins=False)
-        self._report(
-            (finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at))), None
-        )
+        self._report(finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at)))
         self._tell_counts(scene.at)
         self._forget()
 
@@ -427,35 +466,30 @@ class CameraWatch:
                 finally:
                     self._mark.tell(NativeStep.NONE)
 
-    def _report(self, findings: Iterable[Finding], frame: Frame | None) -> None:
-        """Findings to the book; one that opens takes a picture along."""
+    def _report(self, findings: Iterable[Finding], pictures: Sequence[EvidenceFile] = ()) -> None:
+        """Findings to the book; one that opens takes the pictures along."""
         for finding in findings:
-            pictures: Sequence[EvidenceFile] = ()
-            if finding.state is IncidentState.OPEN:
+            opens = finding.state is IncidentState.OPEN
+            if opens:
                 self._second_looks[finding.key] = finding.at, finding
-                pictures = () if frame is None else self._pictures(frame)
             elif finding.state is IncidentState.ENDED:
                 self._second_looks.pop(finding.key, None)
             elif finding.key in self._second_looks:  # it may be worse by now than when it opened
                 self._second_looks[finding.key] = self._second_looks[finding.key][0], finding
-            self._tell(finding, pictures)
+            self._tell(finding, pictures if opens else ())
             if self._filming is not None:
                 self._filming.follow(finding)
             if self._memory is not None:
                 self._memory.told(finding)
 
-    def _look_again(self, frame: Frame, scene: Scene) -> None:
-        """A second picture of what opened a while ago and is still there."""
-        present = {track.track_id for track in scene.tracks}
-        for key, (opened_at, finding) in list(self._second_looks.items()):
-            since_s = (scene.at - opened_at).total_seconds()
-            if since_s < SECOND_LOOK_S or not present.intersection(finding.track_ids):
-                continue
-            del self._second_looks[key]
-            pictures = self._pictures(frame)
-            if pictures:
-                seen = _later(finding, scene.at)
-                self._tell(seen, pictures)
+    def _look_again(self, seen: "_Seen") -> None:
+        """A second picture of what opened a while ago and is still there, where pictures of this frame were made for whatever reason."""
+        if seen.pictures is None:
+            return
+        for key in list(self._due_again(seen.scene, SECOND_LOOK_S)):
+            _, finding = self._second_looks.pop(key)
+            if seen.pictures:
+                self._tell(_later(finding, seen.scene.at), seen.pictures)
 
     def _film(self, at: datetime, *, at_once: bool = False) -> None:
         """Have the films made of what opened so long ago that the time after it is there, or will never be: the stream broke off."""
@@ -466,18 +500,13 @@ class CameraWatch:
     def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
         """The masked picture first: where there is room for one file alone, it is the one that people can look at.
 
-        What is found in the same frame shares its pictures.
+        What is found in the same frame shares them.
         """
-        if self._pictured is not None and self._pictured[0] == frame.captured_at:
-            return self._pictured[1]
         self._busy_since_s = time.monotonic()
         self._mark.tell(NativeStep.ANALYSING)
         try:
             made = (self._masked(frame), self._snapshots.seal(frame))
-            pictures = [picture for picture in made if picture is not None]
-            if pictures:
-                self._pictured = frame.captured_at, pictures
-            return pictures
+            return [picture for picture in made if picture is not None]
         finally:
             self._mark.tell(NativeStep.NONE)
             self._busy_since_s = None

@@ -191,7 +191,7 @@ class Lineage:
         young = (at - self._times[0]).total_seconds() <= self._settings.growing_s
         return young and any(self._touched())
 
-    def is_solid(self, at: datetime) -> bool:
+    def is_solid(self, at: datetime | None) -> bool:
         """Whether it was seen at a moment surely, or as something that moves. Still hints keep it, but nobody counts by them."""
         return self._solid is not None and self._solid[0] == at
 

@@ -31,6 +31,14 @@ LONG_QUIET_PROBES: Final = 3
 STEADY_LOOK_S: Final = 0.55
 """Where nothing is new and the course of everything is known, the next look of the detector waits so long."""
 
+HURRIED_LOOK_S: Final = 0.5
+"""Where other cameras wait for their turns, a camera's next look waits so long; its frames are followed on all the same. Else those of somebody
+else would not be analysed at all.
+"""
+
+HURRIED_CONFIRMING_S: Final = 0.3
+"""So long where something is new: every second frame, at the usual rates."""
+
 WHOLE_S: Final = 4.0
 """However much there is to look at in one place, all of the picture is looked at this often."""
 
@@ -72,12 +80,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class PipelineCounters:
-    """What the pipeline did since the start. `parts`: those of the inferences that looked at a part of the picture."""
+    """What the pipeline did since the start. `parts`: those of the inferences that looked at a part of the picture; `put_off`: looks
+    that were due and left to a later frame, since other cameras waited.
+    """
 
     frames: int = 0
     moving: int = 0
     inferences: int = 0
     parts: int = 0
+    put_off: int = 0
     disordered: int = 0
 
 
@@ -156,8 +167,10 @@ class CameraPipeline:
         guarded = any(rule.kind == "abandoned_object" for rule in camera.rules)
         self._left_behind = (self._left_behind or LeftBehindWatch()) if guarded else None
 
-    def analyse(self, frame: Frame) -> Scene:
-        """Look at one frame. One that is not later than the last is counted and left out."""
+    def analyse(self, frame: Frame, *, hurried: bool = False, shown: bool = False) -> Scene:
+        """Look at one frame. One that is not later than the last is counted and left out. `hurried`: others wait, so that a look that was
+        a moment ago may do. `shown`: a picture of this frame is wanted, so that all of it has to be looked at anyway.
+        """
         at = frame.captured_at
         self._whole_look = None
         if self._last_at is not None and at <= self._last_at:
@@ -176,7 +189,9 @@ class CameraPipeline:
         )
         if self._detector is None:
             return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
-        step = self._followed_on(self._detector, frame, motion)
+        if shown:
+            self._whole_at = None
+        step = self._followed_on(self._detector, frame, motion, hurried=hurried and not shown, shown=shown)
         self._lose(at, [PrivateParts(at, (track.box,)) for track in step.ended if _is_lost_within(track)])
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
         objects = self._objects(frame)
@@ -322,26 +337,34 @@ class CameraPipeline:
         at = frame.captured_at
         return self._left_behind.look(frame.picture.luma, at, self._tracker.present(at), vehicles)
 
-    def _followed_on(self, detector: Detector, frame: Frame, motion: Motion) -> Step:
+    def _followed_on(self, detector: Detector, frame: Frame, motion: Motion, *, hurried: bool, shown: bool) -> Step:
         """What is followed, by a look at this frame where one is due."""
         at = frame.captured_at
         if self._stirred_at is None or motion.moving or self._tracker.alive:
             self._stirred_at = at
-        if self._may_wait(at, motion):
+        if not shown and self._may_wait(at, motion):
+            return self._tracker.carried(at)
+        patience_s = HURRIED_CONFIRMING_S if self._tracker.confirming else HURRIED_LOOK_S
+        if hurried and self._looked_within(at, patience_s):
+            self.counters.put_off += 1
             return self._tracker.carried(at)
         detections = _NOTHING
-        if motion.moving or self._tracker.alive or self._probe_due(at):
+        if motion.moving or self._tracker.alive or shown or self._probe_due(at):
             detections = self._look(detector, frame, motion)
             self._last_detections = self._known(detections)
         return self._tracker.update(at, detections, motion)
 
     def _may_wait(self, at: datetime, motion: Motion) -> bool:
         """Whether a look now would only tell what is known: nothing moves but what is followed, and that goes as expected."""
-        if self._probed_at is None or not self._tracker.alive or not self._tracker.steady:
+        if not self._tracker.alive or not self._tracker.steady:
             return False
-        if (at - self._probed_at).total_seconds() >= min(STEADY_LOOK_S, self._probe_s):
+        if not self._looked_within(at, STEADY_LOOK_S):
             return False
         return not motion.moving or not motion.regions(tuple(self._followed()))
+
+    def _looked_within(self, at: datetime, seconds: float) -> bool:
+        """Whether the detector has looked so lately."""
+        return self._probed_at is not None and (at - self._probed_at).total_seconds() < min(seconds, self._probe_s)
 
     def _look(self, detector: Detector, frame: Frame, motion: Motion) -> Detections:
         """Look where something moves or is followed; everywhere now and then, and where there is no such place."""

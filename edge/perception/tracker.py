@@ -127,11 +127,13 @@ class Tracker:
         return Step(tuple(lineage.track() for lineage in seen), ended)
 
     def carried(self, at: datetime) -> Step:
-        """A moment in which nobody has looked, while all is `steady`: everything goes on as it went.
+        """A moment in which nobody has looked: everything that was seen in the last look goes on as it went.
 
         What is still and has not stirred has not left, and what moves does so where it was expected. The next look corrects it.
         """
-        return Step(tuple(lineage.carried(at) for lineage in self._lineages if lineage.confirmed), ())
+        return Step(
+            tuple(each.carried(at) for each in self._lineages if each.confirmed and each.is_solid(self._last_at)), ()
+        )
 
     def finish(self) -> tuple[Track, ...]:
         """End every confirmed track with its last sight, and forget all."""

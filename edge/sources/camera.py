@@ -17,15 +17,16 @@ from typing import Final
 import structlog
 
 from edge.errors import EdgeError, MediaUnusable, SourceLost, SourceSilent
-from edge.flow import Encoded, Frame, Gate, Health, NativeMark, Packet, Picture, Scene
+from edge.flow import Encoded, Frame, Gate, Health, NativeMark, Packet, Scene
 from edge.settings import CameraSettings
 from edge.sources.address import AddressProvider, ConfiguredAddress
-from edge.sources.intake import Intake
+from edge.sources.deferral import Deferral
+from edge.sources.intake import Intake, Taken
 from edge.sources.mailbox import Mailbox
 from edge.sources.packets import PacketRing
 from edge.sources.quality import Quality, Steps
 from edge.sources.reel import Reel
-from edge.sources.timing import AnalysisGrid, EventClock, FrameTime, PacketClock
+from edge.sources.timing import AnalysisGrid, EventClock, PacketClock
 from edge.video import UNMARKED, Video, is_live
 
 RETRY_CAP_S: Final = 5.0
@@ -101,11 +102,13 @@ class CameraSource:
         mark: NativeMark = UNMARKED,
         addresses: AddressProvider | None = None,
         gate: Gate | None = None,
+        defers: bool = False,
     ) -> None:
         """Nothing is opened before `start`. `on_status` is called from the camera's thread, on changes only; `mark` is told
         what the thread does, for those who look into a crash. `addresses` is asked before each connection; without it the
         configured address is opened. The packets of a live camera go into `ring`, and with a `gate` only those are decoded
-        that it asks for; a file is decoded whole.
+        that it asks for; a file is decoded whole. Who `defers` decodes what only goes on in the thread that analyses: the mailbox then
+        says that there is something, and `fetch` gives it.
         """
         self.camera = camera
         self.counters = CameraCounters()
@@ -114,6 +117,8 @@ class CameraSource:
         self._mark = mark
         self._addresses = addresses or ConfiguredAddress(camera)
         self.gate = gate
+        self._defers = defers
+        self._deferral: Deferral | None = None
         self.ring = PacketRing()
         self._attended: deque[tuple[Scene, bool]] = deque(maxlen=_MOST_ATTENDED)
         self._held_up_s = 0.0
@@ -137,6 +142,14 @@ class CameraSource:
         """What the analysis made of a frame of this camera, and whether it follows anything: the gate goes by it. Any thread."""
         if self.gate is not None:
             self._attended.append((scene, followed))
+
+    def fetch(self, mark: NativeMark) -> Frame | None:
+        """The newest due frame of what was put off, decoded in the calling thread, which tells `mark` so; None where there is none yet.
+
+        One thread may call it. What goes wrong is told to the reading thread, which ends the connection.
+        """
+        deferral = self._deferral
+        return None if deferral is None else deferral.fetch(mark)
 
     def _run(self) -> None:
         self._say(Health.STARTING, None)
@@ -215,8 +228,10 @@ class CameraSource:
             passed.steps.take(decoded.pts_s)
             pts_s = reel.wait(decoded.pts_s, video.frame_period_s)
             flaw = self._count(passed)
-            self.counters.decoded += 1
-            self._hand_over(decoded.picture, pts_s, clock.time_of(pts_s, self._now()), grid, flaw)
+            time = clock.time_of(pts_s, self._now())
+            self._last_at = time.captured_at if self._last_at is None else max(self._last_at, time.captured_at)
+            taken = Taken(time.captured_at, time.media_s, pts_s, late=False, picture=decoded.picture)
+            self._hand_over(self._due(taken, grid), flaw)
 
     def _play_packets(self, passed: "_Pass", clock: PacketClock, grid: AnalysisGrid) -> None:
         """Keep every packet, and decode what the gate asks for; without one all of it."""
@@ -225,24 +240,51 @@ class CameraSource:
         if self.gate is not None:
             self.gate.begin()
         intake = Intake(self.gate, self.ring, passed.video)
+        deferral = Deferral(
+            intake, lambda taken: self._due(taken, grid), self._mailbox, analysis_hz=self.camera.analysis_hz
+        )
+        self._deferral = deferral
         packets = passed.video.packets()
         catching_up = False
         asked_s = waited_s = monotonic()
-        while not self._stopping.is_set() and (encoded := next(packets, None)) is not None:
-            got_s = monotonic()
-            if got_s - asked_s >= _WAITED_S:
-                waited_s, catching_up = got_s, False
-            packet = self._packet(encoded, clock, passed.steps)
-            flaw = self._count(passed)
-            self._tell_gate()
-            for taken in intake.take(packet, hurried_s=got_s - waited_s):
-                self.counters.decoded += 1
-                if taken.late and not catching_up:
-                    catching_up, self._held_up_s = True, 0.0
-                time = FrameTime(taken.captured_at, taken.media_s)
-                self._hand_over(taken.picture, taken.pts_s, time, grid, flaw, patient=catching_up)
-            self.counters.dropped = dropped + intake.counters.dropped
-            asked_s = monotonic()
+        try:
+            while not self._stopping.is_set() and (encoded := next(packets, None)) is not None:
+                got_s = monotonic()
+                if got_s - asked_s >= _WAITED_S:
+                    waited_s, catching_up = got_s, False
+                packet = self._packet(encoded, clock, passed.steps)
+                flaw = self._count(passed)
+                self._tell_gate()
+                later = self._defers and not catching_up
+                for taken in intake.take(packet, hurried_s=got_s - waited_s, later=later):
+                    if taken.late and not catching_up:
+                        catching_up, self._held_up_s = True, 0.0
+                    self._hand_over(self._due(taken, grid), flaw, patient=catching_up)
+                deferral.tell(packet)
+                self._hear(deferral, flaw)
+                self.counters.dropped = dropped + intake.counters.dropped
+                asked_s = monotonic()
+        finally:
+            self._deferral = None
+            self._hand_over_rest(intake, grid)
+
+    def _hear(self, deferral: Deferral, flaw: str | None) -> None:
+        """What came of decoding in the thread that analyses."""
+        if deferral.failure is not None:
+            raise deferral.failure
+        if deferral.delivered:
+            deferral.delivered = False
+            self._say(Health.OK if flaw is None else Health.DEGRADED, flaw)
+
+    def _hand_over_rest(self, intake: Intake, grid: AnalysisGrid) -> None:
+        """The connection is over: what was put off, if it can be decoded, and nobody decodes any more."""
+        try:
+            for taken in intake.end():
+                frame = self._due(taken, grid)
+                if frame is not None:
+                    self._mailbox.put(frame)
+        except EdgeError:
+            pass  # why the connection is over is told already, or is this
 
     def _tell_gate(self) -> None:
         while self.gate is not None and self._attended:
@@ -263,22 +305,18 @@ class CameraSource:
         self.counters.jumps = passed.jumps + passed.steps.jumps
         return passed.quality.flaw(passed.video.damaged_packets, monotonic())
 
-    def _hand_over(
-        self,
-        picture: Picture,
-        pts_s: float | None,
-        time: FrameTime,
-        grid: AnalysisGrid,
-        flaw: str | None,
-        *,
-        patient: bool = False,
-    ) -> None:
-        """To the mailbox, if it is due. `patient`: wait until the one before was fetched, for it is as new as this one."""
-        self._last_at = time.captured_at if self._last_at is None else max(self._last_at, time.captured_at)
-        if not grid.takes(time.media_s if pts_s is None else pts_s):
-            return
-        frame = Frame(self.camera.id, self.counters.due, time.captured_at, time.media_s, picture)
+    def _due(self, taken: Taken, grid: AnalysisGrid) -> Frame | None:
+        """A picture as a frame, if the analysis rate asks for it."""
+        self.counters.decoded += 1
+        if not grid.takes(taken.media_s if taken.pts_s is None else taken.pts_s):
+            return None
         self.counters.due += 1
+        return Frame(self.camera.id, self.counters.due - 1, taken.captured_at, taken.media_s, taken.picture)
+
+    def _hand_over(self, frame: Frame | None, flaw: str | None, *, patient: bool = False) -> None:
+        """To the mailbox. `patient`: wait until the one before was fetched, for it is as new as this one."""
+        if frame is None:
+            return
         if patient and self._held_up_s < _CATCH_UP_S:
             self._held_up_s += self._mailbox.offer(frame, _CATCH_UP_S - self._held_up_s)
         else:

@@ -2,15 +2,19 @@
 
 Everything goes into the ring first. When the gate opens, decoding begins at the key frame before what opened it, so that the beginning is
 seen at its own time. Who can't keep up drops packets before they are decoded and goes on with the newest group of pictures.
+
+What goes on as before may be put off: the thread that analyses decodes it when its turn has come, so that no more threads work at a
+time than there are cores. One thread decodes at a time.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Final, Protocol
 
-from edge.flow import Encoded, Gate, GateOrder, Packet, Picture
+from edge.flow import Encoded, Gate, GateOrder, NativeMark, Packet, Picture
 from edge.sources.packets import PacketRing
 from edge.sources.timing import FrameTime
 
@@ -19,6 +23,7 @@ LONGEST_LAG_S: Final = 4.0
 
 _CAUGHT_UP_S: Final = 0.2
 _MOST_PENDING: Final = 64
+_MOST_CHECKS: Final = 4
 _LEAST_STEP: Final = timedelta(microseconds=1)
 _DECODED: Final = frozenset({GateOrder.DECODE, GateOrder.CHECK})
 
@@ -40,8 +45,8 @@ class Timed(Protocol):
 class Decoder(Protocol):
     """What decodes the packets of one connection."""
 
-    def decode(self, encoded: Encoded) -> Sequence[Timed]:
-        """The pictures that one more packet completes."""
+    def decode(self, encoded: Encoded, mark: NativeMark | None = None) -> Sequence[Timed]:
+        """The pictures that one more packet completes; `mark` is that of another thread than the one that reads."""
         ...
 
     def decode_alone(self, encoded: Encoded) -> Sequence[Timed]:
@@ -73,7 +78,7 @@ class IntakeCounters:
 
 
 class Intake:
-    """Serves one connection in the thread that reads it. Without a gate everything is decoded."""
+    """Serves one connection in the thread that reads it, and `caught_up` in the one that analyses. Without a gate everything is decoded."""
 
     def __init__(self, gate: Gate | None, ring: PacketRing, decoder: Decoder) -> None:
         self.counters = IntakeCounters()
@@ -82,22 +87,80 @@ class Intake:
         self._running = False
         self._behind = False
         self._last: FrameTime | None = None
-        self._checked: Packet | None = None
+        self._to_check: deque[Packet] = deque(maxlen=_MOST_CHECKS)
+        self._checks: deque[tuple[Picture, datetime]] = deque()
+        self._decoding = Lock()
+        self._put_off: deque[Packet] = deque()
 
-    def take(self, packet: Packet, *, hurried_s: float = 0.0) -> Iterator[Taken]:
-        """One packet, in the order of arrival; `hurried_s`: for so long none had to be waited for."""
+    def take(self, packet: Packet, *, hurried_s: float = 0.0, later: bool = False) -> Iterator[Taken]:
+        """One packet, in the order of arrival; `hurried_s`: for so long none had to be waited for.
+
+        With `later` one that only goes on with what is being decoded is put off. What was put off comes before everything else.
+        """
         self._ring.add(packet)
+        while self._gate is not None and self._checks:
+            self._gate.looked(*self._checks.popleft())
         order = GateOrder.DECODE if self._gate is None else self._gate.take(packet)
-        if order in _DECODED:
-            if not self._kept_up(packet, hurried_s):
-                self.counters.dropped += 1
-                return
-            self._checked = packet if order is GateOrder.CHECK else self._checked
-            yield from self._go_on(packet)
+        if order is GateOrder.CHECK:
+            self._to_check.append(packet)
+        if self._lags(packet):
+            self._let_go()
+        if later and order in _DECODED and self._running and not self._behind:
+            self._put_off.append(packet)
+            return iter(())
+        return self._now(packet, order, hurried_s)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is put off."""
+        return bool(self._put_off)
+
+    def caught_up(self, mark: NativeMark | None = None) -> Iterator[Taken]:
+        """What was put off, decoded by the thread that analyses. Nothing where the reading thread decodes: it hands over itself what there is.
+
+        To be iterated to the end. Raises as the decoder does.
+        """
+        if not self._decoding.acquire(blocking=False):
             return
-        self._running = self._behind = False
-        if order is GateOrder.LOOK and self._gate is not None:
-            yield from self._look(packet, self._gate)
+        try:
+            yield from self._rest(mark)
+        finally:
+            self._decoding.release()
+
+    def end(self) -> Iterator[Taken]:
+        """The connection is over: what was put off; nobody decodes after it."""
+        with self._decoding:
+            yield from self._rest(None)
+
+    def _now(self, packet: Packet, order: GateOrder, hurried_s: float) -> Iterator[Taken]:
+        with self._decoding:
+            yield from self._rest(None)
+            if order in _DECODED:
+                if self._kept_up(packet, hurried_s):
+                    yield from self._go_on(packet)
+                else:
+                    self.counters.dropped += 1
+                return
+            self._running = self._behind = False
+            if order is GateOrder.LOOK and self._gate is not None:
+                yield from self._look(packet, self._gate)
+
+    def _rest(self, mark: NativeMark | None) -> Iterator[Taken]:
+        while self._put_off:
+            packet = self._put_off.popleft()
+            yield from self._decoded(packet, packet, mark)
+
+    def _let_go(self) -> None:
+        """Nobody has come to decode: what was put off is left out, up to the next key frame."""
+        with self._decoding:
+            self._behind = True
+            self.counters.dropped += len(self._put_off)
+            self._put_off.clear()
+
+    def _lags(self, packet: Packet) -> bool:
+        if not self._put_off:
+            return False
+        return (packet.captured_at - self._put_off[0].captured_at).total_seconds() > LONGEST_LAG_S
 
     def _kept_up(self, packet: Packet, hurried_s: float) -> bool:
         if hurried_s > LONGEST_LAG_S:
@@ -132,17 +195,17 @@ class Intake:
         else:
             yield from self._in_order(pictures[0], packet, late=False)
 
-    def _decoded(self, packet: Packet, newest: Packet) -> Iterator[Taken]:
+    def _decoded(self, packet: Packet, newest: Packet, mark: NativeMark | None = None) -> Iterator[Taken]:
         self.counters.decoded += 1
         if packet.encoded.pts_s is not None:
             self._pending[packet.encoded.pts_s] = packet
             while len(self._pending) > _MOST_PENDING:
                 self._pending.popitem(last=False)
-        for timed in self._decoder.decode(packet.encoded):
+        for timed in self._decoder.decode(packet.encoded, mark):
             source = packet if timed.pts_s is None else self._pending.pop(timed.pts_s, packet)
-            if source is self._checked and self._gate is not None:
-                self._checked = None
-                self._gate.looked(timed.picture, source.captured_at)
+            if any(source is each for each in self._to_check):
+                self._to_check.remove(source)
+                self._checks.append((timed.picture, source.captured_at))
             yield from self._in_order(timed, source, late=packet is not newest)
 
     def _in_order(self, timed: Timed, source: Packet, *, late: bool) -> Iterator[Taken]:

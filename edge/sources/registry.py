@@ -75,9 +75,11 @@ class FrameSourceFactory(Protocol):
         mark: NativeMark,
         addresses: AddressProvider | None,
         gate: Gate | None,
+        defers: bool,
     ) -> CameraSource:
         """`now` tells node time; `mark` is told what the source's thread does, for those who look into a crash. `addresses`
-        tells what to open where that is asked for anew each time; `gate` says which packets are decoded.
+        tells what to open where that is asked for anew each time; `gate` says which packets are decoded; who `defers` leaves decoding to
+        the thread that analyses where it can.
         """
         ...
 
@@ -144,10 +146,13 @@ def frame_source(
     gateways: Gateways,
     gate: Gate | None = None,
 ) -> CameraSource:
-    """The source of a camera. Raises ConfigurationError when no row speaks its address, or its gateway is not there."""
+    """The source of a camera, for a thread that fetches what was put off.
+
+    Raises ConfigurationError when no row speaks its address, or its gateway is not there.
+    """
     factory = frame_source_factory(camera)
     addresses = gateways.address(camera) if is_channel(camera.url) else None
-    return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses, gate=gate)
+    return factory(camera, mailbox, on_status, now=clock, mark=mark, addresses=addresses, gate=gate, defers=True)
 
 
 def succeeded(

@@ -142,12 +142,13 @@ class Video:
                 damaged=packet.is_corrupt,
             )
 
-    def decode(self, encoded: Encoded) -> Sequence[Decoded]:
+    def decode(self, encoded: Encoded, mark: NativeMark | None = None) -> Sequence[Decoded]:
         """The pictures that one more packet completes, by their own times: none, one, or several that waited for it.
 
-        Counts, and raises, as `frames` does.
+        Another thread than the one that reads may decode, one at a time, and tells its own `mark`. Counts, and raises, as
+        `frames` does.
         """
-        return self._pictures(lambda: self._feed(encoded), damaged=encoded.damaged)
+        return self._pictures(lambda: self._feed(encoded), damaged=encoded.damaged, mark=mark)
 
     def decode_alone(self, encoded: Encoded) -> Sequence[Decoded]:
         """The picture of a key frame, without waiting for what follows. The next `decode` has to begin with a key frame."""
@@ -195,9 +196,11 @@ class Video:
         packet.time_base = self._time_base
         return self._stream.codec_context.decode(packet)
 
-    def _pictures(self, decode: Callable[[], Sequence[VideoFrame]], *, damaged: bool) -> Sequence[Decoded]:
+    def _pictures(
+        self, decode: Callable[[], Sequence[VideoFrame]], *, damaged: bool, mark: NativeMark | None = None
+    ) -> Sequence[Decoded]:
         try:
-            frames = self._decoded(decode, damaged=damaged)
+            frames = self._decoded(decode, damaged=damaged, mark=mark)
         except (av.error.FFmpegError, OSError) as error:
             raise self._stopped(error) from error
         return [Decoded(self._pts_s(frame.pts), None, DecodedPicture(frame)) for frame in frames]
@@ -208,9 +211,12 @@ class Video:
         ticks = pts * self._time_base.numerator  # to multiply the fraction itself costs ten times as much
         return time_s(ticks / self._time_base.denominator)
 
-    def _decoded(self, decode: "Callable[[], Sequence[Any]]", *, damaged: bool) -> Sequence[VideoFrame]:
+    def _decoded(
+        self, decode: "Callable[[], Sequence[Any]]", *, damaged: bool, mark: NativeMark | None = None
+    ) -> Sequence[VideoFrame]:
+        mark = mark or self._mark
         self.damaged_packets += damaged
-        self._mark.tell(NativeStep.DECODING)
+        mark.tell(NativeStep.DECODING)
         try:
             frames = [frame for frame in decode() if isinstance(frame, VideoFrame)]
         except av.error.InvalidDataError as error:
@@ -218,7 +224,7 @@ class Video:
             self._hope.damaged(error)
             return ()
         finally:
-            self._mark.tell(NativeStep.NONE)
+            mark.tell(NativeStep.NONE)
         if not frames:
             self._hope.barren()
         for frame in frames:

@@ -27,20 +27,20 @@ def _abort() -> Sequence[VideoFrame]:
     os.abort()
 
 
-def _decode_or_abort(video: Video, decode: Callable[[], Sequence[Any]], *, damaged: bool) -> Sequence[VideoFrame]:
+def _decode_or_abort(video: Video, decode: Callable[[], Sequence[Any]], **told: Any) -> Sequence[VideoFrame]:
     name = current_thread().name
     _seen[name] += 1
     if name.startswith("camera-abort") and _seen[name] >= 10:
-        return _decoded(video, _abort, damaged=damaged)
-    return _decoded(video, decode, damaged=damaged)
+        return _decoded(video, _abort, **told)
+    return _decoded(video, decode, **told)
 
 
-def _analyse_or_fault(pipeline: CameraPipeline, frame: Frame) -> Scene:
+def _analyse_or_fault(pipeline: CameraPipeline, frame: Frame, **wanted: bool) -> Scene:
     name = current_thread().name
     _seen[name] += 1
     if name.startswith("watch-fault") and _seen[name] >= 3:
         ctypes.string_at(8)
-    return _analyse(pipeline, frame)
+    return _analyse(pipeline, frame, **wanted)
 
 
 Video._decoded = _decode_or_abort  # type: ignore[method-assign, assignment]

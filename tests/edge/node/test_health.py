@@ -12,7 +12,7 @@ from edge.node.health import HealthServer
 CAMERA = dict.fromkeys(
     (
         *("connections", "losses", "decoded", "due", "damaged", "changes", "jumps", "skipped"),
-        *("analysed", "moving", "inferences", "parts", "refused", "faults", "crashes", "quarantined"),
+        *("analysed", "moving", "inferences", "parts", "put_off", "refused", "faults", "crashes", "quarantined"),
         *("dropped", "spared", "looks", "openings", "openings_told", "openings_missed", "ring_bytes", "ring_seconds"),
         *("analysed_hz", "age_s", "age_p95_s", "wait_p95_s", "stalls", "reconnects_per_hour", "stalls_per_hour"),
     ),

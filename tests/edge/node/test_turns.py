@@ -1,10 +1,11 @@
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from edge.node.turns import Turns, cores
+from edge.node.turns import Cores, Turns, cores
 from edge.perception.scheduler import Attention
 from tests.waiting import wait_until
 
@@ -135,3 +136,35 @@ def test_what_is_not_urgent_has_a_turn_only_where_a_place_is_free_that_nobody_wa
         found.end("a")
         wait_until(lambda: found.having == ["a", "b", "c"])
     assert found.turns._schedule.busy == 0
+
+
+def test_each_thread_has_a_core_of_its_own_and_none_is_given_twice() -> None:
+    given = Cores()
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("there is one core, and nothing to give out")
+    taken: dict[int, set[int]] = {}
+    everybody = threading.Barrier(len(allowed) + 1)
+
+    def work(place: int) -> None:
+        core = given.take()
+        taken[place] = os.sched_getaffinity(0)
+        assert taken[place] == {core}
+        everybody.wait(30)
+        everybody.wait(30)
+        given.give_back(core)
+        assert os.sched_getaffinity(0) == allowed
+        if place == 0:
+            assert given.take() == core  # the one that it had last
+            given.give_back(core)
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(allowed))]
+    for thread in threads:
+        thread.start()
+    everybody.wait(30)
+    assert set.union(*taken.values()) == allowed
+    assert given.take() is None
+    assert os.sched_getaffinity(0) == allowed  # nothing has changed for who got none
+    everybody.wait(30)
+    for thread in threads:
+        thread.join(30)

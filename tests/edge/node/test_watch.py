@@ -36,7 +36,7 @@ from edge.node.clips import ClipOrder
 from edge.node.shelf import LONGEST_BAR_S, ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
-from edge.node.watch import ANALYSIS_STALLED, NO_CLIPS, CameraWatch
+from edge.node.watch import ANALYSIS_STALLED, NO_CLIPS, CameraWatch, _Seen
 from edge.perception.detector import OnnxDetector
 from edge.settings import CameraSettings
 from edge.sources.video_gateway import Gateways
@@ -314,7 +314,7 @@ def test_where_the_model_fails_over_the_picture_itself_the_incident_is_told_with
     opened = [each for each in found.keeper.kept if each.state is IncidentState.OPEN]
     assert len(opened) == 2
     assert [each.evidence for each in opened] == [(), ()]
-    assert found.watch.refused_pictures == 2
+    assert found.watch.refused_pictures == 1  # both would have shared it
     assert found.shelf.failures == {MODEL: 1}
     assert found.watch.faults == 1
 
@@ -496,11 +496,11 @@ def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look(filming:
     scene = next(walk(1, [(0.0, standing_at(0.5, 0.9))]))
     second = replace(scene, at=START + timedelta(seconds=1.5))
     frame = Frame("cam-1", 1, second.at, 1.5, ArrayPicture(picture(1)))
-    filming.watch._report([_opened(START)], None)
+    filming.watch._report([_opened(START)])
     filming.watch.pipeline.analyse(frame)
-    filming.watch._look_again(frame, second)
+    filming.watch._look_again(_Seen(frame, second, (), filming.watch._pictures(frame)))
     filming.watch._report(
-        [replace(_opened(START), state=IncidentState.ENDED, at=START + timedelta(seconds=5), dwell_s=4.0)], None
+        [replace(_opened(START), state=IncidentState.ENDED, at=START + timedelta(seconds=5), dwell_s=4.0)]
     )
     told = [(each.updated_at - START, each.dwell_s) for each in filming.keeper.kept]
     assert [dwell_s for _, dwell_s in told] == [2.0, 3.5, 4.0]
@@ -509,7 +509,7 @@ def test_neither_event_time_nor_dwell_runs_backwards_over_a_second_look(filming:
 
 def test_the_time_before_is_kept_from_the_opening_on_and_that_after_it_is_waited_for(filming: Watching) -> None:
     _film(filming, *(START + timedelta(seconds=second) for second in range(-7, 3)))
-    filming.watch._report([_opened(START + timedelta(seconds=2))], None)
+    filming.watch._report([_opened(START + timedelta(seconds=2))])
     filming.watch._film(START + timedelta(seconds=5))
     assert filming.films.orders == []
     _go_on(filming, *(START + timedelta(seconds=second) for second in range(3, 8)))
@@ -523,7 +523,7 @@ def test_the_time_before_is_kept_from_the_opening_on_and_that_after_it_is_waited
 
 def test_a_ring_that_has_let_go_of_the_beginning_costs_no_film_its_beginning(filming: Watching) -> None:
     _film(filming, *(START + timedelta(seconds=second) for second in range(-7, 3)))
-    filming.watch._report([_opened(START + timedelta(seconds=2))], None)
+    filming.watch._report([_opened(START + timedelta(seconds=2))])
     _go_on(filming, *(START + timedelta(seconds=second) for second in range(3, 12)))
     filming.watch._film(START + timedelta(seconds=5))
     [order] = filming.films.orders
@@ -532,15 +532,15 @@ def test_a_ring_that_has_let_go_of_the_beginning_costs_no_film_its_beginning(fil
 
 def test_what_becomes_worse_before_its_film_is_made_is_made_among_the_worse(filming: Watching) -> None:
     _film(filming, START)
-    filming.watch._report([_opened(START)], None)
-    filming.watch._report([replace(_opened(START), state=IncidentState.UPDATE, severity=Severity.CRITICAL)], None)
+    filming.watch._report([_opened(START)])
+    filming.watch._report([replace(_opened(START), state=IncidentState.UPDATE, severity=Severity.CRITICAL)])
     filming.watch._film(START + timedelta(seconds=9))
     assert [order.severity for order in filming.films.orders] == [Severity.CRITICAL]
 
 
 def test_a_camera_that_is_back_before_the_clip_is_due_does_not_lose_it(filming: Watching) -> None:
     _film(filming, START)
-    filming.watch._report([_opened(START)], None)
+    filming.watch._report([_opened(START)])
     _go_on(filming, START + timedelta(seconds=1))
     filming.watch._on_status(Health.LOST, "the camera closed the stream")
     _film(filming, START + timedelta(seconds=2))
@@ -554,14 +554,14 @@ def test_a_camera_that_is_back_before_the_clip_is_due_does_not_lose_it(filming: 
 def test_what_opens_while_the_camera_is_lost_has_its_clip_at_once(filming: Watching) -> None:
     _film(filming, START)
     filming.watch._on_status(Health.LOST, "the camera closed the stream")
-    filming.watch._report([_opened(START)], None)
+    filming.watch._report([_opened(START)])
     filming.watch._film(START)
     assert len(filming.films.orders) == 1
 
 
 def test_without_a_detector_a_film_shows_nothing_that_may_have_moved(filming: Watching) -> None:
     _film(filming, START)
-    filming.watch._report([_opened(START)], None)
+    filming.watch._report([_opened(START)])
     filming.watch._film(START + timedelta(seconds=5))
     [order] = filming.films.orders
     assert order.detector is None

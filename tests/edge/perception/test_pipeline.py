@@ -82,12 +82,20 @@ class Filmed:
         """What is private in the last picture."""
         return self.pipeline.private_parts(self.frame)
 
-    def show(self, image: Image, duration_s: float = 0.2, found: Detections | None = None) -> list[Scene]:
+    def show(
+        self,
+        image: Image,
+        duration_s: float = 0.2,
+        found: Detections | None = None,
+        *,
+        hurried: bool = False,
+        shown: bool = False,
+    ) -> list[Scene]:
         self.eyes.sees = lambda: found if found is not None else detections()
         scenes = []
         for _ in range(round(duration_s * 5)):
             self.frame = Frame("c", self.index, at(self.index / 5), self.index / 5, ArrayPicture(image))
-            scenes.append(self.pipeline.analyse(self.frame))
+            scenes.append(self.pipeline.analyse(self.frame, hurried=hurried, shown=shown))
             self.index += 1
         return scenes
 
@@ -183,6 +191,54 @@ def test_who_comes_beside_one_who_goes_as_expected_is_looked_at_at_once() -> Non
         pass
     before = filmed.eyes.looks
     filmed.show(room_with(known, new), 0.2, detections((known, 0.9), (new, 0.9)))
+    assert filmed.eyes.looks == before + 1
+
+
+def test_where_others_wait_who_is_known_is_looked_at_every_third_time_however_he_goes() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    box = standing_at(0.3, 0.9)
+    filmed.show(room_with(box), 2, detections((box, 0.9)))
+    looks, ids = filmed.eyes.looks, set()
+    for step in range(30):
+        box = standing_at(0.3 + 0.02 * (step % 2) + 0.01 * step, 0.9)  # never where he is expected
+        scenes = filmed.show(room_with(box), 0.2, detections((box, 0.9)), hurried=True)
+        ids |= {track.track_id for scene in scenes for track in scene.tracks}
+    assert ids == {1}
+    assert 9 <= filmed.eyes.looks - looks <= 11
+    assert filmed.pipeline.counters.put_off >= 15
+
+
+def test_where_others_wait_who_is_new_is_looked_at_at_once_and_every_second_time_until_he_counts() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    box, looks = standing_at(0.5, 0.9), []
+    for _ in range(3):
+        before = filmed.eyes.looks
+        filmed.show(room_with(box), 0.2, detections((box, 0.9)), hurried=True)
+        looks.append(filmed.eyes.looks - before)
+    assert looks == [1, 0, 1]
+    assert not filmed.pipeline._tracker.confirming
+
+
+def test_who_was_not_seen_in_the_last_look_is_not_carried_on() -> None:
+    filmed = Filmed(Eyes())
+    filmed.show(ROOM, 2)
+    box = standing_at(0.5, 0.9)
+    filmed.show(room_with(box), 2, detections((box, 0.9)))
+    scenes = filmed.show(ROOM, 1.2, detections(), hurried=True)
+    assert [len(scene.tracks) for scene in scenes[2:]] == [0] * 4
+
+
+def test_a_frame_that_is_to_be_shown_is_looked_at_whole_and_once() -> None:
+    filmed = Filmed(Eyes(parts=True))
+    filmed.show(ROOM, 2)
+    box = standing_at(0.5, 0.9)
+    filmed.show(room_with(box), 1, detections((box, 0.9)))
+    before = filmed.eyes.looks
+    filmed.show(room_with(box), 0.2, detections((box, 0.9)), hurried=True, shown=True)
+    assert filmed.eyes.regions[before:] == [None]
+    assert knows(filmed.parts(), box)
     assert filmed.eyes.looks == before + 1
 
 

@@ -16,6 +16,7 @@ from edge.perception.pipeline import CameraPipeline
 from edge.simulators.camera_process import CameraProcess
 from edge.sources.camera import CameraSource
 from edge.sources.mailbox import Mailbox
+from edge.video import UNMARKED
 from tests.edge.sources.test_camera import camera
 from tests.waiting import wait_until
 
@@ -46,7 +47,7 @@ def write_footage(path: Path) -> Path:
 class Gated:
     """Source and analysis, each in its thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, defers: bool) -> None:
         self.gate = PacketGate(
             GateSettings(look_s=0.9, hold_s=0.8, empty_s=0.4, missed=100), SizeSettings(least_blocks=3, most_share=0.5)
         )
@@ -56,7 +57,7 @@ class Gated:
         self.moving: list[Frame] = []
         self.seen = 0
         self.source = CameraSource(
-            settings, self.mailbox, lambda health, _reason: self.said.append(health), gate=self.gate
+            settings, self.mailbox, lambda health, _reason: self.said.append(health), gate=self.gate, defers=defers
         )
         self._pipeline = CameraPipeline(settings, None)
         self._thread = threading.Thread(target=self._watch)
@@ -72,7 +73,7 @@ class Gated:
 
     def _watch(self) -> None:
         while not self.mailbox.closed:
-            frame = self.mailbox.take(0.2)
+            frame = (self.mailbox.take(0) or self.source.fetch(UNMARKED)) if self.mailbox.wait(0.2) else None
             if frame is not None:
                 scene = self._pipeline.analyse(frame)
                 self.seen += 1
@@ -82,11 +83,11 @@ class Gated:
 
 
 @pytest.fixture
-def gated() -> Iterator[Callable[[str], Gated]]:
+def gated() -> Iterator[Callable[..., Gated]]:
     running: list[Gated] = []
 
-    def start(url: str) -> Gated:
-        running.append(Gated(url))
+    def start(url: str, *, defers: bool) -> Gated:
+        running.append(Gated(url, defers=defers))
         running[-1].start()
         return running[-1]
 
@@ -96,11 +97,12 @@ def gated() -> Iterator[Callable[[str], Gated]]:
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("defers", [False, True])
 def test_it_rests_while_nothing_moves_sees_what_moves_and_survives_a_lost_camera(
-    tmp_path: Path, rtsp_camera: Callable[..., CameraProcess], gated: Callable[[str], Gated]
+    tmp_path: Path, rtsp_camera: Callable[..., CameraProcess], gated: Callable[..., Gated], *, defers: bool
 ) -> None:
     process = rtsp_camera(write_footage(tmp_path / "a.mp4"))
-    watched = gated(process.url)
+    watched = gated(process.url, defers=defers)
     gate, counters = watched.gate, watched.source.counters
     wait_until(lambda: gate.counters.spared > 20, timeout_s=120, what="packets that are not decoded")
     wait_until(lambda: gate.counters.looks > 2, timeout_s=60, what="looks")

@@ -173,3 +173,92 @@ def test_a_checked_key_frame_is_decoded_with_the_others_and_shown_to_the_gate(
     at_their_times = {each.captured_at: number for each, number in zip(taken, numbers(taken), strict=True)}
     assert [number for _, number in gate.shown] == [at_their_times[moment] for moment, _ in gate.shown]
     assert len(gate.shown) == len(keys)
+
+
+@pytest.mark.parametrize("reordered", [False, True])
+@pytest.mark.parametrize("behind", [1, 3, 11])
+def test_what_is_put_off_comes_whole_and_in_order_whenever_it_is_fetched(
+    clip: Path, tmp_path: Path, *, reordered: bool, behind: int
+) -> None:
+    film = write_clip(tmp_path / "b.mp4", frames=28) if reordered else clip
+    with Video(film) as video:
+        intake = Intake(Told(lambda _number: GateOrder.DECODE), PacketRing(), video)
+        found: list[Taken] = []
+        for number, packet in enumerate(packets(video)):
+            at_once = list(intake.take(packet, later=True))
+            assert not at_once or number == 0  # the first begins the decoder anew: the reading thread does that
+            found += at_once
+            if number % behind == 0:
+                found += intake.caught_up()
+                assert not intake.waiting
+        found += intake.end()
+    with Video(film) as video:
+        whole = Intake(None, PacketRing(), video)
+        expected = [taken for packet in packets(video) for taken in whole.take(packet)]
+    assert numbers(found) == numbers(expected)
+    assert [each.captured_at for each in found] == [each.captured_at for each in expected]
+
+
+def test_what_was_put_off_comes_before_what_the_reading_thread_decodes_itself(clip: Path) -> None:
+    with Video(clip) as video:
+        intake = Intake(Told(lambda _number: GateOrder.DECODE), PacketRing(), video)
+        found = [
+            taken
+            for number, packet in enumerate(packets(video))
+            for taken in intake.take(packet, later=number not in {9, 10, 23})
+        ]
+        assert numbers(found) == list(range(24))
+        assert intake.waiting
+        assert numbers(list(intake.end())) == [24, 25, 26, 27]
+        assert not intake.waiting
+
+
+def test_when_a_gate_closes_what_was_put_off_is_decoded_all_the_same(clip: Path) -> None:
+    order = {12: GateOrder.SPARE, 15: GateOrder.LOOK}
+    gate = Told(lambda number: order.get(number, GateOrder.DECODE if number < 12 else GateOrder.SPARE))
+    with Video(clip) as video:
+        intake = Intake(gate, PacketRing(), video)
+        found = [taken for packet in packets(video) for taken in intake.take(packet, later=True)]
+        assert numbers(found) == [*range(12), 15]
+        assert not intake.waiting
+
+
+def test_what_nobody_fetches_is_let_go_of_and_it_goes_on_with_the_newest_group(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "long.mp4", frames=60)
+    with Video(film) as video:
+        intake = Intake(Told(lambda _number: GateOrder.DECODE), PacketRing(), video)
+        most, found = 0, list[Taken]()
+        for number, packet in enumerate(packets(video)):
+            found += intake.take(packet, later=True)
+            most = max(most, len(intake._put_off))
+            if number >= 50:
+                found += intake.caught_up()
+    assert most == LONGEST_LAG_S * 10 + 1
+    first, *others = found
+    assert first.media_s == 0
+    assert others[0].media_s > LONGEST_LAG_S
+    assert [later.media_s - sooner.media_s for sooner, later in itertools.pairwise(others)] == pytest.approx(
+        [0.1] * (len(others) - 1)
+    )
+    assert len(found) + intake.counters.dropped == number + 1
+
+
+def test_who_comes_to_fetch_while_the_reading_thread_decodes_gets_nothing_and_does_not_wait(clip: Path) -> None:
+    with Video(clip) as video:
+        intake = Intake(Told(lambda _number: GateOrder.DECODE), PacketRing(), video)
+        reading = packets(video)
+        taken = intake.take(next(reading))
+        assert number_of(next(taken).picture.image) == 0
+        assert list(intake.caught_up()) == []
+        assert list(taken) == []
+
+
+def test_a_key_frame_that_is_to_be_checked_and_was_put_off_is_shown_to_the_gate_once(clip: Path) -> None:
+    gate = Told(lambda number: GateOrder.CHECK if number == 10 else GateOrder.DECODE)
+    with Video(clip) as video:
+        intake = Intake(gate, PacketRing(), video)
+        for number, packet in enumerate(packets(video)):
+            list(intake.take(packet, later=True))
+            if number == 12:
+                list(intake.caught_up())
+    assert [number for _, number in gate.shown] == [10]
