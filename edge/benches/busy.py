@@ -48,7 +48,7 @@ _AFTERWARDS_S: Final = 1.0
 _TOO_LATE_S: Final = 3.0
 """Cameras connect one after the other: what happens in the last seconds of the film may come after the end of a trial."""
 
-FIRST: Final[Mapping[str, int]] = {"node": 18, "plain": 10, "every": 4}
+FIRST: Final[Mapping[str, int]] = {"node": 48, "plain": 28, "every": 14}
 _ROOM: Final = 0.92
 
 
