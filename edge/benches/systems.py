@@ -134,9 +134,9 @@ class _Watch(CameraWatch):
         super().__init__(camera, **parts)
         self._tally = tally
 
-    def _analysed(self, frame: Frame, *, hurried: bool = False, shown: bool = False) -> Scene:
+    def _analysed(self, frame: Frame, *, hurried: bool = False) -> Scene:
         self._tally.see(frame)
-        return super()._analysed(frame, hurried=hurried, shown=shown)
+        return super()._analysed(frame, hurried=hurried)
 
     def _tell(self, finding: Finding, evidence: Sequence[EvidenceFile]) -> None:
         super()._tell(finding, evidence)

@@ -366,14 +366,17 @@ class CameraWatch:
                 return None
             hurried = waited_s > HURRIED_SHARE * period_s
             late_s = LATE_LOOK_S if hurried else SECOND_LOOK_S
-            scene = self._analysed(frame, hurried=hurried, shown=self._waits_since(frame.captured_at, late_s))
+            scene = self._analysed(frame, hurried=hurried)
             self._seen_s, self._seen_at = time.monotonic(), scene.at
             self.source.attend(scene, followed=self._pipeline.followed)
             self._remember(scene)
             findings = [finding for rule in self._rules for finding in rule.observe(scene)]
             opens = any(finding.state is IncidentState.OPEN for finding in findings)
-            wanted = opens or any(self._due_again(scene, late_s))
-            pictures = self._pictures(frame) if wanted else None
+            try:
+                pictures = self._pictures(frame) if opens or any(self._due_again(scene, late_s)) else None
+            except Exception:
+                self._report(findings)  # what was found is told, whatever is wrong with its picture
+                raise
         age_s = (self._clock() - frame.captured_at).total_seconds()
         self._pace.note(time.monotonic(), age_s=age_s, waited_s=waited_s)
         return _Seen(frame, scene, findings, pictures)
@@ -385,10 +388,6 @@ class CameraWatch:
         finally:
             self._busy_since_s = None
 
-    def _waits_since(self, at: datetime, after_s: float) -> bool:
-        """Whether something opened so long ago that a second picture of it is due, if it is still there."""
-        return any((at - opened_at).total_seconds() >= after_s for opened_at, _ in self._second_looks.values())
-
     def _due_again(self, scene: Scene, after_s: float) -> Iterator[str]:
         """What opened so long ago, is still there, and was not looked at for a second time."""
         present = {track.track_id for track in scene.tracks}
@@ -396,11 +395,11 @@ class CameraWatch:
             if (scene.at - opened_at).total_seconds() >= after_s and present.intersection(finding.track_ids):
                 yield key
 
-    def _analysed(self, frame: Frame, *, hurried: bool = False, shown: bool = False) -> Scene:
+    def _analysed(self, frame: Frame, *, hurried: bool = False) -> Scene:
         self._busy_since_s = time.monotonic()
         self._mark.tell(NativeStep.ANALYSING)
         try:
-            return self._pipeline.analyse(frame, hurried=hurried, shown=shown)
+            return self._pipeline.analyse(frame, hurried=hurried)
         finally:
             self._mark.tell(NativeStep.NONE)
             self._busy_since_s = None

@@ -167,9 +167,9 @@ class CameraPipeline:
         guarded = any(rule.kind == "abandoned_object" for rule in camera.rules)
         self._left_behind = (self._left_behind or LeftBehindWatch()) if guarded else None
 
-    def analyse(self, frame: Frame, *, hurried: bool = False, shown: bool = False) -> Scene:
+    def analyse(self, frame: Frame, *, hurried: bool = False) -> Scene:
         """Look at one frame. One that is not later than the last is counted and left out. `hurried`: others wait, so that a look that was
-        a moment ago may do. `shown`: a picture of this frame is wanted, so that all of it has to be looked at anyway.
+        a moment ago may do.
         """
         at = frame.captured_at
         self._whole_look = None
@@ -189,9 +189,7 @@ class CameraPipeline:
         )
         if self._detector is None:
             return Scene(self.camera.id, at, moved.seen, moved.ended, moving=motion.moving, troubles=troubles)
-        if shown:
-            self._whole_at = None
-        step = self._followed_on(self._detector, frame, motion, hurried=hurried and not shown, shown=shown)
+        step = self._followed_on(self._detector, frame, motion, hurried=hurried)
         self._lose(at, [PrivateParts(at, (track.box,)) for track in step.ended if _is_lost_within(track)])
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
         objects = self._objects(frame)
@@ -337,19 +335,19 @@ class CameraPipeline:
         at = frame.captured_at
         return self._left_behind.look(frame.picture.luma, at, self._tracker.present(at), vehicles)
 
-    def _followed_on(self, detector: Detector, frame: Frame, motion: Motion, *, hurried: bool, shown: bool) -> Step:
+    def _followed_on(self, detector: Detector, frame: Frame, motion: Motion, *, hurried: bool) -> Step:
         """What is followed, by a look at this frame where one is due."""
         at = frame.captured_at
         if self._stirred_at is None or motion.moving or self._tracker.alive:
             self._stirred_at = at
-        if not shown and self._may_wait(at, motion):
+        if self._may_wait(at, motion):
             return self._tracker.carried(at)
         patience_s = HURRIED_CONFIRMING_S if self._tracker.confirming else HURRIED_LOOK_S
         if hurried and self._looked_within(at, patience_s):
             self.counters.put_off += 1
             return self._tracker.carried(at)
         detections = _NOTHING
-        if motion.moving or self._tracker.alive or shown or self._probe_due(at):
+        if motion.moving or self._tracker.alive or self._probe_due(at):
             detections = self._look(detector, frame, motion)
             self._last_detections = self._known(detections)
         return self._tracker.update(at, detections, motion)

@@ -19,6 +19,7 @@ from edge.flow import (
     Box,
     Detections,
     Encoded,
+    EvidenceFile,
     Finding,
     Frame,
     Health,
@@ -317,6 +318,27 @@ def test_where_the_model_fails_over_the_picture_itself_the_incident_is_told_with
     assert found.watch.refused_pictures == 1  # both would have shared it
     assert found.shelf.failures == {MODEL: 1}
     assert found.watch.faults == 1
+
+
+def test_what_was_found_is_told_though_something_else_fails_over_its_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = LateRule()
+    monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: rule)
+    zones, rules = {"floor": [[0, 0], [1, 0], [1, 1]]}, [{"kind": "intrusion", "zone": "floor"}]
+    found = Watching(write_clip(tmp_path / "a.mp4", frames=20), lambda: None, zones=zones, rules=rules)
+
+    def fail(_frame: Frame) -> Sequence[EvidenceFile]:
+        raise MemoryError("no room for a picture")
+
+    monkeypatch.setattr(found.watch, "_pictures", fail)
+    found.start()
+    try:
+        wait_until(lambda: found.watch.faults > 0, what="the fault")
+    finally:
+        found.stop()
+    opened = [each for each in found.keeper.kept if each.state is IncidentState.OPEN]
+    assert [each.evidence for each in opened] == [(), ()]
 
 
 def test_a_model_that_is_withdrawn_again_and_again_is_tried_ever_more_seldom() -> None:

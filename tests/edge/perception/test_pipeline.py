@@ -89,13 +89,12 @@ class Filmed:
         found: Detections | None = None,
         *,
         hurried: bool = False,
-        shown: bool = False,
     ) -> list[Scene]:
         self.eyes.sees = lambda: found if found is not None else detections()
         scenes = []
         for _ in range(round(duration_s * 5)):
             self.frame = Frame("c", self.index, at(self.index / 5), self.index / 5, ArrayPicture(image))
-            scenes.append(self.pipeline.analyse(self.frame, hurried=hurried, shown=shown))
+            scenes.append(self.pipeline.analyse(self.frame, hurried=hurried))
             self.index += 1
         return scenes
 
@@ -228,18 +227,6 @@ def test_who_was_not_seen_in_the_last_look_is_not_carried_on() -> None:
     filmed.show(room_with(box), 2, detections((box, 0.9)))
     scenes = filmed.show(ROOM, 1.2, detections(), hurried=True)
     assert [len(scene.tracks) for scene in scenes[2:]] == [0] * 4
-
-
-def test_a_frame_that_is_to_be_shown_is_looked_at_whole_and_once() -> None:
-    filmed = Filmed(Eyes(parts=True))
-    filmed.show(ROOM, 2)
-    box = standing_at(0.5, 0.9)
-    filmed.show(room_with(box), 1, detections((box, 0.9)))
-    before = filmed.eyes.looks
-    filmed.show(room_with(box), 0.2, detections((box, 0.9)), hurried=True, shown=True)
-    assert filmed.eyes.regions[before:] == [None]
-    assert knows(filmed.parts(), box)
-    assert filmed.eyes.looks == before + 1
 
 
 def _looks(filmed: Filmed, box: Box) -> bool:
