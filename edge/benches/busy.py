@@ -142,7 +142,7 @@ class Station:
     def _add(self, number: int) -> None:
         file = stretch(self._film, number, self._length_s, self.place.say)
         openings = openings_in(file, busy_camera("c", str(file)), self._detector)
-        self._expected.append([each for each in openings if each.at_s <= self._length_s - _TOO_LATE_S])
+        self._expected.append([each for each in openings if each.at_s <= self._length_s - SPREAD_S - _TOO_LATE_S])
         if number == 0 and self._film.own and not self._expected[0]:
             raise MediaUnusable(
                 f"nobody is seen in the first {self._length_s:.0f} s of {self._film.path}: give a film with people in it"

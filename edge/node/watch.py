@@ -319,7 +319,10 @@ class CameraWatch:
             self._finish()
             self._detector = detector
             self._begin_anew(successor)
-        found = self._looked() if self.mailbox.wait(0.5) else None
+        told = self.mailbox.wait(0.5)
+        found = self._looked() if told else None
+        if told and found is None:
+            return True  # it comes with what follows; whoever is stopped goes no further
         if found is not None:
             self._report(found.findings, found.pictures or ())
             self._look_again(found)
@@ -366,16 +369,21 @@ class CameraWatch:
                 return None
             hurried = waited_s > HURRIED_SHARE * period_s
             late_s = LATE_LOOK_S if hurried else SECOND_LOOK_S
+            disordered = self._pipeline.counters.disordered
             scene = self._analysed(frame, hurried=hurried)
+            if self._pipeline.counters.disordered > disordered:
+                return None
             self._seen_s, self._seen_at = time.monotonic(), scene.at
             self.source.attend(scene, followed=self._pipeline.followed)
             self._remember(scene)
-            findings = [finding for rule in self._rules for finding in rule.observe(scene)]
-            opens = any(finding.state is IncidentState.OPEN for finding in findings)
+            findings: list[Finding] = []
             try:
+                for rule in self._rules:
+                    findings += rule.observe(scene)
+                opens = any(finding.state is IncidentState.OPEN for finding in findings)
                 pictures = self._pictures(frame) if opens or any(self._due_again(scene, late_s)) else None
             except Exception:
-                self._report(findings)  # what was found is told, whatever is wrong with its picture
+                self._report(findings)  # what was found is told, whatever is wrong with its picture or another rule
                 raise
         age_s = (self._clock() - frame.captured_at).total_seconds()
         self._pace.note(time.monotonic(), age_s=age_s, waited_s=waited_s)

@@ -342,14 +342,14 @@ class CameraPipeline:
             self._stirred_at = at
         if self._may_wait(at, motion):
             return self._tracker.carried(at)
+        if not (motion.moving or self._tracker.alive or self._probe_due(at)):
+            return self._tracker.update(at, _NOTHING, motion)
         patience_s = HURRIED_CONFIRMING_S if self._tracker.confirming else HURRIED_LOOK_S
         if hurried and self._looked_within(at, patience_s):
             self.counters.put_off += 1
             return self._tracker.carried(at)
-        detections = _NOTHING
-        if motion.moving or self._tracker.alive or self._probe_due(at):
-            detections = self._look(detector, frame, motion)
-            self._last_detections = self._known(detections)
+        detections = self._look(detector, frame, motion)
+        self._last_detections = self._known(detections)
         return self._tracker.update(at, detections, motion)
 
     def _may_wait(self, at: datetime, motion: Motion) -> bool:

@@ -5,35 +5,42 @@ once, and those that analyse wait for them: of two cores a quarter lay idle whil
 """
 
 from collections.abc import Callable
+from typing import Final
 
-from edge.errors import EdgeError
 from edge.flow import Frame, NativeMark, Packet
 from edge.sources.intake import Intake, Taken
 from edge.sources.mailbox import Mailbox
 from edge.sources.timing import AnalysisGrid
 
+LONGEST_UNTOLD_S: Final = 1.0
+"""However seldom a frame is due, packets wait no longer than this before somebody is asked to decode them."""
+
 
 class Deferral:
     """What is put off on one connection. `fetch` is called by one thread, all else by the one that reads.
 
-    `failure`: why decoding ended the connection; `delivered`: whether a frame was given since that was last set to false.
+    `failure`: what ended the connection while it was decoded; `delivered`: whether a frame was given since that was last set to false.
     """
 
     def __init__(
         self, intake: Intake, due: Callable[[Taken], Frame | None], mailbox: Mailbox, *, analysis_hz: float
     ) -> None:
         """`due` makes a frame of a picture that the analysis rate asks for."""
-        self.failure: EdgeError | None = None
+        self.failure: Exception | None = None
         self.delivered = False
         self._intake, self._due, self._mailbox = intake, due, mailbox
         self._grid = AnalysisGrid(analysis_hz)
-        self._awaited = False
+        self._owed = False
 
     def tell(self, packet: Packet) -> None:
-        """A packet was taken in: say so in the mailbox if a frame is due by it, or was and has not come out of the decoder yet."""
+        """A packet was taken in: say so in the mailbox if a frame is due by it, or was and has not come out of the decoder yet, or if
+        packets have waited for long: of a camera that is seldom analysed nobody would fetch them in time.
+        """
+        waiting = self._intake.waiting
         pts_s = packet.encoded.pts_s
         due = self._grid.takes(packet.media_s if pts_s is None else pts_s)
-        if (due or self._awaited) and self._intake.waiting:
+        self._owed = waiting and (due or self._owed)
+        if waiting and (self._owed or self._intake.waited_s(packet) > LONGEST_UNTOLD_S):
             self._mailbox.announce()
 
     def fetch(self, mark: NativeMark) -> Frame | None:
@@ -47,8 +54,8 @@ class Deferral:
                 if frame is not None:
                     self._mailbox.skip(newest is not None)
                     newest = frame
-        except EdgeError as error:
+        except Exception as error:  # noqa: BLE001 (it is raised again in the reading thread, whose top counts and logs it)
             self.failure = error
-        self._awaited = newest is None
-        self.delivered = self.delivered or newest is not None
+        if newest is not None:
+            self._owed, self.delivered = False, True
         return newest

@@ -21,9 +21,11 @@ from edge.sources.timing import FrameTime
 LONGEST_LAG_S: Final = 4.0
 """So long packets may lie ready without a pause before the rest of a group of pictures is left out."""
 
+LONGEST_PUT_OFF_S: Final = 6.0
+"""So long packets may wait for a thread that decodes them; longer than a step that a stream's clock may take."""
+
 _CAUGHT_UP_S: Final = 0.2
 _MOST_PENDING: Final = 64
-_MOST_CHECKS: Final = 4
 _LEAST_STEP: Final = timedelta(microseconds=1)
 _DECODED: Final = frozenset({GateOrder.DECODE, GateOrder.CHECK})
 
@@ -87,10 +89,10 @@ class Intake:
         self._running = False
         self._behind = False
         self._last: FrameTime | None = None
-        self._to_check: deque[Packet] = deque(maxlen=_MOST_CHECKS)
+        self._to_check: list[Packet] = []
         self._checks: deque[tuple[Picture, datetime]] = deque()
         self._decoding = Lock()
-        self._put_off: deque[Packet] = deque()
+        self._put_off: deque[tuple[Packet, bool]] = deque()
 
     def take(self, packet: Packet, *, hurried_s: float = 0.0, later: bool = False) -> Iterator[Taken]:
         """One packet, in the order of arrival; `hurried_s`: for so long none had to be waited for.
@@ -101,12 +103,10 @@ class Intake:
         while self._gate is not None and self._checks:
             self._gate.looked(*self._checks.popleft())
         order = GateOrder.DECODE if self._gate is None else self._gate.take(packet)
-        if order is GateOrder.CHECK:
-            self._to_check.append(packet)
-        if self._lags(packet):
-            self._let_go()
+        if self.waited_s(packet) > LONGEST_PUT_OFF_S:
+            self._let_go(packet)
         if later and order in _DECODED and self._running and not self._behind:
-            self._put_off.append(packet)
+            self._put_off.append((packet, order is GateOrder.CHECK))
             return iter(())
         return self._now(packet, order, hurried_s)
 
@@ -114,6 +114,14 @@ class Intake:
     def waiting(self) -> bool:
         """Whether anything is put off."""
         return bool(self._put_off)
+
+    def waited_s(self, newest: Packet) -> float:
+        """By how much the newest packet is later than the first that is put off, seconds; 0 where nothing is."""
+        try:
+            first, _ = self._put_off[0]
+        except IndexError:
+            return 0.0
+        return (newest.captured_at - first.captured_at).total_seconds()
 
     def caught_up(self, mark: NativeMark | None = None) -> Iterator[Taken]:
         """What was put off, decoded by the thread that analyses. Nothing where the reading thread decodes: it hands over itself what there is.
@@ -137,7 +145,7 @@ class Intake:
             yield from self._rest(None)
             if order in _DECODED:
                 if self._kept_up(packet, hurried_s):
-                    yield from self._go_on(packet)
+                    yield from self._go_on(packet, check=order is GateOrder.CHECK)
                 else:
                     self.counters.dropped += 1
                 return
@@ -147,20 +155,16 @@ class Intake:
 
     def _rest(self, mark: NativeMark | None) -> Iterator[Taken]:
         while self._put_off:
-            packet = self._put_off.popleft()
-            yield from self._decoded(packet, packet, mark)
+            packet, check = self._put_off.popleft()
+            yield from self._decoded(packet, packet, check=check, mark=mark)
 
-    def _let_go(self) -> None:
+    def _let_go(self, newest: Packet) -> None:
         """Nobody has come to decode: what was put off is left out, up to the next key frame."""
         with self._decoding:
-            self._behind = True
-            self.counters.dropped += len(self._put_off)
-            self._put_off.clear()
-
-    def _lags(self, packet: Packet) -> bool:
-        if not self._put_off:
-            return False
-        return (packet.captured_at - self._put_off[0].captured_at).total_seconds() > LONGEST_LAG_S
+            if self.waited_s(newest) > LONGEST_PUT_OFF_S:  # else somebody has come just now
+                self._behind = True
+                self.counters.dropped += len(self._put_off)
+                self._put_off.clear()
 
     def _kept_up(self, packet: Packet, hurried_s: float) -> bool:
         if hurried_s > LONGEST_LAG_S:
@@ -170,15 +174,15 @@ class Intake:
             self._begin_anew()
         return not self._behind
 
-    def _go_on(self, packet: Packet) -> Iterator[Taken]:
+    def _go_on(self, packet: Packet, *, check: bool = False) -> Iterator[Taken]:
         if self._running:
-            yield from self._decoded(packet, packet)
+            yield from self._decoded(packet, packet, check=check)
             return
         self._begin_anew()
         began_at = None if self._gate is None else self._gate.began_at
         begun = self._ring.since(packet.captured_at if began_at is None else began_at)
         for each in begun or (packet,):
-            yield from self._decoded(each, packet)
+            yield from self._decoded(each, packet, check=check and each is packet)
 
     def _begin_anew(self) -> None:
         self._running = True
@@ -195,8 +199,12 @@ class Intake:
         else:
             yield from self._in_order(pictures[0], packet, late=False)
 
-    def _decoded(self, packet: Packet, newest: Packet, mark: NativeMark | None = None) -> Iterator[Taken]:
+    def _decoded(
+        self, packet: Packet, newest: Packet, *, check: bool = False, mark: NativeMark | None = None
+    ) -> Iterator[Taken]:
         self.counters.decoded += 1
+        if check:
+            self._to_check = [packet]  # key frames come so seldom that the one before is out of the decoder
         if packet.encoded.pts_s is not None:
             self._pending[packet.encoded.pts_s] = packet
             while len(self._pending) > _MOST_PENDING:
@@ -204,7 +212,7 @@ class Intake:
         for timed in self._decoder.decode(packet.encoded, mark):
             source = packet if timed.pts_s is None else self._pending.pop(timed.pts_s, packet)
             if any(source is each for each in self._to_check):
-                self._to_check.remove(source)
+                self._to_check = []
                 self._checks.append((timed.picture, source.captured_at))
             yield from self._in_order(timed, source, late=packet is not newest)
 

@@ -22,8 +22,8 @@ def test_each_way_of_watching_is_tried_in_a_process_of_its_own(
     station = Station(film_of(None), Place(tmp_path, cores), seconds=3.0)
     with station.open():
         done = trial(system, station, 1, cores=len(cores), shared=True)
-    assert (done.cameras, done.expected) == (1, 2)
-    assert 0 <= done.found <= 2
+    assert (done.cameras, done.expected) == (1, 1)
+    assert 0 <= done.found <= 1
     assert done.cpu_cores > 0
     assert in_words(done).startswith("   1 cameras: ")
 

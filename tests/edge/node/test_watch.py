@@ -320,6 +320,35 @@ def test_where_the_model_fails_over_the_picture_itself_the_incident_is_told_with
     assert found.watch.faults == 1
 
 
+class FailingRule(FakeRule):
+    """Fails with the third picture."""
+
+    def observe(self, _scene: Scene) -> Sequence[Finding]:
+        self.seen += 1
+        if self.seen == 3:
+            raise ValueError("a rule of somebody else")
+        return []
+
+    def finish(self, _at: datetime) -> Sequence[Finding]:
+        return ()
+
+
+def test_what_one_rule_found_is_told_though_another_one_fails_over_the_same_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = iter([LateRule(), FailingRule()] * 3)
+    monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: next(made))
+    zones = {"floor": [[0, 0], [1, 0], [1, 1]]}
+    rules = [{"kind": "intrusion", "zone": "floor"}, {"kind": "loitering", "zone": "floor", "limit_s": 60}]
+    found = Watching(write_clip(tmp_path / "a.mp4", frames=20), lambda: None, zones=zones, rules=rules)
+    found.start()
+    try:
+        wait_until(lambda: found.watch.faults > 0, what="the fault")
+    finally:
+        found.stop()
+    assert [each.state for each in found.keeper.kept][:2] == [IncidentState.OPEN] * 2
+
+
 def test_what_was_found_is_told_though_something_else_fails_over_its_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,13 +55,15 @@ class Breaking:
 class Camera:
     """What reads a clip, and who analyses it, in one thread."""
 
-    def __init__(self, film: Path, decoder: Callable[[Video], Breaking] | None = None) -> None:
+    def __init__(
+        self, film: Path, decoder: Callable[[Video], Breaking] | None = None, *, analysis_hz: float = HERTZ
+    ) -> None:
         self.video = Video(film)
         self.intake = Intake(None, PacketRing(), decoder(self.video) if decoder else self.video)
         self.mailbox = Mailbox()
         self.due: list[int] = []
-        self.grid = AnalysisGrid(HERTZ)
-        self.deferral = Deferral(self.intake, self._due, self.mailbox, analysis_hz=HERTZ)
+        self.grid = AnalysisGrid(analysis_hz)
+        self.deferral = Deferral(self.intake, self._due, self.mailbox, analysis_hz=analysis_hz)
         self.packets = self._packets()
 
     def _packets(self) -> Iterator[Packet]:
@@ -168,3 +170,25 @@ def test_the_thread_that_fetches_tells_what_it_does(films: dict[bool, Path]) -> 
     assert camera.deferral.fetch(mark) is not None
     assert mark.steps == [NativeStep.DECODING, NativeStep.NONE] * 3
     assert camera.deferral.delivered
+
+
+def test_a_camera_that_is_seldom_analysed_loses_nothing_for_it(films: dict[bool, Path]) -> None:
+    camera, fetched, seen = Camera(films[False], analysis_hz=0.5), 0, []
+    while camera.read(1):
+        if camera.mailbox.wait(0):
+            number = camera.fetch()
+            fetched += 1
+            seen += [] if number is None else [number]
+        assert camera.intake.counters.dropped == 0
+    assert seen == [0, 20]
+    assert 3 <= fetched <= 5  # not with every packet
+
+
+def test_whatever_goes_wrong_while_it_is_decoded_is_told_to_the_reading_thread(films: dict[bool, Path]) -> None:
+    camera = Camera(films[False])
+    camera.read(1)
+    camera.mailbox.take(0)
+    camera.read(3)
+    camera.video.decode = lambda *_told: next(iter(()))  # type: ignore[method-assign]
+    assert camera.fetch() is None
+    assert isinstance(camera.deferral.failure, RuntimeError)  # a StopIteration within a generator

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.flow import GateOrder, GateReason, GateState, Packet, Picture, Scene
-from edge.sources.intake import LONGEST_LAG_S, Intake, Taken
+from edge.sources.intake import LONGEST_LAG_S, LONGEST_PUT_OFF_S, Intake, Taken
 from edge.sources.packets import PacketRing
 from edge.sources.timing import EventClock, PacketClock
 from edge.video import Video
@@ -224,19 +224,19 @@ def test_when_a_gate_closes_what_was_put_off_is_decoded_all_the_same(clip: Path)
 
 
 def test_what_nobody_fetches_is_let_go_of_and_it_goes_on_with_the_newest_group(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "long.mp4", frames=60)
+    film = write_film(tmp_path / "long.mp4", frames=90)
     with Video(film) as video:
         intake = Intake(Told(lambda _number: GateOrder.DECODE), PacketRing(), video)
         most, found = 0, list[Taken]()
         for number, packet in enumerate(packets(video)):
             found += intake.take(packet, later=True)
             most = max(most, len(intake._put_off))
-            if number >= 50:
+            if number >= 75:
                 found += intake.caught_up()
-    assert most == LONGEST_LAG_S * 10 + 1
+    assert most == LONGEST_PUT_OFF_S * 10 + 1
     first, *others = found
     assert first.media_s == 0
-    assert others[0].media_s > LONGEST_LAG_S
+    assert others[0].media_s > LONGEST_PUT_OFF_S
     assert [later.media_s - sooner.media_s for sooner, later in itertools.pairwise(others)] == pytest.approx(
         [0.1] * (len(others) - 1)
     )
