@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from edge.contract.envelope import VERSION
 from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
+from edge.contract.signing import SignatureText, statement
 
 
 class Outcome(StrEnum):
@@ -58,6 +59,7 @@ class Command(Struct, frozen=True, kw_only=True):
     """An order for the present session, refused by any other and after `deadline`: nothing queued for a week can act.
 
     It may come again while it is not answered: an id is carried out once. `name` is one of `CommandName`, or of a newer cloud.
+    `sig` is the cloud's over `command_statement`.
     """
 
     v: int = VERSION
@@ -69,11 +71,32 @@ class Command(Struct, frozen=True, kw_only=True):
     name: Name
     device: Name | None = None
     arguments: dict[str, Any] = {}
-    sig: Annotated[str, Meta(max_length=200)] | None = None
+    sig: SignatureText | None = None
 
     def __post_init__(self) -> None:
         """Refuse times that can't be."""
         require_possible(self.issued_at, self.deadline)
+
+
+def command_statement(command: Command) -> bytes:
+    """What the cloud signs of a command: all of it, so that nothing of it can be taken for another node, start or time.
+
+    Raises ValueError, TypeError for arguments that have no canonical form: nobody has signed such.
+    """
+    return statement(
+        "command",
+        {
+            "v": command.v,
+            "command_id": command.command_id,
+            "node": command.node,
+            "session": command.session,
+            "issued_at": command.issued_at,
+            "deadline": command.deadline,
+            "name": command.name,
+            "device": command.device,
+            "arguments": command.arguments,
+        },
+    )
 
 
 class DesiredProfile(Struct, frozen=True, kw_only=True):

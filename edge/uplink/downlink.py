@@ -16,8 +16,9 @@ import msgspec
 import structlog
 
 from edge.contract.answer import Answer, AnswerOutcome, Refusal
-from edge.contract.downlink import Command, DesiredProfile
+from edge.contract.downlink import Command, DesiredProfile, command_statement
 from edge.contract.envelope import MAXIMUM_BYTES, decode
+from edge.contract.signing import is_signed
 from edge.contract.topics import Channel
 
 LONGEST: Final = timedelta(minutes=10)
@@ -54,7 +55,8 @@ class CommandDesk:
     """Takes commands and desired profiles. `refusals` counts by reason what it did not take.
 
     `names` are the commands that `start` knows; `tell` sends an answer, and nothing depends on whether it arrives: what comes
-    again is answered again.
+    again is answered again. `cloud_keys` are the public keys that sign commands: a node that has none (it was never enrolled
+    with a key) takes what comes over its broker, one that has any takes nothing without a signature of theirs.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class CommandDesk:
         names: Collection[str] = (),
         start: Start | None = None,
         tell: Callable[[Answer], bool] | None = None,
+        cloud_keys: Collection[bytes] = (),
     ) -> None:
+        self.cloud_keys = tuple(cloud_keys)
         self._node = node
         self._session = session
         self._clock = clock
@@ -92,6 +96,10 @@ class CommandDesk:
             self.refusals["other_node"] += 1  # not for us to answer
             _log.warning("command for another node", command_id=str(command.command_id))
             return
+        refusal = self._distrust(command)
+        if refusal is not None:
+            self._refuse(command, refusal)
+            return
         with self._lock:
             known = self._known.get(command.command_id)
         if known is not None:
@@ -107,6 +115,18 @@ class CommandDesk:
         self._tell(taken)
         if not self._start(command, self._finish_of(command)):
             self._end(command, self._refuse(command, Refusal.BUSY))
+
+    def _distrust(self, command: Command) -> Refusal | None:
+        """Why nobody can say that the cloud has sent it; before anything else, for an answer tells what the node knows."""
+        if not self.cloud_keys:
+            return None
+        if command.sig is None:
+            return Refusal.UNSIGNED
+        try:
+            signed = command_statement(command)
+        except (ValueError, TypeError, RecursionError):
+            return Refusal.BAD_SIGNATURE
+        return None if is_signed(signed, command.sig, self.cloud_keys) else Refusal.BAD_SIGNATURE
 
     def _refusal(self, command: Command) -> Refusal | None:
         now = self._clock()

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contract.answer import Answer, AnswerOutcome, Refusal
-from edge.contract.downlink import Ack, Command, DesiredProfile, Outcome, Result
+from edge.contract.downlink import Ack, Command, DesiredProfile, Outcome, Result, command_statement
 from edge.contract.envelope import MAXIMUM_BYTES, encode
 from edge.contract.errors import WireError
 from edge.contract.fields import uuid7
+from edge.contract.signing import public_bytes, sign
 from edge.contract.topics import Channel
 from edge.outbox.store import Counter
 from edge.uplink.downlink import REMEMBERED, CommandDesk, Finish
@@ -260,3 +263,44 @@ def test_what_is_remembered_is_bounded_and_what_was_forgotten_is_too_late() -> N
 def test_no_bytes_make_the_desk_fail(channel: Channel, payload: bytes) -> None:
     with pytest.raises(WireError):
         CommandDesk(NODE, UUID(int=0), clock=lambda: AT).receive(channel, payload)
+
+
+CLOUD_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["node without a key", "enrolled node"])
+def test_a_node_that_knows_its_cloud_takes_signed_commands_alone(is_known: bool) -> None:
+    worker, answers = Worker(places=9), list[Answer]()
+
+    def hear(answer: Answer) -> bool:
+        answers.append(answer)
+        return True
+
+    keys = [public_bytes(CLOUD_KEY)] if is_known else []
+    desk = CommandDesk(NODE, SESSION, clock=lambda: AT, names=["stop"], start=worker.take, tell=hear, cloud_keys=keys)
+
+    def ask(number: int, key: Ed25519PrivateKey | None, **changed_since: Any) -> tuple[str, str | None]:
+        asked = msgspec.structs.replace(COMMAND, command_id=uuid7(number), name="stop", arguments={"connector": 1})
+        signature = None if key is None else sign(key, command_statement(asked))
+        desk.receive(Channel.COMMAND, encode(msgspec.structs.replace(asked, sig=signature, **changed_since)))
+        return answers[-1].outcome.value, answers[-1].reason
+
+    taken = ("taken", None)
+    assert ask(1, CLOUD_KEY) == taken
+    assert ask(2, None) == (("refused", "unsigned") if is_known else taken)
+    assert ask(3, STRANGER) == (("refused", "bad_signature") if is_known else taken)
+    assert ask(4, CLOUD_KEY, arguments={"connector": 2}) == (("refused", "bad_signature") if is_known else taken)
+    assert len(worker.waiting) == (1 if is_known else 4)
+
+
+def test_who_can_not_sign_learns_nothing_of_what_was_asked_before() -> None:
+    told = Told()
+    told.desk.cloud_keys = (public_bytes(CLOUD_KEY),)
+    signed = msgspec.structs.replace(COMMAND, name="log_tail")
+    signed = msgspec.structs.replace(signed, sig=sign(CLOUD_KEY, command_statement(signed)))
+    told.desk.receive(Channel.COMMAND, encode(signed))
+    told.worker.work()
+    assert told.answers[-1].result is not None
+    told.desk.receive(Channel.COMMAND, encode(msgspec.structs.replace(signed, sig=None)))
+    assert (told.answers[-1].reason, told.answers[-1].result) == ("unsigned", None)
