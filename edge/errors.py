@@ -52,6 +52,10 @@ class UplinkLost(Retryable):
     """The cloud can't be reached."""
 
 
+class DeviceUnreachable(Retryable):
+    """A device that should act is not there, or does not answer in time."""
+
+
 class OutboxFull(Retryable):
     """There is no room now; what was offered is not acknowledged."""
 

@@ -31,8 +31,8 @@ from edge.settings import (
     CameraTroubleSettings,
     LineCrossingSettings,
     NodeConfiguration,
+    ReadingRuleSettings,
     SceneRuleSettings,
-    ThresholdSettings,
 )
 
 RULE_VERSION = "1"
@@ -111,13 +111,13 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
             cards[camera.id, rule_id(rule)] = RuleCard(
                 _reference(rule, _place(rule, camera)), camera.spot, camera.simulated, resumes=False
             )
-    for sensor in configuration.sensors:
-        points = {point.name: point.model_dump(mode="json") for point in sensor.points}
-        for threshold in sensor.rules:
-            cards[sensor.id, rule_id(threshold)] = RuleCard(
-                _reference(threshold, {"point": points.get(threshold.point)}),
-                sensor.spot,
-                sensor.simulated,
+    for device in configuration.devices:
+        points = {point.name: point.model_dump(mode="json") for point in device.declared}
+        for standing in device.standing_rules:
+            cards[device.id, rule_id(standing)] = RuleCard(
+                _reference(standing, {"point": points.get(standing.point)}),
+                device.spot,
+                device.simulated,
                 resumes=True,
             )
     return cards
@@ -132,7 +132,7 @@ def _place(rule: SceneRuleSettings, camera: CameraSettings) -> Mapping[str, obje
     return {"zone": camera.zones.get(rule.zone)}
 
 
-def _reference(rule: SceneRuleSettings | ThresholdSettings, setting: Mapping[str, object]) -> RuleReference:
+def _reference(rule: SceneRuleSettings | ReadingRuleSettings, setting: Mapping[str, object]) -> RuleReference:
     """Name, version and the hash of the canonical configuration: the rule's own and that of what it stands on."""
     canonical = json.dumps(
         {"rule": rule.model_dump(mode="json"), **setting}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -424,6 +424,8 @@ class IncidentBook:
             point=finding.point,
             value=finding.value,
             unit=finding.unit,
+            fault=finding.fault,
+            raw_code=finding.raw_code,
             track=thinned(finding.path),
             model=waiting.model or (None if known is None else known.model),
             rule=None if card is None else card.reference,

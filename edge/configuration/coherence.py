@@ -13,7 +13,8 @@ from edge.configuration.outline import crossing_sides
 from edge.errors import ConfigurationError, ModelUnusable
 from edge.evidence.seal import read_district_key
 from edge.perception.detector import reader, usable, watched_labels
-from edge.settings import MOTION, CameraSettings, PointSettings, ScheduleWindow
+from edge.rules.registry import reading_rule
+from edge.settings import DEVICE_SECTIONS, MOTION, CameraSettings, PointSettings, ScheduleWindow, SensorSettings
 from edge.sources.registry import FRAME_SOURCES
 from edge.sources.video_gateway import is_channel
 from models import catalogue
@@ -47,6 +48,7 @@ def incoherences(tree: dict[str, Any]) -> Found:
         _cameras,
         gateway_incoherences,
         _sensors,
+        _other_devices,
         _files,
         _district_key,
         _outbox,
@@ -60,6 +62,16 @@ def _items(tree: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
     found = tree.get(key) if isinstance(tree, dict) else None
     if isinstance(found, list):
         yield from ((index, item) for index, item in enumerate(found[:_MOST_ITEMS]) if isinstance(item, dict))
+
+
+def _items_at(tree: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[Location, dict[str, Any]]]:
+    """The mappings in a list that stands deeper in the tree, with their places."""
+    *way, key = path
+    part: Any = tree
+    for step in way:
+        part = part.get(step) if isinstance(part, dict) else None
+    for index, item in _items(part, key):
+        yield (*path, index), item
 
 
 def _data_directory(tree: dict[str, Any]) -> Found:
@@ -86,13 +98,18 @@ def _device_ids(tree: dict[str, Any]) -> Found:
     node = tree.get("node")
     if isinstance(node, dict) and isinstance(node.get("id"), str):
         taken[node["id"]] = "device, the node itself,"
-    for key, kind in (("cameras", "camera"), ("sensors", "sensor"), ("gateways", "gateway")):
-        for index, device in _items(tree, key):
+    sections = {
+        ("cameras",): "camera",
+        **{path: path[0].removesuffix("s") for path in DEVICE_SECTIONS},
+        ("gateways",): "gateway",
+    }
+    for path, kind in sections.items():
+        for place, device in _items_at(tree, path):
             name = device.get("id")
             if not isinstance(name, str):
                 continue
             if name in taken:
-                yield (key, index, "id"), f"the id `{name}` belongs to another {taken[name]} already"
+                yield (*place, "id"), f"the id `{name}` belongs to another {taken[name]} already"
             taken.setdefault(name, kind)
 
 
@@ -277,6 +294,24 @@ def _sensors(tree: dict[str, Any]) -> Found:
             yield (*place, "topic"), "one sensor has one topic: `+` and `#` are not possible"
         yield from _points(sensor, place)
         yield from _threshold_rules(sensor, place)
+
+
+def _other_devices(tree: dict[str, Any]) -> Found:
+    """Rules on devices whose points follow from what they are: those are known once the device itself is right."""
+    for path, settings in DEVICE_SECTIONS.items():
+        if settings is SensorSettings:
+            continue
+        for place, item in _items_at(tree, path):
+            yield from _rule_ids(item, place)
+            try:
+                device = settings.model_validate(item)
+            except ValidationError:
+                continue
+            for rule in device.standing_rules:
+                try:
+                    reading_rule(rule, device)
+                except ConfigurationError as error:
+                    yield (*place, "rules"), str(error)
 
 
 def _points(sensor: dict[str, Any], place: Location) -> Found:

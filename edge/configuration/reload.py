@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from edge.settings import CameraSettings, GatewaySettings, NodeConfiguration, SensorSettings
+from edge.settings import CameraSettings, DeviceSettings, GatewaySettings, NodeConfiguration
 from edge.sources.video_gateway import gateway_of
 
 WAY_OUT: Final = "restart the node for it"
@@ -21,11 +21,11 @@ _ON_THE_CONNECTION: Final = frozenset({"name", "spot", "department", "model", "z
 
 _NO_NEW_PROCESS: Final = frozenset({("node", "name")})
 
-_Part = TypeVar("_Part", CameraSettings, SensorSettings, GatewaySettings)
+_Part = TypeVar("_Part", CameraSettings, DeviceSettings, GatewaySettings)
 
 
 class Fate(StrEnum):
-    """What becomes of a camera, a sensor or a gateway."""
+    """What becomes of a camera, a device that tells readings, or a gateway."""
 
     STARTED = "started"
     STOPPED = "stopped"
@@ -41,7 +41,7 @@ class Change:
 
     refused: tuple[str, ...] = ()
     cameras: Mapping[str, Fate] = field(default_factory=dict)
-    sensors: Mapping[str, Fate] = field(default_factory=dict)
+    devices: Mapping[str, Fate] = field(default_factory=dict)
     gateways: Mapping[str, Fate] = field(default_factory=dict)
 
     @property
@@ -53,7 +53,7 @@ class Change:
 
     def plain(self) -> dict[str, dict[str, list[str]]]:
         """By part and fate, ready for JSON."""
-        parts = {"cameras": self.cameras, "sensors": self.sensors, "gateways": self.gateways}
+        parts = {"cameras": self.cameras, "devices": self.devices, "gateways": self.gateways}
         return {
             part: {fate.value: [name for name, each in fates.items() if each is fate] for fate in Fate}
             for part, fates in parts.items()
@@ -74,7 +74,7 @@ def change(old: NodeConfiguration, new: NodeConfiguration) -> Change:
 
     return Change(
         cameras=_fates(old.cameras, new.cameras, camera_fate),
-        sensors=_fates(old.sensors, new.sensors, _sensor_fate),
+        devices=_fates(old.devices, new.devices, _device_fate),
         gateways=gateways,
     )
 
@@ -92,8 +92,8 @@ def _camera_fate(old: CameraSettings, new: CameraSettings) -> Fate:
     return Fate.CHANGED if set(_differing(old, new)) <= _ON_THE_CONNECTION else Fate.RESTARTED
 
 
-def _sensor_fate(old: SensorSettings, new: SensorSettings) -> Fate:
-    return Fate.KEPT if old == new else Fate.CHANGED
+def _device_fate(old: DeviceSettings, new: DeviceSettings) -> Fate:
+    return Fate.KEPT if type(old) is type(new) and old == new else Fate.CHANGED
 
 
 def _gateway_fate(old: GatewaySettings, new: GatewaySettings) -> Fate:

@@ -18,10 +18,13 @@ class PointKind(StrEnum):
 
 
 class Point(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What can be read of a device: unit, range and period are declared, how to talk is the source's matter."""
+    """What can be read of a device: unit, range and period are declared, how to talk is the source's matter. Of a state that is an
+    `event` each telling is an occurrence: a call for help, the end of a charge.
+    """
 
     name: Name
     kind: PointKind = PointKind.NUMBER
+    event: bool = False
     unit: Text | None = None
     minimum: float | None = None
     maximum: float | None = None

@@ -51,7 +51,12 @@ class IncidentKind(StrEnum):
     RATE_OF_CHANGE = "rate_of_change"
     STALE = "stale"
     STATE = "state"
+    EVENT = "event"
     SOS = "sos"
+    OVERLONG_CHARGE = "overlong_charge"
+    LOST_WHILE_CHARGING = "lost_while_charging"
+    STOP_UNCONFIRMED = "stop_unconfirmed"
+    COMPOSITE = "composite"
     DEVICE_FAULT = "device_fault"
     OUTBOX_PRESSURE = "outbox_pressure"
     EVIDENCE_PRESSURE = "evidence_pressure"
@@ -133,7 +138,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `incident_id` is stable over all revisions. `device` is the camera, pile or sensor that found it, `spot` the named place
     that joins devices and cameras. `dwell_s` is event time between first and last sight. `value` and `unit` are the
-    reading that crossed a threshold. `prev_hash` and `sig` chain the revisions in the order of their creation (promise 6).
+    reading that crossed a threshold. `fault` is of `edge.contract.safety`, `raw_code` what the device itself called it. `prev_hash` and `sig` chain the revisions in the order of their creation (promise 6).
     """
 
     incident_id: UUID
@@ -155,6 +160,8 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     point: Name | None = None
     value: float | None = None
     unit: Text | None = None
+    fault: Name | None = None
+    raw_code: Text | None = None
     track: Annotated[tuple[TrackPoint, ...], Meta(max_length=600)] = ()
     model: ModelReference | None = None
     rule: RuleReference | None = None

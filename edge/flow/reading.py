@@ -11,6 +11,8 @@ from edge.contract.telemetry import ReadingFlag
 class Reading:
     """One value of a declared point. `observed_at` is event time by the node's clock after clamping; `device_at` is what the
     device said, and `own_time` that it was believed: such a time is not corrected when the node's clock turns out to be wrong.
+    `raw_code` is what the value was made of in the device's own words (a vendor's error code), for rules to keep. Of what `is_event`
+    each one is an occurrence, also where the value is the same again.
     """
 
     device: str
@@ -21,6 +23,8 @@ class Reading:
     device_at: datetime | None = None
     flag: ReadingFlag = ReadingFlag.NONE
     own_time: bool = False
+    raw_code: str | None = None
+    is_event: bool = False
 
     @property
     def told_at(self) -> datetime:

@@ -14,7 +14,7 @@ from edge.flow.scene import Scene
 class Finding:
     """What a rule says at one moment. `key` is stable from `open` to `ended` and becomes one incident.
 
-    `track_ids` name the tracks that evidence has to show and mask.
+    `fault` is a member of the safety taxonomy, `raw_code` what the device called it. `track_ids` name the tracks that evidence has to show and mask.
     """
 
     key: str
@@ -38,6 +38,8 @@ class Finding:
     track_ids: tuple[int, ...] = ()
     path: tuple[TrackPoint, ...] = ()
     note: str | None = None
+    fault: str | None = None
+    raw_code: str | None = None
 
 
 class SceneObserver(Protocol):

@@ -35,7 +35,7 @@ from edge.node.rules_trial import rules_try_of
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
-from edge.node.telemetry import SensorDesk
+from edge.node.telemetry import DeviceDesk
 from edge.node.wall import Wall
 from edge.node.watch import PICTURE_LOST, QUARANTINED
 from edge.outbox.outbox import Figures, Outbox
@@ -129,8 +129,8 @@ class Node:
             recollection=self.recollection,
             wall=self.wall,
         )
-        self.desk = SensorDesk(
-            configuration.sensors, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
+        self.desk = DeviceDesk(
+            configuration.devices, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
         )
         self._handover = ReadingHandover(
             self.desk.keep,
@@ -161,7 +161,7 @@ class Node:
         self.shelf.start()
         self.recollection.start()
         self.cameras.start()
-        for source in self.reading_sources:
+        for source in self.reading_sources.values():
             source.start()
         if self.health is not None:
             self.health.start()
@@ -179,7 +179,7 @@ class Node:
         self._keeper.join(1.0)
         stopping = threading.Thread(target=self.cameras.stop, name="stop-cameras", daemon=True)
         stopping.start()
-        for source in self.reading_sources:
+        for source in self.reading_sources.values():
             source.stop()
         stopping.join()
         self.recollection.stop()
@@ -222,8 +222,8 @@ class Node:
         cards = rule_cards(configuration)
         self.shelf.want(camera.model for camera in configuration.cameras if camera.model)
         self.cameras.adopt(configuration.cameras, configuration.gateways, found.cameras, cards)
-        if any(fate is not Fate.KEPT for fate in found.sensors.values()):
-            self.desk.adopt(configuration.sensors, cards)
+        if any(fate is not Fate.KEPT for fate in found.devices.values()):
+            self.desk.adopt(configuration.devices, cards)
             self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
         self.configuration = configuration
         self._announce()

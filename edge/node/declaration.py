@@ -9,7 +9,7 @@ from edge.contract.envelope import MAXIMUM_BYTES
 from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
 from edge.rules.counting import count_points
-from edge.settings import CameraSettings, LineCrossingSettings, NodeConfiguration, NodeSettings, SensorSettings
+from edge.settings import CameraSettings, DeviceSettings, LineCrossingSettings, NodeConfiguration, NodeSettings
 from edge.sources.gb28181 import department_of
 
 MOST_DEGRADATIONS = 50
@@ -48,13 +48,13 @@ def check_size(configuration: NodeConfiguration, models: tuple[ModelVersion, ...
 
 
 def devices(configuration: NodeConfiguration) -> tuple[Device, ...]:
-    """The node itself, and all configured cameras and sensors with their points."""
+    """The node itself, and all configured cameras and devices with their points."""
     return (_node(configuration.node), *sources(configuration))
 
 
 def sources(configuration: NodeConfiguration) -> tuple[Device, ...]:
     """The devices whose readings go through the outbox."""
-    return (*map(_camera, configuration.cameras), *map(_sensor, configuration.sensors))
+    return (*map(_camera, configuration.cameras), *map(_device, configuration.devices))
 
 
 def _node(node: NodeSettings) -> Device:
@@ -84,23 +84,24 @@ def _department(camera: CameraSettings) -> str | None:
     return None if department is None else department.value
 
 
-def _sensor(sensor: SensorSettings) -> Device:
+def _device(device: DeviceSettings) -> Device:
     points = tuple(
         Point(
             name=point.name,
-            kind=PointKind(point.kind),
+            kind=PointKind.NUMBER if point.kind == "number" else PointKind.STATE,
+            event=point.kind == "event",
             unit=point.unit,
             minimum=point.minimum,
             maximum=point.maximum,
             period_s=point.period_s,
         )
-        for point in sensor.points
+        for point in device.declared
     )
     return Device(
-        id=sensor.id,
-        kind=sensor.kind,
-        name=sensor.name or None,
-        spot=sensor.spot,
+        id=device.id,
+        kind=device.device_kind,
+        name=device.name or None,
+        spot=device.spot,
         points=points,
-        simulated=sensor.simulated,
+        simulated=device.simulated,
     )

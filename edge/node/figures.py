@@ -107,7 +107,7 @@ def status_of(node: "Node") -> dict[str, Any]:
             "total": node.cameras.quarantine.ledger.crashes,
             "without_suspect": node.cameras.quarantine.ledger.without_suspect,
         },
-        "readings": [dict(source.tally()) for source in node.reading_sources],
+        "readings": [{"protocol": name, **source.tally()} for name, source in node.reading_sources.items()],
         "faults": {
             "rules": dict(node.desk.faults),
             "incidents": node.book.faults,

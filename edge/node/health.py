@@ -132,7 +132,7 @@ def _clock(clock: Status) -> Iterator[Metric]:
 
 
 def _sensors(sources: Iterable[Status], rules: Status) -> Iterator[Metric]:
-    """What was wrong with messages of sensors and with their times, summed over the sensors; the status names each."""
+    """What was wrong with messages of devices and with their times, summed over all of them; the status names each."""
     refused: Counter[str] = Counter()
     clamped, replayed = 0, 0
     for source in sources:

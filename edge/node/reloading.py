@@ -23,7 +23,7 @@ from edge.node.standing import Standing
 from edge.node.status import read_status
 from edge.rules.registry import reading_rule, scene_rule
 from edge.settings import NodeConfiguration
-from edge.sources.registry import frame_source_factory
+from edge.sources.registry import check_reading_sources, frame_source_factory
 from edge.sources.video_gateway import gateway_of
 
 REQUEST: Final = "reload.request"
@@ -140,11 +140,10 @@ def rehearse(configuration: NodeConfiguration) -> None:
         frame_source_factory(camera)
         if gateway_of(camera.url) not in {None, *gateways}:
             raise ConfigurationError(f"camera {camera.id}: there is no gateway `{gateway_of(camera.url)}`")
-    for sensor in configuration.sensors:
-        for threshold in sensor.rules:
-            reading_rule(threshold, sensor)
-    if configuration.sensors and configuration.local_mqtt is None:
-        raise ConfigurationError("sensors need a local broker: `local_mqtt` is missing")
+    for device in configuration.devices:
+        for standing in device.standing_rules:
+            reading_rule(standing, device)
+    check_reading_sources(configuration)
 
 
 def ask_to_reload(

@@ -1,4 +1,4 @@
-"""Readings of sensors on their way: kept first, then looked at by their rules."""
+"""Readings of devices on their way: kept first, then looked at by their rules."""
 
 import threading
 from collections import Counter
@@ -14,7 +14,7 @@ from edge.incidents import IncidentBook, RuleCards
 from edge.node.standing import Standing
 from edge.node.watch import presence_reading
 from edge.rules.registry import reading_footing, reading_rule
-from edge.settings import SensorSettings
+from edge.settings import DeviceSettings
 
 SILENT = "silent"
 BROKER = "local-broker"
@@ -23,12 +23,12 @@ NO_LINK = "no_link"
 _log = structlog.get_logger(__name__)
 
 
-class SensorDesk:
-    """What the sensors' source hands over to, from its thread."""
+class DeviceDesk:
+    """What the sources of readings hand over to, each from its thread."""
 
     def __init__(
         self,
-        sensors: Sequence[SensorSettings],
+        devices: Sequence[DeviceSettings],
         *,
         recorder: Recorder,
         book: IncidentBook,
@@ -37,9 +37,9 @@ class SensorDesk:
     ) -> None:
         self.faults: Counter[str] = Counter()
         self._lock = threading.RLock()
-        self._sensors: Mapping[str, SensorSettings] = {sensor.id: sensor for sensor in sensors}
+        self._devices: Mapping[str, DeviceSettings] = {device.id: device for device in devices}
         self._rules: Mapping[str, Sequence[ReadingRule]] = {
-            sensor.id: [reading_rule(rule, sensor) for rule in sensor.rules] for sensor in sensors
+            device.id: [reading_rule(rule, device) for rule in device.standing_rules] for device in devices
         }
         self._recorder = recorder
         self._book = book
@@ -50,33 +50,33 @@ class SensorDesk:
         """Hand what was open before the restart to its rules, and what they had decided; once, before the first reading."""
         self._take_up(self._rules)
 
-    def adopt(self, sensors: Sequence[SensorSettings], cards: RuleCards) -> None:
-        """Go on with other sensors and rules, from any thread, between two parcels. A rule that stays as it is goes on; another
+    def adopt(self, devices: Sequence[DeviceSettings], cards: RuleCards) -> None:
+        """Go on with other devices and rules, from any thread, between two parcels. A rule that stays as it is goes on; another
         one of the same name takes up what is open as after a restart; what has no rule any more ends.
         """
         with self._lock:
             before = {
-                (device, reading_footing(settings, sensor)): rule
-                for device, sensor in self._sensors.items()
-                for settings, rule in zip(sensor.rules, self._rules[device], strict=True)
+                (name, reading_footing(settings, device)): rule
+                for name, device in self._devices.items()
+                for settings, rule in zip(device.standing_rules, self._rules[name], strict=True)
             }
             rules, fresh = dict[str, list[ReadingRule]](), dict[str, list[ReadingRule]]()
-            for sensor in sensors:
-                rules[sensor.id], fresh[sensor.id] = [], []
-                for settings in sensor.rules:
-                    known = before.get((sensor.id, reading_footing(settings, sensor)))
-                    rule = known or reading_rule(settings, sensor)
-                    rules[sensor.id].append(rule)
-                    fresh[sensor.id] += [] if known else [rule]
-            gone = [device for device in self._sensors if device not in rules]
-            devices = {*self._sensors, *rules}
-            self._sensors, self._rules = {sensor.id: sensor for sensor in sensors}, rules
             for device in devices:
-                self._book.adopt(device, cards)
-            self._end_without_rule(devices)
+                rules[device.id], fresh[device.id] = [], []
+                for settings in device.standing_rules:
+                    known = before.get((device.id, reading_footing(settings, device)))
+                    rule = known or reading_rule(settings, device)
+                    rules[device.id].append(rule)
+                    fresh[device.id] += [] if known else [rule]
+            gone = [name for name in self._devices if name not in rules]
+            names = {*self._devices, *rules}
+            self._devices, self._rules = {device.id: device for device in devices}, rules
+            for name in names:
+                self._book.adopt(name, cards)
+            self._end_without_rule(names)
             self._take_up(fresh)
-        for device in gone:
-            self._standing.forget(device)
+        for name in gone:
+            self._standing.forget(name)
 
     def _end_without_rule(self, devices: Collection[str]) -> None:
         for incident in self._book.ongoing():
@@ -124,7 +124,7 @@ class SensorDesk:
     def _decide(self, device: str, ask: Callable[[], Sequence[Finding]]) -> None:
         try:
             findings = ask()
-        except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all sensors)
+        except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all devices)
             self.faults[device] += 1
             _log.exception("a rule failed", device=device)
             return
@@ -132,21 +132,21 @@ class SensorDesk:
             self._book.report(finding)
 
     def on_status(self, device: str, health: Health, reason: str | None) -> None:
-        """A sensor, or the local broker (without a name), came or went."""
+        """A device, or the local broker (without a name), came or went."""
         if not device:
             if health is Health.OK:
                 self._standing.recover(BROKER, NO_LINK)
             else:
                 self._standing.degrade(BROKER, NO_LINK, reason or "no link")
             return
-        sensor = self._sensors.get(device)
-        if sensor is None:
+        settings = self._devices.get(device)
+        if settings is None:
             return  # it is no part of the configuration any more
         if health is Health.OK:
             self._standing.recover(device, SILENT)
         else:
             self._standing.degrade(device, SILENT, reason or "silent")
-        presence = presence_reading(device, health, self._clock(), simulated=sensor.simulated)
+        presence = presence_reading(device, health, self._clock(), simulated=settings.simulated)
         try:
             self._recorder.readings([presence])
         except OutboxFull as error:

@@ -21,12 +21,12 @@ from edge.settings import (
     CameraSettings,
     CameraTroubleSettings,
     CrowdSettings,
+    DeviceSettings,
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
+    ReadingRuleSettings,
     SceneRuleSettings,
-    SensorSettings,
-    ThresholdSettings,
     TwoWheelerSettings,
     VehicleDwellSettings,
 )
@@ -90,19 +90,19 @@ def _outline(
     return outlines[name]
 
 
-def reading_footing(settings: ThresholdSettings, sensor: SensorSettings) -> Hashable:
-    """What makes a rule on a sensor the same rule: its settings and its point's."""
-    return settings, next((point for point in sensor.points if point.name == settings.point), None)
+def reading_footing(settings: ReadingRuleSettings, device: DeviceSettings) -> Hashable:
+    """What makes a rule on a device the same rule: its settings and its point's."""
+    return settings, next((point for point in device.declared if point.name == settings.point), None)
 
 
-def reading_rule(settings: ThresholdSettings, sensor: SensorSettings) -> ReadingRule:
-    """The rule on a sensor's readings. Raises ConfigurationError for an unknown or textual point, or senseless limits."""
-    point = next((point for point in sensor.points if point.name == settings.point), None)
+def reading_rule(settings: ReadingRuleSettings, device: DeviceSettings) -> ReadingRule:
+    """The rule on a device's readings. Raises ConfigurationError for an unknown or textual point, or senseless limits."""
+    point = next((point for point in device.declared if point.name == settings.point), None)
     if point is None or point.kind != "number":
-        known = ", ".join(sorted(point.name for point in sensor.points if point.kind == "number")) or "none"
+        known = ", ".join(sorted(point.name for point in device.declared if point.kind == "number")) or "none"
         raise ConfigurationError(
-            f"sensor {sensor.id}: rule threshold needs a numeric point, `{settings.point}` is none; there is {known}"
+            f"device {device.id}: rule threshold needs a numeric point, `{settings.point}` is none; there is {known}"
         )
-    rule = ThresholdRule(settings, sensor.id, unit=point.unit, period_s=point.period_s)
+    rule = ThresholdRule(settings, device.id, unit=point.unit, period_s=point.period_s)
     folds = settings.schedule or settings.fold_s or settings.cooldown_s
     return FoldingThreshold(rule, settings) if folds else rule

@@ -14,7 +14,7 @@ import structlog
 
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import Retryable
-from edge.flow import Health, Parcel, Reading, Receipts
+from edge.flow import DeviceControl, Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
 from edge.settings import NodeConfiguration, SensorSettings
 from edge.sources.kept_messages import KeptMessages
@@ -123,6 +123,10 @@ class MqttSensorSource:
         if self._thread.is_alive():
             self._thread.join(2.0)
         self._link.stop()
+
+    def control(self, device: str) -> DeviceControl | None:  # noqa: ARG002 (asked of every source)
+        """A sensor takes no orders."""
+        return None
 
     def tally(self) -> dict[str, Any]:
         """What the source did since the start, ready for JSON."""

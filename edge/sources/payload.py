@@ -91,6 +91,7 @@ def parse(
                 device_at=moment.device_at,
                 flag=moment.flag | (ReadingFlag.SIMULATED if sensor.simulated else ReadingFlag.NONE),
                 own_time=moment.own_time,
+                is_event=point.kind == "event",
             )
         )
     if len(readings) > 0:
@@ -172,6 +173,13 @@ def _instant(value: Any) -> datetime | None:
     return None
 
 
+def _state_told(reading: Reading) -> str | None:
+    """The state that a reading tells as of now; None where it is a number, an occurrence, or told late."""
+    if isinstance(reading.value, float) or reading.is_event or ReadingFlag.REPLAYED in reading.flag:
+        return None
+    return reading.value
+
+
 class StateMemory:
     """The last kept state of each declared point, so that only changes are told. Bounded by the configuration."""
 
@@ -179,18 +187,19 @@ class StateMemory:
         self._last: dict[tuple[str, str], str] = {}
 
     def changes(self, readings: Sequence[Reading]) -> Iterator[Reading]:
-        """Numbers, replayed states, and those states that differ from the one before."""
+        """Numbers, events, replayed states, and those states that differ from the one before."""
         seen: dict[tuple[str, str], str] = {}
         for reading in readings:
-            key = (reading.device, reading.point)
-            if isinstance(reading.value, str) and ReadingFlag.REPLAYED not in reading.flag:
-                if seen.get(key, self._last.get(key)) == reading.value:
+            key, state = (reading.device, reading.point), _state_told(reading)
+            if state is not None:
+                if seen.get(key, self._last.get(key)) == state:
                     continue
-                seen[key] = reading.value
+                seen[key] = state
             yield reading
 
     def kept(self, readings: Sequence[Reading]) -> None:
         """These are committed."""
         for reading in readings:
-            if isinstance(reading.value, str) and ReadingFlag.REPLAYED not in reading.flag:
-                self._last[reading.device, reading.point] = reading.value
+            state = _state_told(reading)
+            if state is not None:
+                self._last[reading.device, reading.point] = state

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from edge.errors import ConfigurationError
-from edge.flow import Gate, Health, NativeMark, Parcel
+from edge.flow import DeviceControl, Gate, Health, NativeMark, Parcel
 from edge.mqtt import Endpoint
 from edge.settings import CameraSettings, NodeConfiguration
 from edge.sources.address import AddressProvider
@@ -41,7 +41,13 @@ class ReadingSource(Protocol):
         ...
 
     def tally(self) -> Mapping[str, Any]:
-        """What it did since the start, ready for JSON."""
+        """What it did since the start, ready for JSON: `refused` (`device: reason` → how often), `clamped` (by device) and `replayed` at
+        least.
+        """
+        ...
+
+    def control(self, device: str) -> DeviceControl | None:
+        """What acts on a device of this source; None where nothing can, or the device is not one of its own."""
         ...
 
 
@@ -84,16 +90,27 @@ class FrameSourceFactory(Protocol):
         ...
 
 
-ReadingSourceFactory = Callable[[NodeConfiguration, ReadingHandover], Sequence[ReadingSource]]
+@dataclass(frozen=True, slots=True)
+class ReadingProtocol:
+    """A protocol of devices that tell readings. `wants` says whether a configuration needs it, and raises ConfigurationError
+    where that configuration lacks something; `make` makes its one source.
+    """
+
+    wants: Callable[[NodeConfiguration], bool]
+    make: Callable[[NodeConfiguration, ReadingHandover], ReadingSource]
 
 
-def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -> Sequence[ReadingSource]:
+def _wants_mqtt_sensors(configuration: NodeConfiguration) -> bool:
+    if configuration.sensors and configuration.local_mqtt is None:
+        raise ConfigurationError("sensors need a local broker: `local_mqtt` is missing")
+    return bool(configuration.sensors)
+
+
+def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
     broker = configuration.local_mqtt
-    if not configuration.sensors:
-        return ()
     if broker is None:
         raise ConfigurationError("sensors need a local broker: `local_mqtt` is missing")
-    source = MqttSensorSource(
+    return MqttSensorSource(
         configuration.sensors,
         Endpoint.of(broker.url, user=broker.user, password=handover.secret(broker.password_file)),
         handover.keep,
@@ -103,7 +120,6 @@ def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -
         clock=handover.clock,
         correction=handover.correction,
     )
-    return (source,)
 
 
 FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
@@ -114,10 +130,10 @@ FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
 }
 """By the scheme of a camera's address; a path is a file. A channel of a gateway is a camera whose address has to be asked for."""
 
-READING_SOURCES: Mapping[str, ReadingSourceFactory] = {
-    "mqtt": _mqtt_sensors,
+READING_SOURCES: Mapping[str, ReadingProtocol] = {
+    "mqtt": ReadingProtocol(_wants_mqtt_sensors, _mqtt_sensors),
 }
-"""By protocol. Each one looks for its part of the configuration and makes what that needs: nothing, one or several."""
+"""By protocol; a node has one source of each that its configuration wants."""
 
 
 def frame_source_factory(camera: CameraSettings) -> FrameSourceFactory:
@@ -156,23 +172,42 @@ def frame_source(
 
 
 def succeeded(
-    running: Sequence[ReadingSource], configuration: NodeConfiguration, handover: ReadingHandover
-) -> list[ReadingSource]:
-    """The sources of readings with which a node goes on: those that run get other devices, one that has none any more ends, and
-    where none runs those that are needed start.
+    running: Mapping[str, ReadingSource], configuration: NodeConfiguration, handover: ReadingHandover
+) -> dict[str, ReadingSource]:
+    """The sources of readings with which a node goes on, by protocol: one that runs gets other devices, or ends where none is left
+    to it, and one that is wanted now starts.
     """
-    for source in running:
-        source.adopt(configuration)
-    if configuration.sensors and running:
-        return list(running)
-    for source in running:
-        threading.Thread(target=source.stop, name="stop-sensors", daemon=True).start()
-    begun = reading_sources(configuration, handover)
-    for source in begun:
-        source.start()
-    return begun
+    going_on = dict[str, ReadingSource]()
+    for name, protocol in READING_SOURCES.items():
+        source, wanted = running.get(name), protocol.wants(configuration)
+        if source is not None:
+            source.adopt(configuration)
+            if not wanted:
+                threading.Thread(target=source.stop, name=f"stop-{name}", daemon=True).start()
+                continue
+        elif wanted:
+            source = protocol.make(configuration, handover)
+            source.start()
+        if source is not None:
+            going_on[name] = source
+    return going_on
 
 
-def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> list[ReadingSource]:
-    """All sources of readings that the configuration asks for."""
-    return [source for factory in READING_SOURCES.values() for source in factory(configuration, handover)]
+def check_reading_sources(configuration: NodeConfiguration) -> None:
+    """Raises ConfigurationError where a protocol that is wanted lacks something."""
+    for protocol in READING_SOURCES.values():
+        protocol.wants(configuration)
+
+
+def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover) -> dict[str, ReadingSource]:
+    """All sources of readings that the configuration asks for, by protocol."""
+    return {
+        name: protocol.make(configuration, handover)
+        for name, protocol in READING_SOURCES.items()
+        if protocol.wants(configuration)
+    }
+
+
+def device_control(running: Mapping[str, ReadingSource], device: str) -> DeviceControl | None:
+    """What acts on a device; None where no source that runs can."""
+    return next((found for source in running.values() if (found := source.control(device)) is not None), None)

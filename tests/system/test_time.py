@@ -360,6 +360,6 @@ def test_a_device_whose_clock_runs_wild_neither_hides_what_follows_nor_silences_
     station.says(81)
     incidents(pool, "open")
     wait_until(lambda: rows(pool, LATEST) == [(81.0,)], timeout_s=PATIENCE_S, what="the true last")
-    [tally] = [source.tally() for source in station.node.reading_sources]
+    [tally] = [source.tally() for source in station.node.reading_sources.values()]
     assert tally["clamped"] == {"critical": 3, "high": 3}
     assert tally["refused"]["high: bad_time"] > 0

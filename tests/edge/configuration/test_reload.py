@@ -57,7 +57,7 @@ def test_what_is_done_to_one_configuration_makes_the_other(old: NodeConfiguratio
     found = change(old, new)
     for before, after, fates in (
         ({each.id: each for each in old.cameras}, {each.id: each for each in new.cameras}, found.cameras),
-        ({each.id: each for each in old.sensors}, {each.id: each for each in new.sensors}, found.sensors),
+        ({each.id: each for each in old.sensors}, {each.id: each for each in new.sensors}, found.devices),
     ):
         assert set(fates) == set(before) | set(after)
         for name, fate in fates.items():
@@ -70,7 +70,7 @@ def test_what_is_done_to_one_configuration_makes_the_other(old: NodeConfiguratio
 def test_the_same_configuration_changes_nothing(same: NodeConfiguration) -> None:
     found = change(same, same)
     assert found.problem is None
-    assert {*found.cameras.values(), *found.sensors.values(), *found.gateways.values()} <= {Fate.KEPT}
+    assert {*found.cameras.values(), *found.devices.values(), *found.gateways.values()} <= {Fate.KEPT}
 
 
 @pytest.mark.parametrize(

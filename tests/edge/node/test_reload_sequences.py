@@ -82,7 +82,7 @@ def reload(node: Node, step: NodeConfiguration | str) -> None:
 def taken_over(node: Node) -> bool:
     """Whether the threads of sources and cameras go by the newest configuration already: each takes it over itself."""
     shown = running(node)
-    topics = sorted({sensor.topic for sensor in shown["sensors"].values()})
+    topics = sorted({sensor.topic for sensor in shown["reading devices"].values()})
     listening = all(each == topics for each in (*shown["topics"], *shown["subscriptions"]))
     watched = {watch.camera.id: watch.camera for watch in node.cameras.watches}
     return listening and watched == {camera.id: camera for camera in node.configuration.cameras}

@@ -50,10 +50,10 @@ def running(node: Node) -> dict[str, Any]:
     return {
         "cameras": [watch.camera for watch in node.cameras.watches],
         "scene rules": [[type(rule) for rule in watch._rules] for watch in node.cameras.watches],
-        "sensors": dict(node.desk._sensors),
+        "reading devices": dict(node.desk._devices),
         "reading rules": {device: [rule.id for rule in rules] for device, rules in node.desk._rules.items()},
-        "topics": [sorted(vars(source)["_by_topic"]) for source in node.reading_sources],
-        "subscriptions": [sorted(vars(source)["_link"]._topics) for source in node.reading_sources],
+        "topics": [sorted(vars(source)["_by_topic"]) for source in node.reading_sources.values()],
+        "subscriptions": [sorted(vars(source)["_link"]._topics) for source in node.reading_sources.values()],
         "cards": dict(node.book._cards),
         "models": node.shelf._wanted,
         "gateways": [gateway.settings for gateway in node.cameras.gateways],
@@ -125,15 +125,15 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 def test_only_what_changed_is_touched(node: Node) -> None:
     kept, changed = node.cameras.watches
-    [source] = node.reading_sources
+    [source] = node.reading_sources.values()
     new = configuration(
         cameras=[camera("a"), camera("b", zones={"floor": SMALLER}), camera("c")], sensors=[sensor("p"), sensor("q")]
     )
     told = node.adopt(placed(node.directory, new)).plain()
     assert node.cameras.watches[:2] == [kept, changed]
-    assert node.reading_sources == [source]
+    assert list(node.reading_sources.values()) == [source]
     assert told["cameras"] == {"started": ["c"], "stopped": [], "restarted": [], "changed": ["b"], "kept": ["a"]}
-    assert told["sensors"] == {"started": ["q"], "stopped": [], "restarted": [], "changed": [], "kept": ["p"]}
+    assert told["devices"] == {"started": ["q"], "stopped": [], "restarted": [], "changed": [], "kept": ["p"]}
 
 
 SOMEBODY = PrivateParts(datetime.now(UTC), people=((0.4, 0.4, 0.6, 0.9),))
@@ -219,7 +219,7 @@ def test_nobody_answers_where_no_node_runs(tmp_path: Path) -> None:
 
 def test_an_answer_in_words() -> None:
     parts: dict[str, dict[str, list[str]]]
-    parts = {"cameras": {"started": ["c", "d"], "stopped": [], "kept": ["a"]}, "sensors": {"kept": []}}
+    parts = {"cameras": {"started": ["c", "d"], "stopped": [], "kept": ["a"]}, "devices": {"kept": []}}
     taken = Reloaded("w", taken=True, file="node.yaml", at="2026-11-22T00:00:00+00:00", parts=parts)
     assert list(taken.lines()) == ["cameras started: c, d"]
     assert list(Reloaded("w", taken=True, file="", at="").lines()) == ["nothing had to be started, changed or stopped"]
@@ -244,7 +244,7 @@ def test_sensors_come_and_go_without_a_restart(tmp_path: Path, open_broker: Embe
         node.file.write_text(yaml.safe_dump({**content, "sensors": [*content["sensors"], another]}))
         done = reload(node.file)
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["parts"]["sensors"]["started"] == ["pile-2"]
+        assert json.loads(done.stdout)["parts"]["devices"]["started"] == ["pile-2"]
 
         def heard() -> bool:
             node.sensor.publish("piles/2", json.dumps({"t": 77}), qos=1).wait_for_publish(10)

@@ -12,7 +12,7 @@ from edge.contract.incident import Incident, IncidentState
 from edge.flow import EvidenceFile, Health, Parcel, Reading, StagedFile
 from edge.incidents import IncidentBook, rule_cards
 from edge.node.standing import Standing
-from edge.node.telemetry import SensorDesk
+from edge.node.telemetry import DeviceDesk
 from edge.outbox.outbox import Outbox
 from edge.settings import NodeConfiguration
 from tests.edge.records import START, SteppedClock
@@ -52,7 +52,7 @@ def configuration(**changed: object) -> NodeConfiguration:
 class Life:
     """One start of the node, as far as sensors need it; `kept` is every revision of all lives."""
 
-    desk: SensorDesk
+    desk: DeviceDesk
     book: IncidentBook
     standing: Standing
     clock: SteppedClock
@@ -89,7 +89,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             outbox = Recording(tmp_path, settings.outbox, devices=["pile-1"], clock=clock, window_s=0.0)
             book = IncidentBook(outbox, rule_cards(settings), clock=clock)
             standing = Standing(clock=clock, on_change=lambda: None)
-            desk = SensorDesk(settings.sensors, recorder=outbox, book=book, standing=standing, clock=clock)
+            desk = DeviceDesk(settings.sensors, recorder=outbox, book=book, standing=standing, clock=clock)
             book.resume()
             desk.resume()
             yield Life(desk, book, standing, clock, kept)

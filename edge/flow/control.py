@@ -1,0 +1,41 @@
+"""Acting on a device: what can be asked of it, and how."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class DeviceAction(StrEnum):
+    """What a device can be asked to do; which of them, its protocol and its profile say."""
+
+    STOP_CHARGE = "stop_charge"
+    """停止充电"""
+    RESET = "reset"
+    CHANGE_CONFIGURATION = "change_configuration"
+    UPDATE_FIRMWARE = "update_firmware"
+    TRIGGER_MESSAGE = "trigger_message"
+    SET_CLOCK = "set_clock"
+
+
+class DeviceControl(Protocol):
+    """Acts on the devices of one source. Any thread."""
+
+    def actions(self, device: str) -> Collection[DeviceAction]:
+        """What can be asked of it at all."""
+        ...
+
+    def act(
+        self,
+        device: str,
+        action: DeviceAction,
+        arguments: Mapping[str, Any],
+        *,
+        connector: int | None = None,
+        wait_s: float,
+    ) -> dict[str, Any]:
+        """Ask, and give what the device answers, ready for JSON; blocks until then, `wait_s` at the longest.
+
+        That it agrees says nothing of what it does: a meter tells that. Raises CommandRefused in the device's own words where it
+        refuses or arguments make no sense, DeviceUnreachable where it is not there or does not answer in time.
+        """
+        ...
