@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from edge.contract.artifacts import ARTIFACTS_TOLD, RunningArtifact, StepReport
 from edge.contract.envelope import VERSION
 from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
 
@@ -43,7 +44,8 @@ class DeviceKind(StrEnum):
 
 class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device that the node reads; its area is resolved in the cloud's registry, never here. `department`: whose it is, where
-    that is known (归口部门): `urban_management`, `traffic`, `public_security`, or a name that comes later.
+    that is known (归口部门): `urban_management`, `traffic`, `public_security`, or a name that comes later. `profile`: which version of
+    which profile (配置档) it is set up with, as `ocpp16_pile/1.0.0`.
     """
 
     id: Name
@@ -51,6 +53,7 @@ class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: Text | None = None
     spot: Name | None = None
     department: Name | None = None
+    profile: Text | None = None
     points: Annotated[tuple[Point, ...], Meta(max_length=200)] = ()
     simulated: bool = False
 
@@ -78,7 +81,9 @@ class Degradation(Struct, frozen=True, kw_only=True):
 
 
 class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that the registry keeps of a node; a later birth of the same session replaces an earlier one."""
+    """All that the registry keeps of a node; a later birth of the same session replaces an earlier one. `profile` is that of the node
+    itself; `artifacts` are the signed ones that it runs and has found to be well, `steps` how far it is with those it was told to run.
+    """
 
     name: Text | None = None
     software: Text
@@ -86,6 +91,8 @@ class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     models: Annotated[tuple[ModelVersion, ...], Meta(max_length=32)] = ()
     devices: Annotated[tuple[Device, ...], Meta(max_length=500)] = ()
     degraded: Annotated[tuple[Degradation, ...], Meta(max_length=500)] = ()
+    artifacts: Annotated[tuple[RunningArtifact, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
+    steps: Annotated[tuple[StepReport, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
 
 
 class PresenceState(StrEnum):

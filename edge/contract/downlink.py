@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from edge.contract.envelope import VERSION
-from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
+from edge.contract.fields import Instant, Name, Ordinal, Sha256, Text, require_possible
 from edge.contract.signing import SignatureText, statement
 
 
@@ -100,7 +100,12 @@ def command_statement(command: Command) -> bytes:
 
 
 class DesiredProfile(Struct, frozen=True, kw_only=True):
-    """The signed profile that the node shall run; fetched by hash, verified, announced by the next birth."""
+    """What the node shall run: a signed profile, model or program (`artifact`), fetched by hash, verified, announced by the next birth.
+
+    `profile` is its name: a kind of devices, a model, `gridward`. From `artifact` to `signed_at` stands what a maintainer signed (`sig`, with
+    the key of the fingerprint `key`). An order that is older (`issued_at`) than the last one taken for the same name changes nothing, a lower
+    version only acts with `roll_back`. `order_sig` is the cloud's own signature: that this node shall run it, now.
+    """
 
     v: int = VERSION
     node: Name
@@ -108,3 +113,37 @@ class DesiredProfile(Struct, frozen=True, kw_only=True):
     version: Text
     sha256: Sha256
     sig: Annotated[str, Meta(max_length=200)]
+    artifact: Name = "profile"
+    size_bytes: Ordinal | None = None
+    key: Sha256 | None = None
+    signed_at: Instant | None = None
+    desired_id: UUID | None = None
+    issued_at: Instant | None = None
+    roll_back: bool = False
+    order_sig: SignatureText | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse times that can't be."""
+        require_possible(self.signed_at, self.issued_at)
+
+
+def order_statement(desired: DesiredProfile) -> bytes:
+    """What the cloud signs of an order: all of it. Raises ValueError for text that is not Unicode: nobody has signed such."""
+    return statement(
+        "desired",
+        {
+            "v": desired.v,
+            "node": desired.node,
+            "artifact": desired.artifact,
+            "name": desired.profile,
+            "version": desired.version,
+            "sha256": desired.sha256,
+            "size_bytes": desired.size_bytes,
+            "key": desired.key,
+            "signed_at": desired.signed_at,
+            "sig": desired.sig,
+            "desired_id": desired.desired_id,
+            "issued_at": desired.issued_at,
+            "roll_back": desired.roll_back,
+        },
+    )

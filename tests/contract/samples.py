@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from edge.contract.answer import Answer, AnswerOutcome
+from edge.contract.artifacts import RunningArtifact, StepCode, StepReport, StepState
 from edge.contract.birth import (
     Birth,
     Degradation,
@@ -120,6 +121,7 @@ BIRTH = Birth(
             name="1号充电桩",
             spot="bay",
             department="urban_management",
+            profile="ocpp16_pile/1.0.0",
             points=(
                 Point(
                     name="temperature_c",
@@ -136,6 +138,20 @@ BIRTH = Birth(
         ),
     ),
     degraded=(Degradation(subject="camera-hall", reason="stream_lost", detail="no route to host", since=AT),),
+    artifacts=(RunningArtifact(artifact="profile", name="ocpp16_pile", version="1.0.0", sha256=HASH),),
+    steps=(
+        StepReport(
+            desired_id=UUID("019530b4-0000-7000-8000-00000000000d"),
+            artifact="profile",
+            name="ocpp16_pile",
+            version="1.1.0",
+            sha256=HASH,
+            state=StepState.ROLLED_BACK,
+            code=StepCode.UNHEALTHY,
+            reason="pile-01 told nothing for 60 s",
+            at=AT,
+        ),
+    ),
 )
 
 HEALTH = NodeHealth(
@@ -219,6 +235,20 @@ SAMPLES: dict[str, Any] = {
         arguments={"quality": 80},
         sig="c2lnbmF0dXJl",
     ),
-    "down-desired": DesiredProfile(node="station-01", profile="node-station", version="1.0.1", sha256=HASH, sig="c2ln"),
+    "down-desired": DesiredProfile(
+        node="station-01",
+        profile="node-station",
+        version="1.0.1",
+        sha256=HASH,
+        sig="c2ln",
+        artifact="profile",
+        size_bytes=1_234,
+        key=HASH,
+        signed_at=datetime(2026, 3, 1, 2, 3, 4, tzinfo=UTC),
+        desired_id=UUID("019530b4-0000-7000-8000-00000000000d"),
+        issued_at=AT,
+        roll_back=True,
+        order_sig="c2lnbmF0dXJl",
+    ),
     "status": NodeStatus(node="station-01", session=SESSION, state=PresenceState.OFFLINE, at=AT),
 }

@@ -10,6 +10,7 @@ import pytest
 
 from edge.contract import schemas
 from edge.contract.bodies import SHAPES
+from edge.contract.downlink import DesiredProfile, order_statement
 from edge.contract.envelope import decode, encode
 from edge.contract.topics import Channel
 from tests.contract.samples import SAMPLES
@@ -80,3 +81,22 @@ def test_schemas_are_written_by_a_command(tmp_path: Path) -> None:
     written = schemas.write(tmp_path / "schemas")
     assert len(written) == len(Channel)
     assert all(json.loads(path.read_text(encoding="utf-8"))["$schema"] for path in written)
+
+
+def test_an_order_of_the_first_version_is_still_read() -> None:
+    first = {
+        "v": 1,
+        "node": "station-01",
+        "profile": "node-station",
+        "version": "1.0.1",
+        "sha256": "ab" * 32,
+        "sig": "c2ln",
+    }
+    desired = decode(json.dumps(first).encode(), DesiredProfile)
+    assert (desired.artifact, desired.desired_id, desired.roll_back) == ("profile", None, False)
+
+
+def test_what_the_cloud_signs_of_an_order_is_all_of_it() -> None:
+    desired = SAMPLES["down-desired"]
+    said = json.loads(order_statement(desired).split(b"\n", 1)[1])
+    assert set(said) == {*msgspec.structs.asdict(desired)} - {"profile", "order_sig"} | {"name"}

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -99,7 +100,7 @@ def plainly(settings: dict[str, object]) -> list[tuple[str, str]]:
 
 
 @given(SETTINGS, SETTINGS)
-def test_a_difference_is_told_exactly_where_there_is_one(before: dict[str, object], after: dict[str, object]) -> None:
+def test_a_difference_is_told_exactly_where_there_is_one(before: dict[str, Any], after: dict[str, Any]) -> None:
     old, new = Profile.parse(profile_bytes(**before)), Profile.parse(profile_bytes(**after))
     if not differences(old, new):
         assert plainly(before) == plainly(after)
