@@ -28,13 +28,14 @@ class PointSettings(Strict):
 class DeviceSettings(Strict):
     """A device that tells readings, whatever it speaks.
 
-    What belongs to a connector or socket is the point `<quantity>.<number>`, and a rule that names the bare quantity stands
+    Whatever its entry does not say, its `profile` does (edge/configuration/profiles.py). What belongs to a connector or socket is the point `<quantity>.<number>`, and a rule that names the bare quantity stands
     for each of them.
     """
 
     id: Identifier
     name: str = Field(default="", max_length=200)
     spot: Identifier | None = None
+    profile: Identifier | None = None
     rules: Annotated[tuple[ReadingRuleSettings, ...], Field(max_length=200)] = ()
     simulated: bool = False
 
@@ -49,10 +50,16 @@ class DeviceSettings(Strict):
         """The points that can be read of it."""
 
     @property
+    def default_rules(self) -> tuple[ReadingRuleSettings, ...]:
+        """What holds of such a device where its configuration says nothing of `rules`. None at all: `rules: []`."""
+        return ()
+
+    @property
     def standing_rules(self) -> tuple[ReadingRuleSettings, ...]:
         """The rules, those on a bare quantity once for each connector that has it."""
         names = [point.name for point in self.declared]
-        return tuple(each for rule in self.rules for each in _per_connector(rule, names))
+        rules = self.rules if "rules" in self.model_fields_set else self.default_rules
+        return tuple(each for rule in rules for each in _per_connector(rule, names))
 
 
 def _per_connector(rule: ReadingRuleSettings, points: list[str]) -> tuple[ReadingRuleSettings, ...]:
