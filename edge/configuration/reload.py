@@ -16,10 +16,10 @@ from edge.sources.video_gateway import gateway_of
 
 WAY_OUT: Final = "restart the node for it"
 
-_ON_THE_CONNECTION: Final = frozenset({"name", "spot", "department", "model", "zones", "lines", "rules"})
+_ON_THE_CONNECTION: Final = frozenset({"name", "spot", "profile", "department", "model", "zones", "lines", "rules"})
 """What a camera may change while its stream goes on."""
 
-_NO_NEW_PROCESS: Final = frozenset({("node", "name")})
+_NO_NEW_PROCESS: Final = frozenset({("node", "name"), ("node", "profile")})
 
 _Part = TypeVar("_Part", CameraSettings, DeviceSettings, GatewaySettings)
 

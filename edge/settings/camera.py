@@ -48,7 +48,7 @@ class CameraSettings(Strict):
     digits as its `id`. `department` is needed only where that code does not say it, or says it wrongly. A live camera is decoded
     only while something moves, as far as its stream lets that be seen; with `gate: false` always. With `clips` each incident of a
     live camera has what was sent from five seconds before to four after its beginning, as a masked film, and with `node.district_key`
-    sealed as it was sent.
+    sealed as it was sent. What the entry does not say, its `profile` does.
     """
 
     id: Identifier
@@ -58,6 +58,7 @@ class CameraSettings(Strict):
     password_file: Path | None = None
     loop: bool = False
     spot: Identifier | None = None
+    profile: Identifier | None = None
     department: Department | None = None
     analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
     gate: bool = True

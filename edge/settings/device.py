@@ -28,8 +28,8 @@ class PointSettings(Strict):
 class DeviceSettings(Strict):
     """A device that tells readings, whatever it speaks.
 
-    Whatever its entry does not say, its `profile` does (edge/configuration/profiles.py). What belongs to a connector or socket is the point `<quantity>.<number>`, and a rule that names the bare quantity stands
-    for each of them.
+    What its entry does not say, its `profile` does. What belongs to a connector or socket is the point `<quantity>.<number>`, and a
+    rule that names the bare quantity stands for each of them.
     """
 
     id: Identifier

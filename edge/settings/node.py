@@ -12,7 +12,8 @@ class NodeSettings(Strict):
     """Who the node is. `district` is the six-digit code of its enrolment. With `http_port` the node answers `/healthz` and
     `/metrics` on the loopback address. With `district_key`, a file of the district's public keys (age1…), the unmasked original
     of each snapshot is kept as well, sealed so that only the district can open it. At most `wall_cameras` cameras are shown on
-    picture walls at a time, masked; 0: none ever.
+    picture walls at a time, masked; 0: none ever. `profile` names the one of the node itself: what the file does not say of `node`, `outbox`
+    and `memory` stands in it.
     """
 
     id: Identifier
@@ -22,6 +23,7 @@ class NodeSettings(Strict):
     district_key: Path | None = None
     http_port: Annotated[int, Field(ge=1024, le=65_535)] | None = None
     wall_cameras: Annotated[int, Field(ge=0, le=64)] = 4
+    profile: Identifier | None = None
 
 
 class CloudSettings(Strict):
