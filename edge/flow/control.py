@@ -1,20 +1,11 @@
 """Acting on a device: what can be asked of it, and how."""
 
 from collections.abc import Collection, Mapping
-from enum import StrEnum
 from typing import Any, Protocol
 
+from edge.contract.device_command import DeviceAction
 
-class DeviceAction(StrEnum):
-    """What a device can be asked to do; which of them, its protocol and its profile say."""
-
-    STOP_CHARGE = "stop_charge"
-    """停止充电"""
-    RESET = "reset"
-    CHANGE_CONFIGURATION = "change_configuration"
-    UPDATE_FIRMWARE = "update_firmware"
-    TRIGGER_MESSAGE = "trigger_message"
-    SET_CLOCK = "set_clock"
+__all__ = ["DeviceAction", "DeviceControl"]
 
 
 class DeviceControl(Protocol):

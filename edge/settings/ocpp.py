@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from edge.contract.safety import SafetyFault
 from edge.settings.device import DeviceSettings, PointSettings
-from edge.settings.fields import Identifier, Strict
+from edge.settings.fields import Strict
 
 ChargePointId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*_=:+|@.-]{1,48}$")]
 """An identity of the standard (OCPP-J 1.6 §3.1.1, OCPP 2.0.1 `identifierString`): safe in an address and in a log."""
@@ -84,9 +84,9 @@ class OcppPileSettings(DeviceSettings):
     connectors: Annotated[int, Field(ge=1, le=16)] = 1
     quantities: Annotated[tuple[Quantity, ...], Field(min_length=1, max_length=len(Quantity))] = MATTERING
     meter_period_s: Annotated[int, Field(ge=1, le=3_600)] = 15
-    vendor_codes: Annotated[dict[Annotated[str, Field(min_length=1, max_length=50)], SafetyFault], Field(max_length=500)] = (
-        Field(default_factory=dict)
-    )
+    vendor_codes: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=50)], SafetyFault], Field(max_length=500)
+    ] = Field(default_factory=dict)
     configure: Annotated[dict[ConfigurationKey, ConfigurationValue], Field(max_length=50)] = Field(default_factory=dict)
     id_tags: Annotated[tuple[IdTag, ...], Field(max_length=10_000)] = ()
     allow_stop: bool = False
@@ -107,22 +107,30 @@ class OcppPileSettings(DeviceSettings):
         return (
             *(PointSettings(name=name, kind="state") for name in _STATES),
             *(PointSettings(name=name, kind="event") for name in _EVENTS),
+            *(self._measured(Quantity.TEMPERATURE_C, 0) for _ in range(self._tells_its_own_heat)),
             *(point for number in range(1, self.connectors + 1) for point in self._of_connector(number)),
         )
 
+    @property
+    def _tells_its_own_heat(self) -> bool:
+        """Whether `temperature_c.0` is the housing's: with one connector, what the pile says of itself is said of that one."""
+        return self.connectors > 1 and Quantity.TEMPERATURE_C in self.quantities
+
+    def _measured(self, quantity: Quantity, number: int) -> PointSettings:
+        unit, low, high = _RANGES[quantity]
+        period_s = float(self.meter_period_s) if number else None
+        return PointSettings(name=f"{quantity}.{number}", unit=unit, minimum=low, maximum=high, period_s=period_s)
+
     def _of_connector(self, number: int) -> tuple[PointSettings, ...]:
-        measured = (
-            PointSettings(
-                name=f"{quantity}.{number}", unit=unit, minimum=low, maximum=high, period_s=float(self.meter_period_s)
-            )
-            for quantity in self.quantities
-            for unit, low, high in (_RANGES[quantity],)
+        measured = (self._measured(quantity, number) for quantity in self.quantities)
+        states = (
+            PointSettings(name=f"{name}.{number}", kind="state")
+            for name in ("status", "faults", "raw_code", "charging")
         )
-        states = (PointSettings(name=f"{name}.{number}", kind="state") for name in ("status", "faults", "charging"))
         return (*measured, *states, PointSettings(name=f"stop_reason.{number}", kind="event"))
 
 
-_STATES = ("status", "faults", "firmware", "firmware_status", "diagnostics_status")
+_STATES = ("status", "faults", "raw_code", "firmware", "firmware_status", "diagnostics_status")
 _EVENTS = ("stop_reason", "security_event")
 
 
@@ -159,17 +167,11 @@ class OcppSettings(Strict):
             raise ValueError("`certificate_file` and `key_file` are for security profile 2")
         for pile in self.piles:
             if self.security_profile > 0 and pile.password_file is None:
-                raise ValueError(f"pile {pile.id} needs a `password_file` under security profile {self.security_profile}")
+                raise ValueError(
+                    f"pile {pile.id} needs a `password_file` under security profile {self.security_profile}"
+                )
         identities = [pile.identity for pile in self.piles]
         doubled = sorted({each for each in identities if identities.count(each) > 1})
         if doubled:
             raise ValueError(f"more than one pile calls itself {', '.join(doubled)}")
         return self
-
-
-OCPP_POINTS = (*_STATES, *_EVENTS)
-
-
-def names_of(pile: OcppPileSettings) -> frozenset[Identifier]:
-    """The names of all declared points."""
-    return frozenset(point.name for point in pile.declared)
