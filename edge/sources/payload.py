@@ -12,7 +12,7 @@ import msgspec
 from edge.contract.fields import LARGEST_VALUE, shifted
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Reading
-from edge.settings import PointSettings, SensorSettings
+from edge.settings import DeviceSettings, PointSettings, SensorSettings
 
 LARGEST_PAYLOAD_BYTES = 64 * 1024
 LONGEST_STATE = 200
@@ -43,15 +43,18 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a message held. `skew_s` is device time minus node time, where the device told its time."""
+    """What a message held. `skew_s` is device time minus node time, where the device told its time; `alive`: it shows that the device is
+    there, also without a reading.
+    """
 
     readings: tuple[Reading, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     skew_s: float | None = None
+    alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class Moment:
     """When a message's values were observed."""
 
     observed_at: datetime
@@ -60,44 +63,76 @@ class _Moment:
     own_time: bool = False
     refusals: tuple[Refusal, ...] = ()
 
+    def skew_s(self, received_at: datetime, correction: timedelta) -> float | None:
+        """Device time minus true time, where the device told its time."""
+        return None if self.device_at is None else (self.device_at - received_at - correction).total_seconds()
+
 
 def parse(
-    payload: bytes, sensor: SensorSettings, received_at: datetime, *, correction: timedelta = timedelta(0)
+    payload: bytes,
+    sensor: SensorSettings,
+    received_at: datetime,
+    *,
+    correction: timedelta = timedelta(0),
+    retained: bool = False,
 ) -> Parsed:
     """Read one message, received at `received_at` (node time; the true time is `correction` later). Whatever it holds, this
-    raises nothing: what can't be taken is named in `refusals`.
+    raises nothing: what can't be taken is named in `refusals`. What happened in one that was `retained` may be long ago.
     """
-    if len(payload) > LARGEST_PAYLOAD_BYTES:
-        return Parsed(refusals=(Refusal.OVERSIZED,))
-    try:
-        message = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-        return Parsed(refusals=(Refusal.MALFORMED,))
-    moment = _moment(message, sensor, received_at, correction)
+    message = decoded(payload)
+    if isinstance(message, Refusal):
+        return Parsed(refusals=(message,))
+    moment = moment_of(message, sensor.time, received_at, correction)
     readings: list[Reading] = []
     refusals = list(moment.refusals)
     for point in sensor.points:
-        value = _value(message, point)
+        value = value_at(message, point)
         if isinstance(value, Refusal):
             refusals.append(value)
-            continue
-        readings.append(
-            Reading(
-                device=sensor.id,
-                point=point.name,
-                observed_at=moment.observed_at,
-                value=value,
-                received_at=received_at,
-                device_at=moment.device_at,
-                flag=moment.flag | (ReadingFlag.SIMULATED if sensor.simulated else ReadingFlag.NONE),
-                own_time=moment.own_time,
-                is_event=point.kind == "event",
+        elif value is not None:
+            readings.append(
+                reading_of(sensor, point, value, moment, received_at, stale=retained and not moment.own_time)
             )
-        )
     if len(readings) > 0:
         refusals = [refusal for refusal in refusals if refusal is not Refusal.MISSING]
-    skew_s = None if moment.device_at is None else (moment.device_at - received_at - correction).total_seconds()
-    return Parsed(tuple(readings), tuple(refusals), skew_s)
+    return Parsed(tuple(readings), tuple(refusals), moment.skew_s(received_at, correction))
+
+
+def decoded(payload: bytes) -> Any:
+    """The JSON value of a payload, or the Refusal that says why there is none."""
+    if len(payload) > LARGEST_PAYLOAD_BYTES:
+        return Refusal.OVERSIZED
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return Refusal.MALFORMED
+
+
+def reading_of(
+    device: DeviceSettings,
+    point: PointSettings,
+    value: float | str,
+    moment: Moment,
+    received_at: datetime,
+    *,
+    raw_code: str | None = None,
+    stale: bool = False,
+) -> Reading:
+    """A reading of a declared point. Where it is `stale` (nobody knows when it was said), an occurrence is history."""
+    is_event = point.kind == "event"
+    flag = moment.flag | (ReadingFlag.SIMULATED if device.simulated else ReadingFlag.NONE)
+    return Reading(
+        device=device.id,
+        point=point.name,
+        observed_at=moment.observed_at,
+        value=value,
+        received_at=received_at,
+        device_at=moment.device_at,
+        flag=flag | (ReadingFlag.REPLAYED if stale and is_event else ReadingFlag.NONE),
+        own_time=moment.own_time,
+        raw_code=raw_code,
+        is_event=is_event,
+    )
 
 
 def at_path(message: Any, path: str) -> Any:
@@ -113,14 +148,18 @@ def at_path(message: Any, path: str) -> Any:
     return value
 
 
-def _value(message: Any, point: PointSettings) -> float | str | Refusal:
+def value_at(message: Any, point: PointSettings) -> float | str | Refusal | None:
+    """What stands at a point's path. None: of an event that it has not occurred."""
     value = at_path(message, point.path or point.name)
     if value is Refusal.MISSING or value is None:
         return Refusal.MISSING
-    return _number(value, point) if point.kind == "number" else _state(value)
+    if point.kind == "number":
+        return number(value, point)
+    return occurrence(value) if point.kind == "event" else state(value)
 
 
-def _number(value: Any, point: PointSettings) -> float | Refusal:
+def number(value: Any, point: PointSettings) -> float | Refusal:
+    """A finite number within the point's range."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Refusal.WRONG_TYPE
     try:
@@ -132,7 +171,8 @@ def _number(value: Any, point: PointSettings) -> float | Refusal:
     return Refusal.OUT_OF_RANGE if too_low or too_high or not abs(number) <= LARGEST_VALUE else number
 
 
-def _state(value: Any) -> str | Refusal:
+def state(value: Any) -> str | Refusal:
+    """A word, a truth value or a whole number, as a word of bounded length."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -142,21 +182,28 @@ def _state(value: Any) -> str | Refusal:
     return value if len(value) <= LONGEST_STATE and "\0" not in value else Refusal.OUT_OF_RANGE
 
 
-def _moment(message: Any, sensor: SensorSettings, received_at: datetime, correction: timedelta) -> _Moment:
-    """The device's time where it is plausible; a future one is clamped and flagged, one that can't be is refused."""
-    if sensor.time is None:
-        return _Moment(received_at)
-    device_at = _instant(at_path(message, sensor.time))
+def occurrence(value: Any) -> str | Refusal | None:
+    """What occurred, as a word. A device that says with each message that nothing has (`false`, `0`, an empty word) tells no event."""
+    if value in (False, 0, ""):
+        return None
+    return state(value)
+
+
+def moment_of(message: Any, path: str | None, received_at: datetime, correction: timedelta) -> Moment:
+    """The device's time at `path` where it is plausible; a future one is clamped and flagged, one that can't be is refused."""
+    if path is None:
+        return Moment(received_at)
+    device_at = _instant(at_path(message, path))
     now = shifted(received_at, correction)
     if device_at is None or device_at < _EPOCH or now - device_at > OLDEST:
-        return _Moment(received_at, refusals=(Refusal.BAD_TIME,))
+        return Moment(received_at, refusals=(Refusal.BAD_TIME,))
     ahead_s = (device_at - now).total_seconds()
     if ahead_s > FUTURE_TOLERANCE_S:
-        return _Moment(received_at, device_at, ReadingFlag.CLAMPED)
+        return Moment(received_at, device_at, ReadingFlag.CLAMPED)
     if ahead_s > 0:
-        return _Moment(received_at, device_at)
+        return Moment(received_at, device_at)
     flag = ReadingFlag.REPLAYED if -ahead_s > REPLAYED_AFTER_S else ReadingFlag.NONE
-    return _Moment(shifted(device_at, -correction), device_at, flag, own_time=True)
+    return Moment(shifted(device_at, -correction), device_at, flag, own_time=True)
 
 
 def _instant(value: Any) -> datetime | None:

@@ -20,7 +20,9 @@ from edge.sources.camera import CameraSource
 from edge.sources.camera import StatusListener as CameraStatusListener
 from edge.sources.gb28181 import SCHEME
 from edge.sources.mailbox import Mailbox
-from edge.sources.mqtt_sensor import RECEIPTS, MqttSensorSource
+from edge.sources.mqtt_device import MqttDevice
+from edge.sources.mqtt_devices import RECEIPTS, MqttDeviceSource
+from edge.sources.mqtt_sensor import sensor_devices
 from edge.sources.video_gateway import Gateways, is_channel
 from edge.video import is_live
 
@@ -100,21 +102,32 @@ class ReadingProtocol:
     make: Callable[[NodeConfiguration, ReadingHandover], ReadingSource]
 
 
-def _wants_mqtt_sensors(configuration: NodeConfiguration) -> bool:
-    if configuration.sensors and configuration.local_mqtt is None:
-        raise ConfigurationError("sensors need a local broker: `local_mqtt` is missing")
-    return bool(configuration.sensors)
+MQTT_DEVICES: tuple[Callable[[NodeConfiguration], Sequence[MqttDevice]], ...] = (sensor_devices,)
+"""The sections whose devices speak over the local broker; all of them share one connection."""
 
 
-def _mqtt_sensors(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
+def mqtt_devices(configuration: NodeConfiguration) -> tuple[MqttDevice, ...]:
+    """All devices that speak over the local broker."""
+    return tuple(device for section in MQTT_DEVICES for device in section(configuration))
+
+
+def _wants_mqtt(configuration: NodeConfiguration) -> bool:
+    devices = mqtt_devices(configuration)
+    if devices and configuration.local_mqtt is None:
+        raise ConfigurationError(f"{devices[0].settings.id} needs a local broker: `local_mqtt` is missing")
+    return bool(devices)
+
+
+def _mqtt_source(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
     broker = configuration.local_mqtt
     if broker is None:
-        raise ConfigurationError("sensors need a local broker: `local_mqtt` is missing")
-    return MqttSensorSource(
-        configuration.sensors,
+        raise ConfigurationError("devices over MQTT need a local broker: `local_mqtt` is missing")
+    return MqttDeviceSource(
+        mqtt_devices(configuration),
         Endpoint.of(broker.url, user=broker.user, password=handover.secret(broker.password_file)),
         handover.keep,
         handover.on_status,
+        devices_of=mqtt_devices,
         receipts=handover.receipts(RECEIPTS),
         client_id=f"gridward-{configuration.node.id}-sensors",
         clock=handover.clock,
@@ -131,7 +144,7 @@ FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
 """By the scheme of a camera's address; a path is a file. A channel of a gateway is a camera whose address has to be asked for."""
 
 READING_SOURCES: Mapping[str, ReadingProtocol] = {
-    "mqtt": ReadingProtocol(_wants_mqtt_sensors, _mqtt_sensors),
+    "mqtt": ReadingProtocol(_wants_mqtt, _mqtt_source),
 }
 """By protocol; a node has one source of each that its configuration wants."""
 

@@ -11,12 +11,13 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.embedded.broker import EmbeddedBroker
-from cloud.embedded.grants import Access, Grant
+from cloud.fleet.grants import Access, Grant
 from edge.errors import OutboxFull
 from edge.flow import Health, Parcel, Reading
 from edge.mqtt import Endpoint
 from edge.settings import NodeConfiguration, PointSettings, SensorSettings
-from edge.sources.mqtt_sensor import READINGS_AT_ONCE, MqttSensorSource
+from edge.sources.mqtt_devices import READINGS_AT_ONCE, MqttDeviceSource
+from edge.sources.mqtt_sensor import MqttSensor, sensor_devices
 from edge.sources.payload import Refusal
 from tests.brokers import ReadyBroker
 from tests.edge.waiting import wait_until
@@ -70,12 +71,13 @@ SENSORS = [
 
 
 @contextmanager
-def source(port: int, keeper: Keeper, *, receipts: tuple[bytes, ...] = (), **login: Any) -> Iterator[MqttSensorSource]:
-    made = MqttSensorSource(
-        SENSORS,
+def source(port: int, keeper: Keeper, *, receipts: tuple[bytes, ...] = (), **login: Any) -> Iterator[MqttDeviceSource]:
+    made = MqttDeviceSource(
+        [MqttSensor(sensor) for sensor in SENSORS],
         Endpoint("127.0.0.1", port, **login),
         keeper.keep,
         keeper.on_status,
+        devices_of=sensor_devices,
         client_id="sensors-of-a-test",
         receipts=receipts,
     )
@@ -88,7 +90,7 @@ def source(port: int, keeper: Keeper, *, receipts: tuple[bytes, ...] = (), **log
         made.stop()
 
 
-def _has_subscribed(made: MqttSensorSource) -> bool:
+def _has_subscribed(made: MqttDeviceSource) -> bool:
     """What others say from now on comes to the broker behind the subscriptions, which are sent after the connection is told."""
     client: Client | None = vars(made)["_link"]._client
     return client is not None and not client.want_write()
@@ -284,11 +286,12 @@ def test_a_broker_that_went_away_is_said_and_found_again(open_broker: EmbeddedBr
 def test_a_silent_sensor_is_lost_and_a_speaking_one_is_back(open_broker: EmbeddedBroker) -> None:
     keeper = Keeper()
     now_s = [0.0]
-    made = MqttSensorSource(
-        SENSORS,
+    made = MqttDeviceSource(
+        [MqttSensor(sensor) for sensor in SENSORS],
         Endpoint("127.0.0.1", open_broker.port),
         keeper.keep,
         keeper.on_status,
+        devices_of=sensor_devices,
         client_id="sensors-of-a-test",
         monotonic=lambda: now_s[0],
     )

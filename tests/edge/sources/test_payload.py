@@ -211,3 +211,24 @@ def test_a_device_with_the_right_time_is_believed_as_soon_as_the_node_knows_that
     assert (before.flag, before.told_at) == (ReadingFlag.CLAMPED, NOW - slow)
     assert (after.flag, after.told_at) == (ReadingFlag.NONE, NOW - timedelta(seconds=1))
     assert after.observed_at == NOW - slow - timedelta(seconds=1)
+
+
+def test_of_an_event_what_has_not_occurred_is_no_reading_and_no_mistake() -> None:
+    post = sensor(points=(PointSettings(name="sos", kind="event"), PointSettings(name="door", kind="state")))
+    for quiet in (False, 0, ""):
+        parsed = parse(json.dumps({"sos": quiet, "door": "shut"}).encode(), post, NOW)
+        assert values(parsed) == {"door": "shut"}
+        assert parsed.refusals == ()
+    for pressed, word in ((True, "true"), (7, "7"), ("pressed", "pressed")):
+        (reading,) = parse(json.dumps({"sos": pressed}).encode(), post, NOW).readings
+        assert (reading.value, reading.is_event) == (word, True)
+    assert parse(b'{"sos": {}}', post, NOW).refusals == (Refusal.WRONG_TYPE, Refusal.MISSING)
+
+
+def test_an_event_that_the_broker_kept_is_history_unless_it_tells_its_time() -> None:
+    post = sensor(points=(PointSettings(name="sos", kind="event"), PointSettings(name="door", kind="state")), time="at")
+    said = {"sos": True, "door": "open"}
+    flags = [reading.flag for reading in parse(json.dumps(said).encode(), post, NOW, retained=True).readings]
+    assert flags == [ReadingFlag.REPLAYED, ReadingFlag.NONE]
+    timed = json.dumps({**said, "at": (NOW - timedelta(seconds=3)).isoformat()}).encode()
+    assert {reading.flag for reading in parse(timed, post, NOW, retained=True).readings} == {ReadingFlag.NONE}

@@ -15,7 +15,8 @@ from edge.mqtt import Delivery, Endpoint
 from edge.outbox.outbox import Outbox
 from edge.outbox.store import RECEIPTS_OVER, Counter
 from edge.settings import OutboxSettings, PointSettings, SensorSettings
-from edge.sources.mqtt_sensor import AT_ONCE, RECEIPTS, MqttSensorSource
+from edge.sources.mqtt_devices import AT_ONCE, RECEIPTS, MqttDeviceSource
+from edge.sources.mqtt_sensor import MqttSensor, sensor_devices
 from tests.edge.records import START, SteppedClock, reading
 
 SENSORS = [SensorSettings(id="pile-1", topic="piles/1", points=(PointSettings(name="t"),))]
@@ -30,11 +31,12 @@ class Life:
         self.outbox = Outbox(directory, SETTINGS, clock=SteppedClock(), window_s=0.0)
         self.again: list[Reading] = []
         self.failing = False
-        self.source = MqttSensorSource(
-            SENSORS,
+        self.source = MqttDeviceSource(
+            [MqttSensor(sensor) for sensor in SENSORS],
             Endpoint("127.0.0.1", 1),
             self._keep,
             _ignore,
+            devices_of=sensor_devices,
             client_id="unconnected",
             receipts=self.outbox.receipts(RECEIPTS),
         )

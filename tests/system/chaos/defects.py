@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,8 +20,7 @@ from cloud.ingest.service import IngestService
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.flow import EvidenceUpload
-from edge.mqtt import Delivery
-from edge.sources.mqtt_sensor import MqttSensorSource
+from edge.sources.mqtt_devices import MqttDeviceSource
 from edge.uplink.evidence import EvidenceUploader, UploadResult
 from edge.uplink.publisher import Publisher
 from edge.uplink.window import InFlight, Sequences
@@ -60,15 +60,15 @@ def commands(defect: Defect) -> Commands:
 
 def edge_ack_before_commit() -> None:
     """A sensor hears that its reading is kept before it is: half a second sooner, as where the disk is slow."""
-    keep = MqttSensorSource._keep_and_acknowledge
+    keep = MqttDeviceSource._keep_and_acknowledge
 
-    def hasty(self: MqttSensorSource, fresh: Any, again: Any, deliveries: Sequence[Delivery]) -> bool:
-        for delivery in deliveries:
+    def hasty(self: MqttDeviceSource, batch: Any) -> bool:
+        for delivery in batch.deliveries:
             self._link.acknowledge(delivery)
         time.sleep(_SLOW_DISK_S)  # while readings come without a pause, the node dies within it whenever it dies
-        return keep(self, fresh, again, ())
+        return keep(self, replace(batch, deliveries=[]))
 
-    MqttSensorSource._keep_and_acknowledge = hasty  # type: ignore[method-assign]
+    MqttDeviceSource._keep_and_acknowledge = hasty  # type: ignore[method-assign]
 
 
 def cloud_ack_before_commit() -> None:
