@@ -39,13 +39,15 @@ class DeviceKind(StrEnum):
     CHARGING_PILE = "charging_pile"
     TERMINAL = "terminal"
     SENSOR = "sensor"
+    LEASED_LINE = "leased_line"
     NODE = "node"
 
 
 class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device that the node reads; its area is resolved in the cloud's registry, never here. `department`: whose it is, where
     that is known (归口部门): `urban_management`, `traffic`, `public_security`, or a name that comes later. `profile`: which version of
-    which profile (配置档) it is set up with, as `ocpp16_pile/1.0.0`.
+    which profile (配置档) it is set up with, as `ocpp16_pile/1.0.0`. `behind`: the leased line (专线) that it is reached over: what is wrong
+    with the line explains that it is silent.
     """
 
     id: Name
@@ -54,6 +56,7 @@ class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
     spot: Name | None = None
     department: Name | None = None
     profile: Text | None = None
+    behind: Name | None = None
     points: Annotated[tuple[Point, ...], Meta(max_length=200)] = ()
     simulated: bool = False
 

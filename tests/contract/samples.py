@@ -122,6 +122,7 @@ BIRTH = Birth(
             spot="bay",
             department="urban_management",
             profile="ocpp16_pile/1.0.0",
+            behind="line-03",
             points=(
                 Point(
                     name="temperature_c",
