@@ -23,6 +23,7 @@ from edge.contract.incident import (
     Severity,
     TrackPoint,
 )
+from edge.contract.view import CameraView, ViewAbsence, joined
 from edge.errors import EdgeError, EvidenceNotKept
 from edge.flow import EvidenceFile, Finding, StagedFile
 from edge.rules.identity import rule_id
@@ -175,12 +176,13 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Later:
-    """Files for an incident that has been told: by the key of its findings, and by when it began."""
+    """Files for an incident that has been told, and what cameras saw of it: by the key of its findings, and by when it began."""
 
     key: str
     started_at: datetime
     evidence: tuple[StagedFile, ...]
     left_out: bool = False
+    views: tuple[CameraView, ...] = ()
 
 
 class IncidentBook:
@@ -252,13 +254,23 @@ class IncidentBook:
             self._save()
 
     def attach(
-        self, key: str, started_at: datetime, device: str, severity: Severity, evidence: Sequence[EvidenceFile]
+        self,
+        key: str,
+        started_at: datetime,
+        device: str,
+        severity: Severity,
+        evidence: Sequence[EvidenceFile],
+        *,
+        views: Sequence[CameraView] = (),
     ) -> None:
-        """Add files that were made later to the incident of these findings, as it was told last; also when it has ended since."""
+        """Add files that were made later, and what cameras saw, to the incident of these findings, as it was told last; also when it has
+        ended since. What `views` name of files that find no room is left out of them.
+        """
         staged = self._stage(evidence, device, severity)
         with self._lock:
             if len(self._unsaved) < UNSAVED:
-                self._unsaved.append(_Later(key, started_at, staged, len(staged) < len(evidence)))
+                left_out = len(staged) < len(evidence)
+                self._unsaved.append(_Later(key, started_at, staged, left_out, tuple(views)))
             else:
                 self._leave_out(staged)
             self._save()
@@ -354,14 +366,26 @@ class IncidentBook:
         if known is None or known.started_at != later.started_at:
             known = self._ended.get((later.key, later.started_at))
         files = later.evidence[: self._places(known)] if known is not None else ()
-        if known is not None and (files or later.left_out):
-            incident = self._once_more(known, (file.reference for file in files), dropped=later.left_out)
+        if known is not None and files:
             try:
-                self._keep(incident, files, later.key)
+                self._keep(self._with(known, later, files), files, later.key)
             except EvidenceNotKept as error:
                 _log.error("the disk takes no evidence", reason=str(error))
                 files = ()
+        if known is not None and not files and (later.left_out or later.views):
+            self._keep(self._with(known, later, ()), (), later.key)
         self._leave_out(later.evidence[len(files) :])
+
+    def _with(self, known: Incident, later: _Later, files: Sequence[StagedFile]) -> Incident:
+        """The next revision, with these files and with what cameras saw; a view names no file that the incident has not."""
+        incident = self._once_more(known, (file.reference for file in files), dropped=later.left_out)
+        kept = {reference.sha256 for reference in incident.evidence}
+        views = known.views
+        for view in later.views:
+            named = tuple(sha256 for sha256 in view.evidence if sha256 in kept)
+            absence = view.absence if named or not view.evidence else ViewAbsence.NOT_KEPT.value
+            views = joined(views, msgspec.structs.replace(view, evidence=named, absence=absence))
+        return msgspec.structs.replace(incident, views=views)
 
     def _once_more(
         self, known: Incident, files: Iterable[EvidenceReference] = (), *, dropped: bool = False
@@ -432,6 +456,7 @@ class IncidentBook:
             evidence=(*earlier, *(file.reference for file in files))[:EVIDENCE_FILES],
             simulated=card is not None and card.simulated,
             note=_noted(finding.note, known, dropped=waiting.left_out),
+            views=() if known is None else known.views,
             prev_hash=self._head,
         )
 

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from edge.contract.fields import Fraction, Instant, Microseconds, Name, Ordinal, Sha256, Text, require_possible, shifted
 from edge.contract.telemetry import from_microseconds, to_microseconds
+from edge.contract.view import MOST_VIEWS, CameraView
 
 
 class IncidentState(StrEnum):
@@ -138,7 +139,8 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `incident_id` is stable over all revisions. `device` is the camera, pile or sensor that found it, `spot` the named place
     that joins devices and cameras. `dwell_s` is event time between first and last sight. `value` and `unit` are the
-    reading that crossed a threshold. `fault` is of `edge.contract.safety`, `raw_code` what the device itself called it. `prev_hash` and `sig` chain the revisions in the order of their creation (promise 6).
+    reading that crossed a threshold. `fault` is of `edge.contract.safety`, `raw_code` what the device itself called it. `views`
+    are what the cameras at the spot saw of it. `prev_hash` and `sig` chain the revisions in the order of their creation (promise 6).
     """
 
     incident_id: UUID
@@ -166,6 +168,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: ModelReference | None = None
     rule: RuleReference | None = None
     evidence: Annotated[tuple[EvidenceReference, ...], Meta(max_length=32)] = ()
+    views: Annotated[tuple[CameraView, ...], Meta(max_length=MOST_VIEWS)] = ()
     simulated: bool = False
     note: Text | None = None
     prev_hash: Sha256 | None = None
@@ -191,6 +194,12 @@ def moved(incident: Incident, by: timedelta) -> Incident:
         ended_at=None if incident.ended_at is None else shifted(incident.ended_at, by),
         evidence=tuple(
             msgspec.structs.replace(file, captured_at=shifted(file.captured_at, by)) for file in incident.evidence
+        ),
+        views=tuple(
+            view
+            if view.captured_at is None
+            else msgspec.structs.replace(view, captured_at=shifted(view.captured_at, by))
+            for view in incident.views
         ),
         track=tuple(
             msgspec.structs.replace(point, at_us=to_microseconds(shifted(from_microseconds(point.at_us), by)))

@@ -15,6 +15,7 @@ from edge.flow.picture import Box, Boxes, Frame, Image, Picture
 from edge.flow.reading import RECEIPTS_KEPT, Parcel, Reading, Receipts
 from edge.flow.rules import Finding, ReadingRule, SceneObserver, SceneRule
 from edge.flow.scene import Detections, Detector, FilmLook, PrivateParts, Scene, StillObject, Track
+from edge.flow.sight import Sight
 from edge.flow.stream import Encoded, Packet, StreamFormat
 from edge.flow.wall import WallPicture
 
@@ -54,6 +55,7 @@ __all__ = [
     "Scene",
     "SceneObserver",
     "SceneRule",
+    "Sight",
     "StagedFile",
     "StillObject",
     "StreamFormat",

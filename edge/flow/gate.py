@@ -45,6 +45,8 @@ class GateReason(StrEnum):
     """The analysis of a key frame saw what the sizes had not told."""
     SAME = "same"
     """A key frame shows what the one before it showed, grain and all: the camera may be frozen."""
+    ASKED = "asked"
+    """Another device at the spot has something to tell, and somebody wants to see it."""
     DAMAGED = "damaged"
     """A key frame could not be decoded."""
     AUDITED = "audited"
@@ -89,4 +91,8 @@ class Gate(Protocol):
 
     def attend(self, scene: Scene, *, followed: bool) -> None:
         """What the analysis made of a frame, and whether it follows anything."""
+        ...
+
+    def asked(self, at: datetime) -> None:
+        """Somebody wants to see what there is to be seen from this moment on, whether it moves or not."""
         ...

@@ -9,10 +9,11 @@ from pathlib import Path
 import structlog
 
 from edge.configuration.reload import Fate
+from edge.contract.view import ViewAbsence
 from edge.evidence.seal import DistrictKey
-from edge.flow import Recorder
+from edge.flow import Recorder, Sight
 from edge.incidents import IncidentBook, RuleCards
-from edge.node.clips import ClipWorker
+from edge.node.clips import ClipOwner, ClipWorker
 from edge.node.quarantine import Quarantine
 from edge.node.recollecting import Recollection
 from edge.node.shelf import ModelShelf
@@ -50,8 +51,10 @@ class Cameras:
         district_key: DistrictKey | None = None,
         wall: WallDesk | None = None,
         recollection: Recollection | None = None,
+        on_sight: Callable[[Sight], None] = lambda _sight: None,
     ) -> None:
         self._settings = settings
+        self._on_sight = on_sight
         self._recollection = recollection
         self._shelf = shelf
         self._book = book
@@ -192,7 +195,28 @@ class Cameras:
             wall=self._wall,
             clips=self.clips,
             memory=None if self._recollection is None else self._recollection.camera(camera.id),
+            on_sight=self._on_sight,
         )
+
+    def look(self, camera: str, moment: datetime) -> ViewAbsence | None:
+        """Have a camera show, by `on_sight`, what is to be seen from this moment on; or why it shows nothing. Any thread."""
+        watch = self._watch(camera)
+        return ViewAbsence.CAMERA_LOST if watch is None else watch.look(moment)
+
+    def film(self, camera: str, owner: ClipOwner, moment: datetime, *, still: bool) -> bool:
+        """Have a film made for the incident of another device, with a picture of the moment if `still`; False where there can be none."""
+        watch = self._watch(camera)
+        return watch is not None and watch.film(owner, moment, still=still)
+
+    def leave(self, camera: str) -> None:
+        """Nobody waits for a look of this camera any more."""
+        watch = self._watch(camera)
+        if watch is not None:
+            watch.leave()
+
+    def _watch(self, camera: str) -> CameraWatch | None:
+        """By name and never by place: another configuration may come meanwhile."""
+        return next((watch for watch in self.watches if watch.camera.id == camera), None)
 
     @property
     def names(self) -> frozenset[str]:

@@ -11,18 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
 import structlog
 
 from edge.contract.incident import Severity
+from edge.contract.view import CameraView
 from edge.errors import MediaUnusable, ModelUnusable
 from edge.evidence.clip import ClipMaker, within
 from edge.evidence.film import RATE_HZ, frames_of, masked_film
 from edge.evidence.film_masks import FilmMasks
 from edge.evidence.seal import DistrictKey
+from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import (
     Detector,
     EvidenceFile,
@@ -47,6 +49,8 @@ LONGEST_CPU_S: Final = 30.0
 NICENESS: Final = 10
 PATIENCE_S: Final = 2.0
 
+_STILL_NEAR: Final = timedelta(seconds=1 / RATE_HZ)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -58,17 +62,25 @@ class Stage(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClipOrder:
-    """What a film is to be made of, and whose it is: the incident of the findings `key` that began at `started_at`.
+class ClipOwner:
+    """Whose a film is: the incident of the findings `key` that began at `started_at`."""
 
-    `packets` begin before it, and up to `until` they are wanted. `known` must not be recognisable in any of its pictures; `detector` finds
-    who else is there, and where it is None, what moves in the film tells it.
-    """
-
-    camera: CameraSettings
     key: str
     started_at: datetime
     severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOrder:
+    """What a film is to be made of, and whose it is: the incidents of `owners`, the camera's own or, where it is `linked`, those of other
+    devices at its spot.
+
+    `packets` begin before it, and up to `until` they are wanted. `known` must not be recognisable in any of its pictures; `detector` finds
+    who else is there, and where it is None, what moves in the film tells it. With `still_at` a picture of that moment is made as well.
+    """
+
+    camera: CameraSettings
+    owners: tuple[ClipOwner, ...]
     opened_at: datetime
     stream_format: StreamFormat | None
     packets: Sequence[Packet] = field(repr=False)
@@ -76,6 +88,13 @@ class ClipOrder:
     known: PrivateParts = field(repr=False)
     detector: Detector | None
     mark: NativeMark
+    linked: bool = False
+    still_at: datetime | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """That of the worst incident that waits for it."""
+        return max((owner.severity for owner in self.owners), key=lambda severity: severity.rank)
 
     @property
     def size_bytes(self) -> int:
@@ -182,7 +201,7 @@ class ClipWorker:
             task = self._waiting.pop(0)
         began_s = time.monotonic()
         try:
-            file = self._sealed(task.order) if task.stage is Stage.SEALED else self._masked(task.order)
+            files = self._sealed(task.order) if task.stage is Stage.SEALED else self._masked(task.order)
         except (MediaUnusable, ModelUnusable, ValueError) as error:
             self._refused[task.order.camera.id] += 1
             _log.error("film refused", camera=task.order.camera.id, stage=task.stage.name, reason=str(error))
@@ -190,10 +209,18 @@ class ClipWorker:
         finally:
             task.order.mark.tell(NativeStep.NONE)
             self._longest_s = max(self._longest_s, time.monotonic() - began_s)
-        if file is not None:
+        if files:
             self._made[task.stage] += 1
-            self._book.attach(task.order.key, task.order.started_at, task.order.camera.id, task.order.severity, [file])
+            self._attach(task.order, files)
         return True
+
+    def _attach(self, order: ClipOrder, files: Sequence[EvidenceFile]) -> None:
+        camera = order.camera.id
+        views = [CameraView(camera=camera, evidence=tuple(file.reference.sha256 for file in files))]
+        for owner in order.owners:
+            self._book.attach(
+                owner.key, owner.started_at, camera, owner.severity, files, views=views if order.linked else ()
+            )
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):
@@ -216,16 +243,16 @@ class ClipWorker:
             self._skipped += 1
             _log.warning("too many films wait: one is left", camera=task.order.camera.id, stage=task.stage.name)
 
-    def _sealed(self, order: ClipOrder) -> EvidenceFile | None:
+    def _sealed(self, order: ClipOrder) -> Sequence[EvidenceFile]:
         if self._district_key is None:
-            return None
+            return ()
         maker = ClipMaker(order.camera.id, self._district_key)
         order.mark.tell(NativeStep.ANALYSING)
         clip = maker.take(order.stream_format, order.packets, until=order.until)
         self._refused[order.camera.id] += maker.refused
-        return clip
+        return () if clip is None else (clip,)
 
-    def _masked(self, order: ClipOrder) -> EvidenceFile:
+    def _masked(self, order: ClipOrder) -> Sequence[EvidenceFile]:
         """Decoded twice: once to see who is in it, once to show it. Both in memory at once would be hundreds of megabytes."""
         chosen = within(order.packets, order.until)
         if order.stream_format is None or not chosen:
@@ -236,7 +263,22 @@ class ClipWorker:
         for frame in self._frames(order, order.stream_format, chosen, until_s):
             hindsight.show(frame)
         masks = FilmMasks(hindsight.looks(), order.known, frame_period_s=1 / RATE_HZ)
-        return masked_film(self._frames(order, order.stream_format, chosen, until_s), masks, order.camera.masks)
+        stills: list[EvidenceFile] = []
+        frames = self._showing(order, masks, self._frames(order, order.stream_format, chosen, until_s), stills)
+        return (masked_film(frames, masks, order.camera.masks), *stills)
+
+    def _showing(
+        self, order: ClipOrder, masks: FilmMasks, frames: Iterator[Frame], stills: list[EvidenceFile]
+    ) -> Iterator[Frame]:
+        """The pictures as they come; of the one that shows the moment that is asked for, a still with the masks of this very picture."""
+        maker = SnapshotMaker(order.camera.id, order.camera.masks)
+        for frame in frames:
+            if order.still_at is not None and not stills and frame.captured_at >= order.still_at - _STILL_NEAR:
+                still = maker.take(frame, masks.at(frame.captured_at))
+                if still is None:
+                    raise MediaUnusable("its picture can't be masked")
+                stills.append(still)
+            yield frame
 
     def _frames(
         self, order: ClipOrder, stream_format: StreamFormat, chosen: Sequence[Packet], until_s: float

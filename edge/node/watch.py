@@ -11,6 +11,7 @@ import structlog
 
 from edge.contract.incident import CameraTrouble, IncidentState
 from edge.contract.telemetry import ReadingFlag
+from edge.contract.view import ViewAbsence
 from edge.errors import ModelUnusable, OutboxFull
 from edge.evidence.seal import DistrictKey
 from edge.evidence.snapshot import SnapshotMaker
@@ -26,10 +27,12 @@ from edge.flow import (
     Recorder,
     Scene,
     SceneRule,
+    Sight,
 )
 from edge.incidents import IncidentBook, RuleCards
-from edge.node.clips import ClipWorker
+from edge.node.clips import ClipOwner, ClipWorker
 from edge.node.filming import Filming
+from edge.node.looking import LookDesk
 from edge.node.recollecting import CameraMemory, watched_by
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
@@ -41,6 +44,8 @@ from edge.perception.detector import OnnxDetector
 from edge.perception.lineage import TrackerSettings
 from edge.perception.pace import Pace, PaceFigures
 from edge.perception.pipeline import CameraPipeline, PrivateMemory
+from edge.perception.scheduler import Attention
+from edge.perception.sighting import counted
 from edge.rules.registry import footing, scene_rule
 from edge.settings import CameraSettings
 from edge.sources.mailbox import Mailbox
@@ -94,12 +99,15 @@ def _later(finding: Finding, at: datetime) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What came of one frame. `pictures`: of what the camera showed, masked and sealed; None where none were wanted."""
+    """What came of one frame. `pictures`: of what the camera showed, masked and sealed; None where none were wanted. `sight`: for those who
+    have asked what is to be seen.
+    """
 
     frame: Frame
     scene: Scene
     findings: Sequence[Finding]
     pictures: Sequence[EvidenceFile] | None
+    sight: Sight | None = None
 
 
 class CameraWatch:
@@ -125,7 +133,9 @@ class CameraWatch:
         wall: WallDesk | None = None,
         clips: ClipWorker | None = None,
         memory: CameraMemory | None = None,
+        on_sight: Callable[[Sight], None] = lambda _sight: None,
     ) -> None:
+        """`on_sight` is called with what was asked for by `look`, from the thread that analyses."""
         self.camera = camera
         self.mailbox = Mailbox()
         self.gate = AuditedGate() if camera.gate and is_sent(camera.url) else None
@@ -148,6 +158,8 @@ class CameraWatch:
         self._second_looks: dict[str, tuple[datetime, Finding]] = {}
         self._clips = clips if camera.clips else None
         self._filming = None if self._clips is None else Filming(self.source.ring, self._clips, mark("clips"))
+        self._looks = LookDesk(on_sight)
+        self._held = False
         self._mark = mark("analysis")
         self._clock = clock
         self._turns = turns
@@ -208,8 +220,31 @@ class CameraWatch:
         self.source.start()
         self._thread.start()
 
+    def look(self, moment: datetime) -> ViewAbsence | None:
+        """Show what is to be seen from this moment on, soon, by `on_sight`; or why nothing is to be seen. Any thread. Behind a gate decoding begins
+        for it.
+        """
+        if self._held:
+            return ViewAbsence.QUARANTINED
+        if self._lost:
+            return ViewAbsence.CAMERA_LOST
+        self._looks.ask(moment)
+        self.source.ask(moment)
+        return None
+
+    def leave(self) -> None:
+        """Nobody waits for a sight any more."""
+        self._looks.leave()
+
+    def film(self, owner: ClipOwner, moment: datetime, *, still: bool) -> bool:
+        """Have a film made for the incident of another device, where this camera makes films and what it sent at that moment is kept; with
+        `still` a picture of the moment as well.
+        """
+        return self._filming is not None and self._filming.join(owner, moment, still=still)
+
     def hold(self, detail: str) -> None:
         """Say that the camera is in quarantine; it is not opened."""
+        self._held = True
         self._standing.degrade(self.camera.id, QUARANTINED, detail)
         self._tell_presence(Health.LOST)
 
@@ -325,6 +360,8 @@ class CameraWatch:
             return True  # it comes with what follows; whoever is stopped goes no further
         if found is not None:
             self._report(found.findings, found.pictures or ())
+            if found.sight is not None:
+                self._looks.show(found.sight)
             self._look_again(found)
             self._film(found.scene.at)
             self._tell_counts(found.scene.at)
@@ -360,7 +397,8 @@ class CameraWatch:
 
         Whatever takes the machine's time is done within the turn: decoding, looking, the pictures. Keeping waits for a disk, and is not.
         """
-        period_s, attention = 1.0 / self.camera.analysis_hz, self._pipeline.attention
+        period_s = 1.0 / self.camera.analysis_hz
+        attention = Attention.CONFIRMING if self._looks.waiting else self._pipeline.attention
         with self._turns.turn(
             self.camera.id, period_s=period_s, attention=attention, wanted=lambda: not self._stop.is_set()
         ) as waited_s:
@@ -381,13 +419,22 @@ class CameraWatch:
                 for rule in self._rules:
                     findings += rule.observe(scene)
                 opens = any(finding.state is IncidentState.OPEN for finding in findings)
-                pictures = self._pictures(frame) if opens or any(self._due_again(scene, late_s)) else None
+                asked = self._looks.shows(frame.captured_at)
+                pictures = self._pictures(frame) if opens or asked or any(self._due_again(scene, late_s)) else None
+                sight = self._sight(frame, scene, pictures or ()) if asked else None
             except Exception:
                 self._report(findings)  # what was found is told, whatever is wrong with its picture or another rule
                 raise
         age_s = (self._clock() - frame.captured_at).total_seconds()
         self._pace.note(time.monotonic(), age_s=age_s, waited_s=waited_s)
-        return _Seen(frame, scene, findings, pictures)
+        return _Seen(frame, scene, findings, pictures, sight)
+
+    def _sight(self, frame: Frame, scene: Scene, pictures: Sequence[EvidenceFile]) -> Sight:
+        """What this frame shows: its pictures, and what is counted in it where a detector has looked at all of it."""
+        look = self._pipeline.whole_look
+        counts = None if look is None else counted(scene.tracks, look, self.camera.zones)
+        trouble = min(scene.troubles, default=None) if scene.troubles else None
+        return Sight(self.camera.id, frame.captured_at, tuple(pictures), counts, trouble)
 
     def _fetched(self) -> Frame | None:
         self._busy_since_s = time.monotonic()

@@ -134,6 +134,13 @@ class AuditedGate:
         """The key frame that it asked for could not be decoded."""
         self._gate.damaged(at)
 
+    def asked(self, at: datetime) -> None:
+        """Somebody wants to see what there is from this moment on. A stretch that is under way is not counted to its end: the gate would not have
+        opened by itself.
+        """
+        self._stretch = None
+        self._gate.asked(at)
+
     def attend(self, scene: Scene, *, followed: bool) -> None:
         """What the analysis made of a frame: in a stretch the gate hears only of frames that it would have had decoded."""
         stretch = self._stretch

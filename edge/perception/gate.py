@@ -85,6 +85,7 @@ class PacketGate:
         self._same_known = False
         self._seen_at: datetime | None = None
         self._damaged_at: datetime | None = None
+        self._asked_at: datetime | None = None
         self._confirmed = True
         self._unsaid_until_s: float | None = None
         self._openings: deque[bool] = deque(maxlen=_OPENINGS)
@@ -124,7 +125,7 @@ class PacketGate:
         objection = self._objection(at_s)
         if objection is not None:
             self._state, self._reason = objection
-            self._active_s = at_s
+            self._active_s, self._asked_at = at_s, None  # everything is decoded anyway
             return GateOrder.DECODE
         if self._state is not GateState.WATCHING:
             return self._while_open(packet, at_s)
@@ -153,6 +154,10 @@ class PacketGate:
     def overlooked(self, at: datetime) -> None:
         """An audit found that something has moved since then, and nothing has told."""
         self._seen_at = at
+
+    def asked(self, at: datetime) -> None:
+        """Somebody wants to see what there is from this moment on: that is no word on how well the sizes tell."""
+        self._asked_at = at if self._asked_at is None else min(at, self._asked_at)
 
     def attend(self, scene: Scene, *, followed: bool) -> None:
         """What the analysis made of a frame, and whether it follows anything."""
@@ -204,6 +209,8 @@ class PacketGate:
         if self._state is not GateState.OPEN:
             self._open(GateReason.BEGUN, None)
             self._active_s = at_s
+        if self._asked_at is not None:
+            self._asked_at, self._active_s = None, at_s
         if self._sizes.unusual:
             self._active_s = at_s
             if self._unsaid_until_s is not None:
@@ -232,6 +239,8 @@ class PacketGate:
             return self._opened(GateReason.SEEN, self._seen_at, at_s)
         if self._damaged_at is not None:
             return self._opened(GateReason.DAMAGED, self._damaged_at, at_s)
+        if self._asked_at is not None:
+            return self._opened(GateReason.ASKED, self._asked_at, at_s)
         if packet.encoded.key and at_s - self._looked_s >= self._settings.look_s:
             self._looked_s = at_s
             self.counters.looks += 1
@@ -247,7 +256,7 @@ class PacketGate:
 
     def _open(self, reason: GateReason, began_at: datetime | None) -> None:
         self._state, self._reason, self._began_at = GateState.OPEN, reason, began_at
-        self._seen_at = self._damaged_at = None
+        self._seen_at = self._damaged_at = self._asked_at = None
 
     def _score(self, *, told: bool, at_s: float = 0.0) -> None:
         self._openings.append(told)

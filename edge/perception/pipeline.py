@@ -206,6 +206,11 @@ class CameraPipeline:
         return Attention.CONFIRMING if moving else Attention.QUIET
 
     @property
+    def whole_look(self) -> Detections | None:
+        """What the detector found in all of the frame that was analysed last; None where it has not looked at all of it."""
+        return self._whole_look
+
+    @property
     def followed(self) -> bool:
         """Whether anything is followed or waited for, so that no frame may be missed."""
         return self._tracker.alive or (self._motion_tracker is not None and self._motion_tracker.alive)

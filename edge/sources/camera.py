@@ -39,6 +39,7 @@ _CATCH_UP_S: Final = 2.0
 """So long the analysis may hold up the reading when pictures of the recent past come at once."""
 
 _MOST_ATTENDED: Final = 64
+_MOST_ASKED: Final = 8
 
 _log = structlog.get_logger(__name__)
 
@@ -121,6 +122,7 @@ class CameraSource:
         self._deferral: Deferral | None = None
         self.ring = PacketRing()
         self._attended: deque[tuple[Scene, bool]] = deque(maxlen=_MOST_ATTENDED)
+        self._asked: deque[datetime] = deque(maxlen=_MOST_ASKED)
         self._held_up_s = 0.0
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
@@ -142,6 +144,11 @@ class CameraSource:
         """What the analysis made of a frame of this camera, and whether it follows anything: the gate goes by it. Any thread."""
         if self.gate is not None:
             self._attended.append((scene, followed))
+
+    def ask(self, at: datetime) -> None:
+        """Somebody wants to see what there is from this moment on: the gate opens for it, with the next packet. Any thread."""
+        if self.gate is not None:
+            self._asked.append(at)
 
     def fetch(self, mark: NativeMark) -> Frame | None:
         """The newest due frame of what was put off, decoded in the calling thread, which tells `mark` so; None where there is none yet.
@@ -290,6 +297,8 @@ class CameraSource:
         while self.gate is not None and self._attended:
             scene, followed = self._attended.popleft()
             self.gate.attend(scene, followed=followed)
+        while self.gate is not None and self._asked:
+            self.gate.asked(self._asked.popleft())
 
     def _packet(self, encoded: Encoded, clock: PacketClock, steps: Steps) -> Packet:
         time = clock.time_of(encoded.pts_s, self._now())

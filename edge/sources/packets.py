@@ -60,6 +60,14 @@ class PacketRing:
         with self._lock:
             return self._groups[-1].packets[-1].captured_at if self._groups else None
 
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last packet came; None where there is none."""
+        with self._lock:
+            if not self._groups:
+                return None
+            return self._groups[0].packets[0].captured_at, self._groups[-1].packets[-1].captured_at
+
     def begin(self, stream_format: StreamFormat) -> None:
         """A new connection: what is kept of the one before can't be joined with what comes."""
         with self._lock:

@@ -41,6 +41,7 @@ from edge.contract.incident import (
     TrackPoint,
 )
 from edge.contract.telemetry import Gap, GapReason, ReadingFlag, SeriesColumn, StateChange, TelemetryBatch
+from edge.contract.view import CameraView, SightCount, ViewAbsence
 
 AT = datetime(2026, 3, 1, 2, 3, 4, 567890, tzinfo=UTC)
 AT_US = 1_772_330_584_567_890
@@ -88,6 +89,16 @@ INCIDENT = Incident(
     rule=RuleReference(id="loitering-floor", version="1", sha256=HASH),
     evidence=(
         EvidenceReference(sha256=HASH, kind=EvidenceKind.SNAPSHOT, mime="image/jpeg", bytes=34_567, captured_at=AT),
+    ),
+    views=(
+        CameraView(
+            camera="camera-hall",
+            captured_at=AT,
+            counts=(SightCount(label="person", count=2), SightCount(label="vehicle", count=1, zone="fire-lane")),
+            evidence=(HASH,),
+            trouble="dark",
+        ),
+        CameraView(camera="camera-gate", absence=ViewAbsence.CAMERA_LOST),
     ),
     simulated=True,
     note="门口徘徊",

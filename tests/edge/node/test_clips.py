@@ -20,7 +20,7 @@ from edge.evidence.seal import DistrictKey
 from edge.flow import Box, Detections, EvidenceFile, Image, Packet, PrivateParts, StreamFormat
 from edge.incidents import IncidentBook
 from edge.node import clips as clips_module
-from edge.node.clips import MOST_WAITING, ClipOrder, ClipWorker, Stage
+from edge.node.clips import MOST_WAITING, ClipOrder, ClipOwner, ClipWorker, Stage
 from edge.settings import CameraSettings
 from edge.video import UNMARKED, Video, VideoWriter
 from tests.edge.evidence.test_clip import GROUP, PER_S, Sent, send
@@ -50,13 +50,15 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
     return send("h264", 3 * GROUP, tmp_path_factory.mktemp("sent"))
 
 
+def owned(severity: Severity) -> tuple[ClipOwner, ...]:
+    return (ClipOwner(SEEN.key, SEEN.started_at, severity),)
+
+
 def order(sent: tuple[StreamFormat | None, list[Packet]], **changes: object) -> ClipOrder:
     stream_format, packets = sent
     asked = ClipOrder(
         camera=CAMERA,
-        key=SEEN.key,
-        started_at=SEEN.started_at,
-        severity=Severity.MEDIUM,
+        owners=owned(Severity.MEDIUM),
         opened_at=at(3),
         stream_format=stream_format,
         packets=packets,
@@ -166,8 +168,8 @@ def test_what_can_not_be_decoded_is_refused_and_counted_and_the_next_is_made(sen
     book = IncidentBook(keeper, {}, clock=SteppedClock())
     worker = ClipWorker(book)
     book.report(SEEN)
-    worker.order(order(sent, packets=[], severity=Severity.CRITICAL))
-    worker.order(order((replace(sent[0], codec="nothing of the kind"), sent[1]), severity=Severity.HIGH))
+    worker.order(order(sent, packets=[], owners=owned(Severity.CRITICAL)))
+    worker.order(order((replace(sent[0], codec="nothing of the kind"), sent[1]), owners=owned(Severity.HIGH)))
     worker.order(order(sent))
     while worker.turn():
         pass
@@ -193,7 +195,7 @@ def test_the_worse_come_first_the_older_before_the_younger_and_what_comes_last_i
 ) -> None:
     worker = ClipWorker(IncidentBook(FakeKeeper(), {}, clock=SteppedClock()), KEY)
     for severity, second in asked:
-        worker.order(order((None, []), severity=severity, opened_at=at(second)))
+        worker.order(order((None, []), owners=owned(severity), opened_at=at(second)))
     waiting = [(task.stage, -task.order.severity.rank, task.order.opened_at) for task in worker._waiting]
     assert waiting == sorted(waiting)
     assert len(waiting) == min(len(asked) * 2, MOST_WAITING)

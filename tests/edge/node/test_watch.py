@@ -513,7 +513,7 @@ def test_an_incident_has_its_clip_once_whether_it_ends_before_the_time_after_it_
     finally:
         found.stop()
     [order] = found.films.orders
-    assert order.started_at == found.keeper.kept[0].started_at
+    assert order.owners[0].started_at == found.keeper.kept[0].started_at
     assert order.packets[0].captured_at == now - timedelta(seconds=1)
 
 

@@ -48,6 +48,9 @@ class Told:
     def attend(self, scene: Scene, *, followed: bool) -> None:
         """Nothing."""
 
+    def asked(self, at: datetime) -> None:
+        """Nothing."""
+
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
