@@ -2,7 +2,7 @@
 
 The file is read three times over: as YAML with the line of each value, as settings (types, ranges, unknown keys), and for
 what holds between values (zones that rules name, ids, files, models). All three tell their mistakes, so that one check
-shows them all.
+shows them all. What an entry does not say its profile does (`edge.configuration.profiles`), before anything is validated.
 """
 
 import os
@@ -18,9 +18,11 @@ from pydantic import ValidationError
 
 from edge.configuration.coherence import incoherences
 from edge.configuration.printing import printable, unprintable
+from edge.configuration.profiles import MergeResult, ProfileSource, merge_profiles
 from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
 from edge.masking import without_secrets, without_userinfo
+from edge.provisioning.in_force import Profiles
 from edge.settings import NodeConfiguration
 
 LARGEST_FILE_BYTES = 1 << 20
@@ -55,28 +57,44 @@ class Mistake:
         return f"{file}:{self.line}: {printable(where + self.reason)}"
 
 
-def load(file: Path) -> NodeConfiguration:
+def load(file: Path, *, profiles: ProfileSource | None = None) -> NodeConfiguration:
     """The configuration, with paths made absolute. Raises ConfigurationError that lists all mistakes, one per line."""
-    configuration, mistakes = examine(file)
+    configuration, mistakes = examine(file, profiles=profiles)
     if configuration is None:
         raise ConfigurationError("\n".join(mistake.text(file) for mistake in mistakes))
     return configuration
 
 
-def examine(file: Path) -> tuple[NodeConfiguration | None, list[Mistake]]:
-    """The configuration if it has no mistakes, and the mistakes in the order of their lines."""
+def examine(file: Path, *, profiles: ProfileSource | None = None) -> tuple[NodeConfiguration | None, list[Mistake]]:
+    """The configuration if it has no mistakes, and the mistakes in the order of their lines. Without `profiles` those hold that
+    hold for the node whose data directory the file names.
+    """
     try:
-        content = _content(file)
+        text = _text(file)
     except OSError as error:
         return None, [Mistake(1, "", f"can't be read: {error.strerror or error}")]
+    except NotText as error:
+        return None, [Mistake(error.line, "", str(error))]
     except ValueError as error:
         return None, [Mistake(1, "", str(error))]
+    return examine_text(text, folder=file.parent.absolute(), profiles=profiles)
+
+
+class NotText(ValueError):
+    """A file that is not UTF-8; `line` is where."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__("can't be read: this is not UTF-8; save the file in this encoding")
+        self.line = line
+
+
+def _text(file: Path) -> str:
+    """The text of a plain file. Raises OSError, and ValueError with words for what is none, or is too large."""
+    content = _content(file)
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        return None, [Mistake(line, "", "can't be read: this is not UTF-8; save the file in this encoding")]
-    return examine_text(text, folder=file.parent.absolute())
+        raise NotText(content[: error.start].count(b"\n") + 1) from error
 
 
 def _content(file: Path) -> bytes:
@@ -91,7 +109,9 @@ def _content(file: Path) -> bytes:
     return content
 
 
-def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, list[Mistake]]:
+def examine_text(
+    text: str, *, folder: Path, profiles: ProfileSource | None = None
+) -> tuple[NodeConfiguration | None, list[Mistake]]:
     """The same for a text; relative paths in it start at `folder`."""
     document, unreadable = read_document(text)
     if document is None:
@@ -99,6 +119,9 @@ def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, 
     if not isinstance(document.value, dict):
         return None, [Mistake(1, "", "the file has to hold keys and values; `gridward-edge config example` shows them")]
     mistakes = set(document.mistakes[:MOST_MISTAKES])
+    merge = merge_profiles(document.value, profiles or Profiles(data_directory_of(document.value, folder)))
+    document.graft(merge)
+    mistakes.update(Mistake(document.line(place), path_of(place), reason) for place, reason in merge.mistakes)
     value = with_absolute_paths(document.value, folder)
     configuration = None
     try:
@@ -106,11 +129,30 @@ def examine_text(text: str, *, folder: Path) -> tuple[NodeConfiguration | None, 
     except ValidationError as error:
         mistakes.update(islice(invalid(error, document), MOST_MISTAKES))
     mistakes.update(
-        Mistake(document.line(place), path_of(place), reason)
+        Mistake(document.line(place), path_of(place), reason + document.origin(place))
         for place, reason in islice(incoherences(value), MOST_MISTAKES)
         if place not in document.flawed
     )
     return (None if mistakes else configuration), in_order(mistakes)
+
+
+def data_directory_of(tree: dict[str, Any], folder: Path) -> Path | None:
+    """Where a node with this tree keeps what it was given, as far as the tree says it."""
+    node = tree.get("node")
+    named = node.get("data_directory") if isinstance(node, dict) else None
+    if not isinstance(named, str) or not named or "\0" in named:
+        return None
+    return Path(_absolute(named, folder))
+
+
+def data_directory_in(file: Path) -> Path | None:
+    """The same of a file, whatever else is wrong with it."""
+    try:
+        document, _ = read_document(_text(file))
+    except (OSError, ValueError):
+        return None
+    tree = None if document is None else document.value
+    return data_directory_of(tree, file.parent.absolute()) if isinstance(tree, dict) else None
 
 
 def read_document(text: str) -> tuple["Document | None", set[Mistake]]:
@@ -133,7 +175,8 @@ def invalid(error: ValidationError, document: "Document", place: Location = ()) 
         location = document.plain((*place, *problem["loc"]))
         told = location in document.flawed or (problem["type"] == "string_unicode" and document.flawed)
         if not told and not follows_from_others(problem, problems):
-            yield Mistake(document.line(location), path_of(location), in_words(problem, location))
+            reason = in_words(problem, location) + document.origin(location)
+            yield Mistake(document.line(location), path_of(location), reason)
 
 
 def in_order(mistakes: set[Mistake]) -> list[Mistake]:
@@ -189,6 +232,7 @@ class Document:
         self.mistakes: list[Mistake] = []
         self.flawed: set[Location] = set()
         self._lines: dict[Location, int] = {(): 1}
+        self._origins: dict[Location, str] = {}
         self._loader = yaml.SafeLoader(text)
         self._values = 0
         try:
@@ -202,6 +246,34 @@ class Document:
         while location not in self._lines:
             location = location[:-1]
         return self._lines[location]
+
+    def graft(self, merge: MergeResult) -> None:
+        """Know the places that profiles have filled: they stand in the line of the key that names the profile."""
+        for place, origin in merge.origins.items():
+            self._origins[place] = origin
+            value: Any = self.value
+            for step in place:
+                value = value[step]
+            self._know(value, place, self.line((*place[:-1], "profile")))
+
+    def _know(self, value: Any, place: Location, line: int) -> None:
+        """Give a value and all within it a line."""
+        self._lines[place] = line
+        if isinstance(value, dict | list):
+            for step in value if isinstance(value, dict) else range(len(value)):
+                self._know(value[step], (*place, step), line)
+
+    def origin(self, location: Location) -> str:
+        """Behind a mistake: which profile brought the value, where one did."""
+        profile = self.profile_of(location)
+        return "" if profile is None else f" (from the profile {profile})"
+
+    def profile_of(self, location: Location) -> str | None:
+        """Kind and version of the profile that brought a value; None for one of the file's own."""
+        return next(
+            (self._origins[location[:end]] for end in range(len(location), 0, -1) if location[:end] in self._origins),
+            None,
+        )
 
     def plain(self, location: Location) -> Location:
         """A location of pydantic's without the names of union members, which are no keys of the file."""

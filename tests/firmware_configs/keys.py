@@ -28,7 +28,7 @@ def ring_of(*keys: SigningKey) -> Keyring:
 
 
 def profile_bytes(
-    kind: str = "power_meter", version: str = "1.0.0", *, minimum_software: str = "0.1.0", **settings: Any
+    kind: str = "power_meter", version: str = "1.0.0", /, *, minimum_software: str = "0.1.0", **settings: Any
 ) -> bytes:
     told = {"profile": kind, "version": version, "minimum_software": minimum_software, "settings": settings}
     return yaml.safe_dump(told, sort_keys=False).encode()

@@ -74,7 +74,9 @@ def test_differences_are_told_by_what_they_are_about() -> None:
         profile_bytes(rules=[{"id": "hot", "above": 60, "for_s": 30}, {"id": "smoke"}], allow_stop=False, gone=None)
     )
     new = Profile.parse(
-        profile_bytes(version="1.1.0", rules=[{"id": "hot", "above": 65, "for_s": 30}, {"id": "leak"}], allow_stop=True)
+        profile_bytes(
+            "power_meter", "1.1.0", rules=[{"id": "hot", "above": 65, "for_s": 30}, {"id": "leak"}], allow_stop=True
+        )
     )
     assert [str(each) for each in differences(old, new)] == [
         "version: 1.0.0 → 1.1.0",
