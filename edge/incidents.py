@@ -26,10 +26,12 @@ from edge.contract.incident import (
 from edge.contract.view import CameraView, ViewAbsence, joined
 from edge.errors import EdgeError, EvidenceNotKept
 from edge.flow import EvidenceFile, Finding, StagedFile
-from edge.rules.identity import rule_id
+from edge.rules.identity import resumed_key, rule_id, subject
+from edge.rules.registry import points_of
 from edge.settings import (
     CameraSettings,
     CameraTroubleSettings,
+    EventSettings,
     LineCrossingSettings,
     NodeConfiguration,
     ReadingRuleSettings,
@@ -113,13 +115,14 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
                 _reference(rule, _place(rule, camera)), camera.spot, camera.simulated, resumes=False
             )
     for device in configuration.devices:
-        points = {point.name: point.model_dump(mode="json") for point in device.declared}
         for standing in device.standing_rules:
+            points = [point.model_dump(mode="json") for point in points_of(standing, device)]
+            stands_on = {"points": points} if subject(standing) is None else {"point": next(iter(points), None)}
             cards[device.id, rule_id(standing)] = RuleCard(
-                _reference(standing, {"point": points.get(standing.point)}),
+                _reference(standing, stands_on),
                 device.spot,
                 device.simulated,
-                resumes=True,
+                resumes=not isinstance(standing, EventSettings),
             )
     return cards
 
@@ -140,11 +143,6 @@ def _reference(rule: SceneRuleSettings | ReadingRuleSettings, setting: Mapping[s
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     return RuleReference(id=rule_id(rule), version=RULE_VERSION, sha256=digest)
-
-
-def _resumed_key(incident: Incident) -> str:
-    """The key of the findings of a rule that can go on: it names the device and the rule alone."""
-    return f"{incident.device}/{incident.rule.id if incident.rule else incident.kind}"
 
 
 def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[TrackPoint, ...]:
@@ -193,6 +191,7 @@ class IncidentBook:
         self._cards = cards
         self._clock = clock
         self._lock = threading.Lock()
+        self._listeners: list[Callable[[Finding], None]] = []
         self._open: dict[str, Incident] = {}
         self._ended: OrderedDict[tuple[str, datetime], Incident] = OrderedDict()
         self._unsaved: deque[_Waiting | _Later] = deque()
@@ -210,7 +209,7 @@ class IncidentBook:
         with self._lock:
             for incident in self._keeper.ongoing():
                 card = self._cards.get((incident.device, incident.rule.id)) if incident.rule else None
-                key = _resumed_key(incident)
+                key = resumed_key(incident)
                 if card is None:
                     self._end_unseen(incident, "its rule is not configured any more; what followed was not seen")
                 elif not card.resumes:
@@ -238,7 +237,7 @@ class IncidentBook:
     def end(self, incident: Incident, reason: str) -> None:
         """End what its rule can't go on with, where it was last seen."""
         with self._lock:
-            self._end_unseen(incident, reason, _resumed_key(incident))
+            self._end_unseen(incident, reason, resumed_key(incident))
 
     def report(
         self, finding: Finding, evidence: Sequence[EvidenceFile] = (), *, model: ModelReference | None = None
@@ -252,6 +251,12 @@ class IncidentBook:
             card = self._cards.get((finding.device, finding.rule))
             self._enqueue(_Waiting(finding, staged, model, card, left_out))
             self._save()
+        for listener in self._listeners:
+            listener(finding)
+
+    def listen(self, listener: Callable[[Finding], None]) -> None:
+        """Have every finding told to this one too, in the thread that found it, after it was kept; it must return at once. Before the start."""
+        self._listeners.append(listener)
 
     def attach(
         self,

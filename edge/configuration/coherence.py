@@ -10,11 +10,20 @@ from pydantic import ValidationError
 
 from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.outline import crossing_sides
+from edge.configuration.spots import spot_incoherences
 from edge.errors import ConfigurationError, ModelUnusable
 from edge.evidence.seal import read_district_key
 from edge.perception.detector import reader, usable, watched_labels
 from edge.rules.registry import reading_rule
-from edge.settings import DEVICE_SECTIONS, MOTION, CameraSettings, PointSettings, ScheduleWindow, SensorSettings
+from edge.settings import (
+    DEVICE_SECTIONS,
+    MOTION,
+    CameraSettings,
+    PointSettings,
+    ScheduleWindow,
+    SensorSettings,
+    ThresholdSettings,
+)
 from edge.sources.registry import FRAME_SOURCES
 from edge.sources.video_gateway import is_channel
 from models import catalogue
@@ -49,6 +58,7 @@ def incoherences(tree: dict[str, Any]) -> Found:
         gateway_incoherences,
         _sensors,
         _other_devices,
+        spot_incoherences,
         _files,
         _district_key,
         _outbox,
@@ -294,6 +304,25 @@ def _sensors(tree: dict[str, Any]) -> Found:
             yield (*place, "topic"), "one sensor has one topic: `+` and `#` are not possible"
         yield from _points(sensor, place)
         yield from _threshold_rules(sensor, place)
+        yield from _other_rules(sensor, place)
+
+
+def _other_rules(sensor: dict[str, Any], place: Location) -> Found:
+    """Rules of other kinds than thresholds: their points are known once the sensor itself is right."""
+    for index, rule in _items(sensor, "rules"):
+        if rule.get("kind") != "threshold":
+            yield from _schedule(rule, (*place, "rules", index))
+    try:
+        device = SensorSettings.model_validate(sensor)
+    except ValidationError:
+        return
+    for standing in device.standing_rules:
+        if isinstance(standing, ThresholdSettings):
+            continue
+        try:
+            reading_rule(standing, device)
+        except ConfigurationError as error:
+            yield (*place, "rules"), str(error).removeprefix(f"device {device.id}: ")
 
 
 def _other_devices(tree: dict[str, Any]) -> Found:
@@ -333,6 +362,8 @@ def _threshold_rules(sensor: dict[str, Any], place: Location) -> Found:
     kinds = _point_kinds(sensor)
     known = ", ".join(sorted(name for name, kind in (kinds or {}).items() if kind == "number")) or "none"
     for index, rule in _items(sensor, "rules"):
+        if rule.get("kind") != "threshold":
+            continue
         here = (*place, "rules", index)
         point = rule.get("point")
         if isinstance(point, str) and kinds is not None and kinds.get(point) != "number":

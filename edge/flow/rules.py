@@ -1,6 +1,6 @@
 """What rules take and what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +14,8 @@ from edge.flow.scene import Scene
 class Finding:
     """What a rule says at one moment. `key` is stable from `open` to `ended` and becomes one incident.
 
-    `fault` is a member of the safety taxonomy, `raw_code` what the device called it. `track_ids` name the tracks that evidence has to show and mask.
+    `fault` is a member of the safety taxonomy, `raw_code` what the device called it. What is `replayed` was found in what a device
+    sent late by itself. `track_ids` name the tracks that evidence has to show and mask.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Finding:
     note: str | None = None
     fault: str | None = None
     raw_code: str | None = None
+    replayed: bool = False
 
 
 class SceneObserver(Protocol):
@@ -67,7 +69,7 @@ class SceneRule(SceneObserver, Protocol):
 
 
 class ReadingRule(Protocol):
-    """A rule on readings; `id` is what its findings call it."""
+    """A rule on the readings of a device. All time is the readings' own, and only where none comes that of the node."""
 
     @property
     def id(self) -> str:
@@ -77,20 +79,36 @@ class ReadingRule(Protocol):
     @property
     def set_back(self) -> int:
         """How often the clock that tells the readings' times was set back."""
+        return 0
+
+    def concerns(self, reading: Reading) -> bool:
+        """Whether it looks at this reading at all."""
         ...
 
     def observe(self, reading: Reading) -> Sequence[Finding]:
         """Take one reading; late ones are allowed and never end or start anything in the past of what was decided."""
         ...
 
-    def passed(self, at: datetime) -> Sequence[Finding]:
+    def passed(self, at: datetime) -> Sequence[Finding]:  # noqa: ARG002 (of many rules nothing ends without a reading)
         """Node time has gone on, with readings or without."""
-        ...
+        return ()
 
-    def resume(self, incident: Incident) -> bool:
+    def holding(self) -> Sequence[Finding]:
+        """What is open and holds as far as was told last, as the updates of it: not what only waits for its end."""
+        return ()
+
+    def resume(self, incident: Incident) -> bool:  # noqa: ARG002
         """Go on with what this rule had opened before the node restarted; False when it is not this rule's any more."""
-        ...
+        return False
 
-    def pass_over(self, until: datetime) -> None:
+    def pass_over(self, until: datetime) -> None:  # noqa: ARG002
         """Everything up to `until` was decided before the node restarted; what is delivered again changes nothing."""
-        ...
+        return
+
+    def memory(self) -> Mapping[str, str] | None:
+        """What has to be known after a restart that no incident tells; None where nothing has."""
+        return None
+
+    def recall(self, memory: Mapping[str, str]) -> None:  # noqa: ARG002
+        """What `memory` gave before the restart, to be told before `resume`; what makes no sense is left out."""
+        return

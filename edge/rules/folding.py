@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from edge.contract.incident import IncidentState, Severity
 from edge.flow import Finding, Reading, Scene, SceneObserver
 from edge.rules.schedule import is_armed
-from edge.settings import SceneRuleSettings, ThresholdSettings
+from edge.settings import ReadingRuleSettings, SceneRuleSettings
 
 Badness = tuple[int, float]
 """The rank of a severity, and how far out a value lies; the greater the worse."""
@@ -87,7 +87,7 @@ class Folding:
     """What is open, held back or at rest of one rule. `badness` says which of two findings is the worse one."""
 
     def __init__(
-        self, settings: SceneRuleSettings | ThresholdSettings, badness: Callable[[Finding], Badness] = by_severity
+        self, settings: SceneRuleSettings | ReadingRuleSettings, badness: Callable[[Finding], Badness] = by_severity
     ) -> None:
         self._schedule = settings.schedule
         self._fold_s = settings.fold_s
@@ -103,6 +103,11 @@ class Folding:
     def kept(self) -> int:
         """How many findings are kept: those held back, and those that incidents are made of."""
         return len(self._held) + len(self._member_of)
+
+    def told_as(self, key: str) -> Finding | None:
+        """The first finding of the incident that what this key found is told as; None where it is not told."""
+        incident = self._member_of.get(key)
+        return None if incident is None else incident.first
 
     def told(self, findings: Sequence[Finding], at: datetime) -> Iterator[Finding]:
         """What is told at a moment at which these were found; none of them where only time has passed."""

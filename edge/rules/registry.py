@@ -8,25 +8,41 @@ from edge.geometry import Point
 from edge.rules.abandoned_object import AbandonedObjectRule
 from edge.rules.camera_trouble import CameraTroubleRule
 from edge.rules.crowd import CrowdRule
+from edge.rules.device_fault import FAULTS, STOP_REASON, DeviceFaultRule
+from edge.rules.event import EventRule
 from edge.rules.folding import FoldingRule
-from edge.rules.identity import subject
+from edge.rules.identity import quantity_of, subject
 from edge.rules.intrusion import IntrusionRule
 from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
+from edge.rules.lost_while_charging import TELLING, LostWhileChargingRule
+from edge.rules.rate_of_change import RateOfChangeRule
+from edge.rules.reading_folding import folded
+from edge.rules.spell_rule import SpellRule
+from edge.rules.stale import StaleRule
 from edge.rules.threshold import ThresholdRule
-from edge.rules.threshold_folding import FoldingThreshold
 from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
     AbandonedObjectSettings,
+    ActingSettings,
     CameraSettings,
     CameraTroubleSettings,
     CrowdSettings,
+    DeviceFaultSettings,
     DeviceSettings,
+    EventSettings,
     IntrusionSettings,
     LineCrossingSettings,
     LoiteringSettings,
+    LostWhileChargingSettings,
+    OverlongChargeSettings,
+    PointSettings,
+    RateOfChangeSettings,
     ReadingRuleSettings,
     SceneRuleSettings,
+    StaleSettings,
+    StateSettings,
+    ThresholdSettings,
     TwoWheelerSettings,
     VehicleDwellSettings,
 )
@@ -90,19 +106,89 @@ def _outline(
     return outlines[name]
 
 
+def points_of(settings: ReadingRuleSettings, device: DeviceSettings) -> tuple[PointSettings, ...]:
+    """The points of a device that a rule looks at."""
+    match settings:
+        case DeviceFaultSettings():
+            return tuple(point for point in device.declared if quantity_of(point.name) in {FAULTS, STOP_REASON})
+        case LostWhileChargingSettings():
+            return tuple(point for point in device.declared if quantity_of(point.name) in TELLING)
+        case _:
+            return tuple(point for point in device.declared if point.name == settings.point)
+
+
 def reading_footing(settings: ReadingRuleSettings, device: DeviceSettings) -> Hashable:
-    """What makes a rule on a device the same rule: its settings and its point's."""
-    return settings, next((point for point in device.declared if point.name == settings.point), None)
+    """What makes a rule on a device the same rule: its settings and its points'."""
+    return settings, points_of(settings, device)
 
 
 def reading_rule(settings: ReadingRuleSettings, device: DeviceSettings) -> ReadingRule:
-    """The rule on a device's readings. Raises ConfigurationError for an unknown or textual point, or senseless limits."""
-    point = next((point for point in device.declared if point.name == settings.point), None)
-    if point is None or point.kind != "number":
-        known = ", ".join(sorted(point.name for point in device.declared if point.kind == "number")) or "none"
+    """The rule on a device's readings. Raises ConfigurationError for a point that is not there or of another kind, or senseless
+    limits.
+    """
+    return folded(_of_readings(settings, device), settings)
+
+
+def _of_readings(settings: ReadingRuleSettings, device: DeviceSettings) -> ReadingRule:
+    if isinstance(settings, ActingSettings) and settings.act is not None and not device.may_be_stopped:
         raise ConfigurationError(
-            f"device {device.id}: rule threshold needs a numeric point, `{settings.point}` is none; there is {known}"
+            f"device {device.id}: rule {settings.kind} asks for `act: {settings.act}`, and the device does not allow it: `allow_stop: true`"
         )
-    rule = ThresholdRule(settings, device.id, unit=point.unit, period_s=point.period_s)
-    folds = settings.schedule or settings.fold_s or settings.cooldown_s
-    return FoldingThreshold(rule, settings) if folds else rule
+    match settings:
+        case ThresholdSettings() | RateOfChangeSettings() | StaleSettings():
+            return _of_a_number(settings, _point(settings, device, "number"), device.id)
+        case StateSettings() | OverlongChargeSettings():
+            _point(settings, device, "state")
+            return SpellRule(settings, device.id)
+        case EventSettings():
+            _point(settings, device, "event")
+            return EventRule(settings, device.id)
+        case DeviceFaultSettings():
+            _some_points(settings, device, "`faults` and no `stop_reason`")
+            return DeviceFaultRule(settings, device.id)
+        case LostWhileChargingSettings():
+            _some_points(settings, device, "`charging` and no `status`")
+            return LostWhileChargingRule(settings, device.id)
+
+
+def _of_a_number(
+    settings: ThresholdSettings | RateOfChangeSettings | StaleSettings, point: PointSettings, device: str
+) -> ReadingRule:
+    match settings:
+        case ThresholdSettings():
+            return ThresholdRule(settings, device, unit=point.unit, period_s=point.period_s)
+        case RateOfChangeSettings():
+            return RateOfChangeRule(settings, device, unit=point.unit, period_s=point.period_s)
+        case StaleSettings():
+            return StaleRule(settings, device, unit=point.unit)
+
+
+_IN_WORDS = {"number": "a numeric point", "state": "a state", "event": "an event"}
+
+
+def _point(
+    settings: ThresholdSettings
+    | RateOfChangeSettings
+    | StaleSettings
+    | StateSettings
+    | EventSettings
+    | OverlongChargeSettings,
+    device: DeviceSettings,
+    kind: str,
+) -> PointSettings:
+    found = next((point for point in device.declared if point.name == settings.point), None)
+    if found is None or found.kind != kind:
+        known = ", ".join(sorted(point.name for point in device.declared if point.kind == kind)) or "none"
+        raise ConfigurationError(
+            f"device {device.id}: rule {settings.kind} needs {_IN_WORDS[kind]}, `{settings.point}` is none; there is {known}"
+        )
+    return found
+
+
+def _some_points(
+    settings: DeviceFaultSettings | LostWhileChargingSettings, device: DeviceSettings, missing: str
+) -> None:
+    if not points_of(settings, device):
+        raise ConfigurationError(
+            f"device {device.id}: rule {settings.kind} has nothing to look at: there is no {missing}"
+        )

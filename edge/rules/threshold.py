@@ -16,8 +16,8 @@ from typing import Final
 
 from edge.contract.incident import Incident, IncidentState
 from edge.errors import ConfigurationError
-from edge.flow import Finding, Reading
-from edge.rules.identity import rule_id
+from edge.flow import Finding, Reading, ReadingRule
+from edge.rules.identity import rule_id, told_kind
 from edge.settings import ThresholdSettings
 
 UPDATE_S: Final = 30.0
@@ -97,7 +97,7 @@ class _Late:
         return len(self.marks) >= _SET_BACK_READINGS and received_s >= SET_BACK_S and observed_s <= 2 * received_s
 
 
-class ThresholdRule:
+class ThresholdRule(ReadingRule):
     """One limit on one point of one device.
 
     The key of its findings names device and rule alone: after a restart, a value that is still beyond the limit goes on
@@ -140,9 +140,13 @@ class ThresholdRule:
         """Whether a reading is one of the point that is watched."""
         return reading.device == self._device and reading.point == self._settings.point
 
-    def passed(self, at: datetime) -> Sequence[Finding]:  # noqa: ARG002 (asked of every rule on readings)
-        """A silence decides nothing."""
-        return ()
+    def holding(self) -> Sequence[Finding]:
+        """What is open, unless the newest readings are clear of it."""
+        streak = self._newest_streak()
+        if self._open is None or (streak is not None and streak.side is _Side.CLEAR):
+            return ()
+        at = self._open.told_at if streak is None else max(streak.until, self._open.since)
+        return (self._finding(self._open, IncidentState.UPDATE, at),)
 
     def resume(self, incident: Incident) -> bool:
         """Go on with what was open before a restart: a value between limit and `clear` keeps it open, one that is clear for
@@ -295,7 +299,7 @@ class ThresholdRule:
             key=self.key,
             state=state,
             rule=self.id,
-            kind=self._settings.kind,
+            kind=told_kind(self._settings),
             category=self._settings.category,
             severity=self._settings.severity,
             device=self._device,

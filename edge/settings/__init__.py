@@ -5,6 +5,7 @@ module for each part of the file; whoever uses its values imports them from here
 """
 
 from edge.settings.camera import CameraSettings, Department, GatewaySettings
+from edge.settings.composites import CompositeSettings, SignSettings
 from edge.settings.configuration import DEVICE_SECTIONS, NodeConfiguration
 from edge.settings.device import DeviceSettings, PointSettings
 from edge.settings.fields import (
@@ -19,8 +20,23 @@ from edge.settings.fields import (
     UnitInterval,
     Vertex,
 )
+from edge.settings.leased_lines import LeasedLineSettings, ProbeMethod
+from edge.settings.modbus import ModbusDeviceSettings, ModbusPointSettings
 from edge.settings.node import BrokerSettings, CloudSettings, MemorySettings, NodeSettings, OutboxSettings
-from edge.settings.reading_rules import ReadingRuleSettings, ThresholdSettings
+from edge.settings.ocpp import OcppPileSettings, OcppSettings
+from edge.settings.reading_rules import (
+    Act,
+    ActingSettings,
+    DeviceFaultSettings,
+    EventSettings,
+    LostWhileChargingSettings,
+    OverlongChargeSettings,
+    RateOfChangeSettings,
+    ReadingRuleSettings,
+    StaleSettings,
+    StateSettings,
+    ThresholdSettings,
+)
 from edge.settings.rule import Day, RuleSettings, ScheduleWindow, TimeOfDay
 from edge.settings.scene_rules import (
     MOTION,
@@ -36,46 +52,72 @@ from edge.settings.scene_rules import (
     VehicleDwellSettings,
 )
 from edge.settings.sensor import SensorSettings
+from edge.settings.spots import SpotCameraSettings, SpotSettings
+from edge.settings.terminals import TerminalKind, TerminalSettings
+from edge.settings.ykc import YkcPileSettings, YkcSettings
 
 __all__ = [
     "DEVICE_SECTIONS",
     "MOTION",
     "AbandonedObjectSettings",
+    "Act",
+    "ActingSettings",
     "BrokerSettings",
     "CameraSettings",
     "CameraTroubleSettings",
     "Classes",
     "CloudSettings",
+    "CompositeSettings",
     "CrowdSettings",
     "Day",
     "Department",
+    "DeviceFaultSettings",
     "DeviceSettings",
     "Direction",
+    "EventSettings",
     "GatewaySettings",
     "HttpUrl",
     "Identifier",
     "IntrusionSettings",
+    "LeasedLineSettings",
     "Line",
     "LineCrossingSettings",
     "LoiteringSettings",
+    "LostWhileChargingSettings",
     "MemorySettings",
+    "ModbusDeviceSettings",
+    "ModbusPointSettings",
     "MqttUrl",
     "NodeConfiguration",
     "NodeSettings",
+    "OcppPileSettings",
+    "OcppSettings",
     "OutboxSettings",
+    "OverlongChargeSettings",
     "PointSettings",
     "Polygon",
+    "ProbeMethod",
+    "RateOfChangeSettings",
     "ReadingRuleSettings",
     "RuleSettings",
     "SceneRuleSettings",
     "ScheduleWindow",
     "Seconds",
     "SensorSettings",
+    "SignSettings",
+    "SpotCameraSettings",
+    "SpotSettings",
+    "StaleSettings",
+    "StateSettings",
     "Strict",
+    "TerminalKind",
+    "TerminalSettings",
     "ThresholdSettings",
     "TimeOfDay",
     "TwoWheelerSettings",
     "UnitInterval",
     "VehicleDwellSettings",
     "Vertex",
+    "YkcPileSettings",
+    "YkcSettings",
 ]

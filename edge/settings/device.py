@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edge.settings.fields import Identifier, Strict
-from edge.settings.reading_rules import ReadingRuleSettings
+from edge.settings.reading_rules import DeviceFaultSettings, LostWhileChargingSettings, ReadingRuleSettings
 
 
 class PointSettings(Strict):
@@ -50,6 +50,11 @@ class DeviceSettings(Strict):
         """The points that can be read of it."""
 
     @property
+    def may_be_stopped(self) -> bool:
+        """Whether the node may end by itself what it does (保护动作): where its kind has `allow_stop`, and says so."""
+        return bool(getattr(self, "allow_stop", False))
+
+    @property
     def default_rules(self) -> tuple[ReadingRuleSettings, ...]:
         """What holds of such a device where its configuration says nothing of `rules`. None at all: `rules: []`."""
         return ()
@@ -63,7 +68,7 @@ class DeviceSettings(Strict):
 
 
 def _per_connector(rule: ReadingRuleSettings, points: list[str]) -> tuple[ReadingRuleSettings, ...]:
-    if rule.point in points:
+    if isinstance(rule, DeviceFaultSettings | LostWhileChargingSettings) or rule.point in points:
         return (rule,)
     numbers = [name.rpartition(".")[2] for name in points if name.rpartition(".")[0] == rule.point]
     if not numbers:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.flow import Finding, Reading
+from edge.rules.reading_folding import FoldedReadings, folded_always
 from edge.rules.threshold import SET_BACK_S, UPDATE_S, ThresholdRule
-from edge.rules.threshold_folding import FoldingThreshold
 from edge.settings import ScheduleWindow, ThresholdSettings
 from tests.fakes.scenes import at, seconds
 
@@ -19,19 +19,19 @@ COOL, HOT, HOTTER, HOTTEST = 40.0, 70.0, 80.0, 90.0
 
 def made(
     *, fold_s: float = 0, cooldown_s: float = 0, schedule: Sequence[ScheduleWindow] = (), below: bool = False
-) -> FoldingThreshold:
+) -> FoldedReadings:
     limit = {"below": -60.0} if below else {"above": 60.0}
     settings = ThresholdSettings(
         kind="threshold", point="t", fold_s=fold_s, cooldown_s=cooldown_s, schedule=tuple(schedule), **limit
     )
-    return FoldingThreshold(ThresholdRule(settings, "pile-1", period_s=10), settings)
+    return folded_always(ThresholdRule(settings, "pile-1", period_s=10), settings)
 
 
 def reading(time_s: float, value: float, *, received_s: float | None = None) -> Reading:
     return Reading("pile-1", "t", at(time_s), value, received_at=at(time_s if received_s is None else received_s))
 
 
-def told(rule: FoldingThreshold | ThresholdRule, values: Iterable[float], *, first_s: float = 0) -> list[Finding]:
+def told(rule: FoldedReadings | ThresholdRule, values: Iterable[float], *, first_s: float = 0) -> list[Finding]:
     """What is told of values that come every ten seconds."""
     times = enumerate(values)
     return [finding for index, value in times for finding in rule.observe(reading(first_s + 10 * index, value))]
