@@ -16,6 +16,7 @@ CloudError
     ├── UnsupportedMedia    not a kind of file that is taken
     ├── NotSignedIn         no session, or one that is over
     ├── LockedOut           too many wrong passwords; says how long
+    ├── Unproven            a machine has not shown that it is what it says
     ├── Forbidden           signed in, but the role or the area does not reach this far
     ├── NotFound            not there, or not for this person's eyes
     └── Conflict
@@ -95,6 +96,10 @@ class LockedOut(Permanent):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"too many failed attempts; wait {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class Unproven(Permanent):
+    """A machine has not shown that it is what it says it is; the message says what to do."""
 
 
 class Forbidden(Permanent):

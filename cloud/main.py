@@ -27,6 +27,7 @@ from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
 from cloud.db.pool import Pool, open_pool
+from cloud.enrolment import store as enrolment
 from cloud.errors import ConfigurationError, DatabaseAway, SchemaTooNew
 from cloud.evidence.service import EvidenceService
 from cloud.ingest.service import IngestService, make_subscriber
@@ -34,6 +35,7 @@ from cloud.jobs.service import make_jobs
 from cloud.mqtt import Endpoint
 from cloud.notify.stream import LiveHub
 from cloud.settings import CloudSettings
+from cloud.signing import Signer
 
 _log = structlog.get_logger(__name__)
 
@@ -163,7 +165,10 @@ def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Call
     )
     ingest.start()
     stack.callback(ingest.stop, _STOP_S)
-    dispatch = Dispatch(pool, subscriber)
+    signer = Signer.of(settings)
+    with pool.connection() as conn:
+        enrolment.use_command_key(conn, signer.public_key, utc_now())
+    dispatch = Dispatch(pool, subscriber, signer=signer)
     dispatch.start()
     stack.callback(dispatch.stop, _STOP_S)
     return lambda: ingest.problem() or dispatch.problem()

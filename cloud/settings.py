@@ -31,6 +31,15 @@ class CloudSettings(BaseSettings):
     mqtt_shared: bool = False
     """Several ingest processes divide the messages among them (`$share`, not with every broker)."""
 
+    broker_auth_secret: SecretStr | None = None
+    """What a broker that asks us (EMQX) shows; without it nobody is answered."""
+    command_key_file: Path | None = None
+    """The key that signs commands; `keys/command.key` in the data directory unless told otherwise."""
+    configuration_keys: Path | None = None
+    """A folder of public keys (`*.pub`) that nodes are given at enrolment, to believe configurations that these sign."""
+    node_absence_s: Positive = 180.0
+    """A node that is away for longer is an incident."""
+
     data_directory: Path = Path(".gridward")
     evidence_url: str = ""
     evidence_maximum_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 32)] = 64 << 20

@@ -3,7 +3,7 @@
 from typing import Self
 
 from cloud.embedded.broker import EmbeddedBroker
-from cloud.embedded.grants import CLOUD_GRANTS, node_grants, user
+from cloud.fleet.grants import CLOUD_GRANTS, node_grants, user
 
 
 class ReadyBroker(EmbeddedBroker):

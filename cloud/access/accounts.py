@@ -90,7 +90,7 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
     network = policy.network_of(attempt.address)
     with pool.connection() as conn:
         subjects = policy.subjects(name, network, is_familiar=network in _familiar_networks(conn, name))
-        _count_attempt(conn, subjects, clock())
+        count_attempt(conn, subjects, clock())
         account = _queries.account_by_name(conn, name=name)
     usable = account is not None and account.disabled_at is None
     right = passwords.is_right(attempt.password, account.password_hash if usable else None)
@@ -100,7 +100,7 @@ def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts
             audit.write(conn, "session.refused", f"account:{name}", actor_name=name, address=attempt.address)
         else:
             # address and account get back one attempt, not all: who knows one password shall not guess others for ever
-            for subject in sorted(subjects):  # in the order of `_count_attempt`
+            for subject in sorted(subjects):  # in the order of `count_attempt`
                 if subject == policy.pair_subject(name, network):
                     _queries.forget_attempts(conn, subject=subject)
                 else:
@@ -129,7 +129,13 @@ def _familiar_networks(conn: Connection[Any], name: str) -> set[str]:
     return {policy.network_of(row.address) for row in _queries.addresses_of_account(conn, name=name)}
 
 
-def _count_attempt(conn: Connection[Any], subjects: dict[str, policy.Allowance], now: datetime) -> None:
+def forget_attempts(conn: Connection[Any], subject: str) -> None:
+    """What was tried in vain by this subject counts no more."""
+    _queries.forget_attempts(conn, subject=subject)
+
+
+def count_attempt(conn: Connection[Any], subjects: dict[str, policy.Allowance], now: datetime) -> None:
+    """Count an attempt as failed for each subject, before it is looked at. Raises LockedOut where one has to wait."""
     standing = {}
     for subject in sorted(subjects):  # one order for all, so that two attempts can't deadlock
         row = _queries.lock_attempts(conn, subject=subject, now=now)

@@ -10,9 +10,11 @@ from fastapi.routing import APIRoute
 
 from cloud.api import (
     areas,
+    broker_auth,
     cases,
     commands,
     devices,
+    enrolment,
     evidence,
     live,
     nodes,
@@ -37,6 +39,8 @@ ROUTERS = (
     devices.router,
     telemetry.router,
     nodes.router,
+    enrolment.router,
+    broker_auth.router,
     commands.router,
     rules_try.router,
     refusals.router,

@@ -139,18 +139,19 @@ def require(*roles: Role) -> Callable[[Principal], Principal]:
 
 @dataclass(frozen=True, slots=True)
 class NodePrincipal:
-    """An enrolled node that showed its token."""
+    """An enrolled node that showed its token. `generation` of its credentials: None for the secrets of `node add`."""
 
     node: str
+    generation: int | None = None
 
 
 def node_principal(request: Request, conn: Conn) -> NodePrincipal:
     """The node behind a bearer token. Raises NotSignedIn."""
     token = bearer_token(request)
-    node = fleet.node_of_token(conn, token) if token is not None else None
-    if node is None:
+    found = fleet.node_of_token(conn, token, now=services(request).clock()) if token is not None else None
+    if found is None:
         raise NotSignedIn("the token of an accepted node is needed")
-    return NodePrincipal(node)
+    return NodePrincipal(*found)
 
 
 def node_of(request: Request, conn: Conn, _token: Annotated[object, Depends(node_token)]) -> NodePrincipal:

@@ -31,6 +31,7 @@ _STATUS: dict[type[errors.CloudError], HTTPStatus] = {
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
     errors.LockedOut: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Unproven: HTTPStatus.FORBIDDEN,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,

@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 from cloud.commands import service
 from cloud.db.pool import Pool
 from cloud.mqtt import Subscriber
+from cloud.signing import Signer
 
 LOOK_EVERY_S = 0.25
 AFTER_ERROR_S = 3.0
@@ -29,8 +30,17 @@ def _utc_now() -> datetime:
 class Dispatch:
     """Sends what the table holds while there is a broker. Several may run: each takes what no other has."""
 
-    def __init__(self, pool: Pool, subscriber: Subscriber, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        subscriber: Subscriber,
+        *,
+        signer: Signer | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Without `signer` commands go unsigned: a node that was enrolled with a key refuses them."""
         self._pool = pool
+        self._signer = signer
         self._subscriber = subscriber
         self._clock = clock
         self._stopping = threading.Event()
@@ -68,4 +78,4 @@ class Dispatch:
     def look(self) -> int:
         """Send what is due now; how many."""
         with self._pool.connection() as conn:
-            return service.send(conn, self._subscriber.publish, now=self._clock())
+            return service.send(conn, self._subscriber.publish, signer=self._signer, now=self._clock())

@@ -77,9 +77,9 @@ order by command.id
 limit :count
 for no key update of command skip locked;
 
--- name: mark_sent(ids, sent_at)!
+-- name: mark_sent(ids, sent_at, signed_by)!
 update command
-set state = case when state = 'queued' then 'sent' else state end, sent_at = :sent_at
+set state = case when state = 'queued' then 'sent' else state end, sent_at = :sent_at, signed_by = :signed_by
 where id = any(:ids::uuid[]);
 
 -- name: lock_answered(id, node_id)^

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
 
 from cloud.access import audit
@@ -17,6 +18,7 @@ from cloud.commands import policy, store
 from cloud.commands.model import RUNNING, Command, CommandState, Told
 from cloud.db import live
 from cloud.errors import CommandRunning, Invalid, NodeAway, NotFound
+from cloud.signing import Signer
 from edge.contract import downlink
 from edge.contract.downlink import CommandName
 from edge.contract.envelope import encode
@@ -94,8 +96,8 @@ def _check_size(command: Command) -> None:
         raise Invalid("what was asked is too long for one message") from error
 
 
-def on_the_wire(command: Command) -> tuple[str, bytes]:
-    """Topic and payload of a command. Raises Oversized."""
+def on_the_wire(command: Command, signer: Signer | None = None) -> tuple[str, bytes]:
+    """Topic and payload of a command, with the signature of the cloud. Raises Oversized."""
     message = downlink.Command(
         command_id=command.id,
         node=command.node,
@@ -106,6 +108,8 @@ def on_the_wire(command: Command) -> tuple[str, bytes]:
         device=command.device,
         arguments=command.arguments,
     )
+    if signer is not None:
+        message = msgspec.structs.replace(message, sig=signer.sign(downlink.command_statement(message)))
     return str(Topic(command.district, command.node, Channel.COMMAND)), encode(message)
 
 
@@ -144,18 +148,42 @@ def of_node(conn: Connection[Any], node: str, *, scope: str, name: str | None = 
     return store.of_node(conn, node, name=name, scope=scope, count=LISTED)
 
 
-def send(conn: Connection[Any], publish: Callable[[str, bytes], bool], *, now: datetime) -> int:
-    """Give to the broker what waits, or was not answered for a while; how many. What it does not take waits on."""
+def send(
+    conn: Connection[Any], publish: Callable[[str, bytes], bool], *, signer: Signer | None = None, now: datetime
+) -> int:
+    """Give to the broker what waits, or was not answered for a while; how many. What it does not take waits on.
+
+    The audit log says with which key a command was signed when it was sent first.
+    """
     sent: list[UUID] = []
     for command in store.to_send(conn, now=now, again_before=now - policy.AGAIN_AFTER, count=SENT_AT_ONCE):
-        if not publish(*on_the_wire(command)):
+        if not publish(*on_the_wire(command, signer)):
             break
         sent.append(command.id)
         if command.state is CommandState.QUEUED:
             _tell(conn, command, state=CommandState.SENT)
+            if command.name not in policy.FLEETING:
+                _note_sent(conn, command, signer)
     if sent:
-        store.mark_sent(conn, sent, now)
+        store.mark_sent(conn, sent, now, signed_by=None if signer is None else signer.fingerprint)
     return len(sent)
+
+
+def _note_sent(conn: Connection[Any], command: Command, signer: Signer | None) -> None:
+    where = store.addressee(conn, command.node, command.device, scope="")
+    audit.write(
+        conn,
+        "command.sent",
+        command.node,
+        actor_name=command.asked_by,
+        area_path=None if where is None else where.area_path,
+        detail={
+            "command": str(command.id),
+            "name": command.name,
+            "device": command.device,
+            "signed_by": None if signer is None else signer.fingerprint,
+        },
+    )
 
 
 def take_answers(conn: Connection[Any], told: Iterable[Told], *, now: datetime) -> int:

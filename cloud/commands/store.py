@@ -77,9 +77,9 @@ def to_send(conn: Connection[Any], *, now: datetime, again_before: datetime, cou
     return [_command(row) for row in _queries.commands_to_send(conn, now=now, again_before=again_before, count=count)]
 
 
-def mark_sent(conn: Connection[Any], ids: Sequence[UUID], at: datetime) -> None:
-    """Note that these were given to the broker."""
-    _queries.mark_sent(conn, ids=list(ids), sent_at=at)
+def mark_sent(conn: Connection[Any], ids: Sequence[UUID], at: datetime, *, signed_by: str | None) -> None:
+    """Note that these were given to the broker, signed with the key of this fingerprint."""
+    _queries.mark_sent(conn, ids=list(ids), sent_at=at, signed_by=signed_by)
 
 
 def lock_answered(conn: Connection[Any], command_id: UUID, node_id: int) -> Command | None:

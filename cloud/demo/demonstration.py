@@ -23,7 +23,6 @@ from cloud.demo.footage import Showing, find_showings, own_camera
 from cloud.demo.registry import Spot, place_devices, prepare
 from cloud.demo.visitor import Visitor
 from cloud.embedded.broker import EmbeddedBroker
-from cloud.embedded.grants import CLOUD_GRANTS, Access, Grant, node_grants, user
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import (
     Child,
@@ -34,6 +33,7 @@ from cloud.embedded.process import (
     port_is_free,
     wait_until_accepting,
 )
+from cloud.fleet.grants import CLOUD_GRANTS, Access, Grant, node_grants, user
 from models import catalogue
 from models.manifest import ModelProblem
 

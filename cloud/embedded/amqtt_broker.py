@@ -20,7 +20,7 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
-from cloud.embedded.grants import Access, BrokerUser, password_fits, read_users
+from cloud.fleet.grants import Access, BrokerUser, password_fits, read_users
 
 _log = logging.getLogger(__name__)
 

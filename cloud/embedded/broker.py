@@ -14,7 +14,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from cloud.embedded.grants import BrokerUser, Grant, grant_file, password_file, user
 from cloud.embedded.process import (
     Account,
     Child,
@@ -30,6 +29,7 @@ from cloud.embedded.process import (
     wait_until_accepting,
     write_private,
 )
+from cloud.fleet.grants import BrokerUser, Grant, grant_file, password_file, user
 
 _START_ATTEMPTS = 4
 _START_TIMEOUT_S = 20.0

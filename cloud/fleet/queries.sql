@@ -5,13 +5,31 @@ on conflict (name) do nothing
 returning id;
 
 -- name: replace_secrets(name, mqtt_password_hash, token_hash)!
-update node set mqtt_password_hash = :mqtt_password_hash, token_hash = :token_hash where name = :name;
+update node
+set mqtt_password_hash = :mqtt_password_hash, token_hash = :token_hash, secrets_until = null
+where name = :name;
 
--- name: node_of_token(token_hash)^
-select name, token_hash from node where token_hash = :token_hash;
+-- name: node_of_token(token_hash, now)^
+select name, token_hash, null::integer as generation
+from node
+where token_hash = :token_hash and (secrets_until is null or secrets_until > :now)
+union all
+select node.name, node_credential.token_hash, node_credential.generation
+from node_credential
+join node on node.id = node_credential.node_id
+where node_credential.token_hash = :token_hash and node_credential.expires_at > :now;
 
--- name: broker_secrets()
-select name, district, mqtt_password_hash from node where mqtt_password_hash is not null order by name;
+-- name: broker_secrets(now, node)
+select id, name, district, null::integer as generation, mqtt_password_hash
+from node
+where mqtt_password_hash is not null and (secrets_until is null or secrets_until > :now)
+    and (:node::text is null or name = :node)
+union all
+select node.id, node.name, node.district, node_credential.generation, node_credential.mqtt_password_hash
+from node_credential
+join node on node.id = node_credential.node_id
+where node_credential.expires_at > :now and (:node::text is null or node.name = :node)
+order by 2, 4 nulls first;
 
 -- name: nodes_by_name(names)
 select id, name, district, area_code, registry_version from node where name = any(:names::text[]);

@@ -39,7 +39,7 @@ def add_node(
     A node that waits in quarantine is accepted by it. Raises Invalid for a name, district or area that can't be, and
     Conflict when the node is enrolled already.
     """
-    _check(name, district)
+    check_name(name, district)
     credentials = NodeCredentials(name, secrets.new_mqtt_password(), secrets.new_token())
     mqtt_hash = secrets.hash_mqtt_password(credentials.mqtt_password)
     token_hash = secrets.hash_token(credentials.token)
@@ -57,7 +57,13 @@ def accept_node(conn: Connection[Any], name: str, *, area_code: str, now: dateti
     waiting = store.quarantined_node(conn, name)
     if waiting is None:
         raise NotFound(f"no node {name} waits in quarantine")
-    _enrol(conn, name, district=waiting.district, area_code=area_code, now=now, hashes=None)
+    enrol_node(conn, name, district=waiting.district, area_code=area_code, now=now)
+
+
+def enrol_node(conn: Connection[Any], name: str, *, district: str, area_code: str, now: datetime) -> None:
+    """Enrol a node that brings its own key, or none: it has no secrets. Raises Invalid, Conflict as `add_node`."""
+    check_name(name, district)
+    _enrol(conn, name, district=district, area_code=area_code, now=now, hashes=None)
 
 
 def _enrol(
@@ -89,7 +95,8 @@ def _enrol(
     store.release_quarantine(conn, name)
 
 
-def _check(name: str, district: str) -> None:
+def check_name(name: str, district: str) -> None:
+    """Raises Invalid for what can be no name of a node or no code of a district."""
     try:
         msgspec.convert(name, Name)
         msgspec.convert(district, District)
@@ -121,15 +128,17 @@ def count_devices(conn: Connection[Any], area_path: str) -> tuple[int, int]:
     return store.count_devices(conn, area_path)
 
 
-def node_of_token(conn: Connection[Any], token: str) -> str | None:
-    """The accepted node that holds this token."""
+def node_of_token(conn: Connection[Any], token: str, *, now: datetime) -> tuple[str, int | None] | None:
+    """The accepted node that holds this token, and the generation of its credentials; None as that for the secrets of
+    `add_node`, which have none.
+    """
     if re.fullmatch(r"[\x21-\x7e]{1,200}", token) is None:
         return None
     offered = secrets.hash_token(token)
-    found = store.node_of_token(conn, offered)
+    found = store.node_of_token(conn, offered, now)
     if found is None or not hmac.compare_digest(found[1], offered):
         return None
-    return found[0]
+    return found[0], found[2]
 
 
 def apply_birth(

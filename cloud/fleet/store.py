@@ -1,7 +1,7 @@
 """Statements of the fleet with their types. All take a connection; none commits."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,17 @@ class NodeRow:
     district: str
     area_code: str
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSecret:
+    """The hash of a password for the broker; `generation` None is that of `node add`."""
+
+    node_id: int
+    node: str
+    district: str
+    generation: int | None
+    password_hash: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +112,15 @@ def replace_secrets(conn: Connection[Any], name: str, *, mqtt_password_hash: str
     return bool(_queries.replace_secrets(conn, name=name, mqtt_password_hash=mqtt_password_hash, token_hash=token_hash))
 
 
-def node_of_token(conn: Connection[Any], token_hash: bytes) -> tuple[str, bytes] | None:
-    """Name and stored hash of the node with this hash."""
-    row = _queries.node_of_token(conn, token_hash=token_hash)
-    return None if row is None else (row.name, bytes(row.token_hash))
+def node_of_token(conn: Connection[Any], token_hash: bytes, now: datetime) -> tuple[str, bytes, int | None] | None:
+    """Name, stored hash and generation of the credentials with this hash that still work."""
+    row = _queries.node_of_token(conn, token_hash=token_hash, now=now)
+    return None if row is None else (row.name, bytes(row.token_hash), row.generation)
 
 
-def broker_secrets(conn: Connection[Any]) -> list[tuple[str, str, str]]:
-    """(node, district, hash of its password for the broker) of every node that has one."""
-    return [(row.name, row.district, row.mqtt_password_hash) for row in _queries.broker_secrets(conn)]
+def broker_secrets(conn: Connection[Any], now: datetime, *, node: str | None = None) -> list[BrokerSecret]:
+    """What every node, or one, logs in with at the broker and that still works, by node and generation."""
+    return [BrokerSecret(*row) for row in _queries.broker_secrets(conn, now=now, node=node)]
 
 
 def nodes_by_name(conn: Connection[Any], names: Sequence[str]) -> list[NodeRow]:

@@ -8,6 +8,7 @@ from cloud.access import sessions
 from cloud.commands import service as commands
 from cloud.db import live
 from cloud.db.pool import Pool
+from cloud.enrolment import service as enrolment
 from cloud.evidence.files import EvidenceFiles
 from cloud.evidence.pruning import prune
 from cloud.evidence.retention import terms_of
@@ -87,6 +88,12 @@ def prune_commands(sweeper: Sweeper, now: datetime) -> int:
         return commands.prune(conn, now=now)
 
 
+def prune_enrolment(sweeper: Sweeper, now: datetime) -> int:
+    """Forget claims, challenges and credentials that are over for long."""
+    with sweeper.pool.connection() as conn:
+        return enrolment.prune(conn, now=now)
+
+
 def forget_wall(sweeper: Sweeper, now: datetime) -> int:
     """Delete the pictures that people looked at minutes ago."""
     with sweeper.pool.connection() as conn:
@@ -119,6 +126,7 @@ SWEEPS = (
     Sweep("count_backlog", 30, count_backlog),
     Sweep("time_out_commands", 5, time_out_commands),
     Sweep("prune_commands", 3_600, prune_commands),
+    Sweep("prune_enrolment", 3_600, prune_enrolment),
     Sweep("forget_wall", 60, forget_wall),
     Sweep("prune_live", 600, prune_live),
     Sweep("prune_sessions", 3_600, prune_sessions),

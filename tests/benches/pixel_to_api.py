@@ -30,9 +30,9 @@ import yaml
 from cloud.demo import plan
 from cloud.demo.registry import prepare
 from cloud.embedded.broker import EmbeddedBroker
-from cloud.embedded.grants import CLOUD_GRANTS, node_grants, user
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import free_port, write_private
+from cloud.fleet.grants import CLOUD_GRANTS, node_grants, user
 from edge.perception.detector import open_detector
 from edge.simulators.camera_process import CameraProcess
 from edge.video import Video

@@ -17,6 +17,8 @@ from cloud.cases import service as cases
 from cloud.cases.model import CaseAction, DismissalReason
 from cloud.commands import service as commands
 from cloud.db.pool import Pool, open_pool
+from cloud.enrolment import service as enrolment
+from cloud.enrolment import store as enrolment_rows
 from cloud.errors import NotSignedIn
 from cloud.evidence import service as evidence
 from cloud.evidence.files import EvidenceFiles
@@ -30,6 +32,7 @@ from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity
 from edge.contract.telemetry import ReadingFlag, StateChange
+from tests.cloud.enrolment.machines import Machine
 from tests.cloud.samples import GRID, PASSWORD, add_person, principal, take_in_areas
 from tests.fakes.node import AT, DISTRICT, FakeNode, batch, birth, column, gap, incident, sensor
 
@@ -59,6 +62,7 @@ def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:
             for name in (node.name, "station-02"):
                 fleet.add_node(conn, name, district=DISTRICT, area_code=GRID, now=AT)
         _report(pool, node)
+        _enrol(pool)
         _work(pool)
         _ask(pool, node)
         _store_pictures(pool, EvidenceFiles(evidence_url), scratch)
@@ -134,6 +138,17 @@ def _report_incidents(writer: Writer, node: FakeNode) -> None:
     ]
     for one in found:
         writer.settle([node.item(one, lane=Lane.INCIDENT)])
+
+
+def _enrol(pool: Pool) -> None:
+    """A node that came with a key of its own, a claim that nobody used, a key that signs commands."""
+    with pool.connection() as conn:
+        claim = enrolment.make_claim(conn, "station-03", area_code=GRID, now=AT)
+        enrolment.make_claim(conn, "station-04", area_code=GRID, now=AT, trusts_births=True)
+        enrolment_rows.use_command_key(conn, bytes(range(32)), AT)
+    machine = Machine()
+    machine.enrol(pool, claim.code, AT)
+    machine.renew(pool, "station-03", AT)
 
 
 def _work(pool: Pool) -> None:

@@ -12,12 +12,22 @@ EVERYONE = frozenset(Role)
 STEWARDS = frozenset({Role.MAINTAINER, Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.DUTY_CHIEF, Role.GRID_WORKER, Role.ADMINISTRATOR})
 
-OPEN = {("post", "/api/v1/session"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
+OPEN = {
+    ("post", "/api/v1/session"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("post", "/api/v1/enrolment/challenge"),
+    ("post", "/api/v1/enrolment"),
+    ("post", "/api/v1/enrolment/renewal"),
+}
+FOR_BROKERS = {("post", "/api/v1/broker/auth"), ("post", "/api/v1/broker/acl")}
 FOR_NODES = {
     ("put", "/api/v1/evidence/{sha256}"),
     ("head", "/api/v1/evidence/{sha256}"),
     ("put", "/api/v1/wall/{camera}"),
     ("put", "/api/v1/wall/{camera}/absence"),
+    ("get", "/api/v1/enrolment/standing"),
 }
 FOR_PEOPLE = {
     ("get", "/api/v1/session"): EVERYONE,
@@ -36,6 +46,11 @@ FOR_PEOPLE = {
     ("get", "/api/v1/nodes/{node}"): EVERYONE,
     ("get", "/api/v1/devices/{device_id}/gaps"): EVERYONE,
     ("post", "/api/v1/nodes/{node}/accept"): STEWARDS,
+    ("get", "/api/v1/nodes/{node}/identity"): STEWARDS,
+    ("post", "/api/v1/nodes/{node}/rotate"): STEWARDS,
+    ("get", "/api/v1/claims"): STEWARDS,
+    ("post", "/api/v1/claims"): STEWARDS,
+    ("delete", "/api/v1/claims/{claim_id}"): STEWARDS,
     ("post", "/api/v1/nodes/{node}/log-tail"): STEWARDS,
     ("get", "/api/v1/nodes/{node}/commands"): STEWARDS,
     ("get", "/api/v1/commands/{command_id}"): STEWARDS,
@@ -51,6 +66,7 @@ FOR_PEOPLE = {
 VALUES = {
     "camera": "cam-1",
     "case_id": "1",
+    "claim_id": "1",
     "code": "110105001",
     "device_id": "1",
     "point": "temperature",
@@ -63,6 +79,10 @@ BODIES: dict[str, object] = {
     "/api/v1/wall/leases": {"cameras": [], "purpose": "rounds"},
     "/api/v1/nodes/{node}/accept": {"area_code": GRID},
     "/api/v1/nodes/{node}/log-tail": {"lines": 10},
+    "/api/v1/nodes/{node}/rotate": {"at_once": False},
+    "/api/v1/claims": {"node": "node-8", "area_code": GRID},
+    "/api/v1/broker/auth": {"username": "node-1", "password": "x"},
+    "/api/v1/broker/acl": {"username": "node-1", "topic": "gw/1/110105/node-1/up/birth", "action": "publish"},
     "/api/v1/devices/{device_id}/rules-try": {"since": "1d"},
 }
 
@@ -73,12 +93,12 @@ def address(path: str) -> str:
 
 def test_every_route_stands_in_the_table() -> None:
     routes = {(method, path) for path, methods in openapi()["paths"].items() for method in methods}
-    assert routes == OPEN | FOR_NODES | FOR_PEOPLE.keys()
+    assert routes == OPEN | FOR_NODES | FOR_BROKERS | FOR_PEOPLE.keys()
 
 
 def test_nothing_answers_a_stranger(cloud: Cloud) -> None:
     with cloud.anyone() as client:
-        for method, path in sorted(FOR_NODES | FOR_PEOPLE.keys()):
+        for method, path in sorted(FOR_NODES | FOR_BROKERS | FOR_PEOPLE.keys()):
             for headers in (
                 {},
                 {"Authorization": "Bearer x"},
@@ -91,12 +111,12 @@ def test_nothing_answers_a_stranger(cloud: Cloud) -> None:
 
 def test_a_node_is_no_person_and_a_person_no_node(cloud: Cloud) -> None:
     with cloud.node() as node:
-        for method, path in sorted(FOR_PEOPLE):
+        for method, path in sorted(FOR_BROKERS | FOR_PEOPLE.keys()):
             answer = node.request(method, address(path), json=BODIES.get(path))
             assert answer.status_code == httpx.codes.UNAUTHORIZED, (method, path)
     with cloud.client("admin") as person:
-        for method, path in sorted(FOR_NODES):
-            assert person.request(method, address(path)).status_code == httpx.codes.UNAUTHORIZED, (method, path)
+        for method, path in sorted(FOR_NODES | FOR_BROKERS):
+            assert person.request(method, address(path), json=BODIES.get(path)).status_code == httpx.codes.UNAUTHORIZED, (method, path)
 
 
 def test_each_role_may_do_what_the_table_says(cloud: Cloud) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from cloud.demo import plan
 from cloud.demo.footage import Showing, find_showings, own_camera
-from cloud.embedded.grants import Access, node_grants, user
+from cloud.fleet.grants import Access, node_grants, user
 from cloud.embedded.process import EmbeddedProblem
 from edge.rules.identity import subject
 from edge.settings import NodeConfiguration

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 
@@ -15,10 +17,11 @@ def test_everything_is_entered_once_however_often(postgres_url: str) -> None:
     assert spots == again
     assert set(first) == {node.id for node in plan.NODES}
     assert len({spot.grid_code for spot in spots.values()}) == len(plan.NODES)
+    now = datetime.now(UTC)
     with psycopg.connect(postgres_url) as connection:
         for node in plan.NODES:
-            assert fleet.node_of_token(connection, second[node.id].token) == node.id
-            assert fleet.node_of_token(connection, first[node.id].token) is None
+            assert fleet.node_of_token(connection, second[node.id].token, now=now) == (node.id, None)
+            assert fleet.node_of_token(connection, first[node.id].token, now=now) is None
         people = connection.execute("SELECT name, role FROM account ORDER BY name").fetchall()
     assert people == sorted((person.name, person.role.value) for person in plan.PEOPLE)
 

@@ -9,8 +9,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.embedded.broker import BrokerKind, EmbeddedBroker, accepts
-from cloud.embedded.grants import CLOUD_GRANTS
 from cloud.embedded.process import EmbeddedProblem
+from cloud.fleet.grants import CLOUD_GRANTS
 from tests.brokers import ReadyBroker
 from tests.system.chaos.proxy import FAIR, Conduct, Proxy, Weather
 from tests.waiting import wait_until

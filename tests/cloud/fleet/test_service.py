@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from cloud.embedded.grants import password_fits
 from cloud.errors import Conflict, Invalid, NotFound
 from cloud.fleet import secrets, service, store
+from cloud.fleet.grants import password_fits
 from cloud.fleet.model import NodeCredentials, NodeSeen, Presence
 from edge.contract.birth import PresenceState
 from tests.cloud.samples import GRID, OTHER_GRID, STREET, take_in_areas
@@ -36,12 +36,13 @@ def test_secrets_are_shown_once_and_kept_as_hashes(conn: Connection[Any]) -> Non
     made = enrol(conn)
     assert made.token not in repr(made)
     assert made.mqtt_password not in repr(made)
-    assert service.node_of_token(conn, made.token) == "station-01"
+    assert service.node_of_token(conn, made.token, now=AT) == ("station-01", None)
     kept = str(conn.execute("select * from node").fetchall())
     assert made.token not in kept
     assert made.mqtt_password not in kept
-    ((name, district, hashed),) = store.broker_secrets(conn)
-    assert (name, district) == ("station-01", DISTRICT)
+    (kept_of,) = store.broker_secrets(conn, AT)
+    assert (kept_of.node, kept_of.district, kept_of.generation) == ("station-01", DISTRICT, None)
+    hashed = kept_of.password_hash
     assert password_fits(made.mqtt_password, hashed)
     assert not password_fits(made.token, hashed)
 
@@ -49,7 +50,7 @@ def test_secrets_are_shown_once_and_kept_as_hashes(conn: Connection[Any]) -> Non
 @pytest.mark.parametrize("token", ["", "x", "gwn_" + "a" * 43, "\x00", "密码", "a" * 5_000])
 def test_no_other_token_opens(conn: Connection[Any], token: str) -> None:
     enrol(conn)
-    assert service.node_of_token(conn, token) is None
+    assert service.node_of_token(conn, token, now=AT) is None
 
 
 def test_new_secrets_make_the_old_ones_worthless(conn: Connection[Any]) -> None:
@@ -57,8 +58,8 @@ def test_new_secrets_make_the_old_ones_worthless(conn: Connection[Any]) -> None:
     with pytest.raises(Conflict), conn.transaction():
         enrol(conn)
     new = enrol(conn, replace=True)
-    assert service.node_of_token(conn, old.token) is None
-    assert service.node_of_token(conn, new.token) == "station-01"
+    assert service.node_of_token(conn, old.token, now=AT) is None
+    assert service.node_of_token(conn, new.token, now=AT) == ("station-01", None)
 
 
 @pytest.mark.parametrize(

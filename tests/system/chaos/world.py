@@ -29,10 +29,10 @@ from cloud.access import accounts
 from cloud.access.model import Role
 from cloud.db.migrate import migrate
 from cloud.embedded.broker import BrokerKind, EmbeddedBroker
-from cloud.embedded.grants import CLOUD_GRANTS, node_grants, user
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import free_port, log_tail, write_private
 from cloud.fleet import service as fleet
+from cloud.fleet.grants import CLOUD_GRANTS, node_grants, user
 from edge.node.status import read_status
 from tests.cloud.samples import GRID, PASSWORD, take_in_areas
 from tests.system.chaos.camera import Footage

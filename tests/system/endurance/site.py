@@ -20,9 +20,9 @@ import yaml
 from cloud.demo import plan
 from cloud.demo.registry import prepare
 from cloud.embedded.broker import EmbeddedBroker
-from cloud.embedded.grants import CLOUD_GRANTS, node_grants, user
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import Child, Command, free_port, log_tail, wait_until_accepting, write_private
+from cloud.fleet.grants import CLOUD_GRANTS, node_grants, user
 from edge.simulators.camera_process import CameraProcess
 from models import catalogue
 from tests.fakes.variants import Variant, write_variant

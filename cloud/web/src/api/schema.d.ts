@@ -312,6 +312,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/enrolment/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read Enrolment Challenge
+         * @description For machines: the first step of enrolment and of renewal.
+         */
+        post: operations["readEnrolmentChallenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enrol
+         * @description For machines: bind a key with a claim code. 403 with the reason in words, 429 after too many attempts.
+         */
+        post: operations["enrol"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/renewal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Credentials
+         * @description For machines: the next credentials for a bound key.
+         */
+        post: operations["renewCredentials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Standing
+         * @description For nodes: until when the present credentials last, and whom to believe. It shows that they have arrived.
+         */
+        get: operations["readStanding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/claims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Claims
+         * @description The newest fifty claims of one's area; with `before` those made before one.
+         */
+        get: operations["listClaims"];
+        put?: never;
+        /**
+         * Make Claim
+         * @description A one-time code for a node; what was open for it is withdrawn.
+         */
+        post: operations["makeClaim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/claims/{claim_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw Claim
+         * @description Withdraw a code that nobody has used.
+         */
+        delete: operations["withdrawClaim"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/identity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Identity
+         * @description The key of a node and the life of its credentials.
+         */
+        get: operations["readIdentity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Credentials
+         * @description Have a node ask for new credentials at its next look. 409 for one that has no key.
+         */
+        post: operations["rotateCredentials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/broker/auth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Authenticate Client
+         * @description Whether a client is who it says it is.
+         */
+        post: operations["authenticateClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/broker/acl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Authorise Client
+         * @description Whether a client may publish on a topic, or subscribe to a filter.
+         */
+        post: operations["authoriseClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/{node}/log-tail": {
         parameters: {
             query?: never;
@@ -661,6 +865,12 @@ export interface components {
             area_code: string;
         };
         /**
+         * Action
+         * @description What a client wants with a topic.
+         * @enum {string}
+         */
+        Action: "publish" | "subscribe";
+        /**
          * ActionRequest
          * @description What to do with a case. `version` is the one that was read: a case that has changed since is refused with 409.
          */
@@ -682,6 +892,12 @@ export interface components {
             /** Display Name */
             display_name: string;
         };
+        /**
+         * Answer
+         * @description The words of EMQX 5: `ignore` leaves it to whatever else the broker has been told to ask.
+         * @enum {string}
+         */
+        Answer: "allow" | "deny" | "ignore";
         /**
          * AreaItem
          * @description An area; `parent` is the code of the one above.
@@ -799,6 +1015,52 @@ export interface components {
             /** Open Cases */
             open_cases: number;
             severity: components["schemas"]["Severity"] | null;
+        };
+        /**
+         * BrokerAnswer
+         * @description The answer in the words of EMQX.
+         */
+        BrokerAnswer: {
+            result: components["schemas"]["Answer"];
+            /**
+             * Is Superuser
+             * @default false
+             */
+            is_superuser: boolean;
+        };
+        /**
+         * BrokerLogin
+         * @description A client at the door of the broker.
+         */
+        BrokerLogin: {
+            /** Username */
+            username: string;
+            /**
+             * Password
+             * @default
+             */
+            password: string;
+            /**
+             * Clientid
+             * @default
+             */
+            clientid: string;
+        };
+        /**
+         * BrokerWish
+         * @description What a client wants to do at the broker.
+         */
+        BrokerWish: {
+            /** Username */
+            username: string;
+            /** Topic */
+            topic: string;
+            action: components["schemas"]["Action"];
+            /**
+             * Clientid
+             * @default
+             */
+            clientid: string;
         };
         /**
          * CameraLink
@@ -982,6 +1244,76 @@ export interface components {
             version: number;
         };
         /**
+         * Challenge
+         * @description What has to be signed along, once, within five minutes.
+         */
+        Challenge: {
+            /** Challenge */
+            challenge: string;
+        };
+        /**
+         * Claim
+         * @description A claim code without the code; `key` is the fingerprint of the key that it has bound.
+         */
+        Claim: {
+            /** Id */
+            id: number;
+            /** Node */
+            node: string;
+            /** Area Code */
+            area_code: string;
+            /** Begins With */
+            begins_with: string;
+            /** Made By */
+            made_by: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Failures */
+            failures: number;
+            /** Used At */
+            used_at: string | null;
+            /** Key */
+            key: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+        };
+        /**
+         * ClaimList
+         * @description Claims, the newest first.
+         */
+        ClaimList: {
+            /** Items */
+            items: components["schemas"]["Claim"][];
+        };
+        /**
+         * ClaimWish
+         * @description For which node, where, how long. `trusts_births`: devices that it declares need no person's word.
+         */
+        ClaimWish: {
+            /** Node */
+            node: string;
+            /** Area Code */
+            area_code: string;
+            /**
+             * Hours
+             * @default 24
+             */
+            hours: number;
+            /**
+             * Trusts Births
+             * @default false
+             */
+            trusts_births: boolean;
+        };
+        /**
          * Command
          * @description Asked of a node. `reason` says why it was refused or failed; `result` is what the node gave, for a day. Past its `deadline`
          *     nobody carries it out.
@@ -1042,6 +1374,26 @@ export interface components {
          * @enum {string}
          */
         CommandState: "queued" | "sent" | "delivered" | "done" | "failed" | "refused" | "timed_out";
+        /**
+         * CredentialLife
+         * @description One generation of credentials.
+         */
+        CredentialLife: {
+            /** Generation */
+            generation: number;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Used At */
+            used_at: string | null;
+        };
         /**
          * Credentials
          * @description A name and a password.
@@ -1212,6 +1564,25 @@ export interface components {
             to_at: string;
         };
         /**
+         * EnrolmentRequest
+         * @description A claim code, the key that is to be bound, and the proof that the sender holds it.
+         */
+        EnrolmentRequest: {
+            /** Claim */
+            claim: string;
+            /**
+             * Public Key
+             * @description Ed25519, base64 of 32 bytes
+             */
+            public_key: string;
+            /** Challenge */
+            challenge: string;
+            /** Software */
+            software: string;
+            /** Sig */
+            sig: string;
+        };
+        /**
          * EvidenceBacklog
          * @description Files that wait to be uploaded; `refused` are lost for good, `left_out` found no room on the node.
          */
@@ -1375,11 +1746,35 @@ export interface components {
             severity: components["schemas"]["Severity"] | null;
         };
         /**
+         * Identity
+         * @description Who a node is: the fingerprint of its key (`gridward-edge identity` shows the same), and the life of its credentials.
+         *
+         *     `has_secrets`: it was given secrets by `gridward-cloud node add`; they end at `secrets_until`, where that is known.
+         */
+        Identity: {
+            /** Node */
+            node: string;
+            /** Key */
+            key: string | null;
+            /** Bound At */
+            bound_at: string | null;
+            /** Has Secrets */
+            has_secrets: boolean;
+            /** Secrets Until */
+            secrets_until: string | null;
+            /** Renewal Wanted At */
+            renewal_wanted_at: string | null;
+            /** Trusts Births */
+            trusts_births: boolean;
+            /** Credentials */
+            credentials: components["schemas"]["CredentialLife"][];
+        };
+        /**
          * IncidentKind
          * @description The kinds that this version knows; the wire takes any name, so that a newer node is understood by an older cloud.
          * @enum {string}
          */
-        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "sos" | "device_fault" | "outbox_pressure" | "evidence_pressure";
+        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "event" | "sos" | "tamper" | "door_held_open" | "line_lost" | "overlong_charge" | "lost_while_charging" | "stop_unconfirmed" | "composite" | "device_fault" | "outbox_pressure" | "evidence_pressure";
         /**
          * IncidentState
          * @description `open` rings, `update` adds to it, `ended` closes it. What follows `ended` is `ended` too and the same, with a file more: making a
@@ -1541,6 +1936,15 @@ export interface components {
             page: string;
         };
         /**
+         * MadeClaim
+         * @description A claim with its code, which is told this once.
+         */
+        MadeClaim: {
+            claim: components["schemas"]["Claim"];
+            /** Code */
+            code: string;
+        };
+        /**
          * NamedArea
          * @description An area by its code, with the name that it had when the case was opened.
          */
@@ -1640,6 +2044,43 @@ export interface components {
             stalls_per_hour: number;
         };
         /**
+         * NodeCredentials
+         * @description What a node logs in with, told once, and whom it believes.
+         */
+        NodeCredentials: {
+            /**
+             * V
+             * @default 1
+             */
+            v: number;
+            /** Node */
+            node: string;
+            /** District */
+            district: string;
+            /** Generation */
+            generation: number;
+            /** Mqtt User */
+            mqtt_user: string;
+            /** Mqtt Password */
+            mqtt_password: string;
+            /** Token */
+            token: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Command Keys */
+            command_keys: string[];
+            /** Configuration Keys */
+            configuration_keys: string[];
+        };
+        /**
          * NodeDegradation
          * @description Something of the node that does not work while the rest goes on.
          */
@@ -1717,6 +2158,29 @@ export interface components {
             items: components["schemas"]["Node"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * NodeStanding
+         * @description How a node stands with its present credentials.
+         */
+        NodeStanding: {
+            /**
+             * V
+             * @default 1
+             */
+            v: number;
+            /** Node */
+            node: string;
+            /** Generation */
+            generation: number | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Renewal Wanted */
+            renewal_wanted: boolean;
+            /** Command Keys */
+            command_keys: string[];
+            /** Configuration Keys */
+            configuration_keys: string[];
         };
         /**
          * NodeState
@@ -1816,11 +2280,39 @@ export interface components {
             last_detail: string;
         };
         /**
+         * RenewalRequest
+         * @description A bound key asks for the next credentials.
+         */
+        RenewalRequest: {
+            /** Node */
+            node: string;
+            /**
+             * Public Key
+             * @description Ed25519, base64 of 32 bytes
+             */
+            public_key: string;
+            /** Challenge */
+            challenge: string;
+            /** Sig */
+            sig: string;
+        };
+        /**
          * Role
          * @description What a person does. 值班长, 网格员, 运维, 管理员.
          * @enum {string}
          */
         Role: "duty_chief" | "grid_worker" | "maintainer" | "administrator";
+        /**
+         * Rotation
+         * @description `at_once`: the present credentials end now, because they may be in other hands.
+         */
+        Rotation: {
+            /**
+             * At Once
+             * @default false
+             */
+            at_once: boolean;
+        };
         /**
          * RulesTry
          * @description Zones, lines and rules in the words of the configuration (YAML; without them those that the camera has), from when to when: a length
@@ -2796,6 +3288,476 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readEnrolmentChallenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrolmentRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCredentials"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewalRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeCredentials"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readStanding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeStanding"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listClaims: {
+        parameters: {
+            query?: {
+                before?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeClaim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeClaim"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawClaim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                claim_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Identity"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    authenticateClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrokerLogin"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerAnswer"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    authoriseClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrokerWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerAnswer"];
+                };
             };
             /** @description A problem */
             "4XX": {

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.embedded import grants
-from cloud.embedded.grants import Access, Grant, covers, hash_password, node_grants, password_fits, read_users, user
+from cloud.fleet import grants
+from cloud.fleet.grants import Access, Grant, covers, hash_password, node_grants, password_fits, read_users, user
 
 LEVELS = st.sampled_from(["a", "b", "", "+"])
 FILTERS = st.builds(

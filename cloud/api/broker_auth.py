@@ -1,0 +1,91 @@
+"""What a broker asks that has no files of ours: EMQX 5, HTTP authentication and authorisation.
+
+Each answers 200 with `{"result": "allow" | "deny" | "ignore"}`; `ignore` leaves it to what else the broker was told to ask.
+"""
+
+import hmac
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
+
+from cloud.api.dependencies import Conn, Parts, bearer_token
+from cloud.api.problems import RESPONSES
+from cloud.enrolment import broker
+from cloud.enrolment.broker import Action, Answer
+from cloud.enrolment.command import cloud_user
+from cloud.errors import NotSignedIn
+from cloud.refusals.policy import Allowance
+
+router = APIRouter(prefix="/api/v1/broker", tags=["broker"], responses=RESPONSES)
+
+broker_secret = HTTPBearer(
+    scheme_name="broker", description="The secret of GRIDWARD_BROKER_AUTH_SECRET", auto_error=False
+)
+
+_WRONG = Allowance(at_once=20, per_s=1 / 3)
+"""Of wrong passwords, for each user name: who guesses is answered without a look."""
+
+LongName = Annotated[str, Field(max_length=200)]
+
+
+class BrokerLogin(BaseModel):
+    """A client at the door of the broker."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    username: LongName
+    password: Annotated[str, Field(max_length=500)] = ""
+    clientid: Annotated[str, Field(max_length=500)] = ""
+
+
+class BrokerWish(BaseModel):
+    """What a client wants to do at the broker."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    username: LongName
+    topic: Annotated[str, Field(max_length=1_000)]
+    action: Action
+    clientid: Annotated[str, Field(max_length=500)] = ""
+
+
+class BrokerAnswer(BaseModel):
+    """The answer in the words of EMQX."""
+
+    result: Answer
+    is_superuser: bool = False
+
+
+def from_the_broker(request: Request, parts: Parts, _secret: Annotated[object, Depends(broker_secret)]) -> None:
+    """Lets only a broker pass that shows our secret. Raises NotSignedIn."""
+    expected, offered = parts.settings.broker_auth_secret, bearer_token(request)
+    if expected is None or offered is None:
+        raise NotSignedIn("the broker's own secret is needed")
+    if not hmac.compare_digest(offered.encode("utf-8", "surrogateescape"), expected.get_secret_value().encode()):
+        raise NotSignedIn("the broker's own secret is needed")
+
+
+AsBroker = [Depends(from_the_broker)]
+
+
+@router.post("/auth", dependencies=AsBroker)
+def authenticate_client(conn: Conn, parts: Parts, body: BrokerLogin) -> BrokerAnswer:
+    """Whether a client is who it says it is."""
+    if not _WRONG.take(body.username, time.monotonic()):
+        return BrokerAnswer(result=Answer.DENY)
+    found = broker.authenticate(conn, body.username, body.password, cloud_user(parts.settings), now=parts.clock())
+    if found is not Answer.DENY:
+        _WRONG.give_back(body.username, 1)
+    return BrokerAnswer(result=found)
+
+
+@router.post("/acl", dependencies=AsBroker)
+def authorise_client(conn: Conn, parts: Parts, body: BrokerWish) -> BrokerAnswer:
+    """Whether a client may publish on a topic, or subscribe to a filter."""
+    found = broker.authorise(
+        conn, body.username, body.action, body.topic, cloud_user(parts.settings), now=parts.clock()
+    )
+    return BrokerAnswer(result=found)

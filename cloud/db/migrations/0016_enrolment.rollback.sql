@@ -1,0 +1,12 @@
+drop table node_absence;
+alter table command drop column signed_by;
+alter table quarantine drop column vouched_by;
+drop table waiting_device;
+alter table device drop column behind, drop column profile;
+alter table node drop column renewal_wanted_at, drop column secrets_until, drop column trusts_births;
+drop table command_key;
+drop table enrolment_secret;
+drop table spent_challenge;
+drop table node_credential;
+drop table node_key;
+drop table claim;

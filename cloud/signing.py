@@ -1,0 +1,75 @@
+"""The cloud's own signing key (Ed25519): commands and orders carry its signature, nodes learn its public half when they enrol."""
+
+import os
+from pathlib import Path
+
+import structlog
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cloud.errors import ConfigurationError
+from cloud.settings import CloudSettings
+from edge.contract import signing
+
+_log = structlog.get_logger(__name__)
+
+
+class Signer:
+    """Signs statements. Nothing of the private half leaves this object."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public_key = signing.public_bytes(key)
+        self.fingerprint = signing.fingerprint(self.public_key)
+
+    @classmethod
+    def of(cls, settings: CloudSettings) -> "Signer":
+        """The key of the settings, made at the first start. Raises ConfigurationError when its file can't be read or made.
+
+        Where several machines run the cloud, those that send commands share the file, or each has its own: nodes are given
+        the public halves of all that were used and not retired.
+        """
+        file = settings.command_key_file or settings.data_directory.resolve() / "keys" / "command.key"
+        return cls(_load(file))
+
+    def sign(self, statement: bytes) -> str:
+        """The signature of a statement (`edge.contract.signing.statement`), as it travels."""
+        return signing.sign(self._key, statement)
+
+
+def _load(file: Path) -> Ed25519PrivateKey:
+    try:
+        if not file.exists():
+            _make(file)
+        content = file.read_bytes()
+        key = serialization.load_pem_private_key(content, password=None)
+    except (OSError, ValueError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it holds no private key in PEM"
+        raise ConfigurationError(f"the key for signing commands in {file}: {reason}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigurationError(f"the key for signing commands in {file} is no Ed25519 key")
+    if file.stat().st_mode & 0o077:
+        _log.warning("others may read the key that signs commands; `chmod 600` it", file=str(file))
+    return key
+
+
+def _make(file: Path) -> None:
+    """Make the key as a whole and once: of two processes that start together both read the same one afterwards."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    content = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        try:
+            os.link(unfinished, file)
+        except FileExistsError:
+            return
+        _log.info("made the key that signs commands", file=str(file))
+    finally:
+        unfinished.unlink(missing_ok=True)
