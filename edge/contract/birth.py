@@ -61,6 +61,14 @@ class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
     simulated: bool = False
 
 
+class Spot(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A place (点位) that devices name as theirs; `cameras` are those that show it, from wherever they stand."""
+
+    id: Name
+    name: Text | None = None
+    cameras: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
+
+
 class ModelVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model that the node has loaded, or could not load (`problem`)."""
 
@@ -96,6 +104,7 @@ class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     degraded: Annotated[tuple[Degradation, ...], Meta(max_length=500)] = ()
     artifacts: Annotated[tuple[RunningArtifact, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
     steps: Annotated[tuple[StepReport, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
+    spots: Annotated[tuple[Spot, ...], Meta(max_length=200)] = ()
 
 
 class PresenceState(StrEnum):

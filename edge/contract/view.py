@@ -59,19 +59,15 @@ def joined(views: tuple[CameraView, ...], later: CameraView) -> tuple[CameraView
     """What is known, with one view more; of a camera that is among them already, one view with the files of both. A picture is not taken back by a later
     word that there is none.
     """
-    others = tuple(view for view in views if view.camera != later.camera)
-    before = next((view for view in views if view.camera == later.camera), None)
-    if before is None:
-        return (*others, later)[:MOST_VIEWS]
+    place = next((index for index, view in enumerate(views) if view.camera == later.camera), len(views))
+    before = views[place] if place < len(views) else CameraView(camera=later.camera)
     files = tuple(dict.fromkeys((*before.evidence, *later.evidence)))[:MOST_FILES]
-    absence = None if files else later.absence or before.absence
     merged = CameraView(
         camera=later.camera,
         captured_at=before.captured_at or later.captured_at,
         counts=later.counts if before.counts is None else before.counts,
         evidence=files,
-        absence=absence,
+        absence=None if files else later.absence or before.absence,
         trouble=later.trouble or before.trouble,
     )
-    place = next(index for index, view in enumerate(views) if view.camera == later.camera)
-    return (*views[:place], merged, *views[place + 1 :])
+    return (*views[:place], merged, *views[place + 1 :])[:MOST_VIEWS]

@@ -27,6 +27,7 @@ from edge.node.cameras import Cameras
 from edge.node.commands import CommandWorker, Handler
 from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
+from edge.node.linkage import Linkage
 from edge.node.log_tail import log_tail_of
 from edge.node.recollecting import Recollection
 from edge.node.reloading import ReloadDesk, rehearse
@@ -114,6 +115,8 @@ class Node:
         )
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
+        self.linkage = Linkage(configuration, self.book, lambda: self.cameras, clock=self.clock)
+        self.book.listen(self.linkage.follow)
         key_file = configuration.node.district_key
         self.cameras = Cameras(
             configuration.cameras,
@@ -128,6 +131,7 @@ class Node:
             district_key=None if key_file is None else read_district_key(key_file),
             recollection=self.recollection,
             wall=self.wall,
+            on_sight=self.linkage.show,
         )
         self.desk = DeviceDesk(
             configuration.devices, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
@@ -160,6 +164,7 @@ class Node:
         self.wall.start()
         self.shelf.start()
         self.recollection.start()
+        self.linkage.start()
         self.cameras.start()
         for source in self.reading_sources.values():
             source.start()
@@ -182,6 +187,7 @@ class Node:
         for source in self.reading_sources.values():
             source.stop()
         stopping.join()
+        self.linkage.stop()
         self.recollection.stop()
         self.wall.stop()
         self.uploader.stop()
@@ -225,6 +231,7 @@ class Node:
         if any(fate is not Fate.KEPT for fate in found.devices.values()):
             self.desk.adopt(configuration.devices, cards)
             self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
+        self.linkage.adopt(configuration)
         self.configuration = configuration
         self._announce()
 

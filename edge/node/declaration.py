@@ -4,12 +4,19 @@ from importlib import metadata
 
 import msgspec
 
-from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVersion, Point, PointKind
+from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVersion, Point, PointKind, Spot
 from edge.contract.envelope import MAXIMUM_BYTES
 from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
 from edge.rules.counting import count_points
-from edge.settings import CameraSettings, DeviceSettings, LineCrossingSettings, NodeConfiguration, NodeSettings
+from edge.settings import (
+    CameraSettings,
+    DeviceSettings,
+    LineCrossingSettings,
+    NodeConfiguration,
+    NodeSettings,
+    SpotSettings,
+)
 from edge.sources.gb28181 import department_of
 
 MOST_DEGRADATIONS = 50
@@ -33,6 +40,7 @@ def birth_of(
         software=software(),
         models=models,
         devices=devices(configuration),
+        spots=tuple(map(_spot, configuration.spots)),
         degraded=degraded[:MOST_DEGRADATIONS],
     )
 
@@ -62,6 +70,10 @@ def _node(node: NodeSettings) -> Device:
     of the health that it is told: a chart of the queue must not go through the queue).
     """
     return Device(id=node.id, kind=DeviceKind.NODE.value, name=node.name or None, points=NODE_POINTS)
+
+
+def _spot(spot: SpotSettings) -> Spot:
+    return Spot(id=spot.id, name=spot.name or None, cameras=tuple(each.camera for each in spot.cameras))
 
 
 def _camera(camera: CameraSettings) -> Device:

@@ -81,6 +81,7 @@ def status_of(node: "Node") -> dict[str, Any]:
         },
         "memory": asdict(node.recollection.figures),
         "wall": {"shown": list(node.wall.shown), **asdict(node.wall.figures)},
+        "linkage": {"waiting": node.linkage.waiting, **asdict(node.linkage.figures)},
         "evidence": {
             "level": node.alarms.level(EVIDENCE_RULE).value,
             "files_waiting": outbox.evidence_waiting,

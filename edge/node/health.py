@@ -105,6 +105,7 @@ class NodeCollector(Collector):
         yield from _films(status["films"])
         yield from _commands(status["commands"])
         yield from _wall(status["wall"])
+        yield from _linkage(status["linkage"])
         yield from _memory(status.get("memory", {}))
         yield from _cameras(status["cameras"])
         yield from _gates(status["gates"])
@@ -256,6 +257,14 @@ def _memory(memory: Status) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"gridward_edge_memory_{name}", words, memory[name])
     for name in ("written_bytes", "blocks_lost", "faults"):
         yield CounterMetricFamily(f"gridward_edge_memory_{name}", f"Memory: {name} since the start.", memory[name])
+
+
+def _linkage(linkage: Status) -> Iterator[Metric]:
+    """What the cameras at a spot were asked for, and showed."""
+    yield GaugeMetricFamily("gridward_edge_linkage_waiting", "Looks that other devices wait for.", linkage["waiting"])
+    for name, value in linkage.items():
+        if name != "waiting":
+            yield CounterMetricFamily(f"gridward_edge_linkage_{name}", f"Linkage: {name} since the start.", value)
 
 
 def _wall(wall: Status) -> Iterator[Metric]:

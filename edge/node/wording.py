@@ -29,6 +29,7 @@ def status_lines(found: Status) -> list[str]:
         *_evidence(found["evidence"], now),
         *_commands(found.get("commands", {})),
         *_wall(found.get("wall", {})),
+        *_linkage(found.get("linkage", {})),
         *_memory(found.get("memory", {})),
         *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
@@ -116,6 +117,15 @@ def _memory(memory: Status) -> Iterator[str]:
     if memory.get("quota_bytes"):
         lost = f", {memory['blocks_lost']} blocks lost" if memory["blocks_lost"] else ""
         yield f"memory: {memory['used_bytes'] / 2**20:.1f} of {memory['quota_bytes'] / 2**20:.0f} MiB{lost}"
+
+
+def _linkage(linkage: Status) -> Iterator[str]:
+    """Of looks at spots, once there were any."""
+    if linkage.get("events") or linkage.get("left"):
+        yield (
+            f"linkage: {linkage['events']} events at spots, {linkage['sights']} sights of {linkage['asked']} looks, "
+            f"{linkage['absent']} without a picture, {linkage['left']} left since too many waited"
+        )
 
 
 def _wall(wall: Status) -> Iterator[str]:

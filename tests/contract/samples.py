@@ -16,6 +16,7 @@ from edge.contract.birth import (
     Point,
     PointKind,
     PresenceState,
+    Spot,
 )
 from edge.contract.downlink import Ack, Command, DesiredProfile, Outcome, Result
 from edge.contract.envelope import Body, Envelope, Lane
@@ -150,6 +151,7 @@ BIRTH = Birth(
         ),
     ),
     degraded=(Degradation(subject="camera-hall", reason="stream_lost", detail="no route to host", since=AT),),
+    spots=(Spot(id="bay", name="东侧车棚", cameras=("camera-hall",)),),
     artifacts=(RunningArtifact(artifact="profile", name="ocpp16_pile", version="1.0.0", sha256=HASH),),
     steps=(
         StepReport(

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pyrage
 import pytest
@@ -240,3 +241,42 @@ def test_a_film_over_the_disk_that_takes_nothing_waits_behind_its_incident(sent:
     keeper.full = False
     book.tick()
     assert [len(incident.evidence) for incident in keeper.kept] == [0, 1]
+
+
+def test_a_film_of_several_incidents_is_made_once_and_their_views_name_it(sent: Sent) -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, {}, clock=SteppedClock())
+    worker = ClipWorker(book, KEY)
+    owners = tuple(ClipOwner(f"pile-{number}", SEEN.started_at, Severity.HIGH) for number in range(3))
+    for owner in owners:
+        book.report(replace(SEEN, key=owner.key, device=owner.key))
+    worker.order(order(sent, owners=owners, linked=True))
+    while worker.turn():
+        pass
+    assert worker.figures.made == 2
+    newest = {incident.device: incident for incident in keeper.kept}
+    for owner in owners:
+        incident = newest[owner.key]
+        [view] = incident.views
+        assert (view.camera, view.captured_at, view.counts) == ("cam-1", None, None)
+        assert view.evidence == tuple(file.sha256 for file in incident.evidence)
+        assert len(view.evidence) == 2
+
+
+def test_of_a_moment_that_is_over_the_film_gives_its_picture_with_its_masks(sent: Sent) -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, {}, clock=SteppedClock())
+    worker = ClipWorker(book)
+    book.report(SEEN)
+    began_at = sent[1][0].captured_at
+    worker.order(order(sent, linked=True, still_at=began_at + timedelta(seconds=0.5)))
+    while worker.turn():
+        pass
+    film, still = made(keeper)
+    assert (film.kind, still.kind) == (EvidenceKind.CLIP, EvidenceKind.SNAPSHOT)
+    assert abs((still.reference.captured_at - began_at).total_seconds() - 0.5) <= 0.1 + 1e-6
+    [view] = keeper.kept[-1].views
+    assert view.evidence == (film.reference.sha256, still.reference.sha256)
+    image = cv2.imdecode(np.frombuffer(still.content, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert np.abs(np.diff(image[:, :40].astype(int), axis=1)).mean() < 3  # everything is private in this test

@@ -70,6 +70,7 @@ STATUS: dict[str, Any] = {
     "films": {"waiting": 1, "made": 7, "refused": 2, "skipped": 3, "longest_s": 1.5},
     "commands": {"answered": {"log_tail done": 5, "rules_try failed": 1}, "refused": {"busy": 2}},
     "wall": {"shown": ["cam-1"], "leases": 2, "made": 9, "sent": 7, "skipped": 3, "refused": 1, "turned_away": 4},
+    "linkage": {"waiting": 1, "events": 9, "asked": 8, "sights": 7, "absent": 2, "left": 3, "faults": 0},
     "cameras": {"cam-1": CAMERA, "cam-2": CAMERA},
     "gates": {
         "cam-1": {
@@ -132,6 +133,8 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         'gridward_edge_films_total{outcome="skipped"} 3.0',
         'gridward_edge_commands_total{name="log_tail",outcome="done"} 5.0',
         'gridward_edge_commands_refused_total{reason="busy"} 2.0',
+        "gridward_edge_linkage_waiting 1.0",
+        "gridward_edge_linkage_sights_total 7.0",
         "gridward_edge_wall_shown 1.0",
         "gridward_edge_wall_sent_total 7.0",
         "gridward_edge_wall_skipped_total 3.0",

@@ -13,6 +13,7 @@ import pyrage
 import pytest
 
 from edge.contract.incident import EvidenceKind, IncidentState, Severity
+from edge.contract.view import ViewAbsence
 from edge.errors import ModelUnusable
 from edge.evidence.seal import DistrictKey
 from edge.flow import (
@@ -28,12 +29,14 @@ from edge.flow import (
     Packet,
     Reading,
     Scene,
+    Sight,
     StreamFormat,
 )
 from edge.incidents import IncidentBook
 from edge.node import filming as filming_module
 from edge.node import watch as watch_module
-from edge.node.clips import ClipOrder
+from edge.node.clips import ClipOrder, ClipOwner
+from edge.node.looking import NEAR
 from edge.node.shelf import LONGEST_BAR_S, ModelShelf
 from edge.node.standing import Standing
 from edge.node.turns import Turns
@@ -176,6 +179,7 @@ class Watching:
         self.recorder = FakeRecorder()
         self.keeper = FakeKeeper()
         self.films = FakeClips(seals=seals)
+        self.sights: list[Sight] = []
         self.watch = CameraWatch(
             CameraSettings.model_validate(
                 {"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30, **settings}
@@ -190,6 +194,7 @@ class Watching:
             turns=Turns(),
             district_key=district_key,
             clips=cast("Any", self.films),
+            on_sight=self.sights.append,
         )
 
     def start(self) -> None:
@@ -659,3 +664,102 @@ def test_what_is_sent_as_it_is_made_has_a_gate_unless_nobody_wants_one(
 ) -> None:
     watch = Watching(tmp_path / "a.mp4", lambda: None, **settings).watch
     assert (watch.gate is not None) == gated
+
+
+def test_who_asks_is_shown_the_moment_with_what_is_to_be_seen_in_it(tmp_path: Path) -> None:
+    found = Watching(
+        write_clip(tmp_path / "a.mp4", frames=20),
+        lambda: None,
+        clock=lambda: datetime.now(UTC),
+        found=detections((standing_at(0.3, 0.9), 0.9)),
+        zones={"floor": [[0, 0], [1, 0], [1, 1], [0, 1]], "corner": [[0.9, 0], [1, 0], [1, 0.1]]},
+    )
+    found.start()
+    try:
+        wait_until(lambda: found.watch.pipeline.counters.inferences > 0, what="a look")
+        assert found.sights == []
+        asked_at = datetime.now(UTC)
+        assert found.watch.look(asked_at) is None
+        wait_until(lambda: bool(found.sights), what="the sight")
+        looks = found.watch.pipeline.counters.frames
+        wait_until(lambda: found.watch.pipeline.counters.frames > looks + 5, what="pictures after it")
+    finally:
+        found.stop()
+    [sight] = found.sights
+    assert sight.captured_at >= asked_at - NEAR
+    assert [picture.kind for picture in sight.pictures] == [EvidenceKind.SNAPSHOT]
+    counts = {(each.zone, each.label): each.count for each in sight.counts or ()}
+    assert counts[None, "person"] == counts["floor", "person"] == 1
+    assert counts["corner", "person"] == counts[None, "vehicle"] == 0
+
+
+def test_without_a_detector_nobody_counts_and_the_picture_shows_nobody(tmp_path: Path) -> None:
+    found = Watching(
+        write_clip(tmp_path / "a.mp4", frames=20), lambda: None, clock=lambda: datetime.now(UTC), model=None
+    )
+    found.start()
+    try:
+        found.watch.look(datetime.now(UTC))
+        wait_until(lambda: bool(found.sights), what="the sight")
+    finally:
+        found.stop()
+    assert found.sights[0].counts is None
+    assert len(found.sights[0].pictures) == 1
+
+
+def test_a_camera_that_is_lost_or_held_says_so_instead(filming: Watching) -> None:
+    filming.watch._on_status(Health.LOST, "no route to host")
+    assert filming.watch.look(START) is ViewAbsence.CAMERA_LOST
+    filming.watch._on_status(Health.OK, None)
+    assert filming.watch.look(START) is None
+    filming.watch.hold("it ended the process three times")
+    assert filming.watch.look(START) is ViewAbsence.QUARANTINED
+
+
+def test_a_frame_that_was_filmed_before_the_moment_is_not_the_one(filming: Watching) -> None:
+    looks = filming.watch._looks
+    looks.ask(START)
+    assert not looks.shows(START - NEAR - timedelta(milliseconds=1))
+    assert looks.shows(START - NEAR)
+    looks.ask(START - timedelta(seconds=2))  # the earlier moment comes first; whoever wants the later one asks again
+    assert looks.shows(START - timedelta(seconds=2))
+    filming.watch.leave()
+    assert not looks.shows(START)
+
+
+def _owner(number: int = 1, severity: Severity = Severity.HIGH) -> ClipOwner:
+    return ClipOwner(f"pile-{number}/threshold", START, severity)
+
+
+def test_what_other_devices_tell_at_one_moment_has_one_film(filming: Watching) -> None:
+    _film(filming, *(START + timedelta(seconds=second) for second in range(-7, 3)))
+    watch = filming.watch
+    assert watch.film(_owner(1), START + timedelta(seconds=2), still=False)
+    assert watch.film(_owner(2, Severity.CRITICAL), START + timedelta(seconds=2.5), still=False)
+    assert watch.film(_owner(3), START + timedelta(seconds=4), still=False)
+    _go_on(filming, *(START + timedelta(seconds=second) for second in range(3, 12)))
+    watch._film(START + timedelta(seconds=12))
+    first, second = filming.films.orders
+    assert [owner.key for owner in first.owners] == ["pile-1/threshold", "pile-2/threshold"]
+    assert (first.severity, first.linked, first.still_at) == (Severity.CRITICAL, True, None)
+    assert _times(first)[0] == -3
+    assert first.until == START + timedelta(seconds=6)
+    assert [owner.key for owner in second.owners] == ["pile-3/threshold"]
+
+
+@pytest.mark.parametrize(
+    ("after_s", "still", "possible"),
+    [(2.0, False, True), (6.9, False, True), (7.1, False, False), (1.0, True, True), (2.5, True, False)],
+)
+def test_a_film_of_a_moment_is_made_of_what_was_sent_then_or_not_at_all(
+    after_s: float, still: bool, possible: bool, filming: Watching
+) -> None:
+    """The camera has sent nothing for some time: what it showed before is no picture of the moment."""
+    _film(filming, *(START + timedelta(seconds=second) for second in range(3)))
+    assert filming.watch.film(_owner(), START + timedelta(seconds=after_s), still=still) is possible
+    assert not filming.watch.film(_owner(), START - timedelta(seconds=30), still=True)
+
+
+def test_a_camera_without_films_makes_none_for_others(tmp_path: Path) -> None:
+    found = Watching(tmp_path / "none.mp4", lambda: None, model=None)
+    assert not found.watch.film(_owner(), START, still=True)

@@ -135,3 +135,11 @@ def test_the_wall_is_told_of_once_somebody_has_looked() -> None:
     assert "shows cam-1; 7 of 9 pictures sent, 3 skipped" in line
     for silent in ({}, {"wall": {"shown": [], "leases": 0, "turned_away": 0}}):
         assert not any(line.startswith("wall:") for line in status_lines({**STATUS, **silent}))
+
+
+def test_looks_at_spots_are_told_of_once_there_was_an_event() -> None:
+    linkage = {"waiting": 0, "events": 9, "asked": 8, "sights": 7, "absent": 2, "left": 3, "faults": 0}
+    [line] = [line for line in status_lines({**STATUS, "linkage": linkage}) if line.startswith("linkage:")]
+    assert line == "linkage: 9 events at spots, 7 sights of 8 looks, 2 without a picture, 3 left since too many waited"
+    for silent in ({}, {"linkage": dict.fromkeys(linkage, 0)}):
+        assert not any(line.startswith("linkage:") for line in status_lines({**STATUS, **silent}))

@@ -294,3 +294,28 @@ def test_what_fills_a_packet_up_to_its_bitrate_is_not_what_was_spent() -> None:
 @given(st.binary(max_size=200))
 def test_what_was_spent_is_never_more_than_what_was_sent(data: bytes) -> None:
     assert len(data.rstrip(b"\xff\x80")) <= spent_bytes(data) <= len(data)
+
+
+def test_who_asks_has_it_opened_from_the_moment_on_and_that_says_nothing_of_the_sizes() -> None:
+    camera = Camera().settled()
+    before = camera.gate.counters.told, camera.gate.counters.missed
+    asked_at = camera.now
+    camera.gate.asked(asked_at)
+    assert set(camera.send(2)) == {GateOrder.DECODE}
+    assert (camera.gate.state, camera.gate.reason) == (GateState.OPEN, GateReason.ASKED)
+    assert camera.gate.began_at == asked_at
+    assert camera.send(10)[-1] is not GateOrder.DECODE
+    assert (camera.gate.counters.told, camera.gate.counters.missed) == before
+
+
+def test_a_gate_that_is_open_stays_so_for_who_asks_and_does_not_open_once_more_later() -> None:
+    camera = Camera()
+    camera.gate.asked(camera.now)
+    camera.settled()
+    assert camera.gate.reason is GateReason.STILL
+    camera.send(0.5, 1_200)
+    camera.send(2)
+    camera.gate.asked(camera.now)
+    assert set(camera.send(2.5)) == {GateOrder.DECODE}
+    camera.send(10)
+    assert camera.gate.state is GateState.WATCHING
