@@ -108,6 +108,12 @@ def _refused(old: NodeConfiguration, new: NodeConfiguration) -> Iterator[str]:
                 yield f"{part}.{key}"
     if old.sensors and new.sensors and old.local_mqtt != new.local_mqtt:
         yield "local_mqtt"
+    if old.ocpp is not None and new.ocpp is not None:
+        yield from (f"ocpp.{key}" for key in _differing(old.ocpp, new.ocpp) if key not in _OF_PILES)
+
+
+_OF_PILES: Final = frozenset({"piles", "heartbeat_s"})
+"""Of the listener for piles what it takes over while it listens."""
 
 
 def _differing(old: BaseModel, new: BaseModel) -> list[str]:

@@ -23,6 +23,8 @@ from edge.sources.mailbox import Mailbox
 from edge.sources.mqtt_device import MqttDevice
 from edge.sources.mqtt_devices import RECEIPTS, MqttDeviceSource
 from edge.sources.mqtt_sensor import sensor_devices
+from edge.sources.ocpp.source import RECEIPTS as OCPP_RECEIPTS
+from edge.sources.ocpp.source import OcppSource
 from edge.sources.video_gateway import Gateways, is_channel
 from edge.video import is_live
 
@@ -135,6 +137,24 @@ def _mqtt_source(configuration: NodeConfiguration, handover: ReadingHandover) ->
     )
 
 
+def _wants_ocpp(configuration: NodeConfiguration) -> bool:
+    return configuration.ocpp is not None and bool(configuration.ocpp.piles)
+
+
+def _ocpp(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
+    if configuration.ocpp is None:
+        raise ConfigurationError("there is no part `ocpp`")
+    return OcppSource(
+        configuration.ocpp,
+        handover.keep,
+        handover.on_status,
+        secret=handover.secret,
+        receipts=handover.receipts(OCPP_RECEIPTS),
+        clock=handover.clock,
+        correction=handover.correction,
+    )
+
+
 FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
     "rtsp": CameraSource,
     "rtsps": CameraSource,
@@ -144,6 +164,7 @@ FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
 """By the scheme of a camera's address; a path is a file. A channel of a gateway is a camera whose address has to be asked for."""
 
 READING_SOURCES: Mapping[str, ReadingProtocol] = {
+    "ocpp": ReadingProtocol(_wants_ocpp, _ocpp),
     "mqtt": ReadingProtocol(_wants_mqtt, _mqtt_source),
 }
 """By protocol; a node has one source of each that its configuration wants."""

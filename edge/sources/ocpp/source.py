@@ -1,0 +1,333 @@
+"""The node as a central system of OCPP 1.6J: a thread with a loop of its own, a thread that commits, and what the node sees of both."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+
+from edge.contract.device_command import DeviceAction, Trigger
+from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
+from edge.flow import DeviceControl, Health, Parcel
+from edge.settings import NodeConfiguration, OcppSettings
+from edge.sources.ocpp.admission import Admission, Denial, Denied, digest
+from edge.sources.commits import Commits
+from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, order, trigger
+from edge.sources.ocpp.pace import Pace
+from edge.sources.ocpp.pile import Heard, Pile
+from edge.sources.stations import GRACE_S, SILENT_HEARTBEATS, Presence
+from edge.sources.ocpp.server import Limits, Listener
+from edge.sources.ocpp.station import Figures, OrderRefused, Patience, Station
+from edge.sources.ocpp.transactions import TransactionBook
+
+RECEIPTS: Final = "ocpp"
+_STOP_S: Final = 5.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds; tests have less patience. `look_s`: how often it is looked who is there. `introduce_s`: so long a station that has called
+    may take to say what it is. `meter_s`: after an order to stop, when the meter is asked. `listen_s`: between tries to get the port.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
+    grace_s: float = GRACE_S
+    look_s: float = 1.0
+    introduce_s: float = 10.0
+    answer_s: float = 30.0
+    meter_s: tuple[float, ...] = (2.0, 6.0, 12.0, 20.0)
+    listen_s: float = 5.0
+
+
+class OcppSource:
+    """Listens for the configured piles. `keep` returns once readings are kept, or raises Retryable; `receipts` are the marks that were kept
+    before; `secret` reads a password's file.
+    """
+
+    def __init__(
+        self,
+        settings: OcppSettings,
+        keep: Callable[[Parcel], None],
+        on_status: Callable[[str, Health, str | None], None],
+        *,
+        secret: Callable[[Path | None], str | None],
+        receipts: Sequence[bytes] = (),
+        clock: Callable[[], datetime],
+        correction: Callable[[], timedelta] = timedelta,
+        timing: Timing | None = None,
+    ) -> None:
+        self.figures = Figures()
+        self.port: int | None = None
+        """Where it listens, once it does."""
+        self._settings = settings
+        self._on_status, self._secret = on_status, secret
+        timing = timing or Timing()
+        self._clock, self._correction, self._timing = clock, correction, timing
+        self._transactions = TransactionBook(receipts)
+        self._piles: dict[str, Pile] = {}
+        self._presence = Presence(grace_s=timing.grace_s)
+        self._commits = Commits(keep, source=RECEIPTS, name="ocpp-commits")
+        self._setting_refusals: dict[tuple[str, str], str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(
+            self._take_settings(settings),
+            timing.limits,
+            converse=self._converse,
+            on_connected=self._on_connected,
+            on_gone=self._on_gone,
+            on_denied=self._on_denied,
+            tls=_tls(settings),
+        )
+        self._unheard: set[str] = set(self._piles)
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="ocpp", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._commits.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is not answered a station sends again."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(_STOP_S)
+        self._commits.stop()
+
+    def adopt(self, configuration: NodeConfiguration) -> None:
+        """Go on with other piles, on the same port; conversations of those that stay go on. Any thread."""
+        settings = configuration.ocpp
+        if settings is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._adopt, settings)
+
+    def control(self, device: str) -> DeviceControl | None:
+        """What acts on a pile."""
+        return self if device in self._piles else None
+
+    def actions(self, device: str) -> Collection[DeviceAction]:
+        """What a pile can be asked to do."""
+        return ACTIONS if device in self._piles else ()
+
+    def act(
+        self,
+        device: str,
+        action: DeviceAction,
+        arguments: Mapping[str, Any],
+        *,
+        connector: int | None = None,
+        wait_s: float,
+    ) -> dict[str, Any]:
+        """Ask a pile to do something; see `DeviceControl`."""
+        if not self._thread.is_alive():
+            raise DeviceUnreachable("nothing listens for piles at present")
+        asked = asyncio.run_coroutine_threadsafe(self._act(device, action, arguments, connector, wait_s), self._loop)
+        try:
+            return asked.result(wait_s + 1.0)
+        except FutureTimeout as late:
+            asked.cancel()
+            raise DeviceUnreachable(f"{device} did not answer within {wait_s:.0f} s") from late
+        except OrderRefused as refused:
+            raise CommandRefused(f"the pile refuses {action}: {refused}") from refused
+
+    def tally(self) -> dict[str, Any]:
+        """What the source did since the start, ready for JSON."""
+        figures, listener = self.figures, self._listener
+        return {
+            "messages": figures.messages,
+            "readings": figures.readings,
+            "replayed": figures.replayed,
+            "unkept": figures.unkept,
+            "connected": len(listener.stations),
+            "refused": {f"{device}: {reason}": count for (device, reason), count in dict(figures.refused).items()},
+            "clamped": dict(figures.clamped),
+            "flaws": dict(figures.flaws),
+            "denied": dict(listener.denials),
+            "replaced": listener.replaced,
+            "turned_away": listener.turned_away,
+            "faults": self._commits.faults,
+            "skew_s": {name: round(pile.clock.skew_s, 3) for name, pile in dict(self._piles).items()},
+            "settings_refused": {f"{name}: {key}": why for (name, key), why in dict(self._setting_refusals).items()},
+        }
+
+    # --- in the loop --------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._live())
+        except Exception:
+            _log.exception("the listener for piles failed")
+            raise
+        finally:
+            self._loop.close()
+
+    async def _live(self) -> None:
+        await self._open()
+        while not self._stopping.is_set():
+            self._look()
+            await self._rest(self._timing.look_s)
+        await self._listener.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _open(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.port = await self._listener.open(self._settings.host, self._settings.port)
+            except OSError as error:
+                _log.error("piles can't call: the port is not to be had", port=self._settings.port, reason=str(error))
+                self._presence.explain(f"nothing listens for it: port {self._settings.port}: {error.strerror or error}")
+                self._look()
+                await self._rest(self._timing.listen_s)
+            else:
+                self._presence.explain(None)
+                return
+
+    async def _rest(self, wait_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), wait_s)
+
+    def _look(self) -> None:
+        for device, health, reason in self._presence.changes(time.monotonic()):
+            if not self._commits.run(partial(self._on_status, device, health, reason)):
+                self._presence.forget(device)
+
+    def _adopt(self, settings: OcppSettings) -> None:
+        gone = set(self._piles) - {pile.id for pile in settings.piles}
+        self._settings = settings
+        self._listener.admission = self._take_settings(settings)
+        for device in gone:
+            self._unheard.discard(device)
+            self._spawn(self._listener.hang_up(device, "it is not configured any more"))
+
+    def _take_settings(self, settings: OcppSettings) -> Admission:
+        """Piles, whom to look for, and whom to let in."""
+        piles: dict[str, Pile] = {}
+        for each in settings.piles:
+            pile = self._piles.get(each.id)
+            if pile is None:
+                pile = Pile(each, self._transactions, heartbeat_s=settings.heartbeat_s)
+            else:
+                pile.adopt(each, heartbeat_s=settings.heartbeat_s)
+            piles[each.id] = pile
+        self._piles = piles
+        self._presence.adopt(dict.fromkeys(piles, SILENT_HEARTBEATS * settings.heartbeat_s), time.monotonic())
+        return _admission(settings, self._secret)
+
+    def _converse(self, device: str, connection: ServerConnection) -> Station:
+        return Station(
+            connection,
+            self._piles[device],
+            keep=self._keep,
+            on_heard=self._on_heard,
+            figures=self.figures,
+            clock=self._clock,
+            correction=self._correction,
+            patience=self._timing.patience,
+            pace=Pace(time.monotonic()),
+        )
+
+    def _keep(self, readings: Sequence[Any], again: Sequence[Any], marks: tuple[bytes, ...]) -> Future[None]:
+        return self._commits.deliver(readings, again=again, marks=marks)
+
+    def _on_connected(self, station: Station) -> None:
+        self._presence.heard(station.device, time.monotonic())
+        if station.device in self._unheard:  # rules lost sight of a charge that outlasted the node's last end
+            self._unheard.discard(station.device)
+            self._commits.deliver((), again=station.pile.charging(self._clock()))
+        self._spawn(self._introduce(station))
+
+    def _on_gone(self, station: Station, reason: str) -> None:
+        self._presence.gone(station.device, time.monotonic(), reason)
+
+    def _on_heard(self, station: Station, heard: Heard | None) -> None:
+        self._presence.heard(station.device, time.monotonic())
+        if heard is not None and heard.booted:
+            self._spawn(self._configure(station))
+
+    def _on_denied(self, denied: Denied, address: str) -> None:
+        if denied.why is Denial.UNKNOWN and denied.identity is not None:
+            _log.warning("somebody calls who is not configured", identity=denied.identity, address=address)
+
+    async def _introduce(self, station: Station) -> None:
+        with contextlib.suppress(DeviceUnreachable):
+            await introduce(
+                station, wait_s=self._timing.answer_s, sleep=asyncio.sleep, after_s=self._timing.introduce_s
+            )
+
+    async def _configure(self, station: Station) -> None:
+        def refused(key: str, why: str) -> None:
+            self._setting_refusals[station.device, key] = why
+
+        with contextlib.suppress(DeviceUnreachable):
+            await configure(station, wait_s=self._timing.answer_s, refused=refused)
+
+    async def _act(
+        self, device: str, action: DeviceAction, arguments: Mapping[str, Any], connector: int | None, wait_s: float
+    ) -> dict[str, Any]:
+        pile, station = self._piles.get(device), self._listener.stations.get(device)
+        if pile is None:
+            raise CommandRefused(f"{device} is no pile of this node")
+        now = (self._clock() + self._correction()).isoformat(timespec="seconds").replace("+00:00", "Z")
+        asked = order(pile, action, arguments, connector=connector, now=now)
+        if station is None:
+            raise DeviceUnreachable(f"{device} is not connected")
+        answer = agreed(action, await station.ask(asked, wait_s=wait_s))
+        if action is DeviceAction.STOP_CHARGE:
+            self._spawn(self._ask_meter(station, connector))
+        return answer
+
+    async def _ask_meter(self, station: Station, connector: int | None) -> None:
+        """Many stations sample no more once a charge has ended; that nothing flows any more has to be seen, though."""
+        asked_s = 0.0
+        with contextlib.suppress(DeviceUnreachable, OrderRefused):
+            for at_s in self._timing.meter_s:
+                await asyncio.sleep(at_s - asked_s)
+                asked_s = at_s
+                await station.ask(trigger(Trigger.METER_VALUES, connector), wait_s=self._timing.answer_s)
+
+    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _admission(settings: OcppSettings, secret: Callable[[Path | None], str | None]) -> Admission:
+    devices = {pile.identity: pile.id for pile in settings.piles}
+    if settings.security_profile == 0:
+        return Admission(settings.path, devices, None)
+    passwords: dict[str, bytes] = {}
+    for pile in settings.piles:
+        password = secret(pile.password_file)
+        if not password:
+            raise ConfigurationError(f"pile {pile.id}: its password file is empty")
+        passwords[pile.id] = digest(password.encode())
+    return Admission(settings.path, devices, passwords)
+
+
+def _tls(settings: OcppSettings) -> ssl.SSLContext | None:
+    """Raises ConfigurationError for files that can't be used."""
+    if settings.certificate_file is None or settings.key_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.certificate_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"ocpp: the certificate {settings.certificate_file} can't be used: {error}") from error
+    return context
