@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from edge.configuration.gateways import gateway_incoherences
+from edge.configuration.lines import line_incoherences
 from edge.configuration.outline import crossing_sides
 from edge.configuration.spots import spot_incoherences
 from edge.errors import ConfigurationError, ModelUnusable
@@ -59,6 +60,7 @@ def incoherences(tree: dict[str, Any]) -> Found:
         _sensors,
         _other_devices,
         spot_incoherences,
+        line_incoherences,
         _files,
         _district_key,
         _outbox,

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel
 
 from edge.settings import CameraSettings, DeviceSettings, GatewaySettings, NodeConfiguration
+from edge.sources.registry import mqtt_devices
 from edge.sources.video_gateway import gateway_of
 
 WAY_OUT: Final = "restart the node for it"
@@ -106,7 +107,7 @@ def _refused(old: NodeConfiguration, new: NodeConfiguration) -> Iterator[str]:
         for key in _differing(getattr(old, part), getattr(new, part)):
             if (part, key) not in _NO_NEW_PROCESS:
                 yield f"{part}.{key}"
-    if old.sensors and new.sensors and old.local_mqtt != new.local_mqtt:
+    if old.local_mqtt != new.local_mqtt and mqtt_devices(old) and mqtt_devices(new):
         yield "local_mqtt"
     if old.ocpp is not None and new.ocpp is not None:
         yield from (f"ocpp.{key}" for key in _differing(old.ocpp, new.ocpp) if key not in _OF_PILES)

@@ -10,6 +10,9 @@ from edge.contract.artifacts import ARTIFACTS_TOLD, RunningArtifact, StepReport
 from edge.contract.envelope import VERSION
 from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
 
+MOST_DEVICES = 500
+"""Of one node, itself included."""
+
 
 class PointKind(StrEnum):
     """Numbers are samples; states are told when they change."""
@@ -100,7 +103,7 @@ class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     software: Text
     profile: Text | None = None
     models: Annotated[tuple[ModelVersion, ...], Meta(max_length=32)] = ()
-    devices: Annotated[tuple[Device, ...], Meta(max_length=500)] = ()
+    devices: Annotated[tuple[Device, ...], Meta(max_length=MOST_DEVICES)] = ()
     degraded: Annotated[tuple[Degradation, ...], Meta(max_length=500)] = ()
     artifacts: Annotated[tuple[RunningArtifact, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
     steps: Annotated[tuple[StepReport, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()

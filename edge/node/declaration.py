@@ -4,6 +4,7 @@ from importlib import metadata
 
 import msgspec
 
+from msgspec.structs import replace
 from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVersion, Point, PointKind, Spot
 from edge.contract.envelope import MAXIMUM_BYTES
 from edge.contract.health import NODE_POINTS
@@ -62,7 +63,9 @@ def devices(configuration: NodeConfiguration) -> tuple[Device, ...]:
 
 def sources(configuration: NodeConfiguration) -> tuple[Device, ...]:
     """The devices whose readings go through the outbox."""
-    return (*map(_camera, configuration.cameras), *map(_device, configuration.devices))
+    behind = {name: line.id for line in configuration.leased_lines for name in line.carries}
+    declared = (*map(_camera, configuration.cameras), *map(_device, configuration.devices))
+    return tuple(replace(device, behind=behind[device.id]) if device.id in behind else device for device in declared)
 
 
 def _node(node: NodeSettings) -> Device:

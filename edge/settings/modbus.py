@@ -126,7 +126,7 @@ class ModbusDeviceSettings(DeviceSettings):
     """One server (`unit`) behind the address `gateway` (`host` or `host:port`). With no answer within `timeout_s` a read has failed; of
     devices behind one gateway the longest of their time-outs counts.
 
-    Of the kinds `smoke`, `gas`, `water_level`, `temperature` and `current_transformer` units, plausible ranges and rules are known; any
+    Of the kinds `smoke_detector`, `gas_detector`, `water_level`, `temperature_sensor` and `current_transformer` units, plausible ranges and rules are known; any
     other name is possible, with everything said in its points.
     """
 

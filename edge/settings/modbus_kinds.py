@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.contract.incident import Severity
-from edge.settings.reading_rules import ReadingRuleSettings, ThresholdSettings
+from edge.settings.reading_rules import StateSettings, ThresholdSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ _TEMPERATURE: Final = UsualPoint("°C", -40, 200, 10)
 
 KINDS: Final[Mapping[str, Mapping[str, UsualPoint]]] = MappingProxyType(
     {
-        "smoke": {
+        "smoke_detector": {
             "smoke": _ALARM,
             "obscuration_percent_per_m": UsualPoint("%/m", 0, 100, 5),
             "temperature_c": _TEMPERATURE,
         },
-        "gas": {"gas": _ALARM, "gas_percent_lel": UsualPoint("%LEL", 0, 100, 5)},
+        "gas_detector": {"gas": _ALARM, "gas_percent_lel": UsualPoint("%LEL", 0, 100, 5)},
         "water_level": {"water": _ALARM, "level_mm": UsualPoint("mm", -1_000, 20_000, 10)},
-        "temperature": {"temperature_c": _TEMPERATURE},
+        "temperature_sensor": {"temperature_c": _TEMPERATURE},
         "current_transformer": {
             "current_a": UsualPoint("A", 0, 6_000, 10),
             "residual_ma": UsualPoint("mA", 0, 30_000, 10),
@@ -45,64 +45,58 @@ KINDS: Final[Mapping[str, Mapping[str, UsualPoint]]] = MappingProxyType(
 )
 """By kind and name of a point."""
 
-MODBUS_KIND_RULES: Final[Mapping[str, tuple[ReadingRuleSettings, ...]]] = MappingProxyType(
+ModbusKindRule = ThresholdSettings | StateSettings
+
+
+def _above(
+    point: str,
+    limit: float,
+    clear: float,
+    *,
+    for_s: float,
+    clear_for_s: float = 60.0,
+    severity: Severity,
+    category: str,
+) -> ThresholdSettings:
+    return ThresholdSettings(
+        kind="threshold",
+        point=point,
+        above=limit,
+        clear=clear,
+        for_s=for_s,
+        clear_for_s=clear_for_s,
+        severity=severity,
+        category=category,
+    )
+
+
+def _alarm(point: str, severity: Severity, category: str) -> StateSettings:
+    return StateSettings(
+        kind="state", point=point, states=("alarm",), clear_for_s=30.0, severity=severity, category=category
+    )
+
+
+MODBUS_KIND_RULES: Final[Mapping[str, tuple[ModbusKindRule, ...]]] = MappingProxyType(
     {
-        "smoke": (
-            ThresholdSettings(
-                kind="threshold",
-                point="obscuration_percent_per_m",
-                above=6,
-                clear=3,
-                for_s=5,
-                clear_for_s=60,
-                severity=Severity.CRITICAL,
-            ),
-            ThresholdSettings(
-                kind="threshold",
-                point="temperature_c",
-                above=60,
-                clear=50,
-                for_s=10,
-                clear_for_s=60,
-                severity=Severity.CRITICAL,
-            ),
+        "smoke_detector": (
+            _alarm("smoke", Severity.CRITICAL, "fire_safety"),
+            _above("obscuration_percent_per_m", 6, 3, for_s=5, severity=Severity.CRITICAL, category="fire_safety"),
+            _above("temperature_c", 60, 50, for_s=10, severity=Severity.CRITICAL, category="fire_safety"),
         ),
-        "gas": (
-            ThresholdSettings(
-                kind="threshold",
-                point="gas_percent_lel",
-                above=20,
-                clear=10,
-                for_s=5,
-                clear_for_s=60,
-                severity=Severity.CRITICAL,
-            ),
+        "gas_detector": (
+            _alarm("gas", Severity.CRITICAL, "fire_safety"),
+            _above("gas_percent_lel", 20, 10, for_s=5, severity=Severity.CRITICAL, category="fire_safety"),
         ),
         "water_level": (
-            ThresholdSettings(
-                kind="threshold",
-                point="level_mm",
-                above=150,
-                clear=100,
-                for_s=30,
-                clear_for_s=120,
-                category="public_safety",
-            ),
+            _alarm("water", Severity.HIGH, "public_safety"),
+            _above("level_mm", 150, 100, for_s=30, clear_for_s=120, severity=Severity.HIGH, category="public_safety"),
         ),
-        "temperature": (
-            ThresholdSettings(
-                kind="threshold",
-                point="temperature_c",
-                above=65,
-                clear=55,
-                for_s=30,
-                clear_for_s=60,
-                severity=Severity.CRITICAL,
-            ),
+        "temperature_sensor": (
+            _above("temperature_c", 65, 55, for_s=30, severity=Severity.CRITICAL, category="fire_safety"),
         ),
         "current_transformer": (
-            ThresholdSettings(kind="threshold", point="residual_ma", above=300, clear=200, for_s=10, clear_for_s=60),
-            ThresholdSettings(kind="threshold", point="temperature_c", above=70, clear=60, for_s=30, clear_for_s=60),
+            _above("residual_ma", 300, 200, for_s=10, severity=Severity.HIGH, category="fire_safety"),
+            _above("temperature_c", 70, 60, for_s=30, severity=Severity.HIGH, category="fire_safety"),
         ),
     }
 )

@@ -19,12 +19,15 @@ from edge.sources.address import AddressProvider
 from edge.sources.camera import CameraSource
 from edge.sources.camera import StatusListener as CameraStatusListener
 from edge.sources.gb28181 import SCHEME
+from edge.sources.leased_line import LeasedLineSource
 from edge.sources.mailbox import Mailbox
+from edge.sources.modbus import ModbusSource, Surroundings
 from edge.sources.mqtt_device import MqttDevice
 from edge.sources.mqtt_devices import RECEIPTS, MqttDeviceSource
 from edge.sources.mqtt_sensor import sensor_devices
 from edge.sources.ocpp.source import RECEIPTS as OCPP_RECEIPTS
 from edge.sources.ocpp.source import OcppSource
+from edge.sources.terminal import terminal_devices
 from edge.sources.video_gateway import Gateways, is_channel
 from edge.video import is_live
 
@@ -104,7 +107,7 @@ class ReadingProtocol:
     make: Callable[[NodeConfiguration, ReadingHandover], ReadingSource]
 
 
-MQTT_DEVICES: tuple[Callable[[NodeConfiguration], Sequence[MqttDevice]], ...] = (sensor_devices,)
+MQTT_DEVICES: tuple[Callable[[NodeConfiguration], Sequence[MqttDevice]], ...] = (sensor_devices, terminal_devices)
 """The sections whose devices speak over the local broker; all of them share one connection."""
 
 
@@ -155,6 +158,14 @@ def _ocpp(configuration: NodeConfiguration, handover: ReadingHandover) -> Readin
     )
 
 
+def _modbus_source(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
+    return ModbusSource(configuration.modbus, Surroundings(handover.keep, handover.on_status, clock=handover.clock))
+
+
+def _leased_line_source(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
+    return LeasedLineSource(configuration.leased_lines, handover.keep, handover.on_status, clock=handover.clock)
+
+
 FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
     "rtsp": CameraSource,
     "rtsps": CameraSource,
@@ -166,6 +177,8 @@ FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
 READING_SOURCES: Mapping[str, ReadingProtocol] = {
     "ocpp": ReadingProtocol(_wants_ocpp, _ocpp),
     "mqtt": ReadingProtocol(_wants_mqtt, _mqtt_source),
+    "modbus": ReadingProtocol(lambda configuration: bool(configuration.modbus), _modbus_source),
+    "leased-lines": ReadingProtocol(lambda configuration: bool(configuration.leased_lines), _leased_line_source),
 }
 """By protocol; a node has one source of each that its configuration wants."""
 
