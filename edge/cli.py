@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -21,13 +21,15 @@ from edge.logs import log_to_stderr
 from edge.node.declaration import software
 from edge.node.kept_log import KeptLog, LogTail, in_words
 from edge.node.orders import Order, ordered, standings
-from edge.node.process import run_node
+from edge.node.process import FAILED, run_node
 from edge.node.reloading import ask_to_reload
+from edge.node.starting import configuration_at_desk, configuration_at_start, give_up_trial
 from edge.node.status import read_status
 from edge.node.wording import status_lines
 from edge.outbox.letters import Letters
 from edge.perception.detector import open_detector
 from edge.provisioning.credentials import read_secret
+from edge.provisioning.store import Store
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.rules.schedule import CHINA
 from edge.rules_command import rules_app
@@ -94,7 +96,7 @@ def _fail(message: str, status: int) -> NoReturn:
 @app.command()
 def run(config: ConfigFile) -> None:
     """Run the node; a crashed one runs again within three seconds."""
-    load(config)
+    configuration_at_desk(config)
     node = [sys.executable, "-m", "edge.cli", "run-node", "--supervised", "--config", str(config.absolute())]
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "edge.supervisor", *node])  # noqa: S606 (becomes the small parent)
@@ -108,11 +110,14 @@ def run_node_command(
 ) -> None:
     """The node's own process, as the supervisor starts it; exit status 2 where another start would not help."""
     log_to_stderr()
-    configuration = load(config)
-    log_to_stderr(also=KeptLog(configuration.node.data_directory))
+    configuration = configuration_at_start(config, now=datetime.now(UTC))
+    directory = configuration.node.data_directory
+    log_to_stderr(also=KeptLog(directory))
     try:
         status = run_node(configuration, file=config.absolute(), parent_pipe=supervised)
     except Permanent as error:
+        if give_up_trial(Store(directory), str(error), now=datetime.now(UTC)):
+            _fail(str(error), FAILED)  # what ran before is worth another start
         _fail(str(error), STATUS_NOT_STARTABLE)
     raise typer.Exit(status)
 

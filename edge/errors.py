@@ -16,8 +16,12 @@ EdgeError
     ├── ModelUnusable       weights missing, of another hash, or of another shape than their manifest says
     ├── MediaUnusable       not a video, or not one that can be decoded
     ├── CommandRefused      a command of the cloud that the node does not carry out as it was asked
+    ├── EnrolmentRefused    the cloud does not bind the node's key, or does not know it
+    ├── StepRefused         what the node was told to run can't be taken in; nothing was touched
     └── OutboxTooNew        a newer version of the software has written the store
 """
+
+from edge.contract.artifacts import StepCode
 
 
 class EdgeError(Exception):
@@ -80,6 +84,18 @@ class MeasurementFailed(Retryable):
 
 class CommandRefused(Permanent):
     """A command that the node does not carry out as it was asked; the message says why, and is shown to whoever asked."""
+
+
+class EnrolmentRefused(Permanent):
+    """The cloud does not bind the node's key, or does not know it; the message is in the cloud's words."""
+
+
+class StepRefused(Permanent):
+    """What the node was told to run can't be taken in; nothing was touched. `code` is for those who roll out, the message for people."""
+
+    def __init__(self, code: StepCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class ConfigurationError(Permanent):

@@ -6,6 +6,7 @@ ArtifactProblem
 ├── ContentWrong    the bytes are not those that were signed
 ├── KeyFileWrong    the file of a key can't be used
 └── ProfileWrong    the content of a profile has mistakes
+    └── KindWrong   it is signed as something else than it is
 """
 
 
@@ -35,3 +36,7 @@ class KeyFileWrong(ArtifactProblem):
 
 class ProfileWrong(ArtifactProblem):
     """The content of a profile has mistakes; the message names the first, and where."""
+
+
+class KindWrong(ProfileWrong):
+    """The content is sound, and something else than it was signed or asked for as."""

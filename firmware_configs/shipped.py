@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_configs.keyring import Keyring
-from firmware_configs.problems import ArtifactProblem, ContentWrong, ProfileWrong, SignatureWrong
+from firmware_configs.problems import ArtifactProblem, ContentWrong, KindWrong, SignatureWrong
 from firmware_configs.profile import Profile
 from firmware_configs.semver import Version
 from firmware_configs.signature import LARGEST_BYTES, ArtifactClass, Signature
@@ -69,10 +69,10 @@ def verified(content: bytes, signature: Signature, keyring: Keyring) -> SignedPr
     keyring.verify(signature)
     signature.require_content(content)
     if signature.artifact is not ArtifactClass.PROFILE:
-        raise ProfileWrong(f"signed as a {signature.artifact}, not as a profile")
+        raise KindWrong(f"signed as a {signature.artifact}, not as a profile")
     profile = Profile.parse(content)
     if (profile.kind, str(profile.version)) != (signature.name, signature.version):
-        raise ProfileWrong(
+        raise KindWrong(
             f"signed as {signature.name} {signature.version}, but its content is {profile.kind} {profile.version}"
         )
     return SignedProfile(profile, signature, content)

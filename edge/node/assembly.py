@@ -15,7 +15,7 @@ from edge.clock import NodeClock
 from edge.configuration.reload import Change, Fate, change
 from edge.contract.answer import Answer
 from edge.contract.birth import Birth
-from edge.contract.downlink import CommandName
+from edge.contract.downlink import CommandName, DesiredProfile
 from edge.contract.fields import uuid7
 from edge.errors import ConfigurationError, EdgeError
 from edge.evidence.seal import read_district_key
@@ -23,6 +23,7 @@ from edge.incidents import IncidentBook, rule_cards
 from edge.mqtt import Endpoint
 from edge.node import declaration
 from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
+from edge.node.applying import ProfileApplier, kinds_in_use, pin_shipped, versions_in_force
 from edge.node.cameras import Cameras
 from edge.node.commands import CommandWorker, Handler
 from edge.node.figures import health_of, status_of
@@ -41,6 +42,9 @@ from edge.node.wall import Wall
 from edge.node.watch import PICTURE_LOST, QUARANTINED
 from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
+from edge.provisioning.desk import ProvisioningDesk
+from edge.provisioning.fetching import Fetcher
+from edge.provisioning.store import Store
 from edge.settings import NodeConfiguration
 from edge.sources.registry import ReadingHandover, reading_sources, succeeded
 from edge.sources.video_gateway import Gateways
@@ -48,6 +52,7 @@ from edge.uplink.downlink import CommandDesk
 from edge.uplink.evidence import EvidenceUploader
 from edge.uplink.publisher import Identity, Publisher
 from edge.uplink.wall import WallSender
+from firmware_configs.signature import ArtifactClass
 
 CLOCK = "clock"
 GATEWAY_LOST = "gateway_lost"
@@ -112,6 +117,7 @@ class Node:
             names=self.commands.names,
             start=self.commands.submit,
             tell=self._answer,
+            desire=self._desire,
         )
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
@@ -145,6 +151,7 @@ class Node:
             lambda: self.clock.correction,
         )
         self.reading_sources = reading_sources(configuration, self._handover)
+        self.provisioning = self._make_provisioning(file)
         self.reloads = ReloadDesk(self.directory, file, self.adopt, standing=self.standing, clock=self.clock.told)
         port = configuration.node.http_port
         self.health = None if port is None else HealthServer(port, self.status)
@@ -161,6 +168,7 @@ class Node:
         self.commands.start()
         self.publisher.start()
         self.uploader.start()
+        self.provisioning.start()
         self.wall.start()
         self.shelf.start()
         self.recollection.start()
@@ -180,6 +188,7 @@ class Node:
         if self.health is not None:
             self.health.stop()
         self.commands.stop()
+        self.provisioning.stop()
         self.shelf.stop()
         self._keeper.join(1.0)
         stopping = threading.Thread(target=self.cameras.stop, name="stop-cameras", daemon=True)
@@ -188,6 +197,7 @@ class Node:
             source.stop()
         stopping.join()
         self.linkage.stop()
+        self.desk.flush()
         self.recollection.stop()
         self.wall.stop()
         self.uploader.stop()
@@ -233,11 +243,13 @@ class Node:
             self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
         self.linkage.adopt(configuration)
         self.configuration = configuration
+        self._profiles = versions_in_force(self.directory, configuration)
         self._announce()
 
     def birth(self) -> Birth:
         """What the node is at present."""
-        return declaration.birth_of(self.configuration, self.shelf.versions(), self.standing.degradations())
+        birth = declaration.birth_of(self.configuration, self.shelf.versions(), self.standing.degradations())
+        return declaration.provisioned(birth, self.configuration, self._profiles, self.provisioning.record)
 
     def status(self) -> dict[str, Any]:
         """How everything stands, for the status file."""
@@ -281,6 +293,28 @@ class Node:
             on_admission=self._on_admission,
         )
 
+    def _make_provisioning(self, file: Path | None) -> ProvisioningDesk:
+        cloud, store = self.configuration.cloud, Store(self.directory)
+        pin_shipped(store, kinds_in_use(self.configuration))
+        self._profiles = versions_in_force(self.directory, self.configuration)
+        profiles = ProfileApplier(
+            self.directory,
+            file,
+            configuration=lambda: self.configuration,
+            adopt=self.adopt,
+            renew=self._on_fatal,
+            standing=self.standing,
+        )
+        return ProvisioningDesk(
+            self.identity.node,
+            store,
+            Fetcher(store, base_url=str(cloud.https), token=read_secret(cloud.token_file), ca_file=cloud.ca_file),
+            {ArtifactClass.PROFILE: profiles},
+            cloud_keys=lambda: self.command_desk.cloud_keys,
+            told=self.clock.told,
+            on_change=self._announce,
+        )
+
     def _make_wall(self) -> Wall:
         cloud = self.configuration.cloud
         sender = WallSender(
@@ -305,6 +339,9 @@ class Node:
 
     def _answer(self, answer: Answer) -> bool:
         return self.publisher.answer(answer)
+
+    def _desire(self, desired: DesiredProfile) -> None:
+        self.provisioning.receive(desired)
 
     def _nudge(self) -> None:
         if hasattr(self, "publisher"):
@@ -333,6 +370,7 @@ class Node:
                 self.book.tick()
                 self.desk.tick()
                 self.reloads.turn(signalled=taken(self._reload_wanted))
+                self.provisioning.turn()
                 self.cameras.turn()
                 figures = self.outbox.figures()
                 self.alarms.watch(figures)

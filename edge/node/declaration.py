@@ -1,14 +1,16 @@
 """What a birth tells of the node's devices. Pure."""
 
+from collections.abc import Mapping
 from importlib import metadata
 
 import msgspec
-
 from msgspec.structs import replace
+
 from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVersion, Point, PointKind, Spot
 from edge.contract.envelope import MAXIMUM_BYTES
 from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
+from edge.provisioning.record import Record
 from edge.rules.counting import count_points
 from edge.settings import (
     CameraSettings,
@@ -44,6 +46,30 @@ def birth_of(
         spots=tuple(map(_spot, configuration.spots)),
         degraded=degraded[:MOST_DEGRADATIONS],
     )
+
+
+def software_version() -> str:
+    """The version alone, as profiles ask for it."""
+    try:
+        return metadata.version("gridward")
+    except metadata.PackageNotFoundError:
+        return "0.0.0"
+
+
+def provisioned(birth: Birth, configuration: NodeConfiguration, versions: Mapping[str, str], record: Record) -> Birth:
+    """The birth with what the node was given to run: `versions` are those of the profiles that hold, by kind."""
+    named = {each.id: each.profile for each in (*configuration.cameras, *configuration.devices)}
+    return replace(
+        birth,
+        profile=_profile(configuration.node.profile, versions),
+        devices=tuple(replace(device, profile=_profile(named.get(device.id), versions)) for device in birth.devices),
+        artifacts=record.running(),
+        steps=record.steps(),
+    )
+
+
+def _profile(kind: str | None, versions: Mapping[str, str]) -> str | None:
+    return f"{kind}/{versions[kind]}" if kind in versions else None
 
 
 def check_size(configuration: NodeConfiguration, models: tuple[ModelVersion, ...]) -> None:

@@ -19,7 +19,15 @@ from firmware_configs.signature import ArtifactClass
 MOST_STARTS: Final = 3
 """So often a process may start with something that is being tried: one that ended twice in it has shown enough."""
 
+STEPS_TOLD: Final = 32
+LONGEST_REASON: Final = 240
+"""All of them together have to fit into a birth beside the devices."""
+
 LARGEST_RECORD_BYTES: Final = 1 << 20
+
+
+Trouble = tuple[str, str]
+"""Who is not well and in which way, as degradations name both."""
 
 
 class Held(Struct, frozen=True):
@@ -30,10 +38,13 @@ class Held(Struct, frozen=True):
 
 
 class Trial(Struct, frozen=True, omit_defaults=True):
-    """A version that runs and has to show that it is well; `starts` counts the processes that began with it."""
+    """A version that runs and has to show that it is well; `starts` counts the processes that began with it. `troubles` were there
+    before it: it is not to blame for them.
+    """
 
     held: Held
     began_at: Instant
+    troubles: Annotated[tuple[Trouble, ...], Meta(max_length=500)] = ()
     desired_id: UUID | None = None
     starts: Annotated[int, Meta(ge=0)] = 0
 
@@ -81,7 +92,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.trial is None:
             return self
         step = self.step and replace(
-            self.step, state=StepState.ROLLED_BACK.value, code=code.value, reason=reason[:500], at=at
+            self.step, state=StepState.ROLLED_BACK.value, code=code.value, reason=reason[:LONGEST_REASON], at=at
         )
         return replace(self, trial=None, step=step)
 
@@ -130,8 +141,9 @@ class Record(Struct, frozen=True, kw_only=True):
         )[:ARTIFACTS_TOLD]
 
     def steps(self) -> tuple[StepReport, ...]:
-        """What the birth tells of orders."""
-        return tuple(each.step for each in self.entries if each.step is not None)[:ARTIFACTS_TOLD]
+        """What the birth tells of orders: the newest."""
+        told = sorted((each.step for each in self.entries if each.step is not None), key=lambda step: step.at)
+        return tuple(told[-STEPS_TOLD:])
 
     def hashes(self) -> frozenset[str]:
         """Of all files that have to stay."""

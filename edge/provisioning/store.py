@@ -17,7 +17,7 @@ import structlog
 from edge.disk import make_folder, move_file, sync_folder, write_file
 from edge.provisioning.record import LARGEST_RECORD_BYTES, Held, Record, decoded, encoded
 from firmware_configs.keyring import SHIPPED, Keyring
-from firmware_configs.problems import ContentWrong, ProfileWrong, SignatureWrong
+from firmware_configs.problems import ContentWrong, SignatureWrong
 from firmware_configs.shipped import SignedProfile, verified
 from firmware_configs.signature import LARGEST_BYTES, LARGEST_SIGNATURE_BYTES, ArtifactClass, Signature
 
@@ -107,10 +107,7 @@ class Store:
     def profile(self, held: Held, kind: str, keyring: Keyring) -> SignedProfile:
         """A profile that is held, verified. Raises ArtifactProblem."""
         signature, content = self.content(held, ArtifactClass.PROFILE, kind, keyring)
-        found = verified(content, signature, keyring)
-        if found.profile.kind != kind:
-            raise ProfileWrong(f"the content is a profile of {found.profile.kind}")
-        return found
+        return verified(content, signature, keyring)
 
     def sweep(self, record: Record, *, keep_part: str | None = None) -> None:
         """Remove what nothing refers to any more, but for what is on its way."""

@@ -1,7 +1,7 @@
 """Orders from above: each is read, held against node, session and deadline, carried out once, and answered.
 
-A desired profile is read and refused: this version knows none. Nothing is carried out here: `start` hands a command to whoever
-does, on another thread, and must come back at once.
+Nothing is carried out here: `start` hands a command to whoever does, on another thread, and must come back at once; what the node
+shall run is read and handed to `desire` in the same way, which judges it by itself.
 """
 
 import threading
@@ -68,6 +68,7 @@ class CommandDesk:
         names: Collection[str] = (),
         start: Start | None = None,
         tell: Callable[[Answer], bool] | None = None,
+        desire: Callable[[DesiredProfile], None] | None = None,
         cloud_keys: Collection[bytes] = (),
     ) -> None:
         self.cloud_keys = tuple(cloud_keys)
@@ -77,6 +78,7 @@ class CommandDesk:
         self._names = frozenset(names)
         self._start: Start = start or (lambda _command, _finish: False)
         self._tell = tell or (lambda _answer: False)
+        self._desire = desire or self._take_no_wish
         self._lock = threading.Lock()
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
         self._kept_bytes = 0
@@ -87,9 +89,11 @@ class CommandDesk:
         if channel is Channel.COMMAND:
             self._take(decode(payload, Command))
         elif channel is Channel.DESIRED:
-            desired = decode(payload, DesiredProfile)
-            self.refusals["unsupported"] += 1
-            _log.warning("desired profile ignored", profile=desired.profile, version=desired.version)
+            self._desire(decode(payload, DesiredProfile))
+
+    def _take_no_wish(self, desired: DesiredProfile) -> None:
+        self.refusals["unsupported"] += 1
+        _log.warning("desired profile ignored", profile=desired.profile, version=desired.version)
 
     def _take(self, command: Command) -> None:
         if command.node != self._node:
