@@ -26,13 +26,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_file(file: Path, content: bytes) -> None:
+def write_file(file: Path, content: bytes, *, private: bool = False) -> None:
     """Make or replace a file as a whole: whoever looks, also after a power cut, finds the old one or the new one, and from
-    the return on the new one. Raises OSError; the old one stands then, and nothing else is left.
+    the return on the new one. A `private` one can be read by its owner alone, at any moment. Raises OSError; the old one stands
+    then, and nothing else is left.
     """
     unfinished = file.with_name(f"{file.name}{UNFINISHED}")
     try:
-        with unfinished.open("wb") as opened:
+        if private:
+            unfinished.unlink(missing_ok=True)
+        with open(unfinished, "xb" if private else "wb", opener=_owners_alone if private else None) as opened:
             opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())
@@ -42,6 +45,10 @@ def write_file(file: Path, content: bytes) -> None:
             unfinished.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def _owners_alone(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def move_file(file: Path, place: Path) -> None:

@@ -31,6 +31,9 @@ nothing takes `CONNECT_TIMEOUT_S` before."""
 KEEPALIVE_S = 5
 """A link that says nothing for twice as long is dropped: half-open ones are found by nothing else."""
 
+REFUSED = "refused"
+"""With this begins the reason of a connection that the broker did not let in."""
+
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 _log = structlog.get_logger(__name__)
@@ -149,6 +152,8 @@ class MqttLink:
         self._last_receipt = datetime.min.replace(tzinfo=UTC)
         self.events: queue.Queue[Event] = queue.Queue(options.capacity)
         self._endpoint = endpoint
+        self._next: Endpoint | None = None
+        self._other: Endpoint | None = None
         self._options = options
         self._will = will
         self._topics = tuple(options.subscriptions)
@@ -224,6 +229,19 @@ class MqttLink:
         """Make the connection anew: the broker delivers again what is not acknowledged."""
         self._lost.set()
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where and as whom the present connection was made, or the next one will be."""
+        return self._endpoint
+
+    def use(self, endpoint: Endpoint) -> None:
+        """Make the connection anew as somebody else. The one before stays at hand: where the broker does not know the new one
+        yet, each refusal brings the other to the door.
+        """
+        if endpoint != self._endpoint:
+            self._next = endpoint
+            self._lost.set()
+
     def nudge(self) -> None:
         """Wake the reader of the mailbox; a mailbox with something in it needs no nudge."""
         if self.events.empty():
@@ -235,6 +253,8 @@ class MqttLink:
         while not self._stop.is_set():
             self.attempts += 1
             self._lost.clear()
+            if self._next is not None:
+                self._other, self._endpoint, self._next = self._endpoint, self._next, None
             before = self._connections
             try:
                 reason = self._one_connection()
@@ -245,6 +265,8 @@ class MqttLink:
                 wait_s = FIRST_WAIT_S
             if self._stop.is_set():
                 return
+            if reason.startswith(REFUSED) and self._other is not None:
+                self._other, self._endpoint = self._endpoint, self._other
             self._put(Disconnected(reason))
             pause_s = random.uniform(0.2, 1.0) * wait_s  # noqa: S311 (jitter is no secret)
             _log.info("broker away", host=self._endpoint.host, reason=reason, again_in_s=round(pause_s, 2))
@@ -302,7 +324,7 @@ class MqttLink:
             client: Client, _data: Any, flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
         ) -> None:
             if reason.is_failure:
-                reasons.append(f"refused: {reason}")
+                reasons.append(f"{REFUSED}: {reason}")
                 self._lost.set()
                 return
             with self._topics_lock:

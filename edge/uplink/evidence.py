@@ -96,6 +96,10 @@ class EvidenceUploader:
             self._thread.join(1.0)
         self._client.close()
 
+    def use_token(self, token: str) -> None:
+        """Show another token from the next request on."""
+        self._client.headers["Authorization"] = f"Bearer {token}"
+
     def nudge(self) -> None:
         """Something may be due."""
         self._wake.set()

@@ -171,6 +171,15 @@ class Publisher:
         self._more.set()
         self._link.nudge()
 
+    def log_in_as(self, endpoint: Endpoint) -> None:
+        """Make the connection anew with other credentials; what is under way is sent again."""
+        self._link.use(endpoint)
+
+    @property
+    def logged_in_as(self) -> str | None:
+        """The user of the present connection, or of the next one."""
+        return self._link.endpoint.user
+
     def announce(self) -> None:
         """Something that a birth tells has changed."""
         self._birth.wanted = True

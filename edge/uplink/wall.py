@@ -56,6 +56,10 @@ class WallSender:
         body = msgspec.json.encode(AbsenceTold(reason=reason))
         return self._put(f"/api/v1/wall/{camera}/absence", body, {"Content-Type": "application/json"})
 
+    def use_token(self, token: str) -> None:
+        """Show another token from the next request on."""
+        self._client.headers["Authorization"] = f"Bearer {token}"
+
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()

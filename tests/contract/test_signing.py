@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from edge.contract import signing
 from edge.contract.downlink import Command, command_statement
 from edge.contract.envelope import decode, encode
+from edge.contract.incident import signature_of, signed_incident
+from tests.contract.samples import INCIDENT
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -109,3 +111,34 @@ def test_no_part_of_a_command_can_be_changed(changed: dict[str, Any]) -> None:
     keys = [signing.public_bytes(KEY)]
     assert signing.is_signed(command_statement(COMMAND), signature, keys)
     assert not signing.is_signed(command_statement(msgspec.structs.replace(COMMAND, **changed)), signature, keys)
+
+
+def test_an_incident_is_signed_as_it_travels_and_whoever_does_not_know_all_of_it_can_verify() -> None:
+    bare = msgspec.structs.replace(INCIDENT, sig=None)
+    signed = signed_incident(INCIDENT, lambda content: signing.sign(KEY, content))
+    body = msgspec.json.encode(signed)
+    content, signature = signature_of(body)
+    assert content == b"gridward/1 incident\n" + msgspec.json.encode(bare)
+    keys = [signing.public_bytes(KEY)]
+    assert signing.is_signed(content, signature, keys)
+    newer = body.replace(b'"kind":', b'"something_new":[1,"}"],"kind":', 1)
+    newer_content, _ = signature_of(newer)
+    resigned = newer.replace(str(signature).encode(), signing.sign(KEY, newer_content).encode())
+    assert signing.is_signed(*signature_of(resigned), keys)
+    assert not signing.is_signed(*signature_of(newer), keys)
+
+
+def test_a_changed_byte_a_cut_signature_or_another_key_does_not_pass() -> None:
+    body = msgspec.json.encode(signed_incident(INCIDENT, lambda content: signing.sign(KEY, content)))
+    keys = [signing.public_bytes(KEY)]
+    for place in range(len(body)):
+        changed = bytearray(body)
+        changed[place] ^= 1
+        assert not signing.is_signed(*signature_of(bytes(changed)), keys)
+    assert not signing.is_signed(*signature_of(body), [signing.public_bytes(OTHER)])
+    assert signature_of(msgspec.json.encode(signed_incident(INCIDENT, None)))[1] is None
+
+
+def test_the_signature_of_an_earlier_revision_is_never_kept() -> None:
+    signed = signed_incident(INCIDENT, lambda content: signing.sign(KEY, content))
+    assert signed_incident(signed, None).sig is None

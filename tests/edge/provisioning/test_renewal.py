@@ -1,0 +1,195 @@
+"""Renewal: whatever the cloud says or loses, what the node holds is whole, and what it uses is what it holds."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.contract.enrolment import Credentials, Standing
+from edge.errors import ConfigurationError, EnrolmentRefused, UplinkLost
+from edge.provisioning.enrolment import is_due, keep_credentials, read_credentials
+from edge.provisioning.key import NodeKey, identity_folder, make_key
+from edge.provisioning.renewal import Renewal
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LIFE = timedelta(days=90)
+OVERLAP = timedelta(days=1)
+
+
+def credentials(generation: int = 1, issued_at: datetime = AT, **fields: object) -> Credentials:
+    made = Credentials(
+        node="station-01",
+        district="110105",
+        generation=generation,
+        mqtt_user=f"station-01~{generation}",
+        mqtt_password=f"password-{generation:020}",
+        token=f"gwn_{generation:040}",
+        issued_at=issued_at,
+        expires_at=issued_at + LIFE,
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+class FakeCloud:
+    """Gives credentials and remembers until when each token works; answers get lost, and it is away."""
+
+    def __init__(self) -> None:
+        self.now = AT
+        self.ends: dict[str, datetime] = {credentials().token: AT + LIFE}
+        self.newest = 1
+        self.wanted = False
+        self.is_away = False
+        self.loses_answers = False
+        self.refuses = False
+
+    def renew(self, key: NodeKey, node: str) -> Credentials:
+        assert key.public
+        self._reach()
+        if self.refuses:
+            raise EnrolmentRefused("the cloud refuses: this key is not bound to this node")
+        self.newest += 1
+        self.wanted = False
+        made = credentials(self.newest, self.now, node=node)
+        self.ends[made.token] = made.expires_at
+        if self.loses_answers:
+            raise UplinkLost("the answer was lost")
+        return made
+
+    def standing(self, token: str) -> Standing | None:
+        self._reach()
+        if self.now >= self.ends.get(token, AT):
+            return None
+        generation = int(token.removeprefix("gwn_"))
+        for other, end in self.ends.items():
+            if int(other.removeprefix("gwn_")) < generation:
+                self.ends[other] = min(end, self.now + OVERLAP)
+        return Standing(
+            node="station-01", generation=generation, expires_at=self.ends[token], renewal_wanted=self.wanted
+        )
+
+    def _reach(self) -> None:
+        if self.is_away:
+            raise UplinkLost("the cloud can't be reached")
+
+
+class Site:
+    """A node's folder, its renewal, and what it was told to use."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.cloud = FakeCloud()
+        self.used: list[Credentials] = []
+        self.troubles: list[str | None] = []
+        key = make_key(directory)
+        keep_credentials(directory, credentials())
+        self.renewal = Renewal(
+            directory,
+            self.cloud,
+            key,
+            credentials(),
+            clock=lambda: self.cloud.now,
+            use=self.used.append,
+            trouble=self.troubles.append,
+        )
+
+
+def test_credentials_are_renewed_in_their_last_third_and_kept_before_they_are_used(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.renewal.look()
+    assert [each.generation for each in site.used] == [1]
+    site.cloud.now = AT + timedelta(days=61)
+    site.renewal.look()
+    assert [each.generation for each in site.used] == [1, 2]
+    assert read_credentials(tmp_path) == site.used[-1]
+    assert (identity_folder(tmp_path) / "enrolment.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_person_who_wants_new_ones_or_has_ended_the_old_gets_them_at_the_next_look(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.cloud.wanted = True
+    site.renewal.look()
+    assert site.used[-1].generation == 2
+    site.cloud.ends = dict.fromkeys(site.cloud.ends, AT)
+    site.renewal.look()
+    assert site.used[-1].generation == 3
+
+
+def test_a_key_that_is_not_bound_any_more_is_told_as_trouble_and_nothing_is_thrown_away(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.cloud.refuses = True
+    site.cloud.now = AT + timedelta(days=61)
+    with pytest.raises(EnrolmentRefused):
+        site.renewal.look()
+    assert site.troubles[-1] is not None
+    assert "not bound" in site.troubles[-1]
+    assert read_credentials(tmp_path) == credentials()
+    site.cloud.refuses = False
+    site.renewal.look()
+    assert site.troubles[-1] is None
+
+
+def test_credentials_of_another_node_are_not_taken(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.renewal.given = msgspec.structs.replace(credentials(), district="110106")
+    site.cloud.wanted = True
+    with pytest.raises(EnrolmentRefused, match="110105"):
+        site.renewal.look()
+
+
+def test_a_file_that_holds_something_else_stops_the_node(tmp_path: Path) -> None:
+    Site(tmp_path)
+    (identity_folder(tmp_path) / "enrolment.json").write_bytes(b'{"node": 1}')
+    with pytest.raises(ConfigurationError, match="enrol the node anew"):
+        read_credentials(tmp_path)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("pass"), st.integers(1, 48 * 20)),
+            st.tuples(st.just("away"), st.integers(1, 20)),
+            st.tuples(st.just("lost"), st.integers(1, 4)),
+            st.tuples(st.just("wanted"), st.just(0)),
+        ),
+        max_size=12,
+    )
+)
+def test_while_the_cloud_is_not_away_for_a_month_the_node_is_never_shut_out(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    site = Site(tmp_path_factory.mktemp("node"))
+    cloud = site.cloud
+
+    def look(times: int = 1, apart: timedelta = timedelta(0)) -> None:
+        for _ in range(times):
+            cloud.now += apart
+            with contextlib.suppress(UplinkLost):
+                site.renewal.look()
+            kept = read_credentials(site.directory)
+            assert kept == site.renewal.given
+            assert all(cloud.now < cloud.ends[each.token] for each in (kept, *site.used[-1:]))
+
+    for step, value in steps:
+        cloud.is_away, cloud.loses_answers = step == "away", step == "lost"
+        if step == "pass":
+            look(value // 12, timedelta(hours=12))
+        elif step == "away":
+            look(value, timedelta(days=1))
+        elif step == "lost":
+            look(value)
+        else:
+            cloud.wanted = True
+        cloud.is_away = cloud.loses_answers = False
+        look()
+
+
+def test_when_they_are_due() -> None:
+    given_ones = credentials()
+    assert not is_due(given_ones, AT + timedelta(days=59))
+    assert is_due(given_ones, AT + timedelta(days=60))
+    assert is_due(credentials(expires_at=AT - LIFE), AT)
