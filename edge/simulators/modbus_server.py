@@ -21,7 +21,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from edge.settings.modbus import RegisterTable
 from edge.simulators.sensors import Sensor
 
-SIZE: Final = 2_000
+SIZE: Final = 256
 """Addresses of each table that can be set."""
 
 _SILENCE_S: Final = 0.02

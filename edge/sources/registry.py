@@ -21,7 +21,8 @@ from edge.sources.camera import StatusListener as CameraStatusListener
 from edge.sources.gb28181 import SCHEME
 from edge.sources.leased_line import LeasedLineSource
 from edge.sources.mailbox import Mailbox
-from edge.sources.modbus import ModbusSource, Surroundings
+from edge.sources.modbus import ModbusSource
+from edge.sources.modbus_gateway import Surroundings
 from edge.sources.mqtt_device import MqttDevice
 from edge.sources.mqtt_devices import RECEIPTS, MqttDeviceSource
 from edge.sources.mqtt_sensor import sensor_devices
