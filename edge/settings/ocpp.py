@@ -18,6 +18,8 @@ ConfigurationValue = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f
 IdTag = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 
 MOST_PILES = 400
+MOST_POINTS = 200
+"""Of one device, as the wire holds it."""
 
 
 class Quantity(StrEnum):
@@ -90,6 +92,15 @@ class OcppPileSettings(DeviceSettings):
     configure: Annotated[dict[ConfigurationKey, ConfigurationValue], Field(max_length=50)] = Field(default_factory=dict)
     id_tags: Annotated[tuple[IdTag, ...], Field(max_length=10_000)] = ()
     allow_stop: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.declared) > MOST_POINTS:
+            raise ValueError(
+                f"{self.connectors} connectors with {len(self.quantities)} quantities are {len(self.declared)} points, "
+                f"{MOST_POINTS} are possible: name fewer `quantities`"
+            )
+        return self
 
     @property
     def identity(self) -> str:

@@ -1,12 +1,13 @@
 """A station of OCPP 1.6J for tests: the library's own `ChargePoint` over a real connection, driven from the test's thread."""
 
 import asyncio
+import base64
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
@@ -16,41 +17,48 @@ from websockets.typing import Subprotocol
 
 TIMEOUT_S = 30.0
 
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def answers(action: Action) -> Callable[[Handler], Handler]:
+    """`ocpp.routing.on`, with a type."""
+    return cast("Callable[[Handler], Handler]", on(action))
+
 
 class _Answering(ChargePoint):  # type: ignore[misc] # the library has no types
     """Answers what a central system asks; `behaviour` says how."""
 
     behaviour: "Station"
 
-    @on(Action.remote_stop_transaction)
+    @answers(Action.remote_stop_transaction)
     def on_remote_stop(self, transaction_id: int, **_rest: Any) -> Any:
         self.behaviour.orders.append(("stop", transaction_id))
         return call_result.RemoteStopTransaction(status=self.behaviour.stop_answer)
 
-    @on(Action.reset)
+    @answers(Action.reset)
     def on_reset(self, type: str, **_rest: Any) -> Any:  # noqa: A002 (the standard's name)
         self.behaviour.orders.append(("reset", type))
         return call_result.Reset(status="Accepted")
 
-    @on(Action.change_configuration)
+    @answers(Action.change_configuration)
     def on_change(self, key: str, value: str, **_rest: Any) -> Any:
         self.behaviour.orders.append(("change", (key, value)))
         self.behaviour.configuration[key] = value
         return call_result.ChangeConfiguration(status=self.behaviour.change_answer)
 
-    @on(Action.get_configuration)
+    @answers(Action.get_configuration)
     def on_get(self, key: list[str] | None = None, **_rest: Any) -> Any:
         known = self.behaviour.configuration
         wanted = list(known) if key is None else key
         found = [{"key": name, "readonly": False, "value": known[name]} for name in wanted if name in known]
         return call_result.GetConfiguration(configuration_key=found, unknown_key=[n for n in wanted if n not in known])
 
-    @on(Action.trigger_message)
+    @answers(Action.trigger_message)
     def on_trigger(self, requested_message: str, connector_id: int | None = None, **_rest: Any) -> Any:
         self.behaviour.orders.append(("trigger", (requested_message, connector_id)))
         return call_result.TriggerMessage(status=self.behaviour.trigger_answer)
 
-    @on(Action.update_firmware)
+    @answers(Action.update_firmware)
     def on_update(self, location: str, **_rest: Any) -> Any:
         self.behaviour.orders.append(("update", location))
         return call_result.UpdateFirmware()
@@ -124,8 +132,6 @@ class Station:
     async def open(self, url: str, identity: str, *, password: str | None, tls: ssl.SSLContext | None) -> None:
         headers = {}
         if password is not None:
-            import base64  # noqa: PLC0415
-
             token = base64.b64encode(f"{identity}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {token}"
         self.connection = await connect(

@@ -21,17 +21,20 @@ from edge.contract.device_command import DeviceAction, Trigger
 from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
 from edge.flow import DeviceControl, Health, Parcel
 from edge.settings import NodeConfiguration, OcppSettings
-from edge.sources.ocpp.admission import Admission, Denial, Denied, digest
 from edge.sources.commits import Commits
+from edge.sources.ocpp.admission import Admission, Denial, Denied, digest
 from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, order, trigger
 from edge.sources.ocpp.pace import Pace
 from edge.sources.ocpp.pile import Heard, Pile
-from edge.sources.stations import GRACE_S, SILENT_HEARTBEATS, Presence
 from edge.sources.ocpp.server import Limits, Listener
 from edge.sources.ocpp.station import Figures, OrderRefused, Patience, Station
 from edge.sources.ocpp.transactions import TransactionBook
+from edge.sources.stations import GRACE_S, SILENT_HEARTBEATS, Presence
 
 RECEIPTS: Final = "ocpp"
+MOST_KNOCKED: Final = 50
+"""Names of callers who are not configured; the newest are remembered."""
+
 _STOP_S: Final = 5.0
 _log = structlog.get_logger(__name__)
 
@@ -80,6 +83,7 @@ class OcppSource:
         self._piles: dict[str, Pile] = {}
         self._presence = Presence(grace_s=timing.grace_s)
         self._commits = Commits(keep, source=RECEIPTS, name="ocpp-commits")
+        self._knocked: dict[str, int] = {}
         self._setting_refusals: dict[tuple[str, str], str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener = Listener(
@@ -157,6 +161,7 @@ class OcppSource:
             "clamped": dict(figures.clamped),
             "flaws": dict(figures.flaws),
             "denied": dict(listener.denials),
+            "knocked": dict(self._knocked),
             "replaced": listener.replaced,
             "turned_away": listener.turned_away,
             "faults": self._commits.faults,
@@ -261,8 +266,15 @@ class OcppSource:
             self._spawn(self._configure(station))
 
     def _on_denied(self, denied: Denied, address: str) -> None:
-        if denied.why is Denial.UNKNOWN and denied.identity is not None:
-            _log.warning("somebody calls who is not configured", identity=denied.identity, address=address)
+        if denied.why is not Denial.UNKNOWN or denied.identity is None:
+            return
+        times = self._knocked.pop(denied.identity, 0) + 1
+        self._knocked[denied.identity] = times
+        while len(self._knocked) > MOST_KNOCKED:
+            del self._knocked[next(iter(self._knocked))]
+        total = self._listener.denials[Denial.UNKNOWN.value]
+        if total & (total - 1) == 0:  # the 1st, 2nd, 4th, 8th …
+            _log.warning("somebody calls who is not configured", identity=denied.identity, address=address, times=total)
 
     async def _introduce(self, station: Station) -> None:
         with contextlib.suppress(DeviceUnreachable):

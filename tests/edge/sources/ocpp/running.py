@@ -16,7 +16,7 @@ from edge.sources.ocpp.station import Patience
 from tests.edge.waiting import wait_until
 
 FAST = Timing(
-    limits=Limits(handshake_s=2.0, after_denial_s=0.0),
+    limits=Limits(handshake_s=20.0, after_denial_s=0.0),
     patience=Patience(keep_s=0.3, again_s=0.05),
     grace_s=0.3,
     look_s=0.05,
