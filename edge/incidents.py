@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from edge.contract.incident import (
     RuleReference,
     Severity,
     TrackPoint,
+    signed_incident,
 )
 from edge.contract.view import CameraView, ViewAbsence, joined
 from edge.errors import EdgeError, EvidenceNotKept
@@ -42,6 +44,9 @@ RULE_VERSION = "1"
 TRACK_POINTS = 120
 EVIDENCE_FILES = 16
 LONGEST_NOTE = 480
+_REMARK = " | "
+"""Stands in a note between what was found and what was done about it."""
+
 UPDATE_SPACING_S = 10.0
 """An update that tells nothing worse is sent at most this often."""
 
@@ -51,6 +56,9 @@ tells nothing worse is left to the next one."""
 
 UNSAVED_MOST = 5_000
 """Where a disk takes nothing for days, memory ends here: what finds no room is counted as lost."""
+
+REPLAYED_KEPT = 1_024
+"""Incidents of which only what devices sent late has told so far: what is added to them later is history too."""
 
 ENDED_KEPT = 256
 """Incidents that have ended to which a film may still be added: it takes longer to make than many an incident lasts."""
@@ -73,8 +81,10 @@ class Keeper(Protocol):
         """No incident will name it."""
         ...
 
-    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = ()) -> None:
-        """Keep one revision with its new files, durably. Raises OutboxFull, EvidenceNotKept."""
+    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = (), *, replayed: bool = False) -> None:
+        """Keep one revision with its new files, durably; as history where it was found in what a device sent late. Raises
+        OutboxFull, EvidenceNotKept.
+        """
         ...
 
     def ongoing(self) -> Sequence[Incident]:
@@ -153,12 +163,17 @@ def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[Trac
     return tuple(path[round(index * step)] for index in range(limit))
 
 
-def _noted(note: str | None, known: Incident | None, *, dropped: bool = False) -> str | None:
-    """The note, with the word that a file had to go, once and for good."""
-    dropped = dropped or (known is not None and EVIDENCE_DROPPED in (known.note or ""))
-    if not dropped or EVIDENCE_DROPPED in (note or ""):
-        return note
-    return EVIDENCE_DROPPED if note is None else f"{note[: LONGEST_NOTE - len(EVIDENCE_DROPPED)]}; {EVIDENCE_DROPPED}"
+def _noted(note: str | None, known: Incident | None, *, dropped: bool = False, remark: str | None = None) -> str | None:
+    """The note, with what was done about it, and with the word that a file had to go, once and for good."""
+    said = (known.note or "") if known is not None else ""
+    dropped = dropped or EVIDENCE_DROPPED in said
+    if remark is None:
+        remark = said.partition(_REMARK)[2].removesuffix(EVIDENCE_DROPPED).removesuffix("; ") or None
+    told = (note or "").partition(_REMARK)[0]
+    words = _REMARK.join(part for part in (told[: LONGEST_NOTE // 2], remark) if part) if remark else told
+    if not dropped or EVIDENCE_DROPPED in words:
+        return words or None
+    return f"{words[: LONGEST_NOTE - len(EVIDENCE_DROPPED)]}; {EVIDENCE_DROPPED}" if words else EVIDENCE_DROPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +201,25 @@ class _Later:
 class IncidentBook:
     """All incidents of the node that have not ended. May be called from any thread; revisions are made one by one."""
 
-    def __init__(self, keeper: Keeper, cards: RuleCards, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        cards: RuleCards,
+        *,
+        clock: Callable[[], datetime],
+        sign: Callable[[bytes], str] | None = None,
+    ) -> None:
+        """`sign` makes the node's signature of what it is given (promise 6); None where the node has no key."""
         self._keeper = keeper
+        self._sign = sign
         self._cards = cards
         self._clock = clock
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Finding], None]] = []
         self._open: dict[str, Incident] = {}
         self._ended: OrderedDict[tuple[str, datetime], Incident] = OrderedDict()
+        self._replayed: OrderedDict[UUID, None] = OrderedDict()
+        self._remarks: dict[str, str] = {}
         self._unsaved: deque[_Waiting | _Later] = deque()
         self._refused = False
         self._unended: list[tuple[Incident, str, str | None]] = []
@@ -257,6 +283,22 @@ class IncidentBook:
     def listen(self, listener: Callable[[Finding], None]) -> None:
         """Have every finding told to this one too, in the thread that found it, after it was kept; it must return at once. Before the start."""
         self._listeners.append(listener)
+
+    def remark(self, key: str, words: str) -> None:
+        """Have the incident of these findings say in its note what was done about it, from now on and at once where it is open. A later remark
+        takes the place of the one before.
+        """
+        with self._lock:
+            known = self._open.get(key)
+            if self._remarks.get(key) == words[: LONGEST_NOTE // 2]:
+                return
+            self._remarks[key] = words[: LONGEST_NOTE // 2]
+            if known is None or self._unsaved:
+                return  # whatever waits for the disk will say it
+            try:
+                self._keep(self._once_more(known, remark=words[: LONGEST_NOTE // 2]), (), key)
+            except EdgeError as error:
+                _log.error("a remark waits for the next word of its incident", device=known.device, reason=str(error))
 
     def attach(
         self,
@@ -357,13 +399,13 @@ class IncidentBook:
         files = waiting.evidence[: self._places(known)]
         if files:
             try:
-                self._keep(self._revision(waiting, known, files), files, finding.key)
+                self._keep(self._revision(waiting, known, files), files, finding.key, replayed=finding.replayed)
             except EvidenceNotKept as error:
                 _log.error("the disk takes no evidence", reason=str(error))
                 files = ()
         self._leave_out(waiting.evidence[len(files) :])
         if not files and (known is None or self._tells_more(known, finding)):
-            self._keep(self._revision(waiting, known, ()), (), finding.key)
+            self._keep(self._revision(waiting, known, ()), (), finding.key, replayed=finding.replayed)
 
     def _add(self, later: _Later) -> None:
         """One more revision of an incident as it is, with these files: an end stays one."""
@@ -393,15 +435,20 @@ class IncidentBook:
         return msgspec.structs.replace(incident, views=views)
 
     def _once_more(
-        self, known: Incident, files: Iterable[EvidenceReference] = (), *, dropped: bool = False
+        self,
+        known: Incident,
+        files: Iterable[EvidenceReference] = (),
+        *,
+        dropped: bool = False,
+        remark: str | None = None,
     ) -> Incident:
-        """The next revision of an incident that is as it was told last, but for its files: an end stays one."""
+        """The next revision of an incident that is as it was told last, but for its files and what is remarked: an end stays one."""
         return msgspec.structs.replace(
             known,
             revision=known.revision + 1,
             state=known.state if known.state is IncidentState.ENDED else IncidentState.UPDATE,
             evidence=(*known.evidence, *files),
-            note=_noted(known.note, known, dropped=dropped),
+            note=_noted(known.note, known, dropped=dropped, remark=remark),
             prev_hash=self._head,
         )
 
@@ -460,7 +507,7 @@ class IncidentBook:
             rule=None if card is None else card.reference,
             evidence=(*earlier, *(file.reference for file in files))[:EVIDENCE_FILES],
             simulated=card is not None and card.simulated,
-            note=_noted(finding.note, known, dropped=waiting.left_out),
+            note=_noted(finding.note, known, dropped=waiting.left_out, remark=self._remarks.get(finding.key)),
             views=() if known is None else known.views,
             prev_hash=self._head,
         )
@@ -480,15 +527,30 @@ class IncidentBook:
             self._unended.append((incident, reason, key))
             _log.error("the end of an incident waits for the disk", device=incident.device, reason=str(error))
 
-    def _keep(self, incident: Incident, files: Sequence[StagedFile], key: str | None) -> None:
-        """Only what the disk has taken is remembered."""
-        self._keeper.incident(incident, files)
+    def _keep(
+        self, incident: Incident, files: Sequence[StagedFile], key: str | None, *, replayed: bool | None = None
+    ) -> None:
+        """Only what the disk has taken is remembered. What says nothing of being `replayed` is so where all before it was."""
+        incident = signed_incident(incident, self._sign)
+        known_replayed = incident.incident_id in self._replayed
+        replayed = known_replayed if replayed is None else replayed
+        if replayed:
+            self._keeper.incident(incident, files, replayed=True)
+        else:
+            self._keeper.incident(incident, files)
         self._head = hashlib.sha256(msgspec.json.encode(incident)).hexdigest()
+        if replayed and incident.revision == 1:
+            self._replayed[incident.incident_id] = None
+            while len(self._replayed) > REPLAYED_KEPT:
+                self._replayed.popitem(last=False)
+        elif not replayed and known_replayed:
+            del self._replayed[incident.incident_id]
         if key is None:
             return
         if incident.state is not IncidentState.ENDED:
             self._open[key] = incident
             return
+        self._remarks.pop(key, None)
         known = self._open.get(key)
         if known is not None and known.incident_id == incident.incident_id:
             del self._open[key]

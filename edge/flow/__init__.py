@@ -10,7 +10,7 @@ from edge.flow.control import DeviceAction, DeviceControl
 from edge.flow.evidence import EvidenceFile, EvidenceQueue, EvidenceUpload, StagedFile
 from edge.flow.gate import Gate, GateOrder, GateReason, GateState
 from edge.flow.health import Health, NativeMark, NativeStep
-from edge.flow.outbox import OutboxDrain, OutboxRecord, Recorder
+from edge.flow.outbox import OutboxDrain, OutboxRecord, Recorder, RuleMemory
 from edge.flow.picture import Box, Boxes, Frame, Image, Picture
 from edge.flow.reading import RECEIPTS_KEPT, Parcel, Reading, Receipts
 from edge.flow.rules import Finding, ReadingRule, SceneObserver, SceneRule
@@ -52,6 +52,7 @@ __all__ = [
     "ReadingRule",
     "Receipts",
     "Recorder",
+    "RuleMemory",
     "Scene",
     "SceneObserver",
     "SceneRule",

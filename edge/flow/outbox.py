@@ -20,8 +20,20 @@ class Recorder(Protocol):
         """Keep readings and the source's receipts together. Raises OutboxFull."""
         ...
 
-    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = ()) -> None:
-        """Keep one revision of an incident with its new evidence, durably."""
+    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile] = (), *, replayed: bool = False) -> None:
+        """Keep one revision of an incident with its new evidence, durably; as history where it was found in what a device sent late."""
+        ...
+
+
+class RuleMemory(Protocol):
+    """What rules, and what acts for them, have to know after a restart: words under a name."""
+
+    def remember(self, name: str, words: str | None) -> None:
+        """Keep it (None: forget it); returns after the commit. Raises EdgeError where the disk does not take it."""
+        ...
+
+    def remembered(self) -> Mapping[str, str]:
+        """All that is kept, by name."""
         ...
 
 

@@ -81,6 +81,11 @@ class ReadingRule(Protocol):
         """How often the clock that tells the readings' times was set back."""
         return 0
 
+    @property
+    def takes_late(self) -> bool:
+        """Whether it makes no difference to it in which order readings come."""
+        return False
+
     def concerns(self, reading: Reading) -> bool:
         """Whether it looks at this reading at all."""
         ...

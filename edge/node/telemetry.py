@@ -1,26 +1,59 @@
 """Readings of devices on their way: kept first, then looked at by their rules."""
 
+import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 import structlog
 
-from edge.errors import OutboxFull
-from edge.flow import Finding, Health, Parcel, ReadingRule, Recorder
+from edge.contract.incident import Incident, IncidentKind, IncidentState
+from edge.errors import EdgeError, OutboxFull
+from edge.flow import Finding, Health, Parcel, Reading, Recorder, RuleMemory
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.standing import Standing
 from edge.node.watch import presence_reading
+from edge.rules.device_rules import DeviceRules
+from edge.rules.device_rules import Standing as StandingRule
+from edge.rules.history import SETTLE_S, History, Past
+from edge.rules.identity import resumed_key
 from edge.rules.registry import reading_footing, reading_rule
-from edge.settings import DeviceSettings
+from edge.settings import ActingSettings, DeviceSettings, ReadingRuleSettings
 
 SILENT = "silent"
 BROKER = "local-broker"
 NO_LINK = "no_link"
 
+ACTING = "acting "
+"""Begins the names of what is remembered of acting on devices: not a rule's."""
+
+_NOT_OF_ONE_RULE = (IncidentKind.STOP_UNCONFIRMED, IncidentKind.COMPOSITE)
+"""Incidents that stand beside those of the rules that they name."""
+
 _log = structlog.get_logger(__name__)
+
+
+class DeskStore(Recorder, RuleMemory, Protocol):
+    """What the desk needs of the outbox."""
+
+
+class Protector(Protocol):
+    """What acts where a rule asks for it."""
+
+    def look(self, reading: Reading) -> None:
+        """A live reading of a device."""
+        ...
+
+    def found(self, settings: ReadingRuleSettings, finding: Finding, reading: Reading | None) -> None:
+        """What a rule has found and is about to be told, and the live reading that it was found in."""
+        ...
+
+    def holds(self, settings: ReadingRuleSettings, finding: Finding, reading: Reading) -> None:
+        """What is open holds, as a live reading says."""
+        ...
 
 
 class DeviceDesk:
@@ -30,25 +63,38 @@ class DeviceDesk:
         self,
         devices: Sequence[DeviceSettings],
         *,
-        recorder: Recorder,
+        recorder: DeskStore,
         book: IncidentBook,
         standing: Standing,
         clock: Callable[[], datetime],
+        protector: Protector | None = None,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self.faults: Counter[str] = Counter()
         self._lock = threading.RLock()
-        self._devices: Mapping[str, DeviceSettings] = {device.id: device for device in devices}
-        self._rules: Mapping[str, Sequence[ReadingRule]] = {
-            device.id: [reading_rule(rule, device) for rule in device.standing_rules] for device in devices
-        }
         self._recorder = recorder
         self._book = book
         self._standing = standing
         self._clock = clock
+        self._protector = protector
+        self._history = History(clock, settle_s=settle_s)
+        self._remembered: dict[str, str] = {}
+        self._devices: Mapping[str, DeviceSettings] = {device.id: device for device in devices}
+        self._rules: Mapping[str, DeviceRules] = {
+            device.id: self._of(device, [_made(rule, device) for rule in device.standing_rules]) for device in devices
+        }
+
+    def _of(self, device: DeviceSettings, standing: Sequence[StandingRule]) -> DeviceRules:
+        return DeviceRules(standing, partial(self._guarded, device.id))
 
     def resume(self) -> None:
         """Hand what was open before the restart to its rules, and what they had decided; once, before the first reading."""
-        self._take_up(self._rules)
+        with self._lock:
+            self._remembered = {
+                name: words for name, words in self._recorder.remembered().items() if not name.startswith(ACTING)
+            }
+            self._take_up([rule for rules in self._rules.values() for rule in rules.standing])
+            self._forget_unconfigured()
 
     def adopt(self, devices: Sequence[DeviceSettings], cards: RuleCards) -> None:
         """Go on with other devices and rules, from any thread, between two parcels. A rule that stays as it is goes on; another
@@ -56,80 +102,174 @@ class DeviceDesk:
         """
         with self._lock:
             before = {
-                (name, reading_footing(settings, device)): rule
+                (name, reading_footing(settings, device)): standing
                 for name, device in self._devices.items()
-                for settings, rule in zip(device.standing_rules, self._rules[name], strict=True)
+                for settings, standing in zip(device.standing_rules, self._rules[name].standing, strict=True)
             }
-            rules, fresh = dict[str, list[ReadingRule]](), dict[str, list[ReadingRule]]()
+            rules, fresh = dict[str, DeviceRules](), list[StandingRule]()
             for device in devices:
-                rules[device.id], fresh[device.id] = [], []
+                standing = []
                 for settings in device.standing_rules:
                     known = before.get((device.id, reading_footing(settings, device)))
-                    rule = known or reading_rule(settings, device)
-                    rules[device.id].append(rule)
-                    fresh[device.id] += [] if known else [rule]
+                    rule = known or _made(settings, device)
+                    standing.append(rule)
+                    fresh += [] if known else [rule]
+                rules[device.id] = self._of(device, standing)
             gone = [name for name in self._devices if name not in rules]
             names = {*self._devices, *rules}
             self._devices, self._rules = {device.id: device for device in devices}, rules
+            self._history.forget(gone)
             for name in names:
                 self._book.adopt(name, cards)
             self._end_without_rule(names)
             self._take_up(fresh)
+            self._forget_unconfigured()
         for name in gone:
             self._standing.forget(name)
 
     def _end_without_rule(self, devices: Collection[str]) -> None:
         for incident in self._book.ongoing():
-            names = {rule.id for rule in self._rules.get(incident.device, ())}
-            if incident.device in devices and (incident.rule is None or incident.rule.id not in names):
+            standing = self._rules[incident.device].standing if incident.device in self._rules else ()
+            names = {each.rule.id for each in standing}
+            if incident.kind == IncidentKind.COMPOSITE or incident.device not in devices:
+                continue
+            if incident.rule is None or incident.rule.id not in names:
                 self._book.end(incident, "its rule is not configured any more; what followed was not seen")
 
-    def _take_up(self, fresh: Mapping[str, Sequence[ReadingRule]]) -> None:
-        if not any(fresh.values()):
+    def _take_up(self, fresh: Sequence[StandingRule]) -> None:
+        if not fresh:
             return
-        for (device, rule_id), until in self._book.decided().items():
-            for rule in fresh.get(device, ()):
-                if rule.id == rule_id:
-                    rule.pass_over(until)
+        by_name = {(device, each.rule.id): each for device, rules in self._rules.items() for each in rules.standing}
+        for (device, name), each in by_name.items():
+            words = self._remembered.get(f"{device}/{name}") if each in fresh else None
+            if words is not None:
+                each.rule.recall(_memory(words))
+        for (device, name), until in self._book.decided().items():
+            known = by_name.get((device, name))
+            if known in fresh and known is not None:
+                known.decided_at = until
+                known.rule.pass_over(until)
         for incident in self._book.ongoing():
-            rules = [
-                rule
-                for rule in fresh.get(incident.device, ())
-                if incident.rule is not None and rule.id == incident.rule.id
-            ]
-            if rules and not any(rule.resume(incident) for rule in rules):
+            known = by_name.get((incident.device, incident.rule.id)) if incident.rule is not None else None
+            if known is None or known not in fresh or incident.kind in _NOT_OF_ONE_RULE:
+                continue
+            if not known.rule.resume(incident):
                 self._book.end(incident, "its rule looks at something else now; what followed was not seen")
+                continue
+            known.take_up(_as_found(incident, known.rule.id))
+
+    def _forget_unconfigured(self) -> None:
+        names = {f"{device}/{each.rule.id}" for device, rules in self._rules.items() for each in rules.standing}
+        for name in [name for name in self._remembered if name not in names]:
+            self._remember(name, None)
 
     def set_back(self) -> dict[str, int]:
         """How often the clock of a device was set back, as its rules saw it."""
-        counts = {device: max((rule.set_back for rule in rules), default=0) for device, rules in self._rules.items()}
+        counts = {
+            device: max((each.rule.set_back for each in rules.standing), default=0)
+            for device, rules in self._rules.items()
+        }
         return {device: count for device, count in counts.items() if count}
+
+    @property
+    def waiting(self) -> int:
+        """Readings of histories that are not complete."""
+        return self._history.kept
 
     def keep(self, parcel: Parcel) -> None:
         """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
+        self._recorder.readings(parcel.readings, receipts=parcel.receipts)
         with self._lock:
-            self._recorder.readings(parcel.readings, receipts=parcel.receipts)
-            for reading in (*parcel.again, *parcel.readings):
-                for rule in self._rules.get(reading.device, ()):
-                    self._decide(reading.device, partial(rule.observe, reading))
+            for reading in parcel.again:
+                self._judge(reading, again=True)
+            for reading in parcel.readings:
+                self._judge(reading)
+            self._judge_histories()
+            self._keep_memories({reading.device for reading in (*parcel.again, *parcel.readings)})
 
     def tick(self) -> None:
         """Now and then, from any thread: what a rule holds open for what may follow ends in time, also while no reading comes."""
         with self._lock:
+            self._judge_histories()
             now = self._clock()
-            for device, rules in self._rules.items():
-                for rule in rules:
-                    self._decide(device, partial(rule.passed, now))
+            for rules in self._rules.values():
+                for standing, finding in rules.passed(now):
+                    self._tell(standing, finding, None)
+            self._keep_memories(self._rules)
 
-    def _decide(self, device: str, ask: Callable[[], Sequence[Finding]]) -> None:
+    def flush(self) -> None:
+        """The node stops: what waits is looked at as it is."""
+        with self._lock:
+            for past in self._history.rest():
+                self._judge_past(past.device, past)
+
+    def _judge(self, reading: Reading, *, again: bool = False) -> None:
+        rules = self._rules.get(reading.device)
+        if rules is None:
+            return
+        seen = self._history.take(reading, again=again)
+        if seen is None:
+            return
+        for standing, finding in rules.observe(seen, again=again):
+            self._tell(standing, finding, seen)
+        if self._protector is not None:
+            self._protect(self._protector, reading.device, rules, seen)
+
+    def _protect(self, protector: Protector, device: str, rules: DeviceRules, reading: Reading) -> None:
+        """What is open and asks for more than being told holds still."""
+        protector.look(reading)
+        for settings, standing in zip(self._devices[device].standing_rules, rules.standing, strict=True):
+            if not isinstance(settings, ActingSettings) or settings.act is None or not standing.open:
+                continue
+            if standing.rule.concerns(reading):
+                for finding in self._guarded(device, standing.rule.holding):
+                    protector.holds(settings, finding, reading)
+
+    def _judge_histories(self) -> None:
+        for past in self._history.due():
+            self._judge_past(past.device, past)
+            self._keep_memories([past.device])
+
+    def _judge_past(self, device: str, past: Past) -> None:
+        rules = self._rules.get(device)
+        if rules is not None:
+            for standing, finding in rules.past(past, self._clock()):
+                self._tell(standing, finding, None)
+
+    def _tell(self, standing: StandingRule, finding: Finding, reading: Reading | None) -> None:
+        if self._protector is not None:
+            self._protector.found(standing.settings, finding, reading)
+        self._book.report(finding)
+
+    def _guarded(self, device: str, ask: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
         try:
-            findings = ask()
+            return ask()
         except Exception:  # noqa: BLE001 (one broken rule must not stop the readings of all devices)
             self.faults[device] += 1
             _log.exception("a rule failed", device=device)
+            return ()
+
+    def _keep_memories(self, devices: Iterable[str]) -> None:
+        """What rules have to know after a restart, as far as it has changed."""
+        for device in devices:
+            rules = self._rules.get(device)
+            memories = {} if rules is None else rules.memories()
+            for each in () if rules is None else rules.standing:
+                name, memory = f"{device}/{each.rule.id}", memories.get(each.rule.id)
+                words = json.dumps(memory, sort_keys=True, ensure_ascii=False) if memory else None
+                if words != self._remembered.get(name):
+                    self._remember(name, words)
+
+    def _remember(self, name: str, words: str | None) -> None:
+        try:
+            self._recorder.remember(name, words)
+        except EdgeError as error:
+            _log.error("what a rule has to know after a restart was not kept", rule=name, reason=str(error))
             return
-        for finding in findings:
-            self._book.report(finding)
+        if words is None:
+            self._remembered.pop(name, None)
+        else:
+            self._remembered[name] = words
 
     def on_status(self, device: str, health: Health, reason: str | None) -> None:
         """A device, or the local broker (without a name), came or went."""
@@ -151,3 +291,39 @@ class DeviceDesk:
             self._recorder.readings([presence])
         except OutboxFull as error:
             _log.error("a presence was not kept", device=device, reason=str(error))
+        with self._lock:
+            self._judge(presence)
+
+
+def _made(settings: ReadingRuleSettings, device: DeviceSettings) -> StandingRule:
+    """A rule as it stands. Raises ConfigurationError."""
+    return StandingRule(reading_rule(settings, device), partial(reading_rule, settings, device), settings)
+
+
+def _memory(words: str) -> Mapping[str, str]:
+    """What a rule gave to be kept; what can't be read is nothing."""
+    try:
+        memory = json.loads(words)
+    except ValueError:
+        return {}
+    return {str(name): str(value) for name, value in memory.items()} if isinstance(memory, dict) else {}
+
+
+def _as_found(incident: Incident, rule: str) -> Finding:
+    """An incident that was open before a restart, as its rule has found it."""
+    return Finding(
+        key=resumed_key(incident, rule),
+        state=IncidentState.UPDATE,
+        rule=rule,
+        kind=incident.kind,
+        category=incident.category,
+        severity=incident.severity,
+        device=incident.device,
+        started_at=incident.started_at,
+        at=incident.updated_at,
+        point=incident.point,
+        value=incident.value,
+        unit=incident.unit,
+        fault=incident.fault,
+        raw_code=incident.raw_code,
+    )

@@ -232,15 +232,20 @@ class Outbox:
         """No incident will name it."""
         self._folder.discard(file)
 
-    def incident(self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = ()) -> None:
+    def incident(
+        self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = (), *, replayed: bool = False
+    ) -> None:
         """Keep one revision with its new files, staged ones or others; returns when both are on the disk. Raises OutboxFull, or
-        EvidenceNotKept where only the files are too much: nothing is kept then, and what was staged stays so.
+        EvidenceNotKept where only the files are too much: nothing is kept then, and what was staged stays so. One that is `replayed`
+        travels as history, however soon.
         """
         references = [file.reference for file in evidence]
 
         def work(store: Store) -> None:
             self._quota.room_for_incident(store)
-            store.add_incident(incident, references, now=self._clock(), timebase=self._clock.timebase)
+            store.add_incident(
+                incident, references, now=self._clock(), timebase=self._clock.timebase, replayed=replayed
+            )
 
         if not evidence:
             self._committer.write(work)
@@ -274,6 +279,14 @@ class Outbox:
             key: at + timedelta(microseconds=self._clock.correction_us(timebase) - present_us)
             for key, (at, timebase) in self._committer.read(lambda store: store.decided()).items()
         }
+
+    def remember(self, name: str, words: str | None) -> None:
+        """Keep what a rule has to know after a restart (None: forget it); returns after the commit."""
+        self._committer.write(lambda store: store.remember(name, words))
+
+    def remembered(self) -> dict[str, str]:
+        """What was kept so, by name."""
+        return self._committer.read(lambda store: store.remembered())
 
     def receipts(self, source: str) -> list[bytes]:
         """The newest marks that a source left with its readings, oldest first."""

@@ -47,6 +47,9 @@ _REJECTED = {Channel.TELEMETRY: Counter.READINGS_REJECTED, Channel.INCIDENT: Cou
 _DECIDED = "decided "
 """Names of facts: until when a rule has decided."""
 
+_REMEMBERED = "rule "
+"""Names of facts: what a rule, or what acts for one, has to know after a restart."""
+
 
 class Store(EvidenceRows):
     """The rows, through one connection that someone else commits. After a rollback call `forget`."""
@@ -109,11 +112,21 @@ class Store(EvidenceRows):
         self._receipts_over[receipts.source] = over
 
     def add_incident(
-        self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime, timebase: int | None = None
+        self,
+        incident: Incident,
+        evidence: Sequence[EvidenceReference],
+        *,
+        now: datetime,
+        timebase: int | None = None,
+        replayed: bool = False,
     ) -> None:
-        """Keep one revision, the names of its new files, and what a restart has to know of it."""
+        """Keep one revision, the names of its new files, and what a restart has to know of it. It is `replayed` when it was found in
+        what a device sent late.
+        """
         body = msgspec.json.encode(incident)
-        message_id = self._add_record(Channel.INCIDENT, Lane.INCIDENT, body, now=now, timebase=timebase)
+        message_id = self._add_record(
+            Channel.INCIDENT, Lane.INCIDENT, body, now=now, timebase=timebase, replayed=replayed
+        )
         self.add_evidence(evidence, message_id.bytes)
         self.name_evidence(incident, evidence, body, timebase)
         if incident.state is IncidentState.ENDED:
@@ -129,6 +142,21 @@ class Store(EvidenceRows):
         if incident.rule is not None and incident.point is not None:
             at_us = to_microseconds(incident.updated_at)
             self.set_fact(f"{_DECIDED}{incident.device}/{incident.rule.id}", json.dumps([at_us, timebase]))
+
+    def remember(self, name: str, words: str | None) -> None:
+        """Keep what somebody has to know after a restart, or forget it."""
+        if words is None:
+            self.remove_fact(f"{_REMEMBERED}{name}")
+        else:
+            self.set_fact(f"{_REMEMBERED}{name}", words)
+
+    def remembered(self) -> dict[str, str]:
+        """All that was kept so, by name."""
+        last = _REMEMBERED[:-1] + chr(ord(_REMEMBERED[-1]) + 1)
+        return {
+            name.removeprefix(_REMEMBERED): value
+            for name, value in self._all("fact_from", first=_REMEMBERED, last=last)
+        }
 
     def send_again(
         self, incident: Incident, evidence: Sequence[EvidenceReference], *, now: datetime, timebase: int | None

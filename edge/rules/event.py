@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge.contract.incident import IncidentState
-from edge.contract.telemetry import to_microseconds
+from edge.contract.telemetry import ReadingFlag, to_microseconds
 from edge.flow import Finding, Reading, ReadingRule
 from edge.rules.identity import rule_id, told_kind
 from edge.settings import EventSettings
@@ -34,6 +34,11 @@ class EventRule(ReadingRule):
         """What the rule is called on its device."""
         return rule_id(self._settings)
 
+    @property
+    def takes_late(self) -> bool:
+        """Each occurrence stands for itself."""
+        return True
+
     def concerns(self, reading: Reading) -> bool:
         """Whether it is an occurrence that counts."""
         if reading.device != self._device or reading.point != self._settings.point:
@@ -45,7 +50,8 @@ class EventRule(ReadingRule):
         if not self.concerns(reading):
             return ()
         if self._anchor is None or reading.observed_at >= self._anchor[0]:
-            self._anchor = reading.observed_at, reading.received_at
+            replayed = ReadingFlag.REPLAYED in reading.flag
+            self._anchor = reading.observed_at, reading.observed_at if replayed else reading.received_at
         name = reading.observed_at, str(reading.value)
         found = self._over(self._anchor[0])
         if name in self._known:
@@ -59,8 +65,8 @@ class EventRule(ReadingRule):
         """Time has passed: what happened long enough ago is over."""
         if self._anchor is None:
             return ()
-        observed_at, received_at = self._anchor
-        return self._over(observed_at + max(at - received_at, timedelta(0)))
+        observed_at, of_node = self._anchor
+        return self._over(observed_at + max(at - of_node, timedelta(0)))
 
     def _over(self, at: datetime) -> list[Finding]:
         hold = timedelta(seconds=self._settings.hold_s)

@@ -54,6 +54,11 @@ class LostWhileChargingRule(ReadingRule):
         """What the rule is called on its device."""
         return rule_id(self._settings)
 
+    @property
+    def takes_late(self) -> bool:
+        """Of each point the newest counts, whenever it comes."""
+        return True
+
     def concerns(self, reading: Reading) -> bool:
         """Whether a reading tells of contact, of a charge, or of how hot it is and what it draws."""
         if reading.device != self._device:

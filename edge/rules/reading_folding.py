@@ -52,6 +52,11 @@ class FoldedReadings(ReadingRule):
         """How many findings are kept."""
         return sum(folding.kept for folding in self._foldings.values())
 
+    @property
+    def takes_late(self) -> bool:
+        """What is folded has an order."""
+        return False
+
     def concerns(self, reading: Reading) -> bool:
         """Whether the rule looks at this reading."""
         return self.rule.concerns(reading)

@@ -32,6 +32,7 @@ class FakeKeeper:
 
     def __init__(self) -> None:
         self.kept: list[Incident] = []
+        self.replayed: list[bool] = []
         self.files: list[StagedFile] = []
         self.staged: dict[int, EvidenceFile] = {}
         self.severities: list[Severity] = []
@@ -53,13 +54,14 @@ class FakeKeeper:
         assert file not in self.files
         del self.staged[file.number]
 
-    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = ()) -> None:
+    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = (), *, replayed: bool = False) -> None:
         if self.full:
             raise OutboxFull("no room in this test")
         if evidence and not self.takes_files:
             raise EvidenceNotKept("no room for files in this test")
         assert all(file.number in self.staged for file in evidence)
         self.kept.append(incident)
+        self.replayed.append(replayed)
         self.files += evidence
 
     def ongoing(self) -> Sequence[Incident]:
@@ -229,9 +231,9 @@ def test_what_is_just_being_written_does_not_wait_for_the_disk() -> None:
     seen: list[int] = []
 
     class WatchedKeeper(FakeKeeper):
-        def incident(self, incident: Incident, evidence: Sequence[StagedFile] = ()) -> None:
+        def incident(self, incident: Incident, evidence: Sequence[StagedFile] = (), *, replayed: bool = False) -> None:
             seen.append(written.unsaved)
-            super().incident(incident, evidence)
+            super().incident(incident, evidence, replayed=replayed)
 
     keeper = WatchedKeeper()
     written = book(keeper, SteppedClock())

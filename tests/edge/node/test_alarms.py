@@ -111,8 +111,10 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Life]]:
         class Recording(Outbox):
             """The real store, which also shows what it was given."""
 
-            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = ()) -> None:
-                super().incident(incident, evidence)
+            def incident(
+                self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = (), *, replayed: bool = False
+            ) -> None:
+                super().incident(incident, evidence, replayed=replayed)
                 kept.append(incident)
 
         def life() -> Life:

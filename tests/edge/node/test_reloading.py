@@ -51,7 +51,9 @@ def running(node: Node) -> dict[str, Any]:
         "cameras": [watch.camera for watch in node.cameras.watches],
         "scene rules": [[type(rule) for rule in watch._rules] for watch in node.cameras.watches],
         "reading devices": dict(node.desk._devices),
-        "reading rules": {device: [rule.id for rule in rules] for device, rules in node.desk._rules.items()},
+        "reading rules": {
+            device: [each.rule.id for each in rules.standing] for device, rules in node.desk._rules.items()
+        },
         "topics": [sorted(vars(source)["_by_topic"]) for source in node.reading_sources.values()],
         "subscriptions": [sorted(vars(source)["_link"]._topics) for source in node.reading_sources.values()],
         "cards": dict(node.book._cards),

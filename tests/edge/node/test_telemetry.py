@@ -80,8 +80,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
         class Recording(Outbox):
             """The real store, which also shows what it was given."""
 
-            def incident(self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = ()) -> None:
-                super().incident(incident, evidence)
+            def incident(
+                self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = (), *, replayed: bool = False
+            ) -> None:
+                super().incident(incident, evidence, replayed=replayed)
                 kept.append(incident)
 
         @contextmanager
