@@ -16,6 +16,8 @@ from edge.adoption.command import models_app
 from edge.benches.command import bench_app
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
+from edge.contract.enrolment import Credentials
+from edge.contract.signing import fingerprint as fingerprint_of
 from edge.errors import ConfigurationError, EdgeError, Permanent
 from edge.logs import log_to_stderr
 from edge.node.declaration import software
@@ -29,6 +31,8 @@ from edge.node.wording import status_lines
 from edge.outbox.letters import Letters
 from edge.perception.detector import open_detector
 from edge.provisioning.credentials import read_secret
+from edge.provisioning.enrolment import CloudDoor, command_keys, enrol, read_credentials
+from edge.provisioning.key import read_key
 from edge.provisioning.store import Store
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.rules.schedule import CHINA
@@ -148,6 +152,53 @@ def logs(
             return
         time.sleep(LOOK_EVERY_S)
         found = tail.following()
+
+
+@app.command("enrol")
+def enrol_command(
+    config: ConfigFile,
+    *,
+    cloud: Annotated[
+        str | None, typer.Option(help="Where the cloud is; cloud.https of the configuration when not given.")
+    ] = None,
+    claim: Annotated[
+        str | None, typer.Option(help="The one-time code; asked for when not given, so that no history keeps it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the node's own key where it has none, and have the cloud bind it; a running node takes it with its next start."""
+    configuration = load(config)
+    node, settings = configuration.node, configuration.cloud
+    code = claim if claim is not None else typer.prompt("Claim code", hide_input=True)
+    door = CloudDoor(cloud or str(settings.https), settings.ca_file)
+    if not door.base_url.startswith("https:"):
+        print("warning: what the cloud gives travels in the clear", file=sys.stderr)
+    key, given = enrol(node.data_directory, door, code, node=node.id, district=node.district, software=software())
+    _tell_identity(key.fingerprint, given, as_json=as_json)
+
+
+@app.command("identity")
+def identity_command(config: ConfigFile, *, as_json: Json = False) -> None:
+    """The fingerprint of the node's key and until when its credentials last; exit status 1 when it has no key."""
+    directory = load(config).node.data_directory
+    key, given = read_key(directory), read_credentials(directory)
+    _tell_identity(None if key is None else key.fingerprint, given, as_json=as_json)
+    raise typer.Exit(0 if key is not None else 1)
+
+
+def _tell_identity(fingerprint: str | None, given: Credentials | None, *, as_json: bool) -> None:
+    told = {
+        "key": fingerprint,
+        "node": None if given is None else given.node,
+        "generation": None if given is None else given.generation,
+        "expires_at": None if given is None else given.expires_at.isoformat(),
+        "cloud_keys": [] if given is None else [fingerprint_of(each) for each in command_keys(given)],
+    }
+    lines = [f"key: {fingerprint or 'none'}"]
+    if given is not None:
+        lines.append(f"credentials {given.generation} of {given.node}: until {given.expires_at:%Y-%m-%d %H:%M} UTC")
+        lines += [f"commands are signed with {each}" for each in told["cloud_keys"] or ()]
+    print(json.dumps(told) if as_json else "\n".join(lines))
 
 
 @app.command()

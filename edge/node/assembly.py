@@ -20,7 +20,6 @@ from edge.contract.fields import uuid7
 from edge.errors import ConfigurationError, EdgeError
 from edge.evidence.seal import read_district_key
 from edge.incidents import IncidentBook, rule_cards
-from edge.mqtt import Endpoint
 from edge.node import declaration
 from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
 from edge.node.applying import ProfileApplier, kinds_in_use, pin_shipped, versions_in_force
@@ -30,6 +29,7 @@ from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
 from edge.node.linkage import Linkage
 from edge.node.log_tail import log_tail_of
+from edge.node.login import CREDENTIALS, NOT_RENEWED, LoginDesk, endpoint_of, renewal_of
 from edge.node.recollecting import Recollection
 from edge.node.reloading import ReloadDesk, rehearse
 from edge.node.reporting import ReportPace, news_of
@@ -43,7 +43,9 @@ from edge.node.watch import PICTURE_LOST, QUARANTINED
 from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
 from edge.provisioning.desk import ProvisioningDesk
+from edge.provisioning.enrolment import command_keys
 from edge.provisioning.fetching import Fetcher
+from edge.provisioning.login import Login
 from edge.provisioning.store import Store
 from edge.settings import NodeConfiguration
 from edge.sources.registry import ReadingHandover, reading_sources, succeeded
@@ -85,6 +87,7 @@ class Node:
             configuration.node.district, configuration.node.id, uuid7(int(self.started_at.timestamp() * 1000))
         )
         self.standing = Standing(clock=self.clock.told, on_change=self._announce)
+        self.login = Login.read(configuration.node, configuration.cloud)
         self.shelf = ModelShelf(
             (camera.model for camera in configuration.cameras if camera.model), self.standing, on_change=self._announce
         )
@@ -98,7 +101,8 @@ class Node:
             on_damage=lambda reason: on_fatal(f"the outbox is damaged: {reason}"),
         )
         cards = {**rule_cards(configuration), **alarm_cards(self.identity.node)}
-        self.book = IncidentBook(self.outbox, cards, clock=self.clock)
+        key = self.login.key
+        self.book = IncidentBook(self.outbox, cards, clock=self.clock, sign=None if key is None else key.sign)
         self.alarms = AlarmDesk(
             self.identity.node, book=self.book, standing=self.standing, clock=self.clock, told=self.clock.told
         )
@@ -118,6 +122,7 @@ class Node:
             start=self.commands.submit,
             tell=self._answer,
             desire=self._desire,
+            cloud_keys=command_keys(self.login.given),
         )
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
@@ -152,6 +157,22 @@ class Node:
         )
         self.reading_sources = reading_sources(configuration, self._handover)
         self.provisioning = self._make_provisioning(file)
+        login_desk = LoginDesk(
+            configuration.cloud,
+            self.publisher,
+            self.command_desk,
+            self.uploader,
+            self._wall_sender,
+            self._fetcher,
+        )
+        self.renewal = renewal_of(
+            self.login,
+            configuration.cloud,
+            self.directory,
+            login_desk,
+            clock=self.clock.told,
+            trouble=self._on_credentials,
+        )
         self.reloads = ReloadDesk(self.directory, file, self.adopt, standing=self.standing, clock=self.clock.told)
         port = configuration.node.http_port
         self.health = None if port is None else HealthServer(port, self.status)
@@ -169,6 +190,8 @@ class Node:
         self.publisher.start()
         self.uploader.start()
         self.provisioning.start()
+        if self.renewal is not None:
+            self.renewal.start()
         self.wall.start()
         self.shelf.start()
         self.recollection.start()
@@ -189,6 +212,8 @@ class Node:
             self.health.stop()
         self.commands.stop()
         self.provisioning.stop()
+        if self.renewal is not None:
+            self.renewal.stop()
         self.shelf.stop()
         self._keeper.join(1.0)
         stopping = threading.Thread(target=self.cameras.stop, name="stop-cameras", daemon=True)
@@ -266,16 +291,9 @@ class Node:
     # --- construction -------------------------------------------------------------------------------------------
 
     def _make_publisher(self) -> Publisher:
-        cloud = self.configuration.cloud
-        endpoint = Endpoint.of(
-            cloud.mqtt,
-            user=cloud.mqtt_user,
-            password=read_secret(cloud.mqtt_password_file),
-            ca_file=cloud.ca_file,
-        )
         return Publisher(
             self.identity,
-            endpoint,
+            endpoint_of(self.configuration.cloud, self.login),
             self.outbox,
             self.birth,
             historical_after_s=self.configuration.outbox.historical_after_s,
@@ -288,7 +306,7 @@ class Node:
         return EvidenceUploader(
             self.outbox,
             base_url=str(cloud.https),
-            token=read_secret(cloud.token_file),
+            token=self.login.token,
             ca_file=cloud.ca_file,
             on_admission=self._on_admission,
         )
@@ -305,10 +323,11 @@ class Node:
             renew=self._on_fatal,
             standing=self.standing,
         )
+        self._fetcher = Fetcher(store, base_url=str(cloud.https), token=self.login.token, ca_file=cloud.ca_file)
         return ProvisioningDesk(
             self.identity.node,
             store,
-            Fetcher(store, base_url=str(cloud.https), token=read_secret(cloud.token_file), ca_file=cloud.ca_file),
+            self._fetcher,
             {ArtifactClass.PROFILE: profiles},
             cloud_keys=lambda: self.command_desk.cloud_keys,
             told=self.clock.told,
@@ -317,14 +336,14 @@ class Node:
 
     def _make_wall(self) -> Wall:
         cloud = self.configuration.cloud
-        sender = WallSender(
+        self._wall_sender = WallSender(
             base_url=str(cloud.https),
-            token=read_secret(cloud.token_file),
+            token=self.login.token,
             ca_file=cloud.ca_file,
             told=self.clock.corrected,
         )
         places = self.configuration.node.wall_cameras
-        return Wall(places, sender, cameras=lambda: self.cameras.names, is_lost=self._shows_nothing)
+        return Wall(places, self._wall_sender, cameras=lambda: self.cameras.names, is_lost=self._shows_nothing)
 
     def _shows_nothing(self, camera: str) -> bool:
         """Whether it is known that there are no pictures of a camera."""
@@ -348,12 +367,22 @@ class Node:
             self.publisher.nudge()
             self.uploader.nudge()
 
+    def _on_credentials(self, problem: str | None) -> None:
+        if problem is None:
+            self.standing.recover(CREDENTIALS, NOT_RENEWED)
+        else:
+            self.standing.degrade(CREDENTIALS, NOT_RENEWED, problem)
+
     def _on_admission(self, reason: str | None) -> None:
         if reason is None:
             self.standing.recover(EVIDENCE, "not_admitted")
             return
+        if self.renewal is not None:
+            self.renewal.nudge()
+        node = self.identity.node
         way_out = (
-            f"pictures wait here: `gridward-cloud node add {self.identity.node}` gives a token for cloud.token_file"
+            f"pictures wait here: `gridward-cloud node claim {node}` gives a code for `gridward-edge enrol`, "
+            f"`gridward-cloud node add {node}` a token for cloud.token_file"
         )
         self.standing.degrade(EVIDENCE, "not_admitted", f"{reason}; {way_out}")
 

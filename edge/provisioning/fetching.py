@@ -50,6 +50,10 @@ class Fetcher:
             follow_redirects=False,
         )
 
+    def use_token(self, token: str) -> None:
+        """Show another token from the next request on."""
+        self._client.headers["Authorization"] = f"Bearer {token}"
+
     def close(self) -> None:
         """No more requests."""
         self._client.close()
