@@ -111,10 +111,14 @@ def _refused(old: NodeConfiguration, new: NodeConfiguration) -> Iterator[str]:
         yield "local_mqtt"
     if old.ocpp is not None and new.ocpp is not None:
         yield from (f"ocpp.{key}" for key in _differing(old.ocpp, new.ocpp) if key not in _OF_PILES)
+    if old.ykc is not None and new.ykc is not None:
+        yield from (f"ykc.{key}" for key in _differing(old.ykc, new.ykc) if key in _WHERE_IT_LISTENS)
 
 
 _OF_PILES: Final = frozenset({"piles", "heartbeat_s"})
 """Of the listener for piles what it takes over while it listens."""
+
+_WHERE_IT_LISTENS: Final = frozenset({"host", "port"})
 
 
 def _differing(old: BaseModel, new: BaseModel) -> list[str]:

@@ -30,6 +30,8 @@ from edge.sources.ocpp.source import RECEIPTS as OCPP_RECEIPTS
 from edge.sources.ocpp.source import OcppSource
 from edge.sources.terminal import terminal_devices
 from edge.sources.video_gateway import Gateways, is_channel
+from edge.sources.ykc.source import RECEIPTS as YKC_RECEIPTS
+from edge.sources.ykc.source import YkcSource
 from edge.video import is_live
 
 
@@ -167,6 +169,23 @@ def _leased_line_source(configuration: NodeConfiguration, handover: ReadingHando
     return LeasedLineSource(configuration.leased_lines, handover.keep, handover.on_status, clock=handover.clock)
 
 
+def _wants_ykc(configuration: NodeConfiguration) -> bool:
+    return configuration.ykc is not None and bool(configuration.ykc.piles)
+
+
+def _ykc(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:
+    if configuration.ykc is None:
+        raise ConfigurationError("`ykc` is missing")
+    return YkcSource(
+        configuration.ykc,
+        handover.keep,
+        handover.on_status,
+        receipts=handover.receipts(YKC_RECEIPTS),
+        clock=handover.clock,
+        correction=handover.correction,
+    )
+
+
 FRAME_SOURCES: Mapping[str, FrameSourceFactory] = {
     "rtsp": CameraSource,
     "rtsps": CameraSource,
@@ -180,6 +199,7 @@ READING_SOURCES: Mapping[str, ReadingProtocol] = {
     "mqtt": ReadingProtocol(_wants_mqtt, _mqtt_source),
     "modbus": ReadingProtocol(lambda configuration: bool(configuration.modbus), _modbus_source),
     "leased-lines": ReadingProtocol(lambda configuration: bool(configuration.leased_lines), _leased_line_source),
+    "ykc": ReadingProtocol(_wants_ykc, _ykc),
 }
 """By protocol; a node has one source of each that its configuration wants."""
 

@@ -122,6 +122,7 @@ class Conversation:
 
     def __init__(self, platform: Platform, correction: Callable[[], timedelta] = timedelta) -> None:
         self.pile: YkcPileSettings | None = None
+        self.login: Login | None = None
         self._platform = platform
         self._correction = correction
         self._sequence = 0
@@ -197,7 +198,7 @@ class Conversation:
             refusal = frame_of(LoginAnswer(login.pile, 1), sequence)
             return Turn(frames=(refusal,), farewell="its number is not configured")
         self._platform.figures.logins += 1
-        self.pile = pile
+        self.pile, self.login = pile, login
         self._stored, self._asked_for_data = StoredPhase(now_s=now_s), False
         readings.forget_stored()
         welcome = frame_of(LoginAnswer(login.pile, 0), sequence)
@@ -298,7 +299,7 @@ class Conversation:
         return Turn(frames=(frame_of(permission, heard.sequence),))
 
     def _record(self, record: TransactionRecord, heard: _Heard) -> Turn:
-        """Answered whether it is new or not; told once."""
+        """Told once, and answered whether it is new or not, as soon as it is kept."""
         readings = self._its_readings(record.gun)
         if readings is None:
             return Turn()
@@ -313,6 +314,8 @@ class Conversation:
             said = readings.record(record, stop, moment)
             return Turn(readings=said, marks=(records.mark(record, moment.observed_at),), frames=answer)
         figures.doubled += 1
+        if known.pending:
+            return Turn()
         if not known.unseen:
             return Turn(frames=answer)
         return Turn(again=readings.record(record, stop, replace(moment, observed_at=known.observed_at)), frames=answer)

@@ -18,15 +18,18 @@ _LATEST_US: Final = 253_402_214_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A record that was kept before. `unseen`: by another process, whose rules may not have come to it."""
+    """A record that was heard before. `unseen`: by another process, whose rules may not have come to it. `pending`: it is on its way to be
+    kept, and may not be answered as if it were.
+    """
 
     observed_at: datetime
     unseen: bool
+    pending: bool
 
 
 class KeptRecords:
-    """The newest kept records. Whoever hears one asks `known`, and keeps what a new one says together with its `mark`; a record that
-    is on its way counts as known, since what is kept is kept in order.
+    """The newest kept records. Whoever hears one asks `known`, keeps what a new one says together with its `mark`, and settles or
+    forgets that.
     """
 
     def __init__(self, marks: Iterable[bytes] = (), *, most: int = RECEIPTS_KEPT) -> None:
@@ -34,6 +37,7 @@ class KeptRecords:
         self._most = most
         self._observed_us: dict[bytes, int] = {}
         self._unseen: set[bytes] = set()
+        self._pending: set[bytes] = set()
         for packed in marks:
             if len(packed) != _MARK.size:
                 continue
@@ -54,7 +58,7 @@ class KeptRecords:
             return None
         unseen = key in self._unseen
         self._unseen.discard(key)
-        return Known(from_microseconds(observed_us), unseen)
+        return Known(from_microseconds(observed_us), unseen, key in self._pending)
 
     def settled(self, pile: str, transaction: str) -> bool:
         """Whether the record of a transaction was kept: it can't be charging any more."""
@@ -64,12 +68,19 @@ class KeptRecords:
         """Note a new record; the mark is to be kept with what it says."""
         key, observed_us = _key(record), to_microseconds(observed_at)
         self._put(key, observed_us)
+        self._pending.add(key)
         return _MARK.pack(key, observed_us)
+
+    def settle(self, marks: Iterable[bytes]) -> None:
+        """These are kept."""
+        self._pending.difference_update(_MARK.unpack(packed)[0] for packed in marks)
 
     def forget(self, marks: Iterable[bytes]) -> None:
         """These could not be kept."""
         for packed in marks:
-            self._observed_us.pop(_MARK.unpack(packed)[0], None)
+            key, _ = _MARK.unpack(packed)
+            self._observed_us.pop(key, None)
+            self._pending.discard(key)
 
     def _put(self, key: bytes, observed_us: int) -> None:
         self._observed_us.pop(key, None)

@@ -74,6 +74,10 @@ class PileReadings:
         """Whether the pile has such a gun."""
         return gun in self._guns
 
+    def charging(self) -> list[int]:
+        """The guns that charge, as far as it was heard."""
+        return [number for number, gun in self._guns.items() if gun.transaction is not None]
+
     def forget_stored(self) -> None:
         """A new connection: what was stored comes anew."""
         self._stored.clear()

@@ -122,6 +122,16 @@ def test_what_only_a_new_process_can_take_is_refused_by_name(changed: dict[str, 
     assert "restart the node" in str(found.problem)
 
 
+def test_piles_may_change_while_their_listener_stays() -> None:
+    def listening(**changed: Any) -> NodeConfiguration:
+        pile = {"id": "ykc-1", "number": "55031412782305"}
+        return configuration(ykc={"port": 8767, "piles": [pile], **changed})
+
+    assert change(listening(), listening(port=8768)).refused == ("ykc.port",)
+    assert change(listening(), listening(accept_starts=False)).refused == ()
+    assert change(listening(), listening(piles=[])).devices == {"ykc-1": Fate.STOPPED}
+
+
 def test_a_node_may_get_another_name() -> None:
     named = {"id": "station-01", "district": "110105", "data_directory": "data", "name": "Shaolin Road"}
     assert change(configuration(), configuration(node=named)).problem is None

@@ -1,0 +1,398 @@
+"""The node as a platform of YKC V1.6: a thread with a loop of its own, a thread that commits, and what the node sees of both."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, Final
+
+import structlog
+
+from edge.contract.device_command import DeviceAction
+from edge.contract.fields import shifted
+from edge.errors import CommandRefused, DeviceUnreachable, Retryable
+from edge.flow import DeviceControl, Health, Parcel
+from edge.settings import NodeConfiguration
+from edge.settings.ykc import YkcSettings
+from edge.sources.commits import Commits
+from edge.sources.payload import StateMemory
+from edge.sources.stations import Presence
+from edge.sources.ykc.answers import DataRequest
+from edge.sources.ykc.connection import READ_BYTES, Connection, Limits
+from edge.sources.ykc.conversation import Conversation, Outcome, Turn
+from edge.sources.ykc.orders import ACTIONS, Order, agreed, order_of
+from edge.sources.ykc.platform import Platform
+
+RECEIPTS: Final = "ykc"
+TRY_AGAIN_S: Final = 1.0
+_STOP_S: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds; tests have less patience. `look_s`: how often it is looked who is there. `grace_s`: a pile that is back by then was not
+    away. `meter_s`: after an order to stop, when the gun is asked whether current still flows. `listen_s`: between tries to get the port.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    grace_s: float = 30.0
+    look_s: float = 1.0
+    meter_s: tuple[float, ...] = (2.0, 6.0, 12.0, 20.0)
+    listen_s: float = 5.0
+
+
+class YkcSource:
+    """Listens for the configured piles. `keep` returns once readings are kept, or raises Retryable; `receipts` are the marks of records
+    that were kept before.
+    """
+
+    def __init__(
+        self,
+        settings: YkcSettings,
+        keep: Callable[[Parcel], None],
+        on_status: Callable[[str, Health, str | None], None],
+        *,
+        receipts: Sequence[bytes] = (),
+        clock: Callable[[], datetime],
+        correction: Callable[[], timedelta] = timedelta,
+        timing: Timing | None = None,
+    ) -> None:
+        self.port: int | None = None
+        """Where it listens, once it does."""
+        self.counts: Counter[str] = Counter()
+        self.platform = Platform(settings, receipts=receipts)
+        self.connections: dict[str, Connection] = {}
+        """By device, of those that have logged in."""
+        self._all: dict[Connection, None] = {}
+        self._settings = settings
+        self._on_status = on_status
+        self._clock, self._correction, self._timing = clock, correction, timing or Timing()
+        self._last_receipt = datetime.min.replace(tzinfo=UTC)
+        self._states = StateMemory()
+        self._orders: dict[Order, tuple[Connection, asyncio.Future[Outcome]]] = {}
+        self._presence = Presence(grace_s=self._timing.grace_s)
+        self._look_for(settings)
+        self._commits = Commits(keep, source=RECEIPTS, name="ykc-commits")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="ykc", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._commits.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is not answered a pile sends again."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(_STOP_S)
+        self._commits.stop()
+
+    def adopt(self, configuration: NodeConfiguration) -> None:
+        """Go on with other piles, on the same port; conversations of those that stay go on. Any thread."""
+        settings = configuration.ykc
+        if settings is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._adopt, settings)
+
+    def control(self, device: str) -> DeviceControl | None:
+        """What acts on a pile."""
+        return self if self._has(device) else None
+
+    def actions(self, device: str) -> Collection[DeviceAction]:
+        """What a pile can be asked to do."""
+        return ACTIONS if self._has(device) else ()
+
+    def act(
+        self,
+        device: str,
+        action: DeviceAction,
+        arguments: Mapping[str, Any],
+        *,
+        connector: int | None = None,
+        wait_s: float,
+    ) -> dict[str, Any]:
+        """Ask a pile to do something; see `DeviceControl`."""
+        if not self._thread.is_alive():
+            raise DeviceUnreachable("nothing listens for piles at present")
+        asked = asyncio.run_coroutine_threadsafe(self._act(device, action, arguments, connector, wait_s), self._loop)
+        try:
+            return asked.result(wait_s + 1.0)
+        except FutureTimeout as late:
+            asked.cancel()
+            raise DeviceUnreachable(f"{device} did not answer within {wait_s:.0f} s") from late
+
+    def tally(self) -> dict[str, Any]:
+        """What the source did since the start, ready for JSON."""
+        figures = self.platform.figures
+        return {
+            "frames": figures.frames,
+            "readings": figures.readings,
+            "logins": figures.logins,
+            "records": figures.records,
+            "doubled": figures.doubled,
+            "replayed": figures.replayed,
+            "connected": len(self.connections),
+            "not_configured": figures.not_configured,
+            "before_login": figures.before_login,
+            "encrypted": figures.encrypted,
+            "malformed": dict(figures.malformed),
+            "unknown_type": dict(figures.unknown_type),
+            "refused": self.platform.refused(),
+            "clamped": dict(figures.clamped),
+            "skew_s": dict(figures.skew_s),
+            "faults": self._commits.faults,
+            **dict(self.counts),
+        }
+
+    def _has(self, device: str) -> bool:
+        return any(pile.id == device for pile in self.platform.settings.piles)
+
+    # --- in the loop --------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._live())
+        except Exception:
+            _log.exception("the listener for piles failed")
+            raise
+        finally:
+            self._loop.close()
+
+    async def _live(self) -> None:
+        server = await self._open()
+        while not self._stopping.is_set():
+            self._look()
+            await self._rest(self._timing.look_s)
+        if server is not None:
+            server.close()
+        for connection in list(self._all):
+            connection.hang_up("the node stops")
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _open(self) -> asyncio.Server | None:
+        """Listen, as soon as the port is to be had; None where the stop comes first."""
+        while not self._stopping.is_set():
+            try:
+                server = await asyncio.start_server(
+                    self._accept, self._settings.host, self._settings.port, limit=READ_BYTES
+                )
+            except OSError as error:
+                _log.error("piles can't call: the port is not to be had", port=self._settings.port, reason=str(error))
+                self._presence.explain(f"nothing listens for it: port {self._settings.port}: {error.strerror or error}")
+                self._look()
+                await self._rest(self._timing.listen_s)
+            else:
+                self.port = server.sockets[0].getsockname()[1]
+                self._presence.explain(None)
+                return server
+        return None
+
+    async def _rest(self, wait_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), wait_s)
+
+    def _look(self) -> None:
+        """Who is there, and what is to be said without being asked."""
+        now, now_s = self._clock(), time.monotonic()
+        for connection in self.connections.values():
+            connection.send(connection.conversation.tick(now, now_s))
+        for device, health, reason in self._presence.changes(now_s):
+            if not self._commits.run(partial(self._on_status, device, health, reason)):
+                self._presence.forget(device)
+
+    def _look_for(self, settings: YkcSettings) -> None:
+        patience_s = self._timing.limits.silent_s
+        self._presence.adopt({pile.id: patience_s for pile in settings.piles}, time.monotonic())
+
+    def _adopt(self, settings: YkcSettings) -> None:
+        self._settings = settings
+        self.platform.adopt(settings)
+        self._look_for(settings)
+        for connection in list(self.connections.values()):
+            pile = connection.conversation.pile
+            present = None if pile is None else self.platform.pile(pile.number)
+            if present is None or pile is None or present.id != pile.id:
+                connection.hang_up("it is not configured any more")
+            else:
+                connection.conversation.pile = present
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Let a caller in, where one may call from; it has to say who it is soon."""
+        address = str((writer.get_extra_info("peername") or ("",))[0])
+        if not self._may_call(address):
+            self.counts["from_elsewhere"] += 1
+            writer.transport.abort()
+            return
+        if len(self._all) >= self._timing.limits.connections:
+            self.counts["turned_away"] += 1
+            writer.transport.abort()
+            return
+        strangers = [each for each in self._all if each.device is None and not each.ending]
+        if len(strangers) >= self._timing.limits.strangers:  # the newest has the best prospects: a pile logs in at once
+            self.counts["strangers_dropped"] += 1
+            strangers[0].hang_up("others call")
+        connection = Connection(
+            reader,
+            writer,
+            Conversation(self.platform, self._correction),
+            keep=self._keep,
+            on_turn=self._on_turn,
+            received_at=self._receipt_time,
+            limits=self._timing.limits,
+        )
+        self.counts["calls"] += 1
+        self._all[connection] = None
+        self._spawn(self._serve(connection, address))
+
+    def _may_call(self, address: str) -> bool:
+        networks = self._settings.networks
+        try:
+            return not networks or any(ip_address(address) in network for network in networks)
+        except ValueError:
+            return False
+
+    async def _serve(self, connection: Connection, address: str) -> None:
+        reason = "its conversation failed"
+        try:
+            reason = await connection.run()
+        except Exception:  # noqa: BLE001 (the top of a connection)
+            self.counts["failed"] += 1
+            _log.exception("a pile's conversation failed", device=connection.device, address=address)
+            connection.hang_up(reason)
+        finally:
+            self._all.pop(connection, None)
+            self._gone(connection, reason, address)
+
+    def _gone(self, connection: Connection, reason: str, address: str) -> None:
+        self.counts["skipped_bytes"] += connection.frames.skipped_bytes
+        self.counts["wrong_crc"] += connection.frames.wrong_crc
+        for _, future in [each for each in self._orders.values() if each[0] is connection]:
+            if not future.done():
+                future.set_exception(DeviceUnreachable(f"the connection ended: {reason}"))
+        device = connection.device
+        if device is None:
+            _log.debug("a caller is gone", address=address, reason=reason)
+        elif self.connections.get(device) is connection:
+            del self.connections[device]
+            self._presence.gone(device, connection.heard_s, reason)
+            _log.info("a pile is gone", device=device, address=address, reason=reason)
+
+    def _on_turn(self, connection: Connection, turn: Turn) -> None:
+        """Before it is kept: who has logged in is this one from now on, and whoever was before is not."""
+        if turn.login is not None:
+            before = self.connections.get(turn.login)
+            self.connections[turn.login] = connection
+            if before is not None and before is not connection:
+                self.counts["replaced"] += 1
+                before.hang_up("it has logged in anew")
+        if connection.device is not None:
+            self._presence.heard(connection.device, time.monotonic())
+
+    def _receipt_time(self) -> datetime:
+        """Node time, moved on by a microsecond where two frames would share one."""
+        self._last_receipt = max(self._clock(), self._last_receipt + timedelta(microseconds=1))
+        return self._last_receipt
+
+    async def _keep(self, connection: Connection, turns: Sequence[Turn]) -> bool:
+        """Until it is kept: live data is said once only. False where the stop comes first, or it never can be."""
+        readings = list(self._states.changes([each for turn in turns for each in turn.readings]))
+        again = [each for turn in turns for each in turn.again]
+        marks = tuple(mark for turn in turns for mark in turn.marks)
+        while readings or again or marks:
+            faults = self._commits.faults
+            try:
+                await asyncio.wrap_future(self._commits.deliver(readings, again=again, marks=marks))
+            except Retryable as error:
+                if self._stopping.is_set() or self._commits.faults > faults:
+                    self.platform.records.forget(marks)
+                    return False
+                _log.error("what a pile says waits for room", reason=str(error), readings=len(readings))
+                await self._rest(TRY_AGAIN_S)
+                self._presence.heard(connection.device or "", time.monotonic())
+            else:
+                break
+        self.platform.records.settle(marks)
+        self._states.kept(readings)
+        self.platform.figures.readings += len(readings)
+        for outcome in (turn.outcome for turn in turns if turn.outcome is not None):
+            self._answered(outcome)
+        return True
+
+    def _answered(self, outcome: Outcome) -> None:
+        for order, (connection, future) in self._orders.items():
+            pile = connection.conversation.pile
+            if pile is not None and pile.number == outcome.pile and order.answered_by(outcome) and not future.done():
+                future.set_result(outcome)
+                return
+
+    async def _act(
+        self, device: str, action: DeviceAction, arguments: Mapping[str, Any], connector: int | None, wait_s: float
+    ) -> dict[str, Any]:
+        if not self._has(device):
+            raise CommandRefused(f"{device} is no pile of this node")
+        connection = self.connections.get(device)
+        if connection is None or connection.conversation.login is None or connection.conversation.pile is None:
+            raise DeviceUnreachable(f"{device} is not connected")
+        pile, now = connection.conversation.pile, shifted(self._clock(), self._correction())
+        readings = self.platform.readings(pile.number)
+        order = order_of(
+            pile,
+            connection.conversation.login,
+            action,
+            arguments,
+            connector=connector,
+            charging=readings.charging() if readings is not None else (),
+            now=now,
+        )
+        answer = await self._ask(connection, order, wait_s)
+        if answer is None:
+            return {"result": "under way"}
+        given = agreed(answer, now=shifted(self._clock(), self._correction()))
+        if action is DeviceAction.STOP_CHARGE and order.gun is not None:
+            self._spawn(self._ask_meter(connection, order.gun))
+        return given
+
+    async def _ask(self, connection: Connection, order: Order, wait_s: float) -> Outcome | None:
+        """Send an order and wait; None for one that is carried out in its own time."""
+        if order in self._orders:
+            raise CommandRefused("the same is on its way already")
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._orders[order] = connection, future
+        try:
+            connection.send([connection.conversation.question(order.answer)])
+            async with asyncio.timeout(wait_s):
+                return await future
+        except TimeoutError:
+            if order.patient:
+                return None
+            raise DeviceUnreachable(f"the pile did not answer within {wait_s:.0f} s") from None
+        finally:
+            del self._orders[order]
+
+    async def _ask_meter(self, connection: Connection, gun: int) -> None:
+        """That nothing flows any more has to be seen, and soon."""
+        asked_s, pile = 0.0, connection.conversation.pile
+        for at_s in self._timing.meter_s:
+            await asyncio.sleep(at_s - asked_s)
+            asked_s = at_s
+            if pile is not None:
+                connection.send([connection.conversation.question(DataRequest(pile.number, gun))])
+
+    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
