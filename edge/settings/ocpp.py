@@ -7,8 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from edge.contract.safety import SafetyFault
+from edge.settings.charging_rules import VEHICLE_HOT_C, VEHICLE_LONGEST_S, charging_rules
 from edge.settings.device import DeviceSettings, PointSettings
 from edge.settings.fields import Strict
+from edge.settings.reading_rules import ReadingRuleSettings
 
 ChargePointId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*_=:+|@.-]{1,48}$")]
 """An identity of the standard (OCPP-J 1.6 §3.1.1, OCPP 2.0.1 `identifierString`): safe in an address and in a log."""
@@ -120,6 +122,16 @@ class OcppPileSettings(DeviceSettings):
             *(PointSettings(name=name, kind="event") for name in _EVENTS),
             *(self._measured(Quantity.TEMPERATURE_C, 0) for _ in range(self._tells_its_own_heat)),
             *(point for number in range(1, self.connectors + 1) for point in self._of_connector(number)),
+        )
+
+    @property
+    def default_rules(self) -> tuple[ReadingRuleSettings, ...]:
+        """What watches over a pile for vehicles."""
+        return charging_rules(
+            [point.name for point in self.declared],
+            hot_c=VEHICLE_HOT_C,
+            longest_s=VEHICLE_LONGEST_S,
+            may_be_stopped=self.may_be_stopped,
         )
 
     @property
