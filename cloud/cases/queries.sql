@@ -6,7 +6,7 @@ select pg_advisory_xact_lock(1, h.lock)
 from (select distinct hashtext(k) as lock from unnest(:keys::text[]) k order by 1) h;
 
 -- name: incident_of_node(node, incident_id)^
-select id, case_id, revision from incident where node = :node and incident_id = :incident_id for update;
+select id, case_id, order_id, revision from incident where node = :node and incident_id = :incident_id for update;
 
 -- name: open_cases_near(key, open_statuses, from_at, to_at)
 -- Open cases of a key whose span, widened by the window, touches the incident's.
@@ -49,26 +49,27 @@ update grid_case set
     version = version + :growth
 where id = :case_id;
 
--- name: insert_incident(node, incident_id, case_id, revision, state, kind, category, severity, device, device_id, spot, zone, started_at, updated_at, ended_at, confidence, dwell_s, direction, count, point, value, unit, track, model, rule, simulated, note, historical, received_at)$
+-- name: insert_incident(node, incident_id, case_id, order_id, revision, state, kind, category, severity, device, device_id, spot, zone, started_at, updated_at, ended_at, confidence, dwell_s, direction, count, point, value, unit, track, model, rule, simulated, note, views, fault, raw_code, historical, received_at)$
 insert into incident (
-    node, incident_id, case_id, revision, state, kind, category, severity, device, device_id, spot, zone, started_at,
+    node, incident_id, case_id, order_id, revision, state, kind, category, severity, device, device_id, spot, zone, started_at,
     updated_at, ended_at, confidence, dwell_s, direction, count, point, value, unit, track, model, rule, simulated, note,
-    historical, received_at
+    views, fault, raw_code, historical, received_at
 ) values (
-    :node, :incident_id, :case_id, :revision, :state, :kind, :category, :severity::severity, :device, :device_id, :spot,
+    :node, :incident_id, :case_id, :order_id, :revision, :state, :kind, :category, :severity::severity, :device, :device_id, :spot,
     :zone, :started_at, :updated_at, :ended_at, :confidence, :dwell_s, :direction, :count, :point, :value, :unit, :track,
-    :model, :rule, :simulated, :note, :historical, :received_at
+    :model, :rule, :simulated, :note, :views, :fault, :raw_code, :historical, :received_at
 )
 returning id;
 
--- name: update_incident(revision, state, kind, category, severity, device, device_id, spot, zone, started_at, updated_at, ended_at, confidence, dwell_s, direction, count, point, value, unit, track, model, rule, simulated, note, historical, received_at, id)!
+-- name: update_incident(revision, state, kind, category, severity, device, device_id, spot, zone, started_at, updated_at, ended_at, confidence, dwell_s, direction, count, point, value, unit, track, model, rule, simulated, note, views, fault, raw_code, historical, received_at, id)!
 -- The highest revision wins, whatever the order of arrival.
 update incident set
     revision = :revision, state = :state, kind = :kind, category = :category, severity = :severity::severity,
     device = :device, device_id = :device_id, spot = :spot, zone = :zone, started_at = :started_at,
     updated_at = :updated_at, ended_at = :ended_at, confidence = :confidence, dwell_s = :dwell_s, direction = :direction,
     count = :count, point = :point, value = :value, unit = :unit, track = :track, model = :model, rule = :rule,
-    simulated = :simulated, note = :note, historical = :historical, received_at = :received_at
+    simulated = :simulated, note = :note, views = :views, fault = :fault, raw_code = :raw_code, historical = :historical,
+    received_at = :received_at
 where id = :id and revision < :revision;
 
 -- name: move_incident(case_id, id)!
@@ -121,7 +122,7 @@ limit :count;
 -- name: incidents_of(case_id, count)
 select i.id, i.incident_id, i.revision, i.state, i.kind, i.severity::text as severity, i.started_at, i.updated_at,
     i.ended_at, i.confidence, i.dwell_s, i.direction, i.count, i.point, i.value, i.unit, i.zone, i.historical, i.track,
-    i.model, i.rule, i.note
+    i.model, i.rule, i.note, i.device, i.views, i.fault, i.raw_code
 from case_incident ci join incident i on i.id = ci.incident_id
 where ci.case_id = :case_id
 order by i.started_at desc, i.id desc

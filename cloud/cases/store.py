@@ -22,10 +22,11 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class KnownIncident:
-    """An incident that is already here."""
+    """An incident that is already here: part of a case, or, as a fault of a device, of a work order."""
 
     row_id: int
-    case_id: int
+    case_id: int | None
+    order_id: int | None
     revision: int
 
 
@@ -61,7 +62,7 @@ def lock_keys(conn: Connection[Any], keys: Sequence[str]) -> None:
 def known(conn: Connection[Any], node: str, incident_id: UUID) -> KnownIncident | None:
     """The incident that a node calls by this id, locked; ids of other nodes are other incidents."""
     row = _queries.incident_of_node(conn, node=node, incident_id=incident_id)
-    return KnownIncident(row.id, row.case_id, row.revision) if row is not None else None
+    return KnownIncident(row.id, row.case_id, row.order_id, row.revision) if row is not None else None
 
 
 def open_cases_near(conn: Connection[Any], key: str, incident: Incident, window: timedelta) -> list[Any]:
@@ -128,15 +129,16 @@ def insert_incident(
     incident: Incident,
     *,
     node: str,
-    case_id: int,
     device_id: int | None,
     historical: bool,
     received_at: datetime,
+    case_id: int | None = None,
+    order_id: int | None = None,
 ) -> int:
-    """Insert an incident that was not known; its row id comes back."""
+    """Insert an incident that was not known, as part of a case or of a work order; its row id comes back."""
     columns = _columns(incident) | {"device_id": device_id, "historical": historical, "received_at": received_at}
     row_id: int = _queries.insert_incident(
-        conn, node=node, incident_id=incident.incident_id, case_id=case_id, **columns
+        conn, node=node, incident_id=incident.incident_id, case_id=case_id, order_id=order_id, **columns
     )
     return row_id
 
@@ -227,6 +229,9 @@ def _columns(incident: Incident) -> dict[str, Any]:
         "rule": _reference(incident.rule),
         "simulated": incident.simulated,
         "note": incident.note,
+        "views": Jsonb(msgspec.to_builtins(incident.views)),
+        "fault": incident.fault,
+        "raw_code": incident.raw_code,
     }
 
 

@@ -92,8 +92,33 @@ class EvidenceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """So many of a kind were to be seen, in a zone of the camera or, without one, in all of its picture."""
+
+    label: str
+    count: int
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraSight:
+    """What a camera at the spot saw of it. `counts` is None where nobody counted; `evidence` are hashes; `absence` says why there is no picture,
+    `trouble` what is wrong with the one that there is.
+    """
+
+    camera: str
+    captured_at: datetime | None
+    counts: list[Counted] | None
+    evidence: list[str]
+    absence: str | None
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """One incident in its highest revision."""
+    """One incident in its highest revision. `fault` is of the safety taxonomy, `raw_code` what the device itself called it; `views` are what
+    cameras at the spot saw of it.
+    """
 
     incident_id: UUID
     revision: int
@@ -113,6 +138,10 @@ class IncidentView:
     zone: str | None
     historical: bool
     note: str | None
+    device: str
+    fault: str | None
+    raw_code: str | None
+    views: list[CameraSight]
     track: list[TrackPosition]
     model: Origin | None
     rule: Origin | None
@@ -214,6 +243,10 @@ def incident_view(row: Any, evidence: Iterable[Any]) -> IncidentView:
         zone=row.zone,
         historical=row.historical,
         note=row.note,
+        device=row.device,
+        fault=row.fault,
+        raw_code=row.raw_code,
+        views=[_sight(view) for view in row.views],
         track=[_position(*point) for point in row.track],
         model=Origin(**row.model) if row.model is not None else None,
         rule=Origin(**row.rule) if row.rule is not None else None,
@@ -243,6 +276,21 @@ def history_entry(row: Any) -> HistoryEntry:
         reason=row.reason,
         note=row.note,
         severity=Severity(row.severity) if row.severity is not None else None,
+    )
+
+
+def _sight(view: dict[str, Any]) -> CameraSight:
+    counts = view.get("counts")
+    captured_at = view.get("captured_at")
+    return CameraSight(
+        camera=view["camera"],
+        captured_at=None if captured_at is None else datetime.fromisoformat(captured_at),
+        counts=None
+        if counts is None
+        else [Counted(label=each["label"], count=each["count"], zone=each.get("zone")) for each in counts],
+        evidence=list(view.get("evidence", ())),
+        absence=view.get("absence"),
+        trouble=view.get("trouble"),
     )
 
 

@@ -17,6 +17,8 @@ from cloud.correlate import policy
 from cloud.correlate.model import IncidentReport
 from cloud.correlate.policy import CaseFacts
 from cloud.evidence import store as evidence
+from cloud.maintenance import faults
+from cloud.maintenance.policy import belongs
 from cloud.settings import CloudSettings
 from edge.contract.incident import Incident, Severity
 
@@ -83,10 +85,13 @@ def receive_all(
     All locks are taken first and in one order, then cases are worked on district by district: two batches that meet wait
     for each other and can't deadlock. Of several revisions of an incident the highest comes first: what is over does not ring
     because its beginning was read before its end. A revision that is already here changes nothing. Each case touched is told once.
+    Faults of devices become part of a work order and of no case.
     """
     if not reports:
         return 0
-    store.lock_keys(conn, sorted({report.key for report in reports}))
+    keys = {report.key for report in reports}
+    keys |= {faults.lock_key(report.node) for report in reports if belongs(report.incident)}
+    store.lock_keys(conn, sorted(keys))
     touched: dict[int, str] = {}
     clamped = 0
     first = {report.incident.incident_id: place for place, report in reversed(list(enumerate(reports)))}
@@ -113,7 +118,10 @@ def _receive_one(conn: Connection[Any], arrival: _Arrival) -> tuple[int | None, 
     """The case that was touched, if any, and whether it was opened."""
     report, incident = arrival.report, arrival.incident
     known = store.known(conn, report.node, incident.incident_id)
-    if known is None:
+    if belongs(incident) if known is None else known.order_id is not None:
+        faults.receive(conn, _fault(arrival))
+        return None, False
+    if known is None or known.case_id is None:
         return _new_incident(conn, arrival)
     if not _add_revision(conn, arrival, known.row_id):
         return None, False
@@ -125,6 +133,22 @@ def _receive_one(conn: Connection[Any], arrival: _Arrival) -> tuple[int | None, 
     absorbed = policy.absorb(case, incident, aloud=is_newest and arrival.rings)
     _keep(conn, report, absorbed, is_new_incident=False, row_id=known.row_id)
     return known.case_id, False
+
+
+def _fault(arrival: _Arrival) -> faults.Fault:
+    report = arrival.report
+    return faults.Fault(
+        node=report.node,
+        device_id=report.device_id,
+        device_kind=report.device_kind,
+        area_code=report.grid_code,
+        district=report.district,
+        incident=arrival.incident,
+        raw=report.raw,
+        historical=report.historical,
+        received_at=report.received_at,
+        zone=arrival.rules.zone,
+    )
 
 
 def _new_incident(conn: Connection[Any], arrival: _Arrival) -> tuple[int, bool]:
@@ -287,7 +311,7 @@ def _believable(incident: Incident, received_at: datetime) -> Incident:
     def believable(instant: datetime) -> datetime:
         return max(_EPOCH, min(instant, received_at + _FUTURE))
 
-    words = {name: getattr(incident, name) for name in ("unit", "note")}
+    words = {name: getattr(incident, name) for name in ("unit", "note", "raw_code")}
     return msgspec.structs.replace(
         incident,
         started_at=believable(incident.started_at),
@@ -295,6 +319,12 @@ def _believable(incident: Incident, received_at: datetime) -> Incident:
         ended_at=believable(incident.ended_at) if incident.ended_at is not None else None,
         evidence=tuple(
             msgspec.structs.replace(file, captured_at=believable(file.captured_at)) for file in incident.evidence
+        ),
+        views=tuple(
+            view
+            if view.captured_at is None
+            else msgspec.structs.replace(view, captured_at=believable(view.captured_at))
+            for view in incident.views
         ),
         model=_cleaned(incident.model),
         rule=_cleaned(incident.rule),

@@ -15,6 +15,9 @@ from cloud.evidence.retention import terms_of
 from cloud.evidence.store import to_prune
 from cloud.fleet import metrics
 from cloud.fleet import service as fleet
+from cloud.maintenance import faults
+from cloud.rollouts import artifacts
+from cloud.rollouts.advance import advance_all
 from cloud.settings import CloudSettings
 from cloud.telemetry import service as telemetry
 from cloud.wall import service as wall
@@ -94,6 +97,24 @@ def prune_enrolment(sweeper: Sweeper, now: datetime) -> int:
         return enrolment.prune(conn, now=now)
 
 
+def advance_rollouts(sweeper: Sweeper, now: datetime) -> int:
+    """Bring rollouts up to what nodes announced and to the time; how many moved."""
+    return advance_all(sweeper.pool, now=now)
+
+
+def add_shipped(sweeper: Sweeper, now: datetime) -> int:
+    """Register the profiles that come with this program."""
+    files = EvidenceFiles(sweeper.settings.evidence_store_url)
+    with sweeper.pool.connection() as conn:
+        return artifacts.add_shipped(conn, files, artifacts.trusted_keys(sweeper.settings), now=now)
+
+
+def sweep_orders(sweeper: Sweeper, now: datetime) -> int:
+    """Open work orders for devices that are lost for long, and end those of devices that have been well for hours."""
+    with sweeper.pool.connection() as conn:
+        return faults.sweep(conn, now=now, zone=sweeper.settings.zone)
+
+
 def forget_wall(sweeper: Sweeper, now: datetime) -> int:
     """Delete the pictures that people looked at minutes ago."""
     with sweeper.pool.connection() as conn:
@@ -124,9 +145,12 @@ SWEEPS = (
     Sweep("open_partitions", 6 * 3_600, open_partitions),
     Sweep("sweep_presence", 30, sweep_presence),
     Sweep("count_backlog", 30, count_backlog),
+    Sweep("sweep_orders", 60, sweep_orders),
     Sweep("time_out_commands", 5, time_out_commands),
     Sweep("prune_commands", 3_600, prune_commands),
     Sweep("prune_enrolment", 3_600, prune_enrolment),
+    Sweep("advance_rollouts", 5, advance_rollouts),
+    Sweep("add_shipped", 3_600, add_shipped),
     Sweep("forget_wall", 60, forget_wall),
     Sweep("prune_live", 600, prune_live),
     Sweep("prune_sessions", 3_600, prune_sessions),

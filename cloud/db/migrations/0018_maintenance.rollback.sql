@@ -1,0 +1,13 @@
+drop table public_label;
+drop trigger node_presence_noted on node;
+drop trigger device_presence_noted on device;
+drop function note_node_presence();
+drop function note_device_presence();
+drop table presence_change;
+delete from incident_evidence where incident_id in (select id from incident where case_id is null);
+delete from incident_revision where incident_id in (select id from incident where case_id is null);
+drop table work_order_event;
+delete from incident where case_id is null;
+alter table incident drop constraint incident_place, drop column order_id, alter column case_id set not null;
+drop table work_order;
+drop table work_order_counter;
