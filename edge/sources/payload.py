@@ -227,26 +227,34 @@ def _state_told(reading: Reading) -> str | None:
     return reading.value
 
 
+def _is_replayed_state(reading: Reading) -> bool:
+    return isinstance(reading.value, str) and not reading.is_event and ReadingFlag.REPLAYED in reading.flag
+
+
 class StateMemory:
     """The last kept state of each declared point, so that only changes are told. Bounded by the configuration."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], str] = {}
+        self._last: dict[tuple[str, str], str | None] = {}
 
     def changes(self, readings: Sequence[Reading]) -> Iterator[Reading]:
-        """Numbers, events, replayed states, and those states that differ from the one before."""
-        seen: dict[tuple[str, str], str] = {}
+        """Numbers, events, replayed states, and those states that differ from the one before. After another state was replayed the
+        present one is told, also where it was told before: whoever listens has heard the other one since.
+        """
+        seen: dict[tuple[str, str], str | None] = {}
         for reading in readings:
             key, state = (reading.device, reading.point), _state_told(reading)
             if state is not None:
                 if seen.get(key, self._last.get(key)) == state:
                     continue
                 seen[key] = state
+            elif _is_replayed_state(reading):
+                seen[key] = None
             yield reading
 
     def kept(self, readings: Sequence[Reading]) -> None:
         """These are committed."""
         for reading in readings:
             state = _state_told(reading)
-            if state is not None:
+            if state is not None or _is_replayed_state(reading):
                 self._last[reading.device, reading.point] = state

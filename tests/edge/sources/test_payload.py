@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -151,6 +152,22 @@ def test_states_are_told_when_they_change_and_only_what_was_kept_is_remembered()
     assert states("open") == ["open"]
     memory.kept(parse(message(door="open"), sensor(), NOW).readings)
     assert states("open", "open", "shut") == ["shut"]
+
+
+def test_after_a_replayed_state_the_present_one_is_told_again() -> None:
+    memory = StateMemory()
+    door = parse(message(door="open"), sensor(), NOW).readings
+    late = [replace(reading, value="shut", flag=ReadingFlag.REPLAYED) for reading in door if reading.point == "door"]
+    memory.kept(list(memory.changes(door)))
+    assert [reading.value for reading in memory.changes([*late, *door, *door]) if reading.point == "door"] == [
+        "shut",
+        "open",
+    ]
+    memory.kept(list(memory.changes(late)))
+    told = list(memory.changes(door))
+    assert "open" in [reading.value for reading in told]
+    memory.kept(told)
+    assert "open" not in [reading.value for reading in memory.changes(door)]
 
 
 JSON = st.recursive(
