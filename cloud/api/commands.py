@@ -13,13 +13,14 @@ from cloud.api.parameters import Name
 from cloud.api.problems import RESPONSES
 from cloud.commands import service
 from cloud.commands.model import CommandState
-from cloud.errors import Invalid
+from cloud.errors import Invalid, NotFound
 from edge.contract.downlink import CommandName
 from edge.contract.log_tail import MOST_LINES, LogLevel, LogTailArguments
 
 router = APIRouter(prefix="/api/v1", tags=["commands"], responses=RESPONSES)
 
 NodeName = Annotated[Name, Path()]
+Asker = Annotated[Principal, Depends(require(Role.DUTY_CHIEF, Role.MAINTAINER, Role.ADMINISTRATOR))]
 Steward = Annotated[Principal, Depends(require(Role.MAINTAINER, Role.ADMINISTRATOR))]
 
 
@@ -94,6 +95,13 @@ def list_commands(
 
 
 @router.get("/commands/{command_id}")
-def read_command(conn: Conn, user: Steward, *, request: Request, command_id: UUID) -> Command:
-    """One command, with what the node answered. Where that shows a picture, the audit log says who saw it."""
+def read_command(conn: Conn, user: Asker, *, request: Request, command_id: UUID) -> Command:
+    """One command, with what the node answered. Where that shows a picture, the audit log says who saw it. A duty chief sees what was
+    asked of devices, and nothing else.
+    """
+    if (
+        user.role is Role.DUTY_CHIEF
+        and service.find(conn, command_id, scope=user.area_path).name != CommandName.DEVICE_ACTION
+    ):
+        raise NotFound("there is no such command in your scope")
     return Command.model_validate(service.read(conn, command_id, reader=user, address=client_address(request)))

@@ -12,6 +12,7 @@ from edge.contract.downlink import CommandName
 
 PATIENCE: Final = MappingProxyType(
     {
+        CommandName.DEVICE_ACTION: timedelta(seconds=45),
         CommandName.LOG_TAIL: timedelta(seconds=20),
         CommandName.RULES_TRY: timedelta(seconds=120),
         CommandName.SNAPSHOT: timedelta(seconds=15),

@@ -4,7 +4,7 @@ The row is the queue: whoever asks writes it, and the process that has the broke
 not committed, and what was committed is sent again until it is answered or too late.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -41,10 +41,11 @@ def ask(
     arguments: dict[str, Any] | None = None,
     address: str | None = None,
     audited: bool = True,
+    noted: Mapping[str, Any] | None = None,
 ) -> Command:
     """Queue a command for a node that is present, and note who asked.
 
-    `audited` False where the caller writes a line of his own. Raises NotFound for a device, or without one a node, outside of
+    `audited` False where the caller writes a line of his own; `noted` is what else stands in it. Raises NotFound for a device, or without one a node, outside of
     the actor's scope, NodeAway, CommandRunning, Invalid for arguments that are too long.
     """
     found = store.addressee(conn, node, device, scope=actor.area_path)
@@ -83,7 +84,7 @@ def ask(
     if not added:
         raise CommandRunning(name.value, node, store.running(conn, found.node_id, name.value, device))
     if audited:
-        detail = {"command": str(command.id), "name": name.value, "device": device}
+        detail = {"command": str(command.id), "name": name.value, "device": device, **(noted or {})}
         audit.write(conn, "command.asked", node, actor=actor, area_path=found.area_path, address=address, detail=detail)
     _tell(conn, command)
     return command

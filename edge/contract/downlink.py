@@ -53,6 +53,8 @@ class CommandName(StrEnum):
     """What other zones and rules would have told of what was really seen."""
     SNAPSHOT = "snapshot"
     """Masked pictures of a camera, for a while."""
+    DEVICE_ACTION = "device_action"
+    """Something that a device shall do (设备指令): `edge.contract.device_command`."""
 
 
 class Command(Struct, frozen=True, kw_only=True):

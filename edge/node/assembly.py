@@ -25,6 +25,7 @@ from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
 from edge.node.applying import ProfileApplier, kinds_in_use, pin_shipped, versions_in_force
 from edge.node.cameras import Cameras
 from edge.node.commands import CommandWorker, Handler
+from edge.node.device_commands import device_action_of
 from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
 from edge.node.linkage import Linkage
@@ -48,7 +49,7 @@ from edge.provisioning.fetching import Fetcher
 from edge.provisioning.login import Login
 from edge.provisioning.store import Store
 from edge.settings import NodeConfiguration
-from edge.sources.registry import ReadingHandover, reading_sources, succeeded
+from edge.sources.registry import ReadingHandover, device_control, reading_sources, succeeded
 from edge.sources.video_gateway import Gateways
 from edge.uplink.downlink import CommandDesk
 from edge.uplink.evidence import EvidenceUploader
@@ -113,7 +114,7 @@ class Node:
             self.directory, configuration.memory, clock=self.clock, correction=lambda: self.clock.correction
         )
         self.wall = self._make_wall()
-        self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told, lengthy=[CommandName.RULES_TRY])
+        self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told, lengthy=[CommandName.RULES_TRY], by_device=[CommandName.DEVICE_ACTION])
         self.command_desk = CommandDesk(
             self.identity.node,
             self.identity.session,
@@ -286,6 +287,7 @@ class Node:
             CommandName.LOG_TAIL: log_tail_of(self.directory),
             CommandName.SNAPSHOT: self.wall.lease,
             CommandName.RULES_TRY: rules_try_of(lambda: self.configuration, self.recollection),
+            CommandName.DEVICE_ACTION: device_action_of(lambda device: device_control(self.reading_sources, device)),
         }
 
     # --- construction -------------------------------------------------------------------------------------------

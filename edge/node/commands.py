@@ -25,6 +25,9 @@ from edge.uplink.downlink import Finish
 WAITING: Final = 4
 """Commands that wait behind the one that a thread carries out; more are refused."""
 
+AT_ONCE: Final = 4
+"""Devices that are asked at the same time: one that does not answer must not keep another from being stopped."""
+
 _STOP_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
@@ -53,18 +56,25 @@ Handler = Callable[[Request], dict[str, Any]]
 
 class CommandWorker:
     """Carries out commands, one after the other. `handlers` is the registry: what stands there can be asked. Those in `lengthy`
-    have a thread of their own, so that nobody waits for his log while zones are tried on a week.
+    have a thread of their own, so that nobody waits for his log while zones are tried on a week; those `by_device` have several, and each
+    waits for a device that may be slow.
     """
 
     def __init__(
-        self, handlers: Mapping[str, Handler], *, clock: Callable[[], datetime], lengthy: Collection[str] = ()
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        clock: Callable[[], datetime],
+        lengthy: Collection[str] = (),
+        by_device: Collection[str] = (),
     ) -> None:
         self._handlers = dict(handlers)
         self._clock = clock
         self._stopping = threading.Event()
         self._quick = _Lane("commands", self._serve, self._stopping)
         self._long = _Lane("commands-long", self._serve, self._stopping)
-        self._lengthy = frozenset(lengthy)
+        self._devices = _Lane("commands-devices", self._serve, self._stopping, threads=AT_ONCE)
+        self._lanes = dict.fromkeys(lengthy, self._long) | dict.fromkeys(by_device, self._devices)
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """How often, by name and outcome."""
 
@@ -75,19 +85,18 @@ class CommandWorker:
 
     def start(self) -> None:
         """Begin to carry out what comes."""
-        for lane in (self._quick, self._long):
+        for lane in (self._quick, self._long, self._devices):
             lane.start()
 
     def stop(self) -> None:
         """End; what waits is not carried out."""
         self._stopping.set()
-        for lane in (self._quick, self._long):
+        for lane in (self._quick, self._long, self._devices):
             lane.stop()
 
     def submit(self, command: Command, finish: Finish) -> bool:
         """Take a command; False where as much waits as may."""
-        lane = self._long if command.name in self._lengthy else self._quick
-        return lane.put((command, finish))
+        return self._lanes.get(command.name, self._quick).put((command, finish))
 
     def _serve(self, command: Command, finish: Finish) -> None:
         outcome, reason, result = self._carry_out(command)
@@ -120,23 +129,31 @@ class CommandWorker:
 
 
 class _Lane:
-    """A thread and the commands that wait for it."""
+    """Threads and the commands that wait for them."""
 
-    def __init__(self, name: str, serve: Callable[[Command, Finish], None], stopping: threading.Event) -> None:
+    def __init__(
+        self, name: str, serve: Callable[[Command, Finish], None], stopping: threading.Event, *, threads: int = 1
+    ) -> None:
         self._serve = serve
         self._stopping = stopping
-        self._waiting: queue.Queue[tuple[Command, Finish] | None] = queue.Queue(WAITING)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._waiting: queue.Queue[tuple[Command, Finish] | None] = queue.Queue(WAITING * threads)
+        self._threads = [
+            threading.Thread(target=self._run, name=name if threads == 1 else f"{name}-{number}", daemon=True)
+            for number in range(1, threads + 1)
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """After `stopping` was set."""
-        if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):  # the thread looks up at the next one that waits
+        for _ in self._threads:
+            with contextlib.suppress(queue.Full):  # a thread looks up at the next one that waits
                 self._waiting.put_nowait(None)
-            self._thread.join(_STOP_S)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_STOP_S / len(self._threads))
 
     def put(self, item: tuple[Command, Finish]) -> bool:
         if self._stopping.is_set():

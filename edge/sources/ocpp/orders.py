@@ -40,6 +40,9 @@ _TRIGGERS: Final[Mapping[Trigger, MessageTrigger]] = {
     Trigger.STATUS: MessageTrigger.status_notification,
 }
 
+_SECRET: Final = frozenset({"authorizationkey"})
+"""Keys that hold what a station logs in with (OCPP 1.6 security whitepaper)."""
+
 _LARGEST_ANSWER_BYTES: Final = 100 * 1024
 
 
@@ -49,15 +52,10 @@ def order(pile: Pile, action: DeviceAction, arguments: Mapping[str, Any], *, con
         asked: Any = msgspec.convert(dict(arguments), ARGUMENTS[action])
     except (msgspec.ValidationError, ValueError) as error:
         raise CommandRefused(f"{action}: {error}") from error
-    if connector is not None and not 1 <= connector <= pile.settings.connectors:
-        raise CommandRefused(f"{pile.settings.id} has {pile.settings.connectors} connectors; there is no {connector}")
+    _require_possible(pile, asked, connector)
     match action, asked:
         case DeviceAction.STOP_CHARGE, _:
-            number = pile.transaction_on(connector)
-            if number is None:
-                where = "" if connector is None else f" on connector {connector}"
-                raise CommandRefused(f"no charge is known{where}: there is nothing to stop")
-            return call.RemoteStopTransaction(transaction_id=number)
+            return call.RemoteStopTransaction(transaction_id=_charge(pile, connector))
         case DeviceAction.RESET, ResetArguments():
             return call.Reset(type=ResetType.hard if asked.kind is ResetKind.HARD else ResetType.soft)
         case DeviceAction.CHANGE_CONFIGURATION, ChangeConfigurationArguments():
@@ -76,6 +74,21 @@ def order(pile: Pile, action: DeviceAction, arguments: Mapping[str, Any], *, con
     raise CommandRefused(f"a pile of OCPP 1.6 knows no {action}")
 
 
+def _require_possible(pile: Pile, asked: Any, connector: int | None) -> None:
+    if connector is not None and not 1 <= connector <= pile.settings.connectors:
+        raise CommandRefused(f"{pile.settings.id} has {pile.settings.connectors} connectors; there is no {connector}")
+    if isinstance(asked, ChangeConfigurationArguments) and asked.key.lower() in _SECRET:
+        raise CommandRefused(f"{asked.key} is a secret: it is set at the pile itself, not by an order")
+
+
+def _charge(pile: Pile, connector: int | None) -> int:
+    number = pile.transaction_on(connector)
+    if number is None:
+        where = "" if connector is None else f" on connector {connector}"
+        raise CommandRefused(f"no charge is known{where}: there is nothing to stop")
+    return number
+
+
 def agreed(action: DeviceAction, answer: Mapping[str, Any]) -> dict[str, Any]:
     """What a station answered, if it agrees. Raises CommandRefused in its own words where it does not."""
     status = answer.get("status")
@@ -83,6 +96,10 @@ def agreed(action: DeviceAction, answer: Mapping[str, Any]) -> dict[str, Any]:
         raise CommandRefused(f"the pile refuses {action}: {status[:100]}")
     if len(msgspec.json.encode(answer)) > _LARGEST_ANSWER_BYTES:
         raise CommandRefused("the pile answers more than can be told: ask for single keys")
+    known = answer.get("configurationKey")
+    if isinstance(known, list):  # no station should tell its password, and some do
+        shown = [each for each in known if isinstance(each, dict) and str(each.get("key")).lower() not in _SECRET]
+        return {**answer, "configurationKey": shown}
     return dict(answer)
 
 

@@ -53,7 +53,8 @@ FOR_PEOPLE = {
     ("delete", "/api/v1/claims/{claim_id}"): STEWARDS,
     ("post", "/api/v1/nodes/{node}/log-tail"): STEWARDS,
     ("get", "/api/v1/nodes/{node}/commands"): STEWARDS,
-    ("get", "/api/v1/commands/{command_id}"): STEWARDS,
+    ("get", "/api/v1/commands/{command_id}"): STEWARDS | {Role.DUTY_CHIEF},
+    ("post", "/api/v1/devices/{device_id}/actions"): STEWARDS | {Role.DUTY_CHIEF},
     ("post", "/api/v1/devices/{device_id}/rules-try"): STEWARDS,
     ("get", "/api/v1/refusals"): STEWARDS,
     ("get", "/api/v1/evidence/{sha256}"): EVERYONE,
@@ -84,6 +85,7 @@ BODIES: dict[str, object] = {
     "/api/v1/broker/auth": {"username": "node-1", "password": "x"},
     "/api/v1/broker/acl": {"username": "node-1", "topic": "gw/1/110105/node-1/up/birth", "action": "publish"},
     "/api/v1/devices/{device_id}/rules-try": {"since": "1d"},
+    "/api/v1/devices/{device_id}/actions": {"action": "stop_charge"},
 }
 
 

@@ -11,7 +11,7 @@ from edge.contract.answer import AnswerOutcome
 from edge.contract.downlink import Command
 from edge.contract.fields import uuid7
 from edge.errors import CommandRefused, SourceLost
-from edge.node.commands import WAITING, CommandWorker, Handler, Request
+from edge.node.commands import AT_ONCE, WAITING, CommandWorker, Handler, Request
 from tests.edge.waiting import wait_until
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -21,10 +21,12 @@ Said = tuple[AnswerOutcome, str | None, dict[str, Any] | None]
 class Desk:
     """A worker whose answers are kept."""
 
-    def __init__(self, handlers: dict[str, Handler], lengthy: Collection[str] = ()) -> None:
+    def __init__(
+        self, handlers: dict[str, Handler], lengthy: Collection[str] = (), by_device: Collection[str] = ()
+    ) -> None:
         self.now = AT
         self.said: list[Said] = []
-        self.worker = CommandWorker(handlers, clock=lambda: self.now, lengthy=lengthy)
+        self.worker = CommandWorker(handlers, clock=lambda: self.now, lengthy=lengthy, by_device=by_device)
         self.worker.start()
 
     def ask(self, name: str, **arguments: Any) -> bool:
@@ -115,6 +117,19 @@ def test_only_so_many_wait_and_a_stop_ends_the_one_that_runs(made: Made) -> None
     assert ended.wait(10)
     assert not desk.ask("last")
     assert len(desk.said) == 1
+
+
+def test_a_device_that_does_not_answer_keeps_no_other_from_being_asked() -> None:
+    go_on = threading.Event()
+    act: Handler = lambda request: {"waited": request.arguments["slow"] and go_on.wait(20)}  # noqa: E731
+    desk = Desk({"act": act}, by_device=["act"])
+    try:
+        assert all(desk.ask("act", slow=True) for _ in range(AT_ONCE - 1))
+        assert desk.answer("act", slow=False) == (AnswerOutcome.DONE, None, {"waited": False})
+        go_on.set()
+        wait_until(lambda: len(desk.said) == AT_ONCE, "the slow ones")
+    finally:
+        desk.worker.stop()
 
 
 def test_who_asks_for_little_does_not_wait_for_who_asks_for_much(made: Made) -> None:
