@@ -72,6 +72,7 @@ _RULES: Final[Mapping[str, ReadingRuleSettings]] = MappingProxyType(
             point=SOS,
             incident_kind=IncidentKind.SOS.value,
             hold_s=120.0,
+            fold_s=60.0,
             severity=Severity.CRITICAL,
             category="public_safety",
         ),
