@@ -14,6 +14,7 @@ import typer
 
 from edge.adoption.command import models_app
 from edge.benches.command import bench_app
+from edge.configs_command import configs_app
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
 from edge.contract.enrolment import Credentials
@@ -53,6 +54,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 camera_app = typer.Typer(help="Cameras in quarantine.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(configs_app, name="configs")
 app.add_typer(models_app, name="models")
 app.add_typer(camera_app, name="camera")
 app.add_typer(rules_app, name="rules")

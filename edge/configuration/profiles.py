@@ -30,12 +30,11 @@ PROFILE_KINDS: Final[Mapping[str, ProfileKind]] = {
     "gb28181_camera": ProfileKind((("cameras",),)),
     "ocpp16_pile": ProfileKind((("ocpp", "piles"),)),
     "ykc_pile": ProfileKind((("ykc", "piles"),)),
-    "ebike_pile": ProfileKind((("ebike", "piles"),)),
     "sos_terminal": ProfileKind((("terminals",),)),
     "gate_terminal": ProfileKind((("terminals",),)),
-    "smoke_sensor": ProfileKind((("modbus", "devices"), ("sensors",))),
-    "water_sensor": ProfileKind((("modbus", "devices"), ("sensors",))),
-    "power_meter": ProfileKind((("modbus", "devices"), ("sensors",))),
+    "smoke_sensor": ProfileKind((("modbus",), ("sensors",))),
+    "water_sensor": ProfileKind((("modbus",), ("sensors",))),
+    "power_meter": ProfileKind((("modbus",), ("sensors",))),
     NODE_KIND: ProfileKind(()),
 }
 """Every kind that this software knows. The node's own profile stands under the file itself: `node`, `outbox` and `memory`."""
@@ -58,6 +57,11 @@ _OF_THE_ENTRY: Final = frozenset(
         "host",
         "port",
         "topic",
+        "further_topics",
+        "ack_topic",
+        "gateway",
+        "unit",
+        "number",
         "simulated",
         "charge_point",
         "loop",
@@ -138,7 +142,7 @@ def _naming(tree: dict[str, Any]) -> Iterator[tuple[Location, dict[str, Any], di
     node = tree.get("node")
     if isinstance(node, dict) and "profile" in node:
         yield ("node",), node, tree
-    for path in {place for kind in PROFILE_KINDS.values() for place in kind.places}:
+    for path in dict.fromkeys(place for kind in PROFILE_KINDS.values() for place in kind.places):
         part: Any = tree
         for step in path:
             part = part.get(step) if isinstance(part, dict) else None
