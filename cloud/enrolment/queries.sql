@@ -86,6 +86,30 @@ update node_key set replaced_at = :now where node_id = :node_id and replaced_at 
 -- name: add_key(node_id, public_key, now)!
 insert into node_key (node_id, public_key, bound_at) values (:node_id, :public_key, :now);
 
+-- name: begin_signing(node_id, now)!
+with begun as (
+    update node_key set signs_from = :now
+    where node_id = :node_id and replaced_at is null and signs_from is null
+    returning node_id
+)
+update node set registry_version = registry_version + 1 from begun where node.id = begun.node_id;
+
+-- name: signing_keys(node_ids)
+select node_id, public_key
+from node_key
+where node_id = any(:node_ids::bigint[]) and replaced_at is null and signs_from is not null;
+
+-- name: vouch(node, by)!
+update quarantine
+set released = true, vouched_by = :by
+where node = :node and not released and reason in ('unsigned', 'bad_signature');
+
+-- name: ignored_devices(node_ids)
+select node_id, name from waiting_device where node_id = any(:node_ids::bigint[]) and ignored_at is not null;
+
+-- name: renew_registry(node_id)!
+update node set registry_version = registry_version + 1 where id = :node_id;
+
 -- name: set_trust(node_id, trusts_births)!
 update node set trusts_births = :trusts_births where id = :node_id;
 

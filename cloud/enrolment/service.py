@@ -288,8 +288,11 @@ def standing(conn: Connection[Any], node_name: str, generation: int | None, *, n
 
 
 def note_use(conn: Connection[Any], node_id: int, generation: int, *, now: datetime) -> None:
-    """A generation was seen to work: older ones, and the secrets of `node add`, end after the overlap."""
+    """A generation was seen to work: older ones, and the secrets of `node add`, end after the overlap. Whoever uses it has the key
+    at hand, so that from now on each incident is signed.
+    """
     store.mark_used(conn, node_id, generation, now)
+    store.begin_signing(conn, node_id, now)
     standing = store.credentials(conn, node_id)
     for older, end in policy.ends_after_use(generation, standing, now).items():
         store.end_credentials(conn, node_id, [older], end)

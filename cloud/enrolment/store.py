@@ -93,6 +93,31 @@ def bind_key(conn: Connection[Any], node_id: int, public_key: bytes, now: dateti
     """Bind a key; the one before is kept as replaced."""
     _queries.replace_key(conn, node_id=node_id, now=now)
     _queries.add_key(conn, node_id=node_id, public_key=public_key, now=now)
+    _queries.renew_registry(conn, node_id=node_id)
+
+
+def begin_signing(conn: Connection[Any], node_id: int, now: datetime) -> None:
+    """From now on incidents of this node carry the signature of its key."""
+    _queries.begin_signing(conn, node_id=node_id, now=now)
+
+
+def signing_keys(conn: Connection[Any], node_ids: Iterable[int]) -> dict[int, bytes]:
+    """The key that each of these nodes has to sign with; nodes without one are left out."""
+    rows = _queries.signing_keys(conn, node_ids=list(node_ids))
+    return {row.node_id: bytes(row.public_key) for row in rows}
+
+
+def ignored_devices(conn: Connection[Any], node_ids: Iterable[int]) -> dict[int, frozenset[str]]:
+    """Devices that nodes declare and a person does not want, by node."""
+    found: dict[int, set[str]] = {}
+    for row in _queries.ignored_devices(conn, node_ids=list(node_ids)):
+        found.setdefault(row.node_id, set()).add(row.name)
+    return {node_id: frozenset(names) for node_id, names in found.items()}
+
+
+def vouch(conn: Connection[Any], node: str, *, by: str) -> int:
+    """Hand incidents of a node to ingest whose signature does not fit; how many."""
+    return int(_queries.vouch(conn, node=node, by=by))
 
 
 def set_trust(conn: Connection[Any], node_id: int, *, trusts_births: bool) -> None:

@@ -178,7 +178,10 @@ select name, district, birth, messages, refused, first_seen_at, last_seen_at fro
 delete from quarantined_node where name = :name;
 
 -- name: release_quarantine(node)!
-update quarantine set released = true where node = :node and not released;
+-- What a person has to vouch for waits on.
+update quarantine
+set released = true
+where node = :node and not released and reason not in ('unsigned', 'bad_signature');
 
 -- name: place_device(node, device, grid_code, longitude, latitude)^
 with placed as (

@@ -29,6 +29,10 @@ class Reason(StrEnum):
     QUARANTINE_FULL = "quarantine_full"
     UNKNOWN_NODE = "unknown_node"
     UNKNOWN_DEVICE = "unknown_device"
+    UNSIGNED = "unsigned"
+    """An incident of a node that has a key, without a signature."""
+    BAD_SIGNATURE = "bad_signature"
+    """The signature of an incident is not that of its node's key, or something was changed after it was made."""
     DISCARDED = "discarded"
     """Had waited in quarantine; an operator let it go."""
 
@@ -36,7 +40,7 @@ class Reason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """The bytes as they came. `held_before`: from quarantine, its node was told that it is kept. `settled_before`: its receipt
-    was written then, too.
+    was written then, too. `vouched`: a person takes it in although its signature does not fit.
     """
 
     topic: str
@@ -44,6 +48,7 @@ class Arrival:
     received_at: datetime
     held_before: bool = False
     settled_before: bool = False
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cloud.errors import NotFound
-from cloud.ingest.held import Held, discard, waiting
+from cloud.ingest.held import Held, discard, vouch, waiting
 from cloud.logs import escaped
 from cloud.terminal import AsJson, confirm, now, tell, transaction
 
@@ -52,6 +52,22 @@ def quarantine_discard(
     tell({"discarded": [asdict(each) for each in gone], "left": left}, as_json=as_json, text="\n".join(lines))
     if left:
         raise typer.Exit(1)
+
+
+@quarantine_app.command("vouch")
+def quarantine_vouch(
+    node: Annotated[str, typer.Argument(help="A node by name, as in the list.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take in incidents of a node that are not signed with its key: somebody has made sure that they are its own."""
+    if not yes:
+        question = f"Incidents that the key of {escaped(node)} has not signed will count as its own. Go on?"
+        confirm(question, refusal="who vouches says so: --yes", as_json=as_json)
+    with transaction() as conn:
+        count = vouch(conn, node, now=now())
+    tell({"node": node, "vouched": count}, as_json=as_json, text=f"taken in: {count}")
 
 
 def _line(held: Held) -> str:

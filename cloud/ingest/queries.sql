@@ -68,7 +68,7 @@ where id = any(array(
     where not quarantine.released
         and (
             quarantine.reason = 'unknown_node'
-            or (device.id is not null and (strpos(quarantine.subject, '/') = 0 or series.id is not null))
+            or (quarantine.reason = 'unknown_device' and device.id is not null and (strpos(quarantine.subject, '/') = 0 or series.id is not null))
         )
     order by quarantine.id
     limit :count
@@ -99,7 +99,7 @@ delete from quarantine
 where id = any(array(
     select id from quarantine where released order by channel <> 'up/birth', id limit :count for update skip locked
 ))
-returning id, district, node, channel, payload, received_at, settled;
+returning id, district, node, channel, payload, received_at, settled, vouched_by;
 
 -- name: prune_receipts(before, count)!
 delete from receipt

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from cloud.enrolment import store as enrolment
 from cloud.errors import Invalid
 from cloud.fleet import store as fleet
 from cloud.telemetry import store as telemetry
@@ -29,7 +30,9 @@ class RegisteredDevice:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredNode:
-    """An accepted node. `version` grows with every change of it, its devices or points."""
+    """An accepted node. `version` grows with every change of it, its devices or points. `key`: what it signs incidents with, None
+    where it has none; `ignored`: devices that it declares and a person does not want.
+    """
 
     id: int
     name: str
@@ -37,6 +40,8 @@ class RegisteredNode:
     area_code: str
     version: int
     devices: dict[str, RegisteredDevice]
+    key: bytes | None = None
+    ignored: frozenset[str] = frozenset()
 
     def declared(self) -> set[tuple[str, str]]:
         """(device, point) of everything that it has declared, and each device with an empty point."""
@@ -82,7 +87,18 @@ def _load(conn: Connection[Any], rows: list[fleet.NodeRow]) -> dict[str, Registe
         devices[row.node_id][row.name] = by_id[row.id] = device
     for series in telemetry.series_of_devices(conn, list(by_id)):
         by_id[series.device_id].series[series.point] = series.id
+    keys = enrolment.signing_keys(conn, area_codes)
+    ignored = enrolment.ignored_devices(conn, area_codes)
     return {
-        row.name: RegisteredNode(row.id, row.name, row.district, row.area_code, row.version, devices[row.id])
+        row.name: RegisteredNode(
+            row.id,
+            row.name,
+            row.district,
+            row.area_code,
+            row.version,
+            devices[row.id],
+            keys.get(row.id),
+            ignored.get(row.id, frozenset()),
+        )
         for row in rows
     }

@@ -185,6 +185,7 @@ def take_released(conn: Connection[Any], count: int) -> list[Arrival]:
             row.received_at,
             held_before=True,
             settled_before=row.settled,
+            vouched=row.vouched_by is not None,
         )
         for row in rows
     ]

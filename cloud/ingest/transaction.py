@@ -26,6 +26,7 @@ from cloud.ingest.rows import Rows
 from cloud.ingest.seen import SeenNotes
 from cloud.ingest.settled import Settled
 from cloud.ingest.verdicts import Verdicts
+from cloud.rollouts import births
 from cloud.telemetry import store as telemetry
 from cloud.telemetry.model import Bounds
 from edge.contract.birth import Birth, DeviceKind
@@ -33,7 +34,8 @@ from edge.contract.downlink import Outcome
 from edge.contract.envelope import Envelope, encode
 from edge.contract.errors import Oversized
 from edge.contract.health import readings_of
-from edge.contract.incident import Incident, moved
+from edge.contract.incident import Incident, moved, signature_of
+from edge.contract.signing import is_signed
 from edge.contract.telemetry import Gap, SeriesColumn, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel
 
@@ -129,6 +131,7 @@ class Transaction:
         devices = fleet.apply_birth(self._conn, node.id, envelope, now=self._now)
         if devices is None:
             return
+        births.take(self._conn, node.id, envelope.body, at=self._now)
         points = [(devices[device.id], point) for device in envelope.body.devices for point in device.points]
         telemetry.declare_series(self._conn, points)
         renewed = self._registry.resolve(self._conn, [node.name])
@@ -194,6 +197,10 @@ class Transaction:
         self._verdicts.tell(message, Outcome.ACCEPTED)
 
     def _take_incident(self, message: Message, node: RegisteredNode, incident: Incident) -> None:
+        distrust = _distrust(message, node)
+        if distrust is not None:
+            self._verdicts.hold(message, distrust, incident.device, settled=True)
+            return
         # An alarm is never held back: a device that no birth declared yet rings with its node's area.
         device: RegisteredDevice | None = node.devices.get(incident.device)
         if message.envelope.clock_correction_s is not msgspec.UNSET:
@@ -217,6 +224,22 @@ class Transaction:
             return
         self._rows.add_report(report)
         self._verdicts.tell(message, Outcome.ACCEPTED)
+
+
+class _Bare(msgspec.Struct):
+    """An envelope whose body is left as its bytes."""
+
+    body: msgspec.Raw
+
+
+def _distrust(message: Message, node: RegisteredNode) -> Reason | None:
+    """Why nobody can say that the node has found it; None where its key has signed it, or a person vouches for it."""
+    if node.key is None or message.arrival.vouched:
+        return None
+    signed, signature = signature_of(bytes(msgspec.json.decode(message.arrival.payload, type=_Bare).body))
+    if signature is None:
+        return Reason.UNSIGNED
+    return None if is_signed(signed, signature, [node.key]) else Reason.BAD_SIGNATURE
 
 
 def _apart(

@@ -29,9 +29,11 @@ create table node_key (
     node_id bigint not null references node on delete cascade,
     public_key bytea not null check (octet_length(public_key) = 32),
     bound_at timestamptz not null,
+    signs_from timestamptz,
     replaced_at timestamptz
 );
 comment on table node_key is 'Ed25519 keys that nodes made themselves; of each node one stands, those before are kept to verify what they signed.';
+comment on column node_key.signs_from is 'First use of credentials that it brought: from then on an incident without its signature is not taken in.';
 create unique index node_key_standing on node_key (node_id) where replaced_at is null;
 create index node_key_owner on node_key (public_key);
 
