@@ -31,6 +31,7 @@ from edge.node.health import HealthServer
 from edge.node.linkage import Linkage
 from edge.node.log_tail import log_tail_of
 from edge.node.login import CREDENTIALS, NOT_RENEWED, LoginDesk, endpoint_of, renewal_of
+from edge.node.protection import Protection
 from edge.node.recollecting import Recollection
 from edge.node.reloading import ReloadDesk, rehearse
 from edge.node.reporting import ReportPace, news_of
@@ -114,7 +115,12 @@ class Node:
             self.directory, configuration.memory, clock=self.clock, correction=lambda: self.clock.correction
         )
         self.wall = self._make_wall()
-        self.commands = CommandWorker(self._command_handlers(), clock=self.clock.told, lengthy=[CommandName.RULES_TRY], by_device=[CommandName.DEVICE_ACTION])
+        self.commands = CommandWorker(
+            self._command_handlers(),
+            clock=self.clock.told,
+            lengthy=[CommandName.RULES_TRY],
+            by_device=[CommandName.DEVICE_ACTION],
+        )
         self.command_desk = CommandDesk(
             self.identity.node,
             self.identity.session,
@@ -145,8 +151,20 @@ class Node:
             wall=self.wall,
             on_sight=self.linkage.show,
         )
+        self.protection = Protection(
+            configuration.devices,
+            control=lambda device: device_control(self.reading_sources, device),
+            book=self.book,
+            memory=self.outbox,
+            clock=self.clock,
+        )
         self.desk = DeviceDesk(
-            configuration.devices, recorder=self.outbox, book=self.book, standing=self.standing, clock=self.clock
+            configuration.devices,
+            recorder=self.outbox,
+            book=self.book,
+            standing=self.standing,
+            clock=self.clock,
+            protector=self.protection,
         )
         self._handover = ReadingHandover(
             self.desk.keep,
@@ -186,6 +204,7 @@ class Node:
             self.standing.degrade(OUTBOX, "set_aside", f"a damaged outbox is kept as {self.outbox.set_aside.name}")
         self.alarms.resume(self.outbox.ongoing())
         self.book.resume()
+        self.protection.resume()
         self.desk.resume()
         self.commands.start()
         self.publisher.start()
@@ -212,6 +231,7 @@ class Node:
         if self.health is not None:
             self.health.stop()
         self.commands.stop()
+        self.protection.stop()
         self.provisioning.stop()
         if self.renewal is not None:
             self.renewal.stop()
@@ -266,6 +286,7 @@ class Node:
         self.cameras.adopt(configuration.cameras, configuration.gateways, found.cameras, cards)
         if any(fate is not Fate.KEPT for fate in found.devices.values()):
             self.desk.adopt(configuration.devices, cards)
+            self.protection.adopt(configuration.devices)
             self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
         self.linkage.adopt(configuration)
         self.configuration = configuration
@@ -400,6 +421,7 @@ class Node:
                 self._watch_clock()
                 self.book.tick()
                 self.desk.tick()
+                self.protection.tick()
                 self.reloads.turn(signalled=taken(self._reload_wanted))
                 self.provisioning.turn()
                 self.cameras.turn()
