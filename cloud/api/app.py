@@ -25,6 +25,7 @@ from cloud.api import (
     refusals,
     rules_try,
     session,
+    surroundings,
     telemetry,
     wall,
 )
@@ -36,6 +37,7 @@ VERSION = "0.1.0"
 ROUTERS = (
     session.router,
     cases.router,
+    surroundings.router,
     areas.router,
     devices.router,
     device_actions.router,

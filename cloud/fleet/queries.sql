@@ -46,10 +46,10 @@ for no key update;
 -- name: lock_nodes(node_ids)
 select id from node where id = any(:node_ids::bigint[]) order by id for no key update;
 
--- name: apply_birth(node_id, session, birth_id, birth_seq, born_at, title, software, profile, models, degraded)!
+-- name: apply_birth(node_id, session, birth_id, birth_seq, born_at, title, software, profile, models, degraded, spots)!
 update node
 set session = :session, birth_id = :birth_id, birth_seq = :birth_seq, born_at = :born_at, title = :title,
-    software = :software, profile = :profile, models = :models, degraded = :degraded, registry_version = registry_version + 1
+    software = :software, profile = :profile, models = :models, degraded = :degraded, spots = :spots, registry_version = registry_version + 1
 where id = :node_id;
 
 -- name: declare_devices(node_id, name, kind, title, spot, department, simulated, created_at)!
@@ -367,3 +367,33 @@ left join area on area.code = node.area_code and area.valid_to is null
 where coalesce(area.path, '') ^@ :scope
 union
 select name from quarantined_node where :scope = '' or (district || '/') ^@ :scope;
+
+-- name: spot_of(node, spot)^
+-- A place by its id, as the newest birth of its node tells of it.
+select spot ->> 'id' as id, spot ->> 'name' as name, array(select jsonb_array_elements_text(spot -> 'cameras')) as cameras
+from node, jsonb_array_elements(node.spots) as spot
+where node.name = :node and spot ->> 'id' = :spot
+limit 1;
+
+-- name: devices_around(node, spot, device, scope, count)
+-- What stands at the same spot, what shows it, and where the device is a camera, what stands at the spots that it shows.
+with place as (
+    select spot ->> 'id' as id, spot -> 'cameras' as cameras
+    from node, jsonb_array_elements(node.spots) as spot
+    where node.name = :node and (spot ->> 'id' = :spot or jsonb_exists(coalesce(spot -> 'cameras', '[]'), :device))
+)
+select device.id, device.name as device, coalesce(device.title, device.name) as name, device.kind
+from device
+join node on node.id = device.node_id
+left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
+where node.name = :node and device.declared and coalesce(area.path, '') ^@ :scope
+    and (
+        device.name = :device
+        or device.spot = :spot
+        or exists (
+            select from place
+            where place.id = device.spot or jsonb_exists(coalesce(place.cameras, '[]'), device.name)
+        )
+    )
+order by device.name <> :device, device.kind = 'camera', device.id
+limit :count;

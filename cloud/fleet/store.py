@@ -160,6 +160,7 @@ def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *
         profile=birth.profile,
         models=Jsonb(msgspec.to_builtins(birth.models)),
         degraded=Jsonb(msgspec.to_builtins(birth.degraded)),
+        spots=Jsonb(msgspec.to_builtins(birth.spots)),
     )
     devices = {device.id: device for device in birth.devices}
     names = sorted(devices)

@@ -173,3 +173,34 @@ select (select count(*) from taken) as taken, (select count(*) from computed) as
 -- name: lock_rollups()$
 -- One at a time, to the end of the transaction: an older snapshot must not overwrite a newer one's buckets.
 select pg_advisory_xact_lock(113820177891330)::text;
+
+-- name: points_around(device_ids, from_at, moment, to_at, count)
+-- What the points of these devices said around a moment: the last word up to it, and of numbers the range between the two ends.
+select
+    series.device_id, series.point, series.kind, series.unit,
+    coalesce(last.observed_at, state.observed_at) as observed_at, last.value, state.value as state,
+    spread.minimum, spread.maximum, coalesce(spread.readings, 0) as readings
+from series
+left join lateral (
+    select observed_at, value
+    from reading
+    where series.kind = 'number' and reading.series_id = series.id and observed_at >= :from_at and observed_at <= :moment
+    order by observed_at desc
+    limit 1
+) as last on true
+left join lateral (
+    select min(value) as minimum, max(value) as maximum, count(*) as readings
+    from reading
+    where series.kind = 'number' and reading.series_id = series.id and observed_at >= :from_at and observed_at < :to_at
+) as spread on true
+left join lateral (
+    select observed_at, value
+    from state_change
+    where series.kind = 'state' and state_change.device_id = series.device_id and state_change.point = series.point
+        and observed_at <= :moment
+    order by observed_at desc
+    limit 1
+) as state on true
+where series.device_id = any(:device_ids::bigint[]) and (last.value is not null or spread.readings > 0 or state.value is not null)
+order by series.device_id, series.kind, series.point
+limit :count;

@@ -47,6 +47,23 @@ class PointState(NamedTuple):
     state: str | None
 
 
+class PointAround(NamedTuple):
+    """What a point said around a moment: its last word up to it (`value` of a number, `state` of a state), and the range of a number's
+    `readings` before and after it.
+    """
+
+    device_id: int
+    point: str
+    kind: str
+    unit: str | None
+    observed_at: datetime | None
+    value: float | None
+    state: str | None
+    minimum: float | None
+    maximum: float | None
+    readings: int
+
+
 class Bucket(NamedTuple):
     """One point of a chart: a reading (all three alike) or a rollup of a minute or an hour."""
 
@@ -200,6 +217,22 @@ def series_of_devices(conn: Connection[Any], device_ids: Sequence[int]) -> list[
 def points_of_devices(conn: Connection[Any], device_ids: Sequence[int]) -> list[PointState]:
     """All points of these devices with their newest values."""
     return [PointState(*row) for row in _queries.points_of_devices(conn, device_ids=list(device_ids))]
+
+
+def points_around(
+    conn: Connection[Any],
+    device_ids: Sequence[int],
+    *,
+    from_at: datetime,
+    moment: datetime,
+    to_at: datetime,
+    count: int,
+) -> list[PointAround]:
+    """What at most `count` points of these devices said around a moment; those that said nothing are left out."""
+    rows = _queries.points_around(
+        conn, device_ids=list(device_ids), from_at=from_at, moment=moment, to_at=to_at, count=count
+    )
+    return [PointAround(*row) for row in rows]
 
 
 def open_partition(conn: Connection[Any], moment: datetime) -> bool:

@@ -34,6 +34,7 @@ FOR_PEOPLE = {
     ("delete", "/api/v1/session"): EVERYONE,
     ("get", "/api/v1/cases"): EVERYONE,
     ("get", "/api/v1/cases/{case_id}"): EVERYONE,
+    ("get", "/api/v1/cases/{case_id}/surroundings"): EVERYONE,
     ("post", "/api/v1/cases/{case_id}/actions"): DECIDERS,
     ("get", "/api/v1/case-model"): EVERYONE,
     ("get", "/api/v1/areas"): EVERYONE,

@@ -112,6 +112,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{case_id}/surroundings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the devices at the spot of a case said at the time
+         * @description The device of the case first, then the others, cameras last; devices outside of my scope are not told of.
+         */
+        get: operations["readSurroundings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/areas": {
         parameters: {
             query?: never;
@@ -226,6 +246,28 @@ export interface paths {
         get: operations["listGaps"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Device
+         * @description Ask a device to act; `GET /commands/{id}` has its answer. That it agrees is not that it has done it: its readings tell that.
+         *
+         *     A duty chief may stop a charge, all else is for maintainers. 409 while the node is away, or while somebody else asks the device.
+         */
+        post: operations["askDevice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -567,7 +609,8 @@ export interface paths {
         };
         /**
          * Read Command
-         * @description One command, with what the node answered. Where that shows a picture, the audit log says who saw it.
+         * @description One command, with what the node answered. Where that shows a picture, the audit log says who saw it. A duty chief sees what was
+         *     asked of devices, and nothing else.
          */
         get: operations["readCommand"];
         put?: never;
@@ -612,6 +655,244 @@ export interface paths {
          *     those whose area is everywhere.
          */
         get: operations["readRefusals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Artifacts
+         * @description What is registered, the newest first.
+         */
+        get: operations["listArtifacts"];
+        put?: never;
+        /**
+         * Register Artifact
+         * @description Register what a trusted key has signed; its bytes come with `PUT /artifacts/{sha256}`. 200 where it is known.
+         *
+         *     409 where the version is known with other bytes, 422 where no trusted key vouches for it.
+         */
+        post: operations["registerArtifact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/artifacts/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a file
+         * @description For nodes: a stored artifact, or with `Range: bytes=N-` the rest of it. 404 where none has this hash.
+         */
+        get: operations["fetchArtifact"];
+        /**
+         * Send the bytes, or a piece of them
+         * @description The whole file, or the next piece with Content-Range.
+         *
+         *     200 it was here, 201 it is stored now, 202 the piece is kept; 404 it is not registered, 409 the piece does not begin where the
+         *     last one ended (`Upload-Offset` says where), 415 it is not what it was signed as, 422 the bytes are not those of the hash.
+         */
+        put: operations["uploadArtifact"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollout-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rollout Plans
+         * @description The plans that come with the program.
+         */
+        get: operations["listRolloutPlans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rollouts
+         * @description Rollouts in one's area, the newest first.
+         */
+        get: operations["listRollouts"];
+        put?: never;
+        /**
+         * Create Rollout
+         * @description Keep a draft; it begins with the action `start`.
+         */
+        post: operations["createRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Rollout
+         * @description One rollout.
+         */
+        get: operations["readRollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Act On Rollout
+         * @description Start, pause, resume, approve, roll back or cancel. 403 for whoever approves what he started himself, 409 where the state or
+         *     another rollout does not allow it.
+         */
+        post: operations["actOnRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rollout Steps
+         * @description The nodes of a rollout, of one state or of all, as far as they lie in one's area.
+         */
+        get: operations["listRolloutSteps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rollout Events
+         * @description Everything that became of a rollout, the newest first; with `node` of that one alone.
+         */
+        get: operations["listRolloutEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/ring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Node Ring
+         * @description Say how early a node gets what is new. Rollouts that have begun keep their order.
+         */
+        put: operations["setNodeRing"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Versions
+         * @description What runs in one's area: each version of each artifact.
+         */
+        get: operations["listVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/versions/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Node Versions
+         * @description What is wanted of each node and what it announces, by node.
+         */
+        get: operations["listNodeVersions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -749,6 +1030,222 @@ export interface paths {
          * @description For nodes. 404 no camera of this node, 409 nobody looks at it.
          */
         put: operations["tellWallAbsence"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Work orders in my scope
+         * @description The newest first. Filters of one name add up, those of different names narrow.
+         */
+        get: operations["listWorkOrders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One work order
+         * @description With its faults (the newest hundred), its history, what I may do now, and to whom it can be given.
+         */
+        get: operations["readWorkOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders/{order_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do something with a work order
+         * @description The order as it stands afterwards. 409 when it has changed since it was read, or its status forbids the action.
+         */
+        post: operations["actOnWorkOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-order-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The state machine of work orders
+         * @description What a page needs to know to offer the right buttons.
+         */
+        get: operations["readWorkOrderModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How well devices are kept
+         * @description Online rate by kind, time from a fault to its repair, the devices with the most orders. Times need a zone.
+         */
+        get: operations["readMaintenanceFigures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The label of a device
+         * @description Whether there is one, and what it opens.
+         */
+        get: operations["readDeviceLabel"];
+        put?: never;
+        /**
+         * Make a label for a device
+         * @description An earlier label of the device opens nothing any more.
+         */
+        post: operations["makeDeviceLabel"];
+        /**
+         * Revoke the label of a device
+         * @description It opens nothing any more.
+         */
+        delete: operations["revokeDeviceLabel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/label.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The QR code of a device
+         * @description The label as a picture to be printed. 404 where none has been made.
+         */
+        get: operations["drawDeviceLabel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/areas/{code}/label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The label of an area
+         * @description Whether there is one, and what it opens.
+         */
+        get: operations["readAreaLabel"];
+        put?: never;
+        /**
+         * Make a label for an area
+         * @description An earlier label of the area opens nothing any more.
+         */
+        post: operations["makeAreaLabel"];
+        /**
+         * Revoke the label of an area
+         * @description It opens nothing any more.
+         */
+        delete: operations["revokeAreaLabel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/areas/{code}/label.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The QR code of an area
+         * @description The label as a picture to be printed. 404 where none has been made.
+         */
+        get: operations["drawAreaLabel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a label opens
+         * @description For everybody, without a log-in. 404 for a label that never was and for one that was revoked: both read the same.
+         */
+        get: operations["readPublic"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -943,6 +1440,82 @@ export interface components {
             level: string;
         };
         /**
+         * Artifact
+         * @description A signed file. Without `stored_at` its bytes have not come yet; `key` is the fingerprint of the key that signed it.
+         */
+        Artifact: {
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Signed At
+             * Format: date-time
+             */
+            signed_at: string;
+            /** Key */
+            key: string;
+            /** Added By */
+            added_by: string;
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Stored At */
+            stored_at: string | null;
+        };
+        /**
+         * ArtifactClass
+         * @description What nodes are given.
+         * @enum {string}
+         */
+        ArtifactClass: "profile" | "model" | "program";
+        /**
+         * ArtifactPage
+         * @description A page of artifacts, the newest first.
+         */
+        ArtifactPage: {
+            /** Items */
+            items: components["schemas"]["Artifact"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ArtifactUpload
+         * @description How far an upload is; `offset` is the number of the next byte.
+         */
+        ArtifactUpload: {
+            /** Sha256 */
+            sha256: string;
+            /** Stored */
+            stored: boolean;
+            /** Offset */
+            offset: number;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
+         * Assignee
+         * @description Somebody to whom an order can be given.
+         */
+        Assignee: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+        };
+        /**
          * Backlog
          * @description What waits in the outbox of a node. At a `share` of 1 the oldest readings are dropped; `unsaved` incidents wait in
          *     memory because its disk takes nothing.
@@ -1078,6 +1651,25 @@ export interface components {
             /** Stalls Per Hour */
             stalls_per_hour: number;
             gate?: components["schemas"]["GateRecall"] | null;
+        };
+        /**
+         * CameraSight
+         * @description What a camera at the spot saw of it. `counts` is None where nobody counted; `evidence` are hashes; `absence` says why there is no picture,
+         *     `trouble` what is wrong with the one that there is.
+         */
+        CameraSight: {
+            /** Camera */
+            camera: string;
+            /** Captured At */
+            captured_at: string | null;
+            /** Counts */
+            counts: components["schemas"]["Counted"][] | null;
+            /** Evidence */
+            evidence: string[];
+            /** Absence */
+            absence: string | null;
+            /** Trouble */
+            trouble: string | null;
         };
         /**
          * CaseAction
@@ -1367,13 +1959,25 @@ export interface components {
          * @description What a node can be asked to do; one that does not know a name refuses it.
          * @enum {string}
          */
-        CommandName: "log_tail" | "rules_try" | "snapshot";
+        CommandName: "log_tail" | "rules_try" | "snapshot" | "device_action";
         /**
          * CommandState
          * @description The life of a command: queued → sent → delivered, then one of the last four, which is never left again.
          * @enum {string}
          */
         CommandState: "queued" | "sent" | "delivered" | "done" | "failed" | "refused" | "timed_out";
+        /**
+         * Counted
+         * @description So many of a kind were to be seen, in a zone of the camera or, without one, in all of its picture.
+         */
+        Counted: {
+            /** Label */
+            label: string;
+            /** Count */
+            count: number;
+            /** Zone */
+            zone: string | null;
+        };
         /**
          * CredentialLife
          * @description One generation of credentials.
@@ -1486,6 +2090,29 @@ export interface components {
             points: components["schemas"]["DevicePoint"][];
             backlog: components["schemas"]["NodeBacklog"] | null;
             link: components["schemas"]["CameraLink"] | null;
+        };
+        /**
+         * DeviceAction
+         * @description What a device can be asked to do; which of them, its protocol and its profile say.
+         * @enum {string}
+         */
+        DeviceAction: "stop_charge" | "reset" | "change_configuration" | "read_configuration" | "update_firmware" | "trigger_message" | "set_clock";
+        /**
+         * DeviceOrder
+         * @description What a device shall do, at which connector, and what has to be said with it:
+         *
+         *     `reset` {kind: soft | hard}, `change_configuration` {key, value}, `read_configuration` {keys}, `update_firmware` {location, retrieve_at,
+         *     version, sha256}, `trigger_message` {message: boot_notification | diagnostics_status | firmware_status | heartbeat | meter_values |
+         *     status}; the others take nothing.
+         */
+        DeviceOrder: {
+            action: components["schemas"]["DeviceAction"];
+            /** Connector */
+            connector?: number | null;
+            /** Arguments */
+            arguments?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * DevicePage
@@ -1636,6 +2263,18 @@ export interface components {
             url: string;
         };
         /**
+         * FailureReason
+         * @description Why nodes failed: a word of this program or of the node, how many, and what one of them said.
+         */
+        FailureReason: {
+            /** Reason */
+            reason: string;
+            /** Nodes */
+            nodes: number;
+            /** Example */
+            example: string | null;
+        };
+        /**
          * Fault
          * @description One value that was not understood, and where it stood.
          */
@@ -1644,6 +2283,43 @@ export interface components {
             where: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * FaultView
+         * @description One fault, in its highest revision. `device` may be one behind the order's own.
+         */
+        FaultView: {
+            /**
+             * Incident Id
+             * Format: uuid
+             */
+            incident_id: string;
+            /** Kind */
+            kind: string;
+            /** Device */
+            device: string;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["IncidentState"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Point */
+            point: string | null;
+            /** Value */
+            value: number | null;
+            /** Unit */
+            unit: string | null;
+            /** Note */
+            note: string | null;
         };
         /**
          * Figures
@@ -1784,7 +2460,8 @@ export interface components {
         IncidentState: "open" | "update" | "ended";
         /**
          * IncidentView
-         * @description One incident in its highest revision.
+         * @description One incident in its highest revision. `fault` is of the safety taxonomy, `raw_code` what the device itself called it; `views` are what
+         *     cameras at the spot saw of it.
          */
         IncidentView: {
             /**
@@ -1830,6 +2507,14 @@ export interface components {
             historical: boolean;
             /** Note */
             note: string | null;
+            /** Device */
+            device: string;
+            /** Fault */
+            fault: string | null;
+            /** Raw Code */
+            raw_code: string | null;
+            /** Views */
+            views: components["schemas"]["CameraSight"][];
             /** Track */
             track: components["schemas"]["TrackPosition"][];
             model: components["schemas"]["Origin"] | null;
@@ -1851,6 +2536,18 @@ export interface components {
              * Format: date-time
              */
             oldest_at: string;
+        };
+        /**
+         * LabelView
+         * @description A label; without `path` none has been made, or it was revoked. `path` is what the page's address ends in.
+         */
+        LabelView: {
+            /** Name */
+            name: string;
+            /** Path */
+            path: string | null;
+            /** Made At */
+            made_at: string | null;
         };
         /**
          * LatestValue
@@ -1945,6 +2642,36 @@ export interface components {
             code: string;
         };
         /**
+         * MaintenanceFigures
+         * @description What happened in an area from `from_at` until before `to_at`; `running` are the orders of now.
+         */
+        MaintenanceFigures: {
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Online */
+            online: components["schemas"]["OnlineRate"][];
+            /** Running */
+            running: {
+                [key: string]: number;
+            };
+            /** Repaired */
+            repaired: number;
+            /** Repair P50 S */
+            repair_p50_s: number | null;
+            /** Repair P90 S */
+            repair_p90_s: number | null;
+            /** Worst */
+            worst: components["schemas"]["WorstDevice"][];
+        };
+        /**
          * NamedArea
          * @description An area by its code, with the name that it had when the case was opened.
          */
@@ -1953,6 +2680,79 @@ export interface components {
             code: string;
             /** Name */
             name: string;
+        };
+        /**
+         * NamedPlan
+         * @description A plan that comes with the program.
+         */
+        NamedPlan: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Title Zh */
+            title_zh: string;
+            plan: components["schemas"]["RolloutPlan"];
+        };
+        /**
+         * NearbyDevice
+         * @description A device at the spot, or a camera that shows it.
+         */
+        NearbyDevice: {
+            /** Id */
+            id: number;
+            /** Device */
+            device: string;
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+            /** Points */
+            points: components["schemas"]["NearbyPoint"][];
+        };
+        /**
+         * NearbyPoint
+         * @description What a point said: the last word up to the moment (None where there was none), and of a number the range around it.
+         */
+        NearbyPoint: {
+            /** Point */
+            point: string;
+            /** Unit */
+            unit: string | null;
+            /** Observed At */
+            observed_at: string | null;
+            /** Value */
+            value: number | string | null;
+            /** Minimum */
+            minimum: number | null;
+            /** Maximum */
+            maximum: number | null;
+            /** Readings */
+            readings: number;
+        };
+        /**
+         * NewRollout
+         * @description What to bring to which nodes: of an area, or of all that one sees; with `only_running` those that run such a thing already. A lower
+         *     version than a node runs goes out only with `may_lower`.
+         */
+        NewRollout: {
+            /** Title */
+            title: string;
+            /** Artifact Id */
+            artifact_id: number;
+            /** Area Code */
+            area_code?: string | null;
+            /**
+             * Only Running
+             * @default false
+             */
+            only_running: boolean;
+            /**
+             * May Lower
+             * @default false
+             */
+            may_lower: boolean;
+            plan: components["schemas"]["RolloutPlan"];
         };
         /**
          * NewSession
@@ -2189,6 +2989,291 @@ export interface components {
          */
         NodeState: "accepted" | "quarantined";
         /**
+         * NodeVersion
+         * @description What is wanted of a node and what it announces.
+         */
+        NodeVersion: {
+            /** Node */
+            node: string;
+            /** Title */
+            title: string;
+            ring: components["schemas"]["Ring"];
+            /** Presence */
+            presence: string;
+            /** Software */
+            software: string | null;
+            /** Artifact */
+            artifact: string | null;
+            /** Name */
+            name: string | null;
+            /** Running Version */
+            running_version: string | null;
+            /** Announced At */
+            announced_at: string | null;
+            /** Wanted Version */
+            wanted_version: string | null;
+            /** Rollout Id */
+            rollout_id: string | null;
+            /** Told State */
+            told_state: string | null;
+            /** Told Code */
+            told_code: string | null;
+            /** Drifts */
+            drifts: boolean;
+        };
+        /**
+         * NodeVersionPage
+         * @description A page of nodes with what runs on them.
+         */
+        NodeVersionPage: {
+            /** Items */
+            items: components["schemas"]["NodeVersion"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * OnlineRate
+         * @description Devices of one kind. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
+         *
+         *     `unknown_s`: before a device's first word, and while its node itself was away.
+         */
+        OnlineRate: {
+            /** Kind */
+            kind: string;
+            /** Devices */
+            devices: number;
+            /** Online Rate */
+            online_rate: number | null;
+            /** Online S */
+            online_s: number;
+            /** Lost S */
+            lost_s: number;
+            /** Unknown S */
+            unknown_s: number;
+        };
+        /**
+         * OrderAction
+         * @description What a person does to an order.
+         * @enum {string}
+         */
+        OrderAction: "assign" | "arrive" | "fix" | "verify" | "reject" | "cancel" | "note";
+        /**
+         * OrderActionRequest
+         * @description What to do with an order. `version` is the one that was read: an order that has changed since is refused with 409.
+         *
+         *     `assignee` is for `assign`; without one the order goes to whoever asks.
+         */
+        OrderActionRequest: {
+            action: components["schemas"]["OrderAction"];
+            /** Version */
+            version: number;
+            /** Assignee */
+            assignee?: number | null;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * OrderDetail
+         * @description An order with its newest faults and steps, and what the reader may do now.
+         */
+        OrderDetail: {
+            /** Id */
+            id: number;
+            /** Number */
+            number: string;
+            status: components["schemas"]["OrderStatus"];
+            /** Cause */
+            cause: string;
+            severity: components["schemas"]["Severity"];
+            device: components["schemas"]["OrderDevice"];
+            /** Spot */
+            spot: string | null;
+            grid: components["schemas"]["NamedArea"] | null;
+            community: components["schemas"]["NamedArea"] | null;
+            street: components["schemas"]["NamedArea"] | null;
+            /** Assigned To */
+            assigned_to: number | null;
+            /** Assigned Name */
+            assigned_name: string | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Assigned At */
+            assigned_at: string | null;
+            /** On Site At */
+            on_site_at: string | null;
+            /** Fixed At */
+            fixed_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Last Fault At
+             * Format: date-time
+             */
+            last_fault_at: string;
+            /** Well Since */
+            well_since: string | null;
+            /** Fault Count */
+            fault_count: number;
+            /** Merged Into */
+            merged_into: string | null;
+            /** Simulated */
+            simulated: boolean;
+            /** Version */
+            version: number;
+            /** Faults */
+            faults: components["schemas"]["FaultView"][];
+            /** History */
+            history: components["schemas"]["OrderStep"][];
+            /** Actions */
+            actions: components["schemas"]["OrderAction"][];
+            /** Assignees */
+            assignees: components["schemas"]["Assignee"][];
+        };
+        /**
+         * OrderDevice
+         * @description The device that has to be repaired; `id` is None where the registry does not know it.
+         */
+        OrderDevice: {
+            /** Id */
+            id: number | null;
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+        };
+        /**
+         * OrderModel
+         * @description The state machine of work orders and the words that it is made of.
+         */
+        OrderModel: {
+            /** Statuses */
+            statuses: components["schemas"]["OrderStatus"][];
+            /** Running */
+            running: components["schemas"]["OrderStatus"][];
+            /** Actions */
+            actions: components["schemas"]["OrderAction"][];
+            /** Transitions */
+            transitions: components["schemas"]["OrderTransitionRow"][];
+        };
+        /**
+         * OrderPage
+         * @description A page of work orders, the newest first; `next` is the cursor of the page after it.
+         */
+        OrderPage: {
+            /** Items */
+            items: components["schemas"]["OrderSummary"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * OrderStatus
+         * @description Where an order stands. 待派, 已派, 到场, 已修, 已验, 自愈, 撤销, 并单.
+         * @enum {string}
+         */
+        OrderStatus: "opened" | "assigned" | "on_site" | "fixed" | "verified" | "recovered" | "cancelled" | "merged";
+        /**
+         * OrderStep
+         * @description One line of an order's history; without `actor` nobody did it.
+         */
+        OrderStep: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Actor */
+            actor: string | null;
+            /** Action */
+            action: string;
+            from_status: components["schemas"]["OrderStatus"] | null;
+            to_status: components["schemas"]["OrderStatus"] | null;
+            severity: components["schemas"]["Severity"] | null;
+            /** Note */
+            note: string | null;
+        };
+        /**
+         * OrderSummary
+         * @description An order in a list. `cause` is the kind of its first fault, or `device_lost`; `well_since`: none of its faults holds since.
+         */
+        OrderSummary: {
+            /** Id */
+            id: number;
+            /** Number */
+            number: string;
+            status: components["schemas"]["OrderStatus"];
+            /** Cause */
+            cause: string;
+            severity: components["schemas"]["Severity"];
+            device: components["schemas"]["OrderDevice"];
+            /** Spot */
+            spot: string | null;
+            grid: components["schemas"]["NamedArea"] | null;
+            community: components["schemas"]["NamedArea"] | null;
+            street: components["schemas"]["NamedArea"] | null;
+            /** Assigned To */
+            assigned_to: number | null;
+            /** Assigned Name */
+            assigned_name: string | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Assigned At */
+            assigned_at: string | null;
+            /** On Site At */
+            on_site_at: string | null;
+            /** Fixed At */
+            fixed_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Last Fault At
+             * Format: date-time
+             */
+            last_fault_at: string;
+            /** Well Since */
+            well_since: string | null;
+            /** Fault Count */
+            fault_count: number;
+            /** Merged Into */
+            merged_into: string | null;
+            /** Simulated */
+            simulated: boolean;
+            /** Version */
+            version: number;
+        };
+        /**
+         * OrderTransitionRow
+         * @description One row of the state machine.
+         */
+        OrderTransitionRow: {
+            action: components["schemas"]["OrderAction"];
+            from: components["schemas"]["OrderStatus"];
+            to: components["schemas"]["OrderStatus"];
+            /** Roles */
+            roles: components["schemas"]["Role"][];
+            /** Note Required */
+            note_required: boolean;
+        };
+        /**
          * Origin
          * @description The model or rule that decided, by version and hash.
          */
@@ -2199,6 +3284,24 @@ export interface components {
             version: string;
             /** Sha256 */
             sha256: string;
+        };
+        /**
+         * PlaceName
+         * @description A spot (点位) of a node.
+         */
+        PlaceName: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string | null;
+        };
+        /**
+         * PlanList
+         * @description All plans, by name.
+         */
+        PlanList: {
+            /** Items */
+            items: components["schemas"]["NamedPlan"][];
         };
         /**
          * PointKind
@@ -2231,6 +3334,46 @@ export interface components {
              */
             faults: components["schemas"]["Fault"][];
         };
+        /**
+         * PublicArea
+         * @description What everybody may know of a grid or an area above it. `above` from the top down.
+         */
+        PublicArea: {
+            /** Name */
+            name: string;
+            /** Level */
+            level: string;
+            /** Above */
+            above: string[];
+        };
+        /**
+         * PublicDevice
+         * @description What everybody may know of a device, and of the place where it stands.
+         */
+        PublicDevice: {
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+            state: components["schemas"]["PublicState"];
+            /** Simulated */
+            simulated: boolean;
+            area: components["schemas"]["PublicArea"] | null;
+        };
+        /**
+         * PublicPage
+         * @description What everybody may know: of a device, or of an area.
+         */
+        PublicPage: {
+            device?: components["schemas"]["PublicDevice"] | null;
+            area?: components["schemas"]["PublicArea"] | null;
+        };
+        /**
+         * PublicState
+         * @description How a device is, for everybody.
+         * @enum {string}
+         */
+        PublicState: "working" | "partly" | "away" | "being_repaired" | "unknown";
         /**
          * Readiness
          * @description Whether the service can work; each part with what is wrong, null when nothing is.
@@ -2297,11 +3440,289 @@ export interface components {
             sig: string;
         };
         /**
+         * Ring
+         * @description How early a node gets what is new, in ascending order of caution.
+         * @enum {string}
+         */
+        Ring: "canary" | "early" | "broad";
+        /**
+         * RingChoice
+         * @description How early a node gets what is new.
+         */
+        RingChoice: {
+            ring: components["schemas"]["Ring"];
+        };
+        /**
          * Role
          * @description What a person does. 值班长, 网格员, 运维, 管理员.
          * @enum {string}
          */
         Role: "duty_chief" | "grid_worker" | "maintainer" | "administrator";
+        /**
+         * RolloutAction
+         * @description What people do with a rollout.
+         * @enum {string}
+         */
+        RolloutAction: "start" | "pause" | "resume" | "approve" | "roll_back" | "cancel";
+        /**
+         * RolloutDetail
+         * @description One rollout, with the reasons of failures; a draft with whom it would have.
+         */
+        RolloutDetail: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Title */
+            title: string;
+            artifact: components["schemas"]["Artifact"];
+            /** Area Code */
+            area_code: string | null;
+            /** Only Running */
+            only_running: boolean;
+            /** May Lower */
+            may_lower: boolean;
+            state: components["schemas"]["RolloutState"];
+            /** Reason */
+            reason: string | null;
+            /** Stage */
+            stage: number;
+            /** Approved */
+            approved: number;
+            /** Actions */
+            actions: components["schemas"]["RolloutAction"][];
+            plan: components["schemas"]["RolloutPlan"];
+            /** Progress */
+            progress: components["schemas"]["StageProgress"][];
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started By */
+            started_by: string | null;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Failures */
+            failures: components["schemas"]["FailureReason"][];
+            preview: components["schemas"]["RolloutPreview"] | null;
+        };
+        /**
+         * RolloutEvent
+         * @description Something that became of a rollout (`node` null) or of a node's step.
+         */
+        RolloutEvent: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Node */
+            node: string | null;
+            /** Before */
+            before: string | null;
+            /** After */
+            after: string;
+            /** Reason */
+            reason: string | null;
+            /** Detail */
+            detail: string | null;
+            /** Actor Name */
+            actor_name: string | null;
+        };
+        /**
+         * RolloutEventPage
+         * @description A page of what happened, the newest first.
+         */
+        RolloutEventPage: {
+            /** Items */
+            items: components["schemas"]["RolloutEvent"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * RolloutOrder
+         * @description What to do, and why.
+         */
+        RolloutOrder: {
+            action: components["schemas"]["RolloutAction"];
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * RolloutPage
+         * @description A page of rollouts, the newest first.
+         */
+        RolloutPage: {
+            /** Items */
+            items: components["schemas"]["RolloutSummary"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * RolloutPlan
+         * @description How a rollout goes on. A node that is present and shows no progress for `patience_s` has failed; `at_once` at most are at it.
+         */
+        RolloutPlan: {
+            /** Stages */
+            stages: components["schemas"]["RolloutStage"][];
+            /**
+             * Patience S
+             * @default 1800
+             */
+            patience_s: number;
+            /**
+             * At Once
+             * @default 50
+             */
+            at_once: number;
+        };
+        /**
+         * RolloutPreview
+         * @description Whom a draft would have if it began now: nodes of each stage, how many could not be turned back, and who has some of them.
+         */
+        RolloutPreview: {
+            /** Stages */
+            stages: number[];
+            /** Without Way Back */
+            without_way_back: number;
+            /** Held By */
+            held_by: string[];
+        };
+        /**
+         * RolloutStage
+         * @description A part of a rollout: up to `percent` of all its nodes together, of rings up to `ring`. More than `error_percent` failures turn
+         *     everything back; with fewer than `success_percent` successes among those that were there it waits for a person.
+         */
+        RolloutStage: {
+            /** Name */
+            name: string;
+            /** Percent */
+            percent: number;
+            /** @default broad */
+            ring: components["schemas"]["Ring"];
+            /**
+             * Soak S
+             * @default 1800
+             */
+            soak_s: number;
+            /**
+             * Success Percent
+             * @default 95
+             */
+            success_percent: number;
+            /**
+             * Error Percent
+             * @default 5
+             */
+            error_percent: number;
+            /**
+             * Approval
+             * @default false
+             */
+            approval: boolean;
+        };
+        /**
+         * RolloutState
+         * @description The life of a rollout.
+         * @enum {string}
+         */
+        RolloutState: "draft" | "running" | "soaking" | "waiting_approval" | "paused" | "rolling_back" | "rolled_back" | "done" | "failed" | "cancelled";
+        /**
+         * RolloutStep
+         * @description One node within a rollout. `running_version` is what its own birth says, `told_state` what it answers.
+         */
+        RolloutStep: {
+            /** Node */
+            node: string;
+            /** Title */
+            title: string;
+            ring: components["schemas"]["Ring"];
+            /** Stage */
+            stage: number;
+            state: components["schemas"]["StepState"];
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Reason */
+            reason: string | null;
+            /** Detail */
+            detail: string | null;
+            /** Previous Version */
+            previous_version: string | null;
+            /** Announced At */
+            announced_at: string | null;
+            /** Running Version */
+            running_version: string | null;
+            /** Presence */
+            presence: string;
+            /** Told State */
+            told_state: string | null;
+        };
+        /**
+         * RolloutStepPage
+         * @description A page of steps, by node.
+         */
+        RolloutStepPage: {
+            /** Items */
+            items: components["schemas"]["RolloutStep"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * RolloutSummary
+         * @description A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned back.
+         */
+        RolloutSummary: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Title */
+            title: string;
+            artifact: components["schemas"]["Artifact"];
+            /** Area Code */
+            area_code: string | null;
+            /** Only Running */
+            only_running: boolean;
+            /** May Lower */
+            may_lower: boolean;
+            state: components["schemas"]["RolloutState"];
+            /** Reason */
+            reason: string | null;
+            /** Stage */
+            stage: number;
+            /** Approved */
+            approved: number;
+            /** Actions */
+            actions: components["schemas"]["RolloutAction"][];
+            plan: components["schemas"]["RolloutPlan"];
+            /** Progress */
+            progress: components["schemas"]["StageProgress"][];
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started By */
+            started_by: string | null;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
         /**
          * Rotation
          * @description `at_once`: the present credentials end now, because they may be in other hands.
@@ -2333,6 +3754,26 @@ export interface components {
              * @default true
              */
             background: boolean;
+        };
+        /**
+         * RunningVersion
+         * @description A version that nodes announce: how many, of how many something else is wanted, and whether its bytes are here.
+         */
+        RunningVersion: {
+            /** Artifact */
+            artifact: string;
+            /** Name */
+            name: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string;
+            /** Nodes */
+            nodes: number;
+            /** Drifting */
+            drifting: number;
+            /** Is Registered */
+            is_registered: boolean;
         };
         /**
          * SeriesGap
@@ -2413,6 +3854,43 @@ export interface components {
             area: components["schemas"]["AreaOfUser"] | null;
         };
         /**
+         * StageProgress
+         * @description How the nodes of a stage stand: how many are in each state, how many failures it bears.
+         */
+        StageProgress: {
+            /** Name */
+            name: string;
+            /** Nodes */
+            nodes: number;
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Failures */
+            failures: number;
+        };
+        /**
+         * Statement
+         * @description The `.sig` file of an artifact, as it is.
+         */
+        Statement: {
+            artifact: components["schemas"]["ArtifactClass"];
+            /** Name */
+            name: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Signed At */
+            signed_at: string;
+            /** Key */
+            key: string;
+            /** Sig */
+            sig: string;
+        };
+        /**
          * Step
          * @description How fine a chart is.
          * @enum {string}
@@ -2424,6 +3902,36 @@ export interface components {
          * @enum {string}
          */
         StepChoice: "auto" | "raw" | "minute" | "hour";
+        /**
+         * StepState
+         * @description One node within a rollout.
+         * @enum {string}
+         */
+        StepState: "pending" | "offered" | "absent" | "fetching" | "trying" | "announced" | "done" | "skipped" | "refused" | "failed" | "rolled_back" | "timed_out" | "cancelled" | "superseded" | "reverting" | "reverted" | "stuck";
+        /**
+         * Surroundings
+         * @description `moment` is when the incident began; what is told lies between `from_at` and `to_at`.
+         */
+        Surroundings: {
+            spot: components["schemas"]["PlaceName"] | null;
+            /**
+             * Moment
+             * Format: date-time
+             */
+            moment: string;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Devices */
+            devices: components["schemas"]["NearbyDevice"][];
+        };
         /**
          * TileState
          * @description What can be seen of a camera that somebody looks at.
@@ -2475,6 +3983,14 @@ export interface components {
             offset: number;
             /** Bytes */
             bytes: number;
+        };
+        /**
+         * VersionList
+         * @description All versions that run in one's area.
+         */
+        VersionList: {
+            /** Items */
+            items: components["schemas"]["RunningVersion"][];
         };
         /**
          * WaitingMessages
@@ -2554,6 +4070,26 @@ export interface components {
             items: components["schemas"]["WallCamera"][];
             /** Lease S */
             lease_s: number;
+        };
+        /**
+         * WorstDevice
+         * @description A device with many orders.
+         */
+        WorstDevice: {
+            /** Device Id */
+            device_id: number | null;
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+            /** Orders */
+            orders: number;
+            /** Running */
+            running: number;
         };
     };
     responses: never;
@@ -2868,6 +4404,53 @@ export interface operations {
             };
         };
     };
+    readSurroundings: {
+        parameters: {
+            query?: {
+                /** @description an incident of the case; its newest unless given */
+                incident?: string | null;
+                /** @description so long before the beginning and after the end */
+                minutes?: number;
+            };
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Surroundings"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listAreas: {
         parameters: {
             query?: never;
@@ -3107,6 +4690,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GapPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
                 };
             };
             /** @description A problem */
@@ -3999,6 +5628,663 @@ export interface operations {
             };
         };
     };
+    listArtifacts: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["ArtifactClass"] | null;
+                name?: string | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    registerArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Statement"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Artifact"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Artifact"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The part asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactUpload"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactUpload"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactUpload"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRolloutPlans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRollouts: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRollout"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RolloutOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRolloutSteps: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["StepState"] | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutStepPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRolloutEvents: {
+        parameters: {
+            query?: {
+                node?: string | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutEventPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setNodeRing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RingChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNodeVersions: {
+        parameters: {
+            query?: {
+                artifact?: components["schemas"]["ArtifactClass"] | null;
+                name?: string | null;
+                /** @description Only where something else is wanted than runs */
+                drifting?: boolean;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeVersionPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readEvidence: {
         parameters: {
             query?: never;
@@ -4402,6 +6688,611 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LeaseLeft"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWorkOrders: {
+        parameters: {
+            query?: {
+                status?: components["schemas"]["OrderStatus"][] | null;
+                /** @description Kind of device */
+                kind?: string[] | null;
+                /** @description Code of an area of any level */
+                area?: string | null;
+                /** @description Id of a device */
+                device?: number | null;
+                /** @description Only those that nobody has ended */
+                running?: boolean;
+                /** @description Only those that are given to me */
+                mine?: boolean;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readWorkOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnWorkOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderActionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readWorkOrderModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderModel"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readMaintenanceFigures: {
+        parameters: {
+            query?: {
+                /** @description Code of an area of any level */
+                area?: string | null;
+                /** @description Thirty days before `to` by default */
+                from?: string | null;
+                /** @description Now by default */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceFigures"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readDeviceLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeDeviceLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeDeviceLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drawDeviceLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAreaLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeAreaLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeAreaLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drawAreaLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readPublic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicPage"];
                 };
             };
             /** @description A problem */

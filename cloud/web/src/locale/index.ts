@@ -21,11 +21,13 @@ watchEffect(() => {
 
 /** The groups of names for codes that the service sends. */
 export type Vocabulary =
+  | 'absence'
   | 'action'
   | 'answer'
   | 'category'
   | 'department'
   | 'deviceKind'
+  | 'fault'
   | 'gapReason'
   | 'hole'
   | 'kind'
@@ -38,13 +40,15 @@ export type Vocabulary =
   | 'role'
   | 'severity'
   | 'status'
+  | 'thing'
   | 'trialWarning'
+  | 'trouble'
   | 'wallState'
 
 export interface Words {
   t: ReturnType<typeof useI18n>['t']
   locale: ComputedRef<Locale>
-  /** The name of a code; a code that this page does not know is shown as it is. */
+  /** The name of a code; a code that this page does not know is shown as it is. A connector's point is its quantity and its number. */
   name: (vocabulary: Vocabulary, code: string) => string
   toggle: () => void
 }
@@ -55,8 +59,11 @@ export function useWords(): Words {
     t,
     locale: computed(() => chosen.value),
     name: (vocabulary, code) => {
-      const key = `${vocabulary}.${code}`
-      return te(key, 'zh') ? t(key) : code.replaceAll('_', ' ')
+      // A dot in a code would be a way into the words: of `temperature_c.1` it would show the second letter.
+      const known = (word: string): string | null => (!word.includes('.') && te(`${vocabulary}.${word}`, 'zh') ? t(`${vocabulary}.${word}`) : null)
+      const [, quantity, number] = vocabulary === 'point' ? (/^(.+)\.(\d+)$/.exec(code) ?? []) : []
+      const ofConnector = quantity === undefined ? null : known(quantity)
+      return known(code) ?? (ofConnector === null ? code.replaceAll('_', ' ') : `${ofConnector} ${number}`)
     },
     toggle: () => {
       chosen.value = chosen.value === 'zh' ? 'en' : 'zh'

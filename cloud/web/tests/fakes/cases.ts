@@ -52,6 +52,10 @@ export function someIncident(part: Partial<Incident> = {}): Incident {
     model: null,
     rule: null,
     note: null,
+    device: 'camera-hall',
+    fault: null,
+    raw_code: null,
+    views: [],
     evidence: [],
     ...part,
   }
