@@ -34,6 +34,7 @@ from cloud.ingest.service import IngestService, make_subscriber
 from cloud.jobs.service import make_jobs
 from cloud.mqtt import Endpoint
 from cloud.notify.stream import LiveHub
+from cloud.rollouts.dispatch import OrderDispatch
 from cloud.settings import CloudSettings
 from cloud.signing import Signer
 
@@ -171,7 +172,10 @@ def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Call
     dispatch = Dispatch(pool, subscriber, signer=signer)
     dispatch.start()
     stack.callback(dispatch.stop, _STOP_S)
-    return lambda: ingest.problem() or dispatch.problem()
+    orders = OrderDispatch(pool, subscriber, sign=signer.sign)
+    orders.start()
+    stack.callback(orders.stop, _STOP_S)
+    return lambda: ingest.problem() or dispatch.problem() or orders.problem()
 
 
 def _start_jobs(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:

@@ -33,15 +33,20 @@ order by c.id desc
 limit 1;
 
 -- name: stored_files()
--- Each file once, however many nodes showed it.
+-- Each file once, however many nodes showed it; what nodes are given lies in the same store.
 select sha256, max(bytes) as bytes
-from evidence
-where stored_at is not null
+from (
+    select sha256, bytes from evidence where stored_at is not null
+    union all
+    select sha256, size_bytes from artifact where stored_at is not null
+) as file
 group by sha256
 order by sha256;
 
 -- name: stored_among(names)
-select distinct sha256 from evidence where sha256 = any(:names::text[]) and stored_at is not null;
+select sha256 from evidence where sha256 = any(:names::text[]) and stored_at is not null
+union
+select sha256 from artifact where sha256 = any(:names::text[]) and stored_at is not null;
 
 -- name: sealed_file(sha256, case_number)^
 -- A sealed file of a case, as the node sealed it whose incident is in the case.

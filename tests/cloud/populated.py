@@ -25,13 +25,21 @@ from cloud.evidence.files import EvidenceFiles
 from cloud.fleet import service as fleet
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
+from cloud.rollouts import artifacts, orders
+from cloud.rollouts import service as rollouts
+from cloud.rollouts import store as rollout_rows
+from cloud.rollouts.advance import advance_all
+from cloud.rollouts.model import Plan, RolloutAction, Stage
+from cloud.rollouts.service import Draft
 from cloud.telemetry import service as telemetry
+from edge.contract.artifacts import RunningArtifact, StepReport
 from edge.contract.birth import Device, PresenceState
 from edge.contract.downlink import CommandName
 from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity
 from edge.contract.telemetry import ReadingFlag, StateChange
+from firmware_configs.signature import ArtifactClass, Signature
 from tests.cloud.enrolment.machines import Machine
 from tests.cloud.samples import GRID, PASSWORD, add_person, principal, take_in_areas
 from tests.fakes.node import AT, DISTRICT, FakeNode, batch, birth, column, gap, incident, sensor
@@ -40,6 +48,10 @@ PICTURES = tuple(b"\xff\xd8\xff\xe0" + bytes([number]) * 4_000 + b"\xff\xd9" for
 """What the store holds; of the last one the upload has not ended."""
 
 CAMERA = Device(id="cam-1", kind="camera", name="Gate · 大门", spot="gate", points=())
+
+
+STORED_FILES = len(PICTURES)
+"""In the store: the pictures but for the last, and a profile."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:
         _work(pool)
         _ask(pool, node)
         _store_pictures(pool, EvidenceFiles(evidence_url), scratch)
+        _roll_out(pool, EvidenceFiles(evidence_url), scratch, node)
     finally:
         pool.close()
     return node
@@ -201,6 +214,46 @@ def _store_pictures(pool: Pool, files: EvidenceFiles, scratch: Path) -> None:
             source.write_bytes(content)
             files.put(picture(number).sha256, source)
             evidence.mark_stored(conn, "station-01", picture(number).sha256, now=AT)
+
+
+PROFILE = b"profile: ocpp16_pile\nversion: 1.1.0\nminimum_software: 0.1.0\nsettings: {}\n"
+
+
+def _roll_out(pool: Pool, files: EvidenceFiles, scratch: Path, node: FakeNode) -> None:
+    """A profile that two nodes are to run: one has tried it, the other has not been there."""
+    path = scratch / "profile.yaml"
+    path.write_bytes(PROFILE)
+    signature = Signature(
+        artifact=ArtifactClass.PROFILE,
+        name="ocpp16_pile",
+        version="1.1.0",
+        sha256=hashlib.sha256(PROFILE).hexdigest(),
+        size_bytes=len(PROFILE),
+        signed_at=AT,
+        key="0" * 64,
+        sig="AAAA",
+    )
+    with pool.connection() as conn:
+        rollout_rows.add_artifact(conn, signature, added_by="keeper", now=AT)
+        artifact = rollout_rows.artifact_of_hash(conn, signature.sha256)
+        assert artifact is not None
+        artifacts.keep(conn, files, artifact, path, now=AT)
+        keeper = principal(conn, "fleet", Role.MAINTAINER)
+        plan = Plan(stages=(Stage(name="all", percent=100),))
+        made = rollouts.create(conn, Draft("桩 1.1.0", artifact.id, None, plan), actor=keeper, now=AT)
+        rollouts.act(conn, made.id, RolloutAction.START, actor=keeper, now=AT)
+    advance_all(pool, now=AT)
+    with pool.connection() as conn:
+        orders.send(conn, lambda _topic, _payload: True, now=AT)
+        [desired] = conn.execute("select desired_id from node_desired where sent_at is not null").fetchone() or [None]
+    known = {"artifact": "profile", "name": "ocpp16_pile"}
+    report = StepReport(
+        desired_id=desired, version="1.1.0", sha256=signature.sha256, state="trying", at=AT, reason="a\tb", **known
+    )
+    running = RunningArtifact(version="1.0.0", sha256="1" * 64, **known)
+    told = birth(sensor("sensor-01", "temperature", "door"), CAMERA, artifacts=(running,), steps=(report,))
+    Writer(pool, lambda _: False, clock=lambda: AT).settle([node.item(told)])
+    advance_all(pool, now=AT)
 
 
 Columns = dict[str, list[str]]

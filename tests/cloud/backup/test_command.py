@@ -66,7 +66,7 @@ def test_progress_goes_to_stderr_and_the_answer_to_stdout(run: Run, tmp_path: Pa
     assert status == 0
     assert "manifest sha256" in out
     assert "table reading: " in err
-    assert "5 files" in err
+    assert "6 files" in err
 
 
 def test_verification_needs_no_database(run: Run, backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from cloud.ingest.model import Item
 from cloud.ingest.writer import Writer
 from cloud.telemetry import service as telemetry
 from edge.contract.downlink import Outcome
-from tests.cloud.populated import PICTURES, Populated, has_password, picture, rows_of
+from tests.cloud.populated import PICTURES, STORED_FILES, Populated, has_password, picture, rows_of
 from tests.databases import has_timescaledb
 from tests.fakes.node import AT, batch, column, incident
 from tests.waiting import wait_until
@@ -60,7 +60,7 @@ def test_every_row_and_file_comes_back(
     assert rows_in(postgres_url) == before | {name: [] for name in NOT_KEPT}
     for number, content in enumerate(PICTURES[:-1]):
         assert b"".join(empty_store.read_all(picture(number).sha256)) == content
-    assert made.manifest.evidence.files == len(PICTURES) - 1
+    assert made.manifest.evidence.files == STORED_FILES
     with connect(populated.url) as old, connect(postgres_url) as new:
         assert store.sequences(new) == store.sequences(old)
 
@@ -191,10 +191,10 @@ def test_files_that_the_store_lacks_are_told(
     damaged.write_bytes(b"something else")
     made = service.back_up(populated.url, populated.files, tmp_path / "backup")
     evidence = made.manifest.evidence
-    assert (evidence.missing, evidence.damaged, evidence.files) == (1, 1, len(PICTURES) - 3)
+    assert (evidence.missing, evidence.damaged, evidence.files) == (1, 1, STORED_FILES - 2)
     assert not made.manifest.complete
     assert service.verify(tmp_path / "backup") == made.manifest
-    assert service.restore(postgres_url, empty_store, tmp_path / "backup").evidence_put == len(PICTURES) - 3
+    assert service.restore(postgres_url, empty_store, tmp_path / "backup").evidence_put == STORED_FILES - 2
 
 
 def test_nobody_else_reads_a_backup(populated: Populated, tmp_path: Path) -> None:

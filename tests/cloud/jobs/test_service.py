@@ -2,6 +2,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +24,9 @@ def pool(migrated_url: str) -> Iterator[Pool]:
 
 
 @pytest.fixture
-def sweeper(pool: Pool, migrated_url: str) -> Sweeper:
-    return Sweeper(pool, CloudSettings.model_validate({"database_url": migrated_url}))
+def sweeper(pool: Pool, migrated_url: str, tmp_path: Path) -> Sweeper:
+    settings = {"database_url": migrated_url, "data_directory": tmp_path}
+    return Sweeper(pool, CloudSettings.model_validate(settings))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -1,0 +1,15 @@
+"""What a birth says of artifacts: what the node runs, and how far it is with its orders. Written by ingest, judged by the sweep."""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.rollouts import store
+from edge.contract.birth import Birth
+
+
+def take(conn: Connection[Any], node_id: int, birth: Birth, *, at: datetime) -> None:
+    """Keep it, in the transaction of the birth. What the birth does not name is not announced any more."""
+    store.keep_artifacts(conn, node_id, birth.artifacts, at=at)
+    store.keep_reports(conn, node_id, birth.steps, at=at)

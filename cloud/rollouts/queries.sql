@@ -1,0 +1,385 @@
+-- Signed artifacts, rollouts, the steps of nodes, and what is wanted of each node.
+
+-- name: add_artifact(kind, name, version, sha256, size_bytes, signed_at, key, sig, added_by, added_at)$
+insert into artifact (kind, name, version, sha256, size_bytes, signed_at, key, sig, added_by, added_at)
+values (:kind, :name, :version, :sha256, :size_bytes, :signed_at, :key, :sig, :added_by, :added_at)
+on conflict do nothing
+returning id;
+
+-- name: artifact_of_version(kind, name, version)^
+select id, kind, name, version, sha256, size_bytes, signed_at, key, sig, added_by, added_at, stored_at
+from artifact
+where kind = :kind and name = :name and version = :version;
+
+-- name: artifact_of_id(id)^
+select id, kind, name, version, sha256, size_bytes, signed_at, key, sig, added_by, added_at, stored_at
+from artifact
+where id = :id;
+
+-- name: artifact_of_hash(sha256)^
+-- Two names may have the same bytes; any of them says how many there are and whether they are here.
+select id, kind, name, version, sha256, size_bytes, signed_at, key, sig, added_by, added_at, stored_at
+from artifact
+where sha256 = :sha256
+order by stored_at nulls last, id
+limit 1;
+
+-- name: artifacts(kind, name, after, count)
+select id, kind, name, version, sha256, size_bytes, signed_at, key, sig, added_by, added_at, stored_at
+from artifact
+where (:kind::text is null or kind = :kind) and (:name::text is null or name = :name)
+    and (:after::bigint is null or id < :after)
+order by id desc
+limit :count;
+
+-- name: mark_stored(sha256, now)!
+update artifact set stored_at = :now where sha256 = :sha256 and stored_at is null;
+
+-- name: candidates(area_path, artifact, name, only_running)
+-- Nodes of an area; `only_running`: those that announce an artifact of the name already.
+select node.id as node_id, node.name as node, node.ring
+from node
+left join area on area.code = node.area_code and area.valid_to is null
+left join node_artifact
+    on node_artifact.node_id = node.id and node_artifact.artifact = :artifact and node_artifact.name = :name
+where coalesce(area.path, '') ^@ :area_path and (not :only_running or node_artifact.node_id is not null)
+order by node.id;
+
+-- name: without_way_back(node_ids, artifact, name)$
+-- How many of these nodes announce nothing of the name, or a version of which the bytes are not here.
+select count(*)
+from unnest(:node_ids::bigint[]) as asked (node_id)
+left join node_artifact
+    on node_artifact.node_id = asked.node_id and node_artifact.artifact = :artifact and node_artifact.name = :name
+left join artifact
+    on artifact.kind = :artifact and artifact.name = :name and artifact.version = node_artifact.version
+    and artifact.sha256 = node_artifact.sha256 and artifact.stored_at is not null
+where artifact.id is null;
+
+-- name: set_ring(node, ring, scope)^
+update node
+set ring = :ring
+from (
+    select node.id, node.ring as before, coalesce(area.path, '') as area_path
+    from node
+    left join area on area.code = node.area_code and area.valid_to is null
+    where node.name = :node and coalesce(area.path, '') ^@ :scope
+    for no key update of node
+) as found
+where node.id = found.id
+returning found.before, found.area_path;
+
+-- name: add_rollout(id, title, artifact_id, area_code, area_path, only_running, may_lower, plan, created_by, created_by_name, created_at)!
+insert into rollout (
+    id, title, artifact_id, area_code, area_path, only_running, may_lower, plan, created_by, created_by_name, created_at
+)
+values (
+    :id, :title, :artifact_id, :area_code, :area_path, :only_running, :may_lower, :plan, :created_by, :created_by_name, :created_at
+);
+
+-- name: rollout(id, scope)^
+select *
+from rollout
+where id = :id and area_path ^@ :scope;
+
+-- name: lock_rollout(id, scope)^
+select *
+from rollout
+where id = :id and area_path ^@ :scope
+for no key update;
+
+-- name: live_rollouts()
+select id from rollout
+where state in ('running', 'soaking', 'waiting_approval', 'paused', 'rolling_back')
+order by id;
+
+-- name: lock_live_rollout(id)^
+-- Nothing comes back where another process is at it.
+select *
+from rollout
+where id = :id and state in ('running', 'soaking', 'waiting_approval', 'paused', 'rolling_back')
+for no key update skip locked;
+
+-- name: rollouts(scope, after, count)
+select *
+from rollout
+where area_path ^@ :scope and (:after::uuid is null or id < :after)
+order by id desc
+limit :count;
+
+-- name: set_rollout(id, state, reason, stage, approved, started_by, started_by_name, started_at, turned_at, ended_at)!
+update rollout
+set state = :state, reason = :reason, stage = :stage, approved = :approved, started_by = :started_by,
+    started_by_name = :started_by_name, started_at = :started_at, turned_at = :turned_at, ended_at = :ended_at
+where id = :id;
+
+-- name: add_steps(rollout_id, artifact, name, node_id, stage, changed_at)!
+insert into rollout_step (rollout_id, artifact, name, node_id, stage, state, changed_at)
+select :rollout_id, :artifact, :name, step.node_id, step.stage, 'pending', :changed_at
+from unnest(:node_id::bigint[], :stage::smallint[]) as step (node_id, stage)
+order by step.node_id;
+
+-- name: holders(artifact, name, node_ids, except_id)
+-- Live rollouts that hold any of these nodes.
+select distinct rollout.id, rollout.title
+from rollout_step
+join rollout on rollout.id = rollout_step.rollout_id
+where rollout_step.holds and rollout_step.artifact = :artifact and rollout_step.name = :name
+    and rollout_step.node_id = any(:node_ids::bigint[]) and rollout.id <> :except_id
+order by rollout.id
+limit 5;
+
+-- name: hold(rollout_id, holds)!
+update rollout_step set holds = :holds where rollout_id = :rollout_id and holds <> :holds;
+
+-- name: steps(rollout_id, states)
+-- Steps with what is known of their nodes. All of a rollout, or those in some states.
+select
+    step.rollout_id, step.node_id, node.name as node, step.stage, step.state, step.changed_at, step.reason, step.detail,
+    step.previous_version, step.previous_sha256, step.desired_id, step.was_sent, step.announced_at, step.session as step_session,
+    step.restarts, step.ill_since, step.degraded_before,
+    wanted.first_sent_at as sent_at, node.presence, node.presence_since, node.session,
+    running.version as running_version, running.sha256 as running_sha256,
+    told.desired_id as told_id, told.state as told_state, told.code as told_code, told.reason as told_reason,
+    array(
+        select item ->> 'subject' || ':' || (item ->> 'reason') from jsonb_array_elements(node.degraded) as item
+    ) as degraded,
+    node_health.told_at as health_at
+from rollout_step as step
+join node on node.id = step.node_id
+left join node_desired as wanted
+    on wanted.node_id = step.node_id and wanted.artifact = step.artifact and wanted.name = step.name
+    and wanted.desired_id = step.desired_id
+left join node_artifact as running
+    on running.node_id = step.node_id and running.artifact = step.artifact and running.name = step.name
+left join node_step as told
+    on told.node_id = step.node_id and told.artifact = step.artifact and told.name = step.name
+left join node_health on node_health.node_id = node.id
+where step.rollout_id = :rollout_id and (:states::text[] is null or step.state = any(:states::text[]))
+order by step.node_id;
+
+-- name: steps_page(rollout_id, state, after, count, scope)
+select
+    node.name as node, coalesce(node.title, node.name) as title, node.ring, step.stage, step.state, step.changed_at, step.reason,
+    step.detail, step.previous_version, step.announced_at, running.version as running_version, node.presence,
+    told.state as told_state
+from rollout_step as step
+join node on node.id = step.node_id
+left join area on area.code = node.area_code and area.valid_to is null
+left join node_artifact as running
+    on running.node_id = step.node_id and running.artifact = step.artifact and running.name = step.name
+left join node_step as told
+    on told.node_id = step.node_id and told.artifact = step.artifact and told.name = step.name and told.desired_id = step.desired_id
+where step.rollout_id = :rollout_id and (:state::text is null or step.state = :state) and node.name > :after
+    and coalesce(area.path, '') ^@ :scope
+order by node.name
+limit :count;
+
+-- name: tallies(rollout_ids)
+select rollout_id, stage, state, count(*) as nodes
+from rollout_step
+where rollout_id = any(:rollout_ids::uuid[])
+group by rollout_id, stage, state;
+
+-- name: failures(rollout_id, states)
+-- Why nodes failed, the most frequent reason first.
+select coalesce(reason, state) as reason, count(*) as nodes, min(detail) as example
+from rollout_step
+where rollout_id = :rollout_id and state = any(:states::text[])
+group by 1
+order by 2 desc, 1
+limit 20;
+
+-- name: save_step(rollout_id, node_id, state, changed_at, reason, detail, previous_version, previous_sha256, desired_id, was_sent, announced_at, session, restarts, ill_since, degraded_before)!
+update rollout_step
+set state = :state, changed_at = :changed_at, reason = :reason, detail = :detail, previous_version = :previous_version,
+    previous_sha256 = :previous_sha256, desired_id = :desired_id, was_sent = was_sent or :was_sent, announced_at = :announced_at,
+    session = :session, restarts = :restarts, ill_since = :ill_since, degraded_before = :degraded_before::text[]
+where rollout_id = :rollout_id and node_id = :node_id;
+
+-- name: ended_with_open_steps(count)
+-- Rollouts that are over, with nodes of which a word may still come.
+select rollout.id
+from rollout
+where state in ('done', 'failed', 'cancelled', 'rolled_back')
+    and exists (
+        select
+        from rollout_step
+        where rollout_step.rollout_id = rollout.id
+            and rollout_step.state in ('offered', 'absent', 'fetching', 'trying', 'announced', 'timed_out', 'reverting', 'stuck')
+    )
+order by ended_at desc
+limit :count;
+
+-- name: lock_ended_rollout(id)^
+select *
+from rollout
+where id = :id and state in ('done', 'failed', 'cancelled', 'rolled_back')
+for no key update skip locked;
+
+-- name: supersede(node_ids, artifact, name, except_id, now)
+-- A later rollout wants something else of these nodes: what earlier ones that are over still waited for is over too.
+update rollout_step as step
+set state = 'superseded', changed_at = :now, reason = null, detail = null
+from node
+where node.id = step.node_id and step.node_id = any(:node_ids::bigint[]) and step.artifact = :artifact and step.name = :name
+    and step.rollout_id <> :except_id and not step.holds
+    and step.state in ('offered', 'absent', 'fetching', 'trying', 'announced', 'timed_out', 'reverting', 'stuck')
+returning step.rollout_id, node.name as node;
+
+-- name: want(node_id, artifact, name, artifact_id, desired_id, roll_back, confirm, now, rollout_id)$
+-- One version of an artifact is wanted of a node at a time. Orders of a node for an artifact have times that grow.
+insert into node_desired (node_id, artifact, name, artifact_id, desired_id, roll_back, confirm, issued_at, rollout_id)
+values (:node_id, :artifact, :name, :artifact_id, :desired_id, :roll_back, :confirm, :now, :rollout_id)
+on conflict (node_id, artifact, name) do update
+set artifact_id = excluded.artifact_id, desired_id = excluded.desired_id, roll_back = excluded.roll_back,
+    confirm = excluded.confirm, rollout_id = excluded.rollout_id, first_sent_at = null, sent_at = null, sent_session = null,
+    issued_at = greatest(excluded.issued_at, node_desired.issued_at + interval '1 millisecond')
+returning issued_at;
+
+-- name: lock_orders(rollout_id)
+-- Nobody sends any of these meanwhile; orders are locked before steps, everywhere.
+select desired_id from node_desired where rollout_id = :rollout_id order by node_id, artifact, name for no key update;
+
+-- name: want_no_more(node_id, artifact, name, desired_id)!
+delete from node_desired
+where node_id = :node_id and artifact = :artifact and name = :name and desired_id = :desired_id;
+
+-- name: due_orders(now, again_before, count)
+-- What present nodes have to be told: they announce something else, did not say that they are through with the order, and were
+-- not told it in this session, or have not mentioned it since. A rollout that is paused tells nobody anything new.
+select
+    wanted.node_id, node.name as node, node.district, node.session, wanted.desired_id, wanted.roll_back, wanted.issued_at,
+    wanted.rollout_id, wanted.artifact, wanted.name, artifact.version, artifact.sha256, artifact.size_bytes,
+    artifact.key, artifact.signed_at, artifact.sig
+from node_desired as wanted
+join node on node.id = wanted.node_id
+join artifact on artifact.id = wanted.artifact_id and artifact.stored_at is not null
+left join rollout on rollout.id = wanted.rollout_id
+left join node_artifact as running
+    on running.node_id = wanted.node_id and running.artifact = wanted.artifact and running.name = wanted.name
+left join node_step as told
+    on told.node_id = wanted.node_id and told.artifact = wanted.artifact and told.name = wanted.name
+    and told.desired_id = wanted.desired_id
+where node.presence = 'online' and node.session is not null and coalesce(node.presence_session, node.session) = node.session
+    and coalesce(rollout.state, 'done') <> 'paused'
+    and case
+        when (running.version, running.sha256) is not distinct from (artifact.version, artifact.sha256)
+            then wanted.confirm and told.state is distinct from 'applied'
+        else true
+    end
+    and coalesce(told.state, '') not in ('refused', 'failed', 'rolled_back')
+    and (
+        wanted.sent_session is distinct from node.session
+        or (told.desired_id is null and (wanted.sent_at < :again_before or wanted.sent_at > :now))
+    )
+order by wanted.issued_at, wanted.node_id
+limit :count
+for no key update of wanted skip locked;
+
+-- name: mark_sent(desired_ids, sessions, now)!
+update node_desired
+set first_sent_at = coalesce(first_sent_at, :now), sent_at = :now, sent_session = sent.session
+from unnest(:desired_ids::uuid[], :sessions::uuid[]) as sent (desired_id, session)
+where node_desired.desired_id = sent.desired_id;
+
+-- name: note_sent(desired_ids)!
+-- From here on the node may have it, whatever it announces.
+update rollout_step
+set was_sent = true
+from node_desired
+where node_desired.desired_id = any(:desired_ids::uuid[]) and rollout_step.rollout_id = node_desired.rollout_id
+    and rollout_step.node_id = node_desired.node_id and rollout_step.desired_id = node_desired.desired_id
+    and not rollout_step.was_sent;
+
+-- name: keep_artifacts(node_id, artifact, name, version, sha256, at)!
+with told as (
+    select * from unnest(:artifact::text[], :name::text[], :version::text[], :sha256::text[]) as told (artifact, name, version, sha256)
+), gone as (
+    delete from node_artifact
+    where node_id = :node_id and (artifact, name) not in (select artifact, name from told)
+)
+insert into node_artifact (node_id, artifact, name, version, sha256, announced_at)
+select :node_id, told.*, :at from told
+on conflict (node_id, artifact, name) do update
+set version = excluded.version, sha256 = excluded.sha256, announced_at = excluded.announced_at
+where (node_artifact.version, node_artifact.sha256) <> (excluded.version, excluded.sha256);
+
+-- name: keep_reports(node_id, artifact, name, desired_id, version, sha256, state, code, reason, told_at, at)!
+with told as (
+    select *
+    from unnest(
+        :artifact::text[], :name::text[], :desired_id::uuid[], :version::text[], :sha256::text[], :state::text[], :code::text[],
+        :reason::text[], :told_at::timestamptz[]
+    ) as told (artifact, name, desired_id, version, sha256, state, code, reason, told_at)
+), gone as (
+    delete from node_step
+    where node_id = :node_id and (artifact, name) not in (select artifact, name from told)
+)
+insert into node_step (node_id, artifact, name, desired_id, version, sha256, state, code, reason, told_at, received_at)
+select :node_id, told.*, :at from told
+on conflict (node_id, artifact, name) do update
+set desired_id = excluded.desired_id, version = excluded.version, sha256 = excluded.sha256, state = excluded.state,
+    code = excluded.code, reason = excluded.reason, told_at = excluded.told_at, received_at = excluded.received_at
+where (node_step.desired_id, node_step.state, node_step.code, node_step.reason, node_step.version, node_step.sha256)
+    is distinct from (excluded.desired_id, excluded.state, excluded.code, excluded.reason, excluded.version, excluded.sha256);
+
+-- name: add_events(rollout_id, at, node, before, after, reason, detail, actor_name)!
+insert into rollout_event (rollout_id, at, node, before, after, reason, detail, actor_name)
+select :rollout_id, :at, told.node, told.before, told.after, told.reason, told.detail, :actor_name
+from unnest(:node::text[], :before::text[], :after::text[], :reason::text[], :detail::text[])
+    as told (node, before, after, reason, detail);
+
+-- name: events(rollout_id, after, count, node)
+select id, at, node, before, after, reason, detail, actor_name
+from rollout_event
+where rollout_id = :rollout_id and (:after::bigint is null or id < :after)
+    and (:node::text is null or node = :node)
+order by id desc
+limit :count;
+
+-- name: versions(scope)
+-- What runs where: each version of each artifact, how many nodes announce it, and of how many something else is wanted.
+select
+    running.artifact, running.name, running.version, running.sha256, count(*) as nodes,
+    count(*) filter (where wanted_artifact.sha256 <> running.sha256) as drifting,
+    known.id is not null as is_registered
+from node_artifact as running
+join node on node.id = running.node_id
+left join area on area.code = node.area_code and area.valid_to is null
+left join node_desired as wanted
+    on wanted.node_id = running.node_id and wanted.artifact = running.artifact and wanted.name = running.name
+left join artifact as wanted_artifact on wanted_artifact.id = wanted.artifact_id
+left join artifact as known
+    on known.kind = running.artifact and known.name = running.name and known.version = running.version
+    and known.sha256 = running.sha256 and known.stored_at is not null
+where coalesce(area.path, '') ^@ :scope
+group by 1, 2, 3, 4, known.id
+order by 1, 2, 3, 4;
+
+-- name: node_versions(scope, artifact, name, only_drifting, after_node, after_artifact, after_name, count)
+-- What is wanted of each node and what it announces, by node; nodes of which nothing is known have one empty row.
+select *
+from (
+    select
+        node.name as node, coalesce(node.title, node.name) as title, node.ring, node.presence, node.software,
+        coalesce(running.artifact, wanted.artifact) as artifact, coalesce(running.name, wanted.name) as name,
+        running.version as running_version, running.announced_at, artifact.version as wanted_version, wanted.rollout_id,
+        told.state as told_state, told.code as told_code,
+        artifact.id is not null and artifact.sha256 is distinct from running.sha256 as drifts
+    from node
+    left join area on area.code = node.area_code and area.valid_to is null
+    left join (
+        node_artifact as running
+        full join node_desired as wanted
+            on wanted.node_id = running.node_id and wanted.artifact = running.artifact and wanted.name = running.name
+    ) on coalesce(running.node_id, wanted.node_id) = node.id
+    left join artifact on artifact.id = wanted.artifact_id
+    left join node_step as told on told.node_id = node.id and told.desired_id = wanted.desired_id
+    where coalesce(area.path, '') ^@ :scope
+) as known
+where (:artifact::text is null or artifact = :artifact) and (:name::text is null or name = :name)
+    and (not :only_drifting or drifts)
+    and (node, coalesce(artifact, ''), coalesce(name, '')) > (:after_node, :after_artifact, :after_name)
+order by node, coalesce(artifact, ''), coalesce(name, '')
+limit :count;

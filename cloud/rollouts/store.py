@@ -1,0 +1,593 @@
+"""Statements on artifacts, rollouts, steps and orders with their types. All take a connection; none commits."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from cloud.db.queries import load
+from cloud.rollouts.model import (
+    Announced,
+    Artifact,
+    Facts,
+    Plan,
+    Report,
+    Ring,
+    Rollout,
+    RolloutState,
+    Stage,
+    Step,
+    StepState,
+    Tally,
+)
+from edge.contract.artifacts import RunningArtifact, StepReport
+from firmware_configs.signature import Signature
+
+_queries = load("cloud.rollouts")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node that a rollout could have."""
+
+    node_id: int
+    node: str
+    ring: Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What has to be told to a node that is present."""
+
+    node_id: int
+    node: str
+    district: str
+    session: UUID
+    desired_id: UUID
+    roll_back: bool
+    issued_at: datetime
+    rollout_id: UUID | None
+    artifact: str
+    name: str
+    version: str
+    sha256: str
+    size_bytes: int
+    key: str
+    signed_at: datetime
+    sig: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of what became of a rollout; `node` None for the rollout itself."""
+
+    after: str
+    before: str | None = None
+    node: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+# --- artifacts
+
+
+def add_artifact(conn: Connection[Any], signature: Signature, *, added_by: str, now: datetime) -> bool:
+    """Register a signed file; False where the version is registered already."""
+    added = _queries.add_artifact(
+        conn,
+        kind=signature.artifact.value,
+        name=signature.name,
+        version=signature.version,
+        sha256=signature.sha256,
+        size_bytes=signature.size_bytes,
+        signed_at=signature.signed_at,
+        key=signature.key,
+        sig=signature.sig,
+        added_by=added_by,
+        added_at=now,
+    )
+    return added is not None
+
+
+def artifact_of_version(conn: Connection[Any], kind: str, name: str, version: str) -> Artifact | None:
+    """What is registered under a version."""
+    return _artifact(_queries.artifact_of_version(conn, kind=kind, name=name, version=version))
+
+
+def artifact_of_id(conn: Connection[Any], artifact_id: int) -> Artifact | None:
+    """One artifact."""
+    return _artifact(_queries.artifact_of_id(conn, id=artifact_id))
+
+
+def artifact_of_hash(conn: Connection[Any], sha256: str) -> Artifact | None:
+    """One of those that have these bytes."""
+    return _artifact(_queries.artifact_of_hash(conn, sha256=sha256))
+
+
+def artifacts(
+    conn: Connection[Any],
+    *,
+    kind: str | None = None,
+    name: str | None = None,
+    after: int | None = None,
+    count: int = 50,
+) -> list[Artifact]:
+    """What is registered, the newest first."""
+    rows = _queries.artifacts(conn, kind=kind, name=name, after=after, count=count)
+    return [Artifact(*row) for row in rows]
+
+
+def mark_stored(conn: Connection[Any], sha256: str, *, now: datetime) -> bool:
+    """Note that the bytes are here; False when that was known."""
+    return bool(_queries.mark_stored(conn, sha256=sha256, now=now))
+
+
+def _artifact(row: Any) -> Artifact | None:
+    return None if row is None else Artifact(*row)
+
+
+# --- whom it concerns
+
+
+def candidates(
+    conn: Connection[Any], *, area_path: str, artifact: str, name: str, only_running: bool
+) -> list[Candidate]:
+    """The nodes of an area, by id."""
+    rows = _queries.candidates(conn, area_path=area_path, artifact=artifact, name=name, only_running=only_running)
+    return [Candidate(row.node_id, row.node, Ring(row.ring)) for row in rows]
+
+
+def without_way_back(conn: Connection[Any], node_ids: Sequence[int], *, artifact: str, name: str) -> int:
+    """How many of these nodes run nothing that they could be turned back to."""
+    return int(_queries.without_way_back(conn, node_ids=list(node_ids), artifact=artifact, name=name))
+
+
+def set_ring(conn: Connection[Any], node: str, ring: Ring, *, scope: str) -> tuple[Ring, str] | None:
+    """Set how early a node gets what is new: the ring before and the path of its area; None without such a node in scope."""
+    row = _queries.set_ring(conn, node=node, ring=ring.value, scope=scope)
+    return None if row is None else (Ring(row.before), row.area_path)
+
+
+# --- rollouts
+
+
+def add(conn: Connection[Any], rollout: Rollout) -> None:
+    """Write a new one."""
+    _queries.add_rollout(
+        conn,
+        id=rollout.id,
+        title=rollout.title,
+        artifact_id=rollout.artifact.id,
+        area_code=rollout.area_code,
+        area_path=rollout.area_path,
+        only_running=rollout.only_running,
+        may_lower=rollout.may_lower,
+        plan=Jsonb(plan_as_json(rollout.plan)),
+        created_by=rollout.created_by_id,
+        created_by_name=rollout.created_by,
+        created_at=rollout.created_at,
+    )
+
+
+def find(conn: Connection[Any], rollout_id: UUID, *, scope: str) -> Rollout | None:
+    """One rollout in scope."""
+    return _rollout(conn, _queries.rollout(conn, id=rollout_id, scope=scope))
+
+
+def lock(conn: Connection[Any], rollout_id: UUID, *, scope: str) -> Rollout | None:
+    """The same, its row locked."""
+    return _rollout(conn, _queries.lock_rollout(conn, id=rollout_id, scope=scope))
+
+
+def live_ids(conn: Connection[Any]) -> list[UUID]:
+    """Those that go on by themselves."""
+    return [row.id for row in _queries.live_rollouts(conn)]
+
+
+def lock_live(conn: Connection[Any], rollout_id: UUID) -> Rollout | None:
+    """One of them, locked; None where it has ended, or another process is at it."""
+    return _rollout(conn, _queries.lock_live_rollout(conn, id=rollout_id))
+
+
+def ended_ids(conn: Connection[Any], count: int) -> list[UUID]:
+    """Those that are over, of which nodes still have to say something."""
+    return [row.id for row in _queries.ended_with_open_steps(conn, count=count)]
+
+
+def lock_ended(conn: Connection[Any], rollout_id: UUID) -> Rollout | None:
+    """One of them, locked; None where another process is at it."""
+    return _rollout(conn, _queries.lock_ended_rollout(conn, id=rollout_id))
+
+
+def rollouts(conn: Connection[Any], *, scope: str, after: UUID | None, count: int) -> list[Rollout]:
+    """The newest in scope."""
+    rows = list(_queries.rollouts(conn, scope=scope, after=after, count=count))
+    return [found for row in rows if (found := _rollout(conn, row)) is not None]
+
+
+def save(conn: Connection[Any], rollout: Rollout) -> None:
+    """Write what changes of a rollout."""
+    _queries.set_rollout(
+        conn,
+        id=rollout.id,
+        state=rollout.state.value,
+        reason=rollout.reason,
+        stage=rollout.stage,
+        approved=rollout.approved,
+        started_by=rollout.started_by_id,
+        started_by_name=rollout.started_by,
+        started_at=rollout.started_at,
+        turned_at=rollout.turned_at,
+        ended_at=rollout.ended_at,
+    )
+
+
+def _rollout(conn: Connection[Any], row: Any) -> Rollout | None:
+    if row is None:
+        return None
+    artifact = artifact_of_id(conn, row.artifact_id)
+    if artifact is None:
+        raise LookupError(f"the rollout {row.id} has no artifact")
+    return Rollout(
+        id=row.id,
+        title=row.title,
+        artifact=artifact,
+        area_code=row.area_code,
+        area_path=row.area_path,
+        only_running=row.only_running,
+        may_lower=row.may_lower,
+        plan=plan_of_json(row.plan),
+        state=RolloutState(row.state),
+        reason=row.reason,
+        stage=row.stage,
+        approved=row.approved,
+        created_by_id=row.created_by,
+        created_by=row.created_by_name,
+        created_at=row.created_at,
+        started_by_id=row.started_by,
+        started_by=row.started_by_name,
+        started_at=row.started_at,
+        turned_at=row.turned_at,
+        ended_at=row.ended_at,
+    )
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """As it stands in its row; durations in seconds."""
+    return {
+        "patience_s": plan.patience.total_seconds(),
+        "at_once": plan.at_once,
+        "stages": [
+            {
+                "name": stage.name,
+                "percent": stage.percent,
+                "ring": stage.ring.value,
+                "soak_s": stage.soak.total_seconds(),
+                "success_percent": stage.success_percent,
+                "error_percent": stage.error_percent,
+                "approval": stage.approval,
+            }
+            for stage in plan.stages
+        ],
+    }
+
+
+def plan_of_json(told: Any) -> Plan:
+    """The other way round."""
+    return Plan(
+        patience=timedelta(seconds=told["patience_s"]),
+        at_once=told["at_once"],
+        stages=tuple(
+            Stage(
+                name=stage["name"],
+                percent=stage["percent"],
+                ring=Ring(stage["ring"]),
+                soak=timedelta(seconds=stage["soak_s"]),
+                success_percent=stage["success_percent"],
+                error_percent=stage["error_percent"],
+                approval=stage["approval"],
+            )
+            for stage in told["stages"]
+        ),
+    )
+
+
+# --- steps
+
+
+def add_steps(conn: Connection[Any], rollout: Rollout, stages: dict[int, int], *, now: datetime) -> None:
+    """Write the steps of nodes (by id) in their stages. Raises UniqueViolation where another rollout holds one of them."""
+    nodes = sorted(stages)
+    _queries.add_steps(
+        conn,
+        rollout_id=rollout.id,
+        artifact=rollout.artifact.kind,
+        name=rollout.artifact.name,
+        node_id=nodes,
+        stage=[stages[node] for node in nodes],
+        changed_at=now,
+    )
+
+
+def holders(conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int]) -> list[tuple[UUID, str]]:
+    """Other live rollouts of the artifact that have any of these nodes, by id and title."""
+    rows = _queries.holders(
+        conn, artifact=rollout.artifact.kind, name=rollout.artifact.name, node_ids=list(node_ids), except_id=rollout.id
+    )
+    return [(row.id, row.title) for row in rows]
+
+
+def hold(conn: Connection[Any], rollout_id: UUID, *, holds: bool) -> None:
+    """Keep other rollouts from the nodes, or let go of them. Raises UniqueViolation."""
+    _queries.hold(conn, rollout_id=rollout_id, holds=holds)
+
+
+def steps(
+    conn: Connection[Any], rollout_id: UUID, states: Iterable[StepState] | None = None
+) -> list[tuple[Step, Facts]]:
+    """The steps of a rollout (in some states) with what is known of their nodes, by node."""
+    named = None if states is None else [state.value for state in states]
+    return [(_step(row), _facts(row)) for row in _queries.steps(conn, rollout_id=rollout_id, states=named)]
+
+
+def _step(row: Any) -> Step:
+    return Step(
+        rollout_id=row.rollout_id,
+        node_id=row.node_id,
+        node=row.node,
+        stage=row.stage,
+        state=StepState(row.state),
+        changed_at=row.changed_at,
+        reason=row.reason,
+        detail=row.detail,
+        previous=_announced(row.previous_version, row.previous_sha256),
+        order=row.desired_id,
+        sent_at=row.sent_at,
+        was_sent=row.was_sent,
+        announced_at=row.announced_at,
+        session=row.step_session,
+        restarts=row.restarts,
+        ill_since=row.ill_since,
+        degraded_before=frozenset(row.degraded_before),
+    )
+
+
+def _facts(row: Any) -> Facts:
+    return Facts(
+        is_present=row.presence == "online",
+        presence_since=row.presence_since,
+        session=row.session,
+        announced=_announced(row.running_version, row.running_sha256),
+        report=None if row.told_id is None else Report(row.told_id, row.told_state, row.told_code, row.told_reason),
+        degraded=frozenset(row.degraded),
+        health_at=row.health_at,
+    )
+
+
+def _announced(version: str | None, sha256: str | None) -> Announced | None:
+    return None if version is None or sha256 is None else Announced(version, sha256)
+
+
+def save_steps(conn: Connection[Any], changed: Iterable[Step]) -> None:
+    """Write steps, in the order of their nodes."""
+    for step in sorted(changed, key=lambda each: each.node_id):
+        previous = step.previous
+        _queries.save_step(
+            conn,
+            rollout_id=step.rollout_id,
+            node_id=step.node_id,
+            state=step.state.value,
+            changed_at=step.changed_at,
+            reason=step.reason,
+            detail=step.detail,
+            previous_version=None if previous is None else previous.version,
+            previous_sha256=None if previous is None else previous.sha256,
+            desired_id=step.order,
+            was_sent=step.was_sent,
+            announced_at=step.announced_at,
+            session=step.session,
+            restarts=step.restarts,
+            ill_since=step.ill_since,
+            degraded_before=sorted(step.degraded_before),
+        )
+
+
+def tallies(conn: Connection[Any], rollouts_asked: Sequence[Rollout]) -> dict[UUID, list[Tally]]:
+    """How the nodes of each stage stand."""
+    counts: dict[UUID, list[Counter[StepState]]] = {
+        each.id: [Counter() for _ in each.plan.stages] for each in rollouts_asked
+    }
+    for row in _queries.tallies(conn, rollout_ids=list(counts)):
+        counts[row.rollout_id][row.stage][StepState(row.state)] = row.nodes
+    return {found: [Tally(MappingProxyType(each)) for each in stages] for found, stages in counts.items()}
+
+
+def failures(conn: Connection[Any], rollout_id: UUID, states: Iterable[StepState]) -> list[tuple[str, int, str | None]]:
+    """Reasons of steps in some states, how many nodes have each, and one's words."""
+    rows = _queries.failures(conn, rollout_id=rollout_id, states=[state.value for state in states])
+    return [(row.reason, row.nodes, row.example) for row in rows]
+
+
+def steps_page(
+    conn: Connection[Any], rollout_id: UUID, *, scope: str, state: StepState | None, after: str, count: int
+) -> list[Any]:
+    """Steps of nodes in scope, by the name of the node, as rows of the API."""
+    return list(
+        _queries.steps_page(
+            conn,
+            rollout_id=rollout_id,
+            scope=scope,
+            state=None if state is None else state.value,
+            after=after,
+            count=count,
+        )
+    )
+
+
+def supersede(
+    conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int], *, now: datetime
+) -> list[tuple[UUID, str]]:
+    """End what earlier rollouts that are over still waited for on these nodes: (rollout, node) of each."""
+    rows = _queries.supersede(
+        conn,
+        node_ids=list(node_ids),
+        artifact=rollout.artifact.kind,
+        name=rollout.artifact.name,
+        except_id=rollout.id,
+        now=now,
+    )
+    return [(row.rollout_id, row.node) for row in rows]
+
+
+# --- orders
+
+
+def want(
+    conn: Connection[Any],
+    node_id: int,
+    artifact: Artifact,
+    *,
+    desired_id: UUID,
+    roll_back: bool,
+    confirm: bool,
+    rollout_id: UUID,
+    now: datetime,
+) -> None:
+    """From now on this is wanted of the node, and nothing else of the name."""
+    _queries.want(
+        conn,
+        node_id=node_id,
+        artifact=artifact.kind,
+        name=artifact.name,
+        artifact_id=artifact.id,
+        desired_id=desired_id,
+        roll_back=roll_back,
+        confirm=confirm,
+        now=now,
+        rollout_id=rollout_id,
+    )
+
+
+def want_no_more(conn: Connection[Any], node_id: int, artifact: Artifact, desired_id: UUID) -> None:
+    """Take an order back, if it is still that one."""
+    _queries.want_no_more(conn, node_id=node_id, artifact=artifact.kind, name=artifact.name, desired_id=desired_id)
+
+
+def lock_orders(conn: Connection[Any], rollout_id: UUID) -> None:
+    """Nobody sends an order of the rollout until the transaction ends. Before steps are read that depend on it."""
+    list(_queries.lock_orders(conn, rollout_id=rollout_id))
+
+
+def due_orders(conn: Connection[Any], *, now: datetime, again_before: datetime, count: int) -> list[Order]:
+    """What present nodes have to be told now; the rows are locked."""
+    rows = _queries.due_orders(conn, now=now, again_before=again_before, count=count)
+    return [Order(*row) for row in rows]
+
+
+def mark_sent(conn: Connection[Any], orders: Sequence[Order], *, now: datetime) -> None:
+    """Note that these were given to the broker."""
+    ids = [order.desired_id for order in orders]
+    _queries.mark_sent(conn, desired_ids=ids, sessions=[order.session for order in orders], now=now)
+    _queries.note_sent(conn, desired_ids=ids)
+
+
+# --- births
+
+
+def keep_artifacts(conn: Connection[Any], node_id: int, told: Sequence[RunningArtifact], *, at: datetime) -> None:
+    """What the node runs, and nothing else."""
+    ordered = sorted({(each.artifact, each.name): each for each in told}.items())
+    _queries.keep_artifacts(
+        conn,
+        node_id=node_id,
+        artifact=[each.artifact for _, each in ordered],
+        name=[each.name for _, each in ordered],
+        version=[each.version for _, each in ordered],
+        sha256=[each.sha256 for _, each in ordered],
+        at=at,
+    )
+
+
+def keep_reports(conn: Connection[Any], node_id: int, told: Sequence[StepReport], *, at: datetime) -> None:
+    """How far the node is with its orders, and nothing else."""
+    ordered = [each for _, each in sorted({(each.artifact, each.name): each for each in told}.items())]
+    _queries.keep_reports(
+        conn,
+        node_id=node_id,
+        artifact=[each.artifact for each in ordered],
+        name=[each.name for each in ordered],
+        desired_id=[each.desired_id for each in ordered],
+        version=[each.version for each in ordered],
+        sha256=[each.sha256 for each in ordered],
+        state=[each.state for each in ordered],
+        code=[each.code for each in ordered],
+        reason=[each.reason for each in ordered],
+        told_at=[each.at for each in ordered],
+        at=at,
+    )
+
+
+# --- what became of it
+
+
+def add_events(
+    conn: Connection[Any], rollout_id: UUID, events: Sequence[Event], *, now: datetime, actor_name: str | None = None
+) -> None:
+    """Write down what happened, in order."""
+    if not events:
+        return
+    _queries.add_events(
+        conn,
+        rollout_id=rollout_id,
+        at=now,
+        node=[event.node for event in events],
+        before=[event.before for event in events],
+        after=[event.after for event in events],
+        reason=[event.reason for event in events],
+        detail=[event.detail for event in events],
+        actor_name=actor_name,
+    )
+
+
+def events(
+    conn: Connection[Any], rollout_id: UUID, *, node: str | None = None, after: int | None = None, count: int = 100
+) -> list[Any]:
+    """What happened, the newest first, as rows of the API."""
+    return list(_queries.events(conn, rollout_id=rollout_id, node=node, after=after, count=count))
+
+
+def versions(conn: Connection[Any], *, scope: str) -> list[Any]:
+    """Each version that runs anywhere in scope, as rows of the API."""
+    return list(_queries.versions(conn, scope=scope))
+
+
+def node_versions(
+    conn: Connection[Any],
+    *,
+    scope: str,
+    artifact: str | None,
+    name: str | None,
+    only_drifting: bool,
+    after: tuple[str, ...],
+    count: int,
+) -> list[Any]:
+    """What is wanted of nodes and what they announce, as rows of the API."""
+    return list(
+        _queries.node_versions(
+            conn,
+            scope=scope,
+            artifact=artifact,
+            name=name,
+            only_drifting=only_drifting,
+            after_node=after[0],
+            after_artifact=after[1],
+            after_name=after[2],
+            count=count,
+        )
+    )

@@ -1,0 +1,87 @@
+"""Turning a rollout back: each node that may have the new gets what it ran before."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.rollouts import judgement, store
+from cloud.rollouts.model import Announced, Artifact, Facts, Rollout, RolloutState, Step, StepReason, StepState
+from cloud.rollouts.store import Event
+from edge.contract.fields import uuid7
+
+
+def turn_back(
+    conn: Connection[Any], rollout: Rollout, *, reason: str | None, now: datetime, actor_name: str | None = None
+) -> Rollout:
+    """Want of each node of the rollout what it ran before; nodes whose turn had not come are left alone.
+
+    Nobody sends orders of the rollout meanwhile (`lock_orders`), so that what may have been sent is known.
+    """
+    store.lock_orders(conn, rollout.id)
+    changed = []
+    for step, facts in store.steps(conn, rollout.id):
+        after = _turned(conn, rollout, step, facts, now=now)
+        if after != step:
+            changed.append((step, after))
+    store.save_steps(conn, [after for _, after in changed])
+    turned = replace(rollout, state=RolloutState.ROLLING_BACK, reason=reason, turned_at=now, ended_at=None)
+    store.save(conn, turned)
+    told = Event(RolloutState.ROLLING_BACK.value, before=rollout.state.value, reason=reason)
+    store.add_events(conn, rollout.id, [told], now=now, actor_name=actor_name)
+    store.add_events(conn, rollout.id, [event_of(step, after) for step, after in changed], now=now)
+    return turned
+
+
+def event_of(step: Step, after: Step) -> Event:
+    """The line that says how a step moved."""
+    return Event(after.state.value, step.state.value, step.node, after.reason, after.detail)
+
+
+def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *, now: datetime) -> Step:
+    if step.state is StepState.PENDING:
+        return judgement.moved(step, StepState.CANCELLED, now=now)
+    if step.state in _LEFT_ALONE or step.order is None:
+        return step
+    before = _artifact_of(conn, rollout.artifact, step.previous)
+    may_have_it = step.was_sent or judgement.is_announced(
+        facts.announced, rollout.artifact.version, rollout.artifact.sha256
+    )
+    if before is None:
+        store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+        if may_have_it:
+            return _moved_once(step, StepState.STUCK, now=now, reason=StepReason.NO_WAY_BACK)
+        return judgement.moved(step, StepState.REVERTED, StepReason.NEVER_SENT, now=now)
+    order = uuid7(int(now.timestamp() * 1000))
+    store.want(
+        conn,
+        step.node_id,
+        before,
+        desired_id=order,
+        roll_back=True,
+        confirm=may_have_it,
+        rollout_id=rollout.id,
+        now=now,
+    )
+    ordered = replace(step, order=order, sent_at=None, was_sent=step.was_sent or may_have_it)
+    if may_have_it:
+        return judgement.moved(ordered, StepState.REVERTING, now=now)
+    return judgement.moved(ordered, StepState.REVERTED, StepReason.NEVER_SENT, now=now)
+
+
+_LEFT_ALONE = frozenset({StepState.SKIPPED, StepState.SUPERSEDED, StepState.REVERTED, StepState.REVERTING})
+
+
+def _moved_once(step: Step, state: StepState, *, now: datetime, reason: str) -> Step:
+    return step if step.state is state else judgement.moved(step, state, reason, now=now)
+
+
+def _artifact_of(conn: Connection[Any], artifact: Artifact, previous: Announced | None) -> Artifact | None:
+    """What a node ran before, where its very bytes are here."""
+    if previous is None:
+        return None
+    found = store.artifact_of_version(conn, artifact.kind, artifact.name, previous.version)
+    if found is None or found.sha256 != previous.sha256 or found.stored_at is None:
+        return None
+    return found
