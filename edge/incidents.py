@@ -293,7 +293,7 @@ class IncidentBook:
             if self._remarks.get(key) == words[: LONGEST_NOTE // 2]:
                 return
             self._remarks[key] = words[: LONGEST_NOTE // 2]
-            if known is None or self._unsaved:
+            if known is None or self._unsaved or words[: LONGEST_NOTE // 2] in (known.note or ""):
                 return  # whatever waits for the disk will say it
             try:
                 self._keep(self._once_more(known, remark=words[: LONGEST_NOTE // 2]), (), key)

@@ -81,6 +81,7 @@ def status_of(node: "Node") -> dict[str, Any]:
         },
         "memory": asdict(node.recollection.figures),
         "wall": {"shown": list(node.wall.shown), **asdict(node.wall.figures)},
+        "protection": node.protection.figures(),
         "linkage": {"waiting": node.linkage.waiting, **asdict(node.linkage.figures)},
         "evidence": {
             "level": node.alarms.level(EVIDENCE_RULE).value,
@@ -114,7 +115,11 @@ def status_of(node: "Node") -> dict[str, Any]:
             "incidents": node.book.faults,
             "housekeeping": node.housekeeping_faults,
         },
-        "rules": {"set_back": node.desk.set_back(), "incidents_lost": node.book.lost},
+        "rules": {
+            "set_back": node.desk.set_back(),
+            "history_waiting": node.desk.waiting,
+            "incidents_lost": node.book.lost,
+        },
     }
 
 

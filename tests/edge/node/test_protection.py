@@ -1,0 +1,270 @@
+"""Too hot: the charge is stopped and the meter asked, with the real store; what does not stop is told, once."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.contract.incident import Incident, IncidentState, Severity
+from edge.contract.telemetry import ReadingFlag
+from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
+from edge.flow import DeviceAction, EvidenceFile, Parcel, Reading, StagedFile
+from edge.incidents import IncidentBook, rule_cards
+from edge.node.protection import Protection
+from edge.node.standing import Standing
+from edge.node.telemetry import DeviceDesk
+from edge.outbox.outbox import Outbox
+from edge.rules.registry import reading_rule
+from edge.settings import NodeConfiguration
+from tests.edge.records import SteppedClock
+
+OPEN, UPDATE, ENDED = IncidentState.OPEN, IncidentState.UPDATE, IncidentState.ENDED
+PILE = "pile-1"
+
+
+def configuration(*, allow_stop: bool = True) -> NodeConfiguration:
+    return NodeConfiguration.model_validate(
+        {
+            "node": {"id": "station-01", "district": "110105", "data_directory": "data"},
+            "cloud": {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"},
+            "ocpp": {
+                "security_profile": 0,
+                "piles": [{"id": PILE, "connectors": 2, "allow_stop": allow_stop, "spot": "shed"}],
+            },
+        }
+    )
+
+
+class Inline(Executor):
+    """Does at once, in this thread, what others would do in theirs."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = Future[Any]()
+        future.set_result(work(*args, **kwargs))
+        return future
+
+
+@dataclass
+class Pile:
+    """A pile that stops, or refuses, or is not there."""
+
+    refuses: Exception | None = None
+    asked: list[int | None] = field(default_factory=list)
+
+    def actions(self, device: str) -> Collection[DeviceAction]:
+        return [DeviceAction.STOP_CHARGE] if device == PILE else []
+
+    def act(
+        self,
+        device: str,
+        action: DeviceAction,
+        arguments: Mapping[str, Any],  # noqa: ARG002
+        *,
+        connector: int | None = None,
+        wait_s: float,
+    ) -> dict[str, Any]:
+        assert (device, action) == (PILE, DeviceAction.STOP_CHARGE)
+        assert wait_s > 0
+        self.asked.append(connector)
+        if self.refuses is not None:
+            raise self.refuses
+        return {"status": "Accepted"}
+
+
+@dataclass
+class Life:
+    """One start of the node, as far as piles need it."""
+
+    desk: DeviceDesk
+    book: IncidentBook
+    protection: Protection
+    clock: SteppedClock
+    kept: list[tuple[Incident, bool]]
+
+    def hear(self, point: str, value: float | str, *, flag: ReadingFlag = ReadingFlag.NONE, age_s: float = 0.0) -> None:
+        now = self.clock()
+        observed_at = now - timedelta(seconds=age_s)
+        self.desk.keep(Parcel([Reading(PILE, point, observed_at, value, now, flag=flag, own_time=True)]))
+
+    def wait(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.clock.step(1)
+            self.desk.tick()
+            self.protection.tick()
+
+    def of(self, kind: str) -> list[Incident]:
+        return [incident for incident, _ in self.kept if incident.kind == kind]
+
+    def states(self, kind: str) -> list[IncidentState]:
+        return [each.state for each in self.of(kind)]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Life]]:
+    clock, kept = SteppedClock(), list[tuple[Incident, bool]]()
+    with ExitStack() as stack:
+
+        class Recording(Outbox):
+            def incident(
+                self, incident: Incident, evidence: Sequence[EvidenceFile | StagedFile] = (), *, replayed: bool = False
+            ) -> None:
+                super().incident(incident, evidence, replayed=replayed)
+                kept.append((incident, replayed))
+
+        @contextmanager
+        def life(pile: Pile | None) -> Iterator[Life]:
+            settings = configuration()
+            outbox = Recording(tmp_path, settings.outbox, devices=[PILE], clock=clock, window_s=0.0)
+            book = IncidentBook(outbox, rule_cards(settings), clock=clock)
+            protection = Protection(
+                settings.devices, control=lambda _device: pile, book=book, memory=outbox, clock=clock, workers=Inline()
+            )
+            desk = DeviceDesk(
+                settings.devices,
+                recorder=outbox,
+                book=book,
+                standing=Standing(clock=clock, on_change=lambda: None),
+                clock=clock,
+                protector=protection,
+            )
+            book.resume()
+            protection.resume()
+            desk.resume()
+            yield Life(desk, book, protection, clock, kept)
+            outbox.close()
+
+        def restart(pile: Pile | None) -> Life:
+            stack.pop_all().close()
+            return stack.enter_context(life(pile))
+
+        yield restart
+
+
+Start = Callable[[Pile | None], Life]
+
+
+def test_a_hot_pile_is_stopped_and_its_incident_says_that_the_meter_confirms_it(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("current_a.1", 16.0)
+    life.hear("temperature_c.1", 92.0)
+    assert pile.asked == [1]
+    life.wait(4)
+    life.hear("current_a.1", 0.0)
+    life.wait(60)
+    assert pile.asked == [1]
+    (*_, last) = life.of("threshold")
+    assert last.note is not None
+    assert "accepted; meter says zero" in last.note
+    assert life.of("stop_unconfirmed") == []
+    assert life.protection.figures()["stops"][0]["stage"] == "confirmed"
+    for _ in range(8):
+        life.hear("temperature_c.1", 40.0)
+        life.wait(10)
+    assert life.states("threshold")[-1] is ENDED
+    assert life.protection.figures()["stops"] == []
+
+
+@pytest.mark.parametrize(
+    "refuses", [None, CommandRefused("there is no charge"), DeviceUnreachable("it is not there"), RuntimeError("bug")]
+)
+def test_a_pile_that_goes_on_charging_is_told_as_worse_once_until_nothing_flows(
+    start: Start, refuses: Exception | None
+) -> None:
+    pile = Pile(refuses)
+    life = start(pile)
+    life.hear("temperature_c.2", 92.0)
+    for _ in range(20):
+        life.wait(5)
+        life.hear("current_a.2", 16.0)
+        life.hear("temperature_c.2", 93.0)
+    first, *updates = life.of("stop_unconfirmed")
+    assert (first.state, first.severity, first.point, first.value) == (OPEN, Severity.CRITICAL, "current_a.2", 16.0)
+    assert {each.state for each in updates} <= {UPDATE}
+    assert len(pile.asked) >= 4
+    life.wait(1)
+    life.hear("current_a.2", 0.0)
+    *_, ended = life.of("stop_unconfirmed")
+    assert ended.state is ENDED
+    assert {each.incident_id for each in life.of("stop_unconfirmed")} == {first.incident_id}
+
+
+def test_without_a_way_to_the_pile_it_is_told_too(start: Start) -> None:
+    life = start(None)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(31)
+    assert life.states("stop_unconfirmed")[0] is OPEN
+    assert "nothing here can act on it" in (life.of("stop_unconfirmed")[0].note or "")
+
+
+def test_heat_of_the_housing_stops_every_connector(start: Start) -> None:
+    pile = Pile()
+    start(pile).hear("temperature_c.0", 92.0)
+    assert pile.asked == [1, 2]
+
+
+def test_a_fault_of_heat_stops_the_charge_another_one_and_a_stop_for_heat_do_not(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("faults.1", "lock")
+    life.hear("stop_reason.1", "over_temperature")
+    assert pile.asked == []
+    life.clock.step(1)
+    life.hear("faults.1", "lock+over_temperature")
+    assert pile.asked == [1]
+
+
+def test_history_never_acts_and_what_holds_still_does(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    for minute in range(60, 2, -1):
+        life.hear("temperature_c.1", 92.0, flag=ReadingFlag.REPLAYED, age_s=60.0 * minute)
+    life.wait(15)
+    ((opened, replayed),) = life.kept
+    assert (opened.state, replayed) == (OPEN, True)
+    assert pile.asked == []
+    life.hear("temperature_c.1", 92.0)
+    assert pile.asked == [1]
+
+
+def test_an_old_reading_is_no_reason(start: Start) -> None:
+    pile = Pile()
+    start(pile).hear("temperature_c.1", 92.0, age_s=90)
+    assert pile.asked == []
+
+
+def test_after_a_restart_a_confirmed_stop_is_not_ordered_again_and_another_one_is_gone_on_with(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("temperature_c.1", 92.0)
+    life.hear("temperature_c.2", 92.0)
+    life.wait(2)
+    life.hear("current_a.1", 0.0)
+    life = start(pile)
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    life.hear("temperature_c.2", 92.0)
+    life.wait(20)
+    assert pile.asked.count(1) == 1
+    life.hear("temperature_c.2", 92.0)
+    life.wait(8)
+    assert pile.asked.count(2) >= 2
+    life.wait(1)
+    assert [each.point for each in life.of("stop_unconfirmed") if each.state is OPEN] == ["current_a.2"]
+    life = start(pile)
+    life.wait(1)
+    life.hear("current_a.2", 0.0)
+    assert life.states("stop_unconfirmed")[-1] is ENDED
+
+
+def test_a_device_that_does_not_allow_it_is_not_acted_on() -> None:
+    (device,) = configuration(allow_stop=False).devices
+    assert all(getattr(rule, "act", None) is None for rule in device.standing_rules)
+    (hot, *_) = configuration().devices[0].standing_rules
+    with pytest.raises(ConfigurationError, match="allow_stop"):
+        reading_rule(hot, device)
