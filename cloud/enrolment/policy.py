@@ -32,6 +32,7 @@ _GROUPS: Final = 5
 _MISREAD: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 _SPACES: Final = re.compile(r"[\s\u2010-\u2015-]+")
 _LONGEST_CODE: Final = 100
+_USER: Final = re.compile(r"(?P<node>[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?)(?:~(?P<generation>[1-9][0-9]{0,8}))?")
 _NONCE_BYTES: Final = 16
 _MAC_BYTES: Final = 32
 
@@ -131,9 +132,7 @@ def mqtt_user(node: str, generation: int) -> str:
 
 def node_of_user(user: str) -> tuple[str, int | None] | None:
     """Node and generation (None: the secrets of `node add`) of a name at the broker; None for what can't be one."""
-    node, tilde, generation = user.partition("~")
-    if not tilde:
-        return node, None
-    if not generation.isascii() or not generation.isdigit() or len(generation) > 9 or generation.startswith("0"):
+    found = _USER.fullmatch(user)
+    if found is None:
         return None
-    return node, int(generation)
+    return found["node"], None if found["generation"] is None else int(found["generation"])
