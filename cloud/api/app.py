@@ -17,6 +17,7 @@ from cloud.api import (
     devices,
     enrolment,
     evidence,
+    labels,
     live,
     nodes,
     operations,
@@ -28,6 +29,7 @@ from cloud.api import (
     surroundings,
     telemetry,
     wall,
+    work_orders,
 )
 from cloud.api.dependencies import Services
 from cloud.api.guards import BodyLimit, Faults, HeadAsGet, SafeHeaders
@@ -50,6 +52,8 @@ ROUTERS = (
     refusals.router,
     evidence.router,
     wall.router,
+    work_orders.router,
+    labels.router,
     live.router,
     operations.router,
 )

@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from cloud.access import sessions
 from cloud.access.model import Principal, Role, SignedIn
+from cloud.api.pace import AddressPace
 from cloud.errors import Forbidden, NotSignedIn
 from cloud.evidence.service import EvidenceService
 from cloud.fleet import service as fleet
@@ -40,6 +41,7 @@ class Services:
     evidence: EvidenceService
     hub: LiveHub
     clock: Callable[[], datetime] = utc_now
+    public_pace: AddressPace = field(default_factory=AddressPace)
     readiness: dict[str, Callable[[], str | None]] = field(default_factory=dict)
     """Name of a part → a quick check that answers None or what is wrong."""
 

@@ -20,6 +20,7 @@ OPEN = {
     ("post", "/api/v1/enrolment/challenge"),
     ("post", "/api/v1/enrolment"),
     ("post", "/api/v1/enrolment/renewal"),
+    ("get", "/api/v1/public/{token}"),
 }
 FOR_BROKERS = {("post", "/api/v1/broker/auth"), ("post", "/api/v1/broker/acl")}
 FOR_NODES = {
@@ -64,6 +65,19 @@ FOR_PEOPLE = {
     ("delete", "/api/v1/wall/leases"): EVERYONE,
     ("get", "/api/v1/wall/{device_id}/picture"): EVERYONE,
     ("get", "/api/v1/live"): EVERYONE,
+    ("get", "/api/v1/work-orders"): EVERYONE,
+    ("get", "/api/v1/work-orders/{order_id}"): EVERYONE,
+    ("post", "/api/v1/work-orders/{order_id}/actions"): STEWARDS,
+    ("get", "/api/v1/work-order-model"): EVERYONE,
+    ("get", "/api/v1/maintenance/figures"): EVERYONE,
+    ("get", "/api/v1/devices/{device_id}/label"): EVERYONE,
+    ("post", "/api/v1/devices/{device_id}/label"): STEWARDS,
+    ("delete", "/api/v1/devices/{device_id}/label"): STEWARDS,
+    ("get", "/api/v1/devices/{device_id}/label.svg"): EVERYONE,
+    ("get", "/api/v1/areas/{code}/label"): EVERYONE,
+    ("post", "/api/v1/areas/{code}/label"): STEWARDS,
+    ("delete", "/api/v1/areas/{code}/label"): STEWARDS,
+    ("get", "/api/v1/areas/{code}/label.svg"): EVERYONE,
 }
 VALUES = {
     "camera": "cam-1",
@@ -71,6 +85,7 @@ VALUES = {
     "claim_id": "1",
     "code": "110105001",
     "device_id": "1",
+    "order_id": "1",
     "point": "temperature",
     "node": "node-9",
     "sha256": "0" * 64,
@@ -78,6 +93,7 @@ VALUES = {
 }
 BODIES: dict[str, object] = {
     "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1},
+    "/api/v1/work-orders/{order_id}/actions": {"action": "assign", "version": 1},
     "/api/v1/wall/leases": {"cameras": [], "purpose": "rounds"},
     "/api/v1/nodes/{node}/accept": {"area_code": GRID},
     "/api/v1/nodes/{node}/log-tail": {"lines": 10},

@@ -231,7 +231,12 @@ def test_a_device_that_is_lost_for_long_gets_an_order_once(conn: Connection[Any]
     assert faults.sweep(conn, now=later) == 1
     assert faults.sweep(conn, now=later) == 0
     order = only_order(conn)
-    assert (order.cause, order.device.device, order.started_at, order.well_since) == ("device_lost", "pile-1", NOW, None)
+    assert (order.cause, order.device.device, order.started_at, order.well_since) == (
+        "device_lost",
+        "pile-1",
+        NOW,
+        None,
+    )
     set_presence(conn, ids["pile-1"], "online", later + HOUR)
     assert faults.sweep(conn, now=later + 2 * HOUR) == 1
     assert only_order(conn).well_since == later + HOUR
