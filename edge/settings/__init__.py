@@ -8,6 +8,7 @@ from edge.settings.camera import CameraSettings, Department, GatewaySettings
 from edge.settings.composites import CompositeSettings, SignSettings
 from edge.settings.configuration import DEVICE_SECTIONS, NodeConfiguration
 from edge.settings.device import DeviceSettings, PointSettings
+from edge.settings.ebike import EBIKE_MAPS, EbikeMap, EbikePileSettings, EbikeSettings
 from edge.settings.fields import (
     Classes,
     HttpUrl,
@@ -58,6 +59,7 @@ from edge.settings.ykc import YkcPileSettings, YkcSettings
 
 __all__ = [
     "DEVICE_SECTIONS",
+    "EBIKE_MAPS",
     "MOTION",
     "AbandonedObjectSettings",
     "Act",
@@ -74,6 +76,9 @@ __all__ = [
     "DeviceFaultSettings",
     "DeviceSettings",
     "Direction",
+    "EbikeMap",
+    "EbikePileSettings",
+    "EbikeSettings",
     "EventSettings",
     "GatewaySettings",
     "HttpUrl",

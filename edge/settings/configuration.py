@@ -9,6 +9,7 @@ from pydantic import Field
 from edge.settings.camera import CameraSettings, GatewaySettings
 from edge.settings.composites import CompositeSettings
 from edge.settings.device import DeviceSettings
+from edge.settings.ebike import EbikePileSettings, EbikeSettings
 from edge.settings.fields import Strict
 from edge.settings.leased_lines import LeasedLineSettings
 from edge.settings.modbus import ModbusDeviceSettings
@@ -35,6 +36,7 @@ class NodeConfiguration(Strict):
     leased_lines: Annotated[tuple[LeasedLineSettings, ...], Field(max_length=100)] = ()
     ocpp: OcppSettings | None = None
     ykc: YkcSettings | None = None
+    ebike: EbikeSettings | None = None
     composites: Annotated[tuple[CompositeSettings, ...], Field(max_length=64)] = ()
     outbox: OutboxSettings = OutboxSettings()
     memory: MemorySettings = MemorySettings()
@@ -49,6 +51,7 @@ class NodeConfiguration(Strict):
             *self.leased_lines,
             *(self.ocpp.piles if self.ocpp is not None else ()),
             *(self.ykc.piles if self.ykc is not None else ()),
+            *(self.ebike.piles if self.ebike is not None else ()),
         )
 
 
@@ -59,6 +62,7 @@ DEVICE_SECTIONS: Final[Mapping[tuple[str, ...], type[DeviceSettings]]] = Mapping
         ("modbus",): ModbusDeviceSettings,
         ("leased_lines",): LeasedLineSettings,
         ("ykc", "piles"): YkcPileSettings,
+        ("ebike", "piles"): EbikePileSettings,
         ("ocpp", "piles"): OcppPileSettings,
     }
 )

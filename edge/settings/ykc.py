@@ -9,7 +9,8 @@ from edge.settings.device import DeviceSettings, PointSettings
 from edge.settings.fields import Strict
 
 MOST_PILES = 400
-MOST_GUNS = 16
+MOST_GUNS = 12
+"""A birth holds 200 points of a device, a gun has fourteen."""
 
 PileNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{14}$")]
 """桩编号: 14 digits, given by the platform (§3.3 of the text)."""

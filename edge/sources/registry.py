@@ -18,6 +18,7 @@ from edge.settings import CameraSettings, NodeConfiguration
 from edge.sources.address import AddressProvider
 from edge.sources.camera import CameraSource
 from edge.sources.camera import StatusListener as CameraStatusListener
+from edge.sources.ebike import ebike_devices
 from edge.sources.gb28181 import SCHEME
 from edge.sources.leased_line import LeasedLineSource
 from edge.sources.mailbox import Mailbox
@@ -110,7 +111,11 @@ class ReadingProtocol:
     make: Callable[[NodeConfiguration, ReadingHandover], ReadingSource]
 
 
-MQTT_DEVICES: tuple[Callable[[NodeConfiguration], Sequence[MqttDevice]], ...] = (sensor_devices, terminal_devices)
+MQTT_DEVICES: tuple[Callable[[NodeConfiguration], Sequence[MqttDevice]], ...] = (
+    sensor_devices,
+    terminal_devices,
+    ebike_devices,
+)
 """The sections whose devices speak over the local broker; all of them share one connection."""
 
 
