@@ -132,6 +132,7 @@ class YkcPile:
     def __post_init__(self) -> None:
         self.guns_now = {number: Gun() for number in range(1, self.guns + 1)}
         self._changed = threading.Condition()
+        self._measuring = threading.Lock()
         self._taken = 0
         self._socket: socket.socket | None = None
         self._reader: threading.Thread | None = None
@@ -216,6 +217,23 @@ class YkcPile:
         assert len(answer.body) == 8
         return answer.body[7]
 
+    def check_price(self) -> int:
+        """Ask whether its price model still holds: with that what was stored has been said. The result: 0 is yes."""
+        sequence = self.say(PRICE_CHECK, bcd(self.number, 7) + b"\0\0")
+        answer = self.expect(PRICE_CHECK_ANSWER, sequence=sequence)
+        assert answer.body[:7] == bcd(self.number, 7), "an answer to another pile"
+        return answer.body[9]
+
+    def begin(self) -> Self:
+        """Log in with nothing stored."""
+        assert self.login() == 0
+        self.check_price()
+        return self
+
+    def transaction(self, gun: int, began: datetime, count: int = 1) -> str:
+        """A transaction number: pile, gun, the time of the start in China, a count."""
+        return f"{self.number}{gun:02}{began.astimezone(CHINA):%y%m%d%H%M%S}{count:04}"
+
     def heartbeat(self, gun: int = 1, *, fault: bool = False) -> None:
         """Say that it is there, and hear that this was heard."""
         sequence = self.say(HEARTBEAT, bcd(self.number, 7) + bcd(str(gun), 1) + bytes([fault]))
@@ -237,9 +255,10 @@ class YkcPile:
             + struct.pack("<H", now.faults)
         )
 
-    def real_time(self, gun: int = 1) -> None:
+    def real_time(self, gun: int = 1, *, sequence: int | None = None) -> None:
         """Say what a gun measures; nobody answers that."""
-        self.say(REAL_TIME, self.real_time_body(gun))
+        with self._measuring:  # what was measured later is said later
+            self.say(REAL_TIME, self.real_time_body(gun), sequence=sequence)
 
     def bms_abort(self, gun: int, *, reason: int = 0, faults: int = 0, errors: int = 0) -> None:
         """0x1D: the battery's own management ended the charge; pairs of bits, 01 is a fault."""
@@ -328,7 +347,7 @@ class YkcPile:
             elif frame.kind == CLOCK:
                 self.say(CLOCK_ANSWER, frame.body, sequence=frame.sequence)
             elif frame.kind == READ_REAL_TIME:
-                self.say(REAL_TIME, self.real_time_body(int(frame.body[7:8].hex())), sequence=frame.sequence)
+                self.real_time(int(frame.body[7:8].hex()), sequence=frame.sequence)
         except OSError:
             return  # it was cut off in between
 

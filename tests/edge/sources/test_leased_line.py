@@ -184,12 +184,12 @@ def test_an_echo_has_to_be_the_same_and_to_come_in_time() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
         far.bind(("127.0.0.1", 0))
         port = far.getsockname()[1]
-        answers = [lambda data: data, lambda data: data[::-1], lambda _data: b""]
+        answers = ("as it came", "turned round", "empty")
 
         def serve() -> None:
             for answer in answers:
                 data, sender = far.recvfrom(2_000)
-                far.sendto(answer(data), sender)
+                far.sendto({"as it came": data, "turned round": data[::-1]}.get(answer, b""), sender)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

@@ -93,7 +93,7 @@ def test_every_message_is_a_sign_of_life_and_a_heartbeat_need_not_count() -> Non
     for message in ({}, {"heartbeat": True}, {"heartbeat": "yes"}, {"anything": 1}):
         parsed = post.parse(said(message))
         assert parsed.alive
-        assert parsed.readings == parsed.refusals == ()
+        assert (parsed.readings, parsed.refusals) == ((), ())
     assert post.patience_s == 90
     period = {point.name: point.period_s for point in post.settings.declared}
     assert period["heartbeat"] == 30
