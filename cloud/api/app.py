@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from cloud.api import (
     areas,
+    artifacts,
     broker_auth,
     cases,
     commands,
@@ -24,6 +25,7 @@ from cloud.api import (
     pages,
     problems,
     refusals,
+    rollouts,
     rules_try,
     session,
     surroundings,
@@ -50,6 +52,8 @@ ROUTERS = (
     commands.router,
     rules_try.router,
     refusals.router,
+    artifacts.router,
+    rollouts.router,
     evidence.router,
     wall.router,
     work_orders.router,

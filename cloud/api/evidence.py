@@ -1,7 +1,5 @@
 """Evidence: nodes send files by their hash, people look at them."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,15 +8,14 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import Counter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from cloud.api.dependencies import AS_NODE, Conn, Node, Parts, Services, User, client_address, node_principal
 from cloud.api.problems import RESPONSES
+from cloud.api.receiving import receive
 from cloud.cases import service as cases
-from cloud.errors import CloudError, Invalid, TooLarge, TooSlow, UnsupportedMedia
+from cloud.errors import CloudError, UnsupportedMedia
 from cloud.evidence import policy
 from cloud.evidence.files import Partial
-from cloud.evidence.policy import Part
 from cloud.evidence.store import NamedFile
 from edge.contract.incident import SEALED_MIME
 
@@ -26,17 +23,8 @@ router = APIRouter(prefix="/api/v1/evidence", tags=["evidence"], responses=RESPO
 
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file")]
 
-_HOP_BYTES = 256 << 10  # collected before a thread writes it
-_SILENCE_S = 8.0
-"""Less than a node's own patience: where the way has swallowed an upload, the next try finds the file's place free."""
-_GRACE_S = 60.0
-_SLOWEST_BYTES_PER_S = 4_096
 _SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm", SEALED_MIME: "age"}
 _UPLOADS = Counter("gridward_evidence_uploads_total", "Uploads by how they ended; errors by their name", ["outcome"])
-
-
-class BrokenOff(Invalid):
-    """The body ended before its announced length."""
 
 
 class UploadState(BaseModel):
@@ -86,7 +74,7 @@ async def _upload(sha256: str, request: Request, response: Response, parts: Serv
         raise UnsupportedMedia(f"the incident names {file.mime}, not {mime[:60]}")
     part = policy.parse_content_range(request.headers.get("content-range"), total=file.size_bytes)
     with parts.evidence.slots.taken(node), await run_in_threadpool(parts.evidence.begin, node, file, part) as partial:
-        await _receive(request, partial, part)
+        await receive(request, partial, part)
         offset = partial.size_bytes
         stored = await run_in_threadpool(_finish, parts, node, file, partial)
     return _state(file, offset, response, HTTPStatus.CREATED if stored else HTTPStatus.ACCEPTED)
@@ -96,46 +84,6 @@ def _expected(request: Request, parts: Services, sha256: str) -> tuple[str, Name
     with parts.pool.connection() as conn:
         node = node_principal(request, conn).node
         return node, parts.evidence.expected(conn, node, sha256)
-
-
-async def _receive(request: Request, partial: Partial, part: Part) -> None:
-    """Append the body. What came before a broken connection stays: the node goes on behind it."""
-    left = part.end - part.start
-    waiting = bytearray()
-    try:
-        async for chunk in _chunks(request):
-            left -= len(chunk)
-            if left < 0:
-                raise TooLarge("the body is longer than was said")
-            waiting += chunk
-            if len(waiting) >= _HOP_BYTES:
-                await run_in_threadpool(partial.append, bytes(waiting))
-                waiting.clear()
-    except ClientDisconnect as error:
-        raise BrokenOff("the body broke off") from error
-    except TimeoutError as error:
-        raise TooSlow("the body came too slowly") from error
-    finally:
-        if waiting and left >= 0:
-            partial.append(bytes(waiting))
-    if left > 0:
-        raise BrokenOff("the body is shorter than was said")
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises TimeoutError where nothing comes for long, or so little that it would never end."""
-    stream = request.stream()
-    clock = asyncio.get_running_loop().time
-    began_s, received = clock(), 0
-    while True:
-        until_s = min(clock() + _SILENCE_S, began_s + _GRACE_S + received / _SLOWEST_BYTES_PER_S)
-        async with asyncio.timeout_at(until_s):
-            try:
-                chunk = await anext(stream)
-            except StopAsyncIteration:
-                return
-        received += len(chunk)
-        yield chunk
 
 
 def _finish(parts: Services, node: str, file: NamedFile, partial: Partial) -> bool:

@@ -14,6 +14,9 @@ MAXIMUM_BODY_BYTES = 1 << 20
 BODY_S = 30.0
 _TOO_LARGE = f"a body has at most {MAXIMUM_BODY_BYTES} bytes"
 
+_FILES = ("/api/v1/evidence/", "/api/v1/artifacts/")
+"""What is sent here is a file, with limits of its own."""
+
 _OWN_HEAD = ("/api/v1/evidence/", "/api/v1/live")
 
 _PAGE_POLICY = (
@@ -97,7 +100,7 @@ class SafeHeaders:
 class BodyLimit:
     """Refuses bodies over `MAXIMUM_BODY_BYTES`, announced or not, and those that take longer than `BODY_S`.
 
-    Uploads of evidence have their own limits.
+    Uploads of files have their own limits.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -105,7 +108,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or (scope["method"] == "PUT" and scope["path"].startswith("/api/v1/evidence/")):
+        if scope["type"] != "http" or (scope["method"] == "PUT" and scope["path"].startswith(_FILES)):
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")

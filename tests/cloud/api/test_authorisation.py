@@ -26,6 +26,7 @@ FOR_BROKERS = {("post", "/api/v1/broker/auth"), ("post", "/api/v1/broker/acl")}
 FOR_NODES = {
     ("put", "/api/v1/evidence/{sha256}"),
     ("head", "/api/v1/evidence/{sha256}"),
+    ("get", "/api/v1/artifacts/{sha256}"),
     ("put", "/api/v1/wall/{camera}"),
     ("put", "/api/v1/wall/{camera}/absence"),
     ("get", "/api/v1/enrolment/standing"),
@@ -65,6 +66,19 @@ FOR_PEOPLE = {
     ("delete", "/api/v1/wall/leases"): EVERYONE,
     ("get", "/api/v1/wall/{device_id}/picture"): EVERYONE,
     ("get", "/api/v1/live"): EVERYONE,
+    ("get", "/api/v1/artifacts"): STEWARDS,
+    ("post", "/api/v1/artifacts"): STEWARDS,
+    ("put", "/api/v1/artifacts/{sha256}"): STEWARDS,
+    ("get", "/api/v1/rollout-plans"): STEWARDS,
+    ("get", "/api/v1/rollouts"): STEWARDS,
+    ("post", "/api/v1/rollouts"): STEWARDS,
+    ("get", "/api/v1/rollouts/{rollout_id}"): STEWARDS,
+    ("post", "/api/v1/rollouts/{rollout_id}/actions"): STEWARDS,
+    ("get", "/api/v1/rollouts/{rollout_id}/steps"): STEWARDS,
+    ("get", "/api/v1/rollouts/{rollout_id}/events"): STEWARDS,
+    ("put", "/api/v1/nodes/{node}/ring"): STEWARDS,
+    ("get", "/api/v1/versions"): STEWARDS,
+    ("get", "/api/v1/versions/nodes"): STEWARDS,
     ("get", "/api/v1/work-orders"): EVERYONE,
     ("get", "/api/v1/work-orders/{order_id}"): EVERYONE,
     ("post", "/api/v1/work-orders/{order_id}/actions"): STEWARDS,
@@ -90,6 +104,7 @@ VALUES = {
     "node": "node-9",
     "sha256": "0" * 64,
     "command_id": "019530b4-0000-7000-8000-00000000000c",
+    "rollout_id": "019530b4-0000-7000-8000-00000000000d",
 }
 BODIES: dict[str, object] = {
     "/api/v1/cases/{case_id}/actions": {"action": "confirm", "version": 1},
@@ -97,6 +112,19 @@ BODIES: dict[str, object] = {
     "/api/v1/wall/leases": {"cameras": [], "purpose": "rounds"},
     "/api/v1/nodes/{node}/accept": {"area_code": GRID},
     "/api/v1/nodes/{node}/log-tail": {"lines": 10},
+    "/api/v1/artifacts": {
+        "artifact": "profile",
+        "name": "ocpp16_pile",
+        "version": "1.0.0",
+        "sha256": "0" * 64,
+        "size_bytes": 1,
+        "signed_at": "2026-03-01T08:00:00Z",
+        "key": "0" * 64,
+        "sig": "",
+    },
+    "/api/v1/rollouts": {"title": "x", "artifact_id": 1, "plan": {"stages": [{"name": "all", "percent": 100}]}},
+    "/api/v1/rollouts/{rollout_id}/actions": {"action": "start"},
+    "/api/v1/nodes/{node}/ring": {"ring": "early"},
     "/api/v1/nodes/{node}/rotate": {"at_once": False},
     "/api/v1/claims": {"node": "node-8", "area_code": GRID},
     "/api/v1/broker/auth": {"username": "node-1", "password": "x"},
@@ -135,7 +163,9 @@ def test_a_node_is_no_person_and_a_person_no_node(cloud: Cloud) -> None:
             assert answer.status_code == httpx.codes.UNAUTHORIZED, (method, path)
     with cloud.client("admin") as person:
         for method, path in sorted(FOR_NODES | FOR_BROKERS):
-            assert person.request(method, address(path), json=BODIES.get(path)).status_code == httpx.codes.UNAUTHORIZED, (method, path)
+            assert (
+                person.request(method, address(path), json=BODIES.get(path)).status_code == httpx.codes.UNAUTHORIZED
+            ), (method, path)
 
 
 def test_each_role_may_do_what_the_table_says(cloud: Cloud) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from cloud.api import evidence as api
+from cloud.api import receiving
 from cloud.errors import EvidenceStoreAway
 from cloud.evidence.service import UploadSlots
 from cloud.settings import CloudSettings
@@ -310,7 +310,7 @@ LYING_LENGTHS: tuple[tuple[list[str], bytes], ...] = (
 
 
 def test_lengths_that_lie_store_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_SILENCE_S", 0.3)
+    monkeypatch.setattr(receiving, "_SILENCE_S", 0.3)
     path = name_file(cloud)
     for lines, body in LYING_LENGTHS:
         answer = told(cloud, head_of(cloud, path, *lines, "Connection: close") + body)
@@ -323,7 +323,7 @@ def test_lengths_that_lie_store_nothing(cloud: Cloud, monkeypatch: pytest.Monkey
 
 
 def test_an_upload_that_drips_is_given_up_and_goes_on_later(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_SILENCE_S", 0.3)
+    monkeypatch.setattr(receiving, "_SILENCE_S", 0.3)
     path = name_file(cloud)
     before = outcome("TooSlow")
     answer = told(cloud, head_of(cloud, path, f"Content-Length: {len(PICTURE)}") + PICTURE[:1_000])

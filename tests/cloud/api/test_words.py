@@ -51,6 +51,10 @@ GOOD = {
     "node": "node-9",
     "sha256": "0" * 64,
     "command_id": "019530b4-0000-7000-8000-00000000000c",
+    "claim_id": "1",
+    "order_id": "1",
+    "token": "xxxxxxxxxxxxxxxxxxxxxx",
+    "rollout_id": "019530b4-0000-7000-8000-00000000000d",
     "camera": "camera-1",
 }
 BODIES: dict[str, dict[str, Any]] = {
@@ -59,6 +63,24 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/nodes/{node}/accept": {"area_code": "110105001001003"},
     "/api/v1/nodes/{node}/log-tail": {"lines": 5, "level": "info", "since": None},
     "/api/v1/wall/leases": {"cameras": [], "purpose": "evening rounds"},
+    "/api/v1/artifacts": {
+        "artifact": "profile",
+        "name": "ocpp16_pile",
+        "version": "1.0.0",
+        "sha256": "0" * 64,
+        "size_bytes": 1,
+        "signed_at": "2026-03-01T08:00:00Z",
+        "key": "0" * 64,
+        "sig": "",
+    },
+    "/api/v1/rollouts": {
+        "title": "x",
+        "artifact_id": 1,
+        "area_code": None,
+        "plan": {"stages": [{"name": "all", "percent": 100}]},
+    },
+    "/api/v1/rollouts/{rollout_id}/actions": {"action": "start", "reason": None},
+    "/api/v1/nodes/{node}/ring": {"ring": "early"},
 }
 DOCUMENT = openapi()
 ROUTES = [
