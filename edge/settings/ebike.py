@@ -5,8 +5,10 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, JsonValue, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from edge.contract.safety import SafetyFault
+from edge.settings.charging_rules import EBIKE_HOT_C, EBIKE_LONGEST_S, charging_rules
 from edge.settings.device import DeviceSettings, PointSettings
 from edge.settings.fields import Strict
+from edge.settings.reading_rules import ReadingRuleSettings
 
 MOST_PILES: Final = 400
 MOST_POINTS: Final = 200
@@ -166,6 +168,16 @@ class EbikePileSettings(DeviceSettings):
         each = [message for message in self.map.messages if message.is_of_sockets]
         numbers = range(1, self.sockets + 1)
         return (*_points(own, ""), *(point for number in numbers for point in _points(each, f".{number}")))
+
+    @property
+    def default_rules(self) -> tuple[ReadingRuleSettings, ...]:
+        """What watches over a pile for electric bicycles."""
+        return charging_rules(
+            [point.name for point in self.declared],
+            hot_c=EBIKE_HOT_C,
+            longest_s=EBIKE_LONGEST_S,
+            may_be_stopped=self.may_be_stopped,
+        )
 
 
 def _points(messages: list[EbikeMessage], suffix: str) -> list[PointSettings]:

@@ -5,8 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from edge.settings.charging_rules import VEHICLE_HOT_C, VEHICLE_LONGEST_S, charging_rules
 from edge.settings.device import DeviceSettings, PointSettings
 from edge.settings.fields import Strict
+from edge.settings.reading_rules import ReadingRuleSettings
 
 MOST_PILES = 400
 MOST_GUNS = 12
@@ -56,6 +58,16 @@ class YkcPileSettings(DeviceSettings):
             PointSettings(name="firmware", kind="state"),
             PointSettings(name="firmware_status", kind="state"),
             *(point for gun in range(1, self.guns + 1) for point in _of_gun(gun)),
+        )
+
+    @property
+    def default_rules(self) -> tuple[ReadingRuleSettings, ...]:
+        """What watches over a pile for vehicles."""
+        return charging_rules(
+            [point.name for point in self.declared],
+            hot_c=VEHICLE_HOT_C,
+            longest_s=VEHICLE_LONGEST_S,
+            may_be_stopped=self.may_be_stopped,
         )
 
 
