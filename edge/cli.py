@@ -102,10 +102,10 @@ def _fail(message: str, status: int) -> NoReturn:
 @app.command()
 def run(config: ConfigFile) -> None:
     """Run the node; a crashed one runs again within three seconds."""
-    configuration_at_desk(config)
+    program = configuration_at_desk(config).node.data_directory / "program"
     node = [sys.executable, "-m", "edge.cli", "run-node", "--supervised", "--config", str(config.absolute())]
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "edge.supervisor", *node])  # noqa: S606 (becomes the small parent)
+    os.execv(sys.executable, [sys.executable, "-m", "edge.supervisor", "--program", os.fspath(program), *node])  # noqa: S606 (becomes the small parent)
 
 
 @app.command("run-node", hidden=True)

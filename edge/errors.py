@@ -21,7 +21,10 @@ EdgeError
     └── OutboxTooNew        a newer version of the software has written the store
 """
 
-from edge.contract.artifacts import StepCode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the small parent of a node imports this module, and nothing of the wire
+    from edge.contract.artifacts import StepCode
 
 
 class EdgeError(Exception):
@@ -93,7 +96,7 @@ class EnrolmentRefused(Permanent):
 class StepRefused(Permanent):
     """What the node was told to run can't be taken in; nothing was touched. `code` is for those who roll out, the message for people."""
 
-    def __init__(self, code: StepCode, reason: str) -> None:
+    def __init__(self, code: "StepCode", reason: str) -> None:
         super().__init__(reason)
         self.code = code
 

@@ -1,7 +1,8 @@
 """The small parent: starts the node's process, starts it anew after a crash, and takes it along when it ends.
 
-`python -m edge.supervisor COMMAND …` keeps a command running. It imports next to nothing: what the node needs in memory, the
-parent does not need twice.
+`python -m edge.supervisor [--program FOLDER] COMMAND …` keeps a command running. It imports next to nothing: what the node needs in
+memory, the parent does not need twice. With a folder of slots it chooses before each start which program that is (`edge.provisioning.slots`);
+it itself is always the installed one.
 """
 
 import os
@@ -11,12 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 import structlog
 
 from edge.errors import ConfigurationError
 from edge.logs import log_to_stderr
+from edge.provisioning.slots import CONFIRM_WITHIN_S, Chosen, choose, give_up, read_selection
 
 FIRST_WAIT_S = 0.3
 LONGEST_WAIT_S = 2.5
@@ -40,8 +43,13 @@ class Supervisor:
         *,
         on_start: Callable[[int], None] = lambda _pid: None,
         stop_patience_s: float = STOP_PATIENCE_S,
+        program: Path | None = None,
+        confirm_within_s: float = CONFIRM_WITHIN_S,
     ) -> None:
         self._command = list(command)
+        self._program = program
+        self._confirm_within_s = confirm_within_s
+        self._chosen = Chosen()
         self._on_start = on_start
         self._stop_patience_s = stop_patience_s
         self._stopping = threading.Event()
@@ -59,7 +67,9 @@ class Supervisor:
             status = self._run_once()
             if self._stopping.is_set() or status == 0:
                 return 0
-            if status == STATUS_NOT_STARTABLE:
+            if self._chosen.is_trial and self._program is not None and status == STATUS_NOT_STARTABLE:
+                give_up(self._program, "it can't be started as things are here")
+            elif status == STATUS_NOT_STARTABLE:
                 _log.error("the node can't be started as things are; what it said last is the way out", status=status)
                 return status
             self.crashes += 1
@@ -85,19 +95,37 @@ class Supervisor:
             child.send_signal(signal.SIGHUP)
 
     def _run_once(self) -> int:
+        self._chosen = Chosen() if self._program is None else choose(self._program)
+        environment = {**os.environ, **self._chosen.environment(self._program)}
         try:
-            child = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
+            child = subprocess.Popen(
+                self._chosen.command(self._command), stdin=subprocess.PIPE, start_new_session=True, env=environment
+            )
         except OSError as error:
             raise ConfigurationError(f"the node's process can't be started: {error}") from error
         with child:
             self._child = child
             self._on_start(child.pid)
+            began_s = time.monotonic()
             while True:
                 try:
                     return child.wait(timeout=LOOK_EVERY_S)
                 except subprocess.TimeoutExpired:
                     if self._stopping.is_set():
                         return self._end(child)
+                    if self._is_overdue(began_s):
+                        return self._end(child)
+
+    def _is_overdue(self, began_s: float) -> bool:
+        """Whether a program that is tried has not said in time that it is well; it is given up then."""
+        if self._program is None or not self._chosen.is_trial or time.monotonic() - began_s < self._confirm_within_s:
+            return False
+        trial = read_selection(self._program).trial
+        if trial is None or trial != self._chosen.filled:
+            self._chosen = Chosen(self._chosen.filled)
+            return False
+        give_up(self._program, f"it was not found to be well within {self._confirm_within_s:.0f} s")
+        return True
 
     def _end(self, child: "subprocess.Popen[bytes]") -> int:
         child.terminate()
@@ -111,4 +139,6 @@ class Supervisor:
 
 if __name__ == "__main__":
     log_to_stderr()
-    sys.exit(Supervisor(sys.argv[1:]).run())
+    arguments = sys.argv[1:]
+    folder = Path(arguments[1]) if arguments[:1] == ["--program"] else None
+    sys.exit(Supervisor(arguments[2:] if folder is not None else arguments, program=folder).run())

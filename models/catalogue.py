@@ -157,7 +157,7 @@ def obtain(artifact: Artifact) -> Path:
 
 def _offers(artifact: Artifact, cached: Path) -> Iterator[_Offer]:
     if isinstance(artifact.source, Imported):
-        weights = imported.weights(artifact.id)
+        weights = imported.weights(artifact)
         yield _Offer(f"imported models {weights.parent}", file=weights, stays=True)
     yield _Offer(f"cache {cached.parent.parent}", file=cached)
     mirror = os.environ.get("GRIDWARD_MIRROR", "").strip()
@@ -262,7 +262,7 @@ def _describe(artifact: Artifact) -> dict[str, object]:
     return {
         "kind": "clip" if isinstance(artifact, Footage) else "model",
         "cached": cached_path(artifact).exists()
-        or (isinstance(artifact.source, Imported) and imported.weights(artifact.id).exists()),
+        or (isinstance(artifact.source, Imported) and imported.weights(artifact).exists()),
         **described,
     }
 
@@ -289,8 +289,8 @@ def verified(artifact: Artifact) -> Path:
     """The path of the file on this machine, looked through once more; nothing is fetched. Raises FileMissing, FileWrong."""
     brought = isinstance(artifact.source, Imported)
     file = cached_path(artifact)
-    if brought and imported.weights(artifact.id).exists():
-        file = imported.weights(artifact.id)
+    if brought and imported.weights(artifact).exists():
+        file = imported.weights(artifact)
     try:
         return _verified(artifact, file)
     except FileNotFoundError:

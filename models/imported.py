@@ -7,6 +7,7 @@ there that has mistakes takes nothing but itself out of the catalogue.
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,9 +17,10 @@ from typing import Any
 
 import yaml
 
-from models.manifest import FileWrong, Imported, Manifest, ManifestWrong, ModelProblem, read_manifest
+from models.manifest import Artifact, FileWrong, Imported, Manifest, ManifestWrong, ModelProblem, read_manifest
 
 _CHUNK_BYTES = 1 << 18
+_HASH_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,13 @@ def directory() -> Path:
     return Path(configured).expanduser() if configured else Path.home() / ".local" / "share" / "gridward" / "models"
 
 
-def weights(model_id: str) -> Path:
-    """Where the weights of an imported model lie."""
-    return directory() / f"{model_id}.onnx"
+def weights(manifest: Artifact) -> Path:
+    """Where the weights of an imported model lie: under the name of its content, so that another version of the model never lies
+    under a manifest that it does not fit. What was imported before that was so lies under the name of the model.
+    """
+    place = _place(manifest)
+    former = directory() / f"{manifest.id}.onnx"
+    return former if former.exists() and not place.exists() else place
 
 
 def entries() -> Entries:
@@ -53,16 +59,21 @@ def entries() -> Entries:
 
 
 def keep(manifest: Manifest, file: Path) -> Path:
-    """Copy the weights into the folder, then their manifest; what had this name is replaced. The path of the manifest.
+    """Copy the weights into the folder, then their manifest: with it the model is another one, and what had this name goes. The path
+    of the manifest. Whatever ends the process, there is a manifest with the weights that it names.
 
     Raises FileWrong when the file is not what the manifest says any more, ModelProblem when the folder can't be written.
     """
     folder = directory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _copy(manifest, file, weights(manifest.id))
+        place = _place(manifest)
+        _copy(manifest, file, place)
         written = folder / f"{manifest.id}.yaml"
         _replace(written, text(manifest).encode())
+        for other in _weights_of(manifest.id):
+            if other != place:
+                other.unlink(missing_ok=True)
     except OSError as error:
         raise ModelProblem(f"{folder} can't be written ({error}); set GRIDWARD_MODELS to a folder that can") from error
     return written
@@ -74,7 +85,8 @@ def remove(model_id: str) -> None:
     if model_id not in {*entries().sound, *entries().problems}:
         raise ManifestWrong(f"{model_id!r} is no imported model; there are: {', '.join(entries().sound) or 'none'}")
     manifest.unlink(missing_ok=True)
-    weights(model_id).unlink(missing_ok=True)
+    for file in _weights_of(model_id):
+        file.unlink(missing_ok=True)
 
 
 def text(manifest: Manifest) -> str:
@@ -87,6 +99,16 @@ def text(manifest: Manifest) -> str:
         values["source"] = asdict(source)
     values["input"] = asdict(manifest.input)
     return yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _place(manifest: Artifact) -> Path:
+    return directory() / f"{manifest.id}.{manifest.sha256[:_HASH_DIGITS]}.onnx"
+
+
+def _weights_of(model_id: str) -> list[Path]:
+    """Every file of weights that lies there for a model, of whatever version."""
+    pattern = re.compile(rf"{re.escape(model_id)}(?:\.[0-9a-f]{{{_HASH_DIGITS}}})?\.onnx")
+    return [file for file in directory().glob("*.onnx") if pattern.fullmatch(file.name)]
 
 
 def _read(file: Path) -> Manifest:

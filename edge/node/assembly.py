@@ -25,12 +25,15 @@ from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
 from edge.node.applying import ProfileApplier, kinds_in_use, pin_shipped, versions_in_force
 from edge.node.cameras import Cameras
 from edge.node.commands import CommandWorker, Handler
+from edge.node.composites import Composites
 from edge.node.device_commands import device_action_of
 from edge.node.figures import health_of, status_of
 from edge.node.health import HealthServer
 from edge.node.linkage import Linkage
 from edge.node.log_tail import log_tail_of
 from edge.node.login import CREDENTIALS, NOT_RENEWED, LoginDesk, endpoint_of, renewal_of
+from edge.node.models import ModelApplier
+from edge.node.program import ProgramApplier
 from edge.node.protection import Protection
 from edge.node.recollecting import Recollection
 from edge.node.reloading import ReloadDesk, rehearse
@@ -59,6 +62,7 @@ from edge.uplink.wall import WallSender
 from firmware_configs.signature import ArtifactClass
 
 CLOCK = "clock"
+PROVISIONING = "provisioning"
 GATEWAY_LOST = "gateway_lost"
 SKEW_FROM_S = 10.0
 """From here on somebody should set the machine's clock; what leaves the node is corrected, what others log on it is not."""
@@ -133,7 +137,10 @@ class Node:
         )
         self.publisher = self._make_publisher()
         self.uploader = self._make_uploader()
-        self.linkage = Linkage(configuration, self.book, lambda: self.cameras, clock=self.clock)
+        self.composites = Composites(configuration, self.book, clock=self.clock)
+        self.linkage = Linkage(
+            configuration, self.book, lambda: self.cameras, clock=self.clock, on_sight=self.composites.saw
+        )
         self.book.listen(self.linkage.follow)
         key_file = configuration.node.district_key
         self.cameras = Cameras(
@@ -204,6 +211,7 @@ class Node:
             self.standing.degrade(OUTBOX, "set_aside", f"a damaged outbox is kept as {self.outbox.set_aside.name}")
         self.alarms.resume(self.outbox.ongoing())
         self.book.resume()
+        self.composites.resume()
         self.protection.resume()
         self.desk.resume()
         self.commands.start()
@@ -289,6 +297,7 @@ class Node:
             self.protection.adopt(configuration.devices)
             self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
         self.linkage.adopt(configuration)
+        self.composites.adopt(configuration, cards)
         self.configuration = configuration
         self._profiles = versions_in_force(self.directory, configuration)
         self._announce()
@@ -347,11 +356,23 @@ class Node:
             standing=self.standing,
         )
         self._fetcher = Fetcher(store, base_url=str(cloud.https), token=self.login.token, ca_file=cloud.ca_file)
+        models = ModelApplier(store, shelf=self.shelf, standing=self.standing)
+        program = ProgramApplier(
+            store,
+            renew=self._on_fatal,
+            standing=self.standing,
+            is_connected=lambda: self.publisher.figures.connected,
+        )
+        try:
+            models.reconcile()
+            program.reconcile(self.clock.told())
+        except (ConfigurationError, OSError) as error:
+            self.standing.degrade(PROVISIONING, "not_reconciled", str(error))
         return ProvisioningDesk(
             self.identity.node,
             store,
             self._fetcher,
-            {ArtifactClass.PROFILE: profiles},
+            {ArtifactClass.PROFILE: profiles, ArtifactClass.MODEL: models, ArtifactClass.PROGRAM: program},
             cloud_keys=lambda: self.command_desk.cloud_keys,
             told=self.clock.told,
             on_change=self._announce,

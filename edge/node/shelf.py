@@ -70,6 +70,13 @@ class ModelShelf:
                 self._standing.forget(model_id)
         self._wake.set()
 
+    def renew(self, model_id: str) -> None:
+        """The catalogue has another version of it: what is open is let go of, and the other one opened soon."""
+        with self._lock:
+            self._detectors.pop(model_id, None)
+            self._barred_until_s.pop(model_id, None)
+        self._wake.set()
+
     def detector(self, model_id: str | None) -> OnnxDetector | None:
         """The detector, once it is there."""
         return None if model_id is None else self._detectors.get(model_id)

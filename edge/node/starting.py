@@ -15,6 +15,7 @@ from edge.provisioning.in_force import Profiles
 from edge.provisioning.record import MOST_STARTS
 from edge.provisioning.store import Store
 from edge.settings import NodeConfiguration
+from firmware_configs.signature import ArtifactClass
 
 _log = structlog.get_logger(__name__)
 
@@ -45,8 +46,8 @@ def note_start(store: Store, *, now: datetime) -> None:
     """Count a process that begins in a trial; one that is one too many begins with what ran before."""
     record = store.record()
     entry = record.trial
-    if entry is None or entry.trial is None:
-        return
+    if entry is None or entry.trial is None or entry.artifact is ArtifactClass.PROGRAM:
+        return  # the processes of a program are counted by their parent
     if entry.trial.starts >= MOST_STARTS:
         reason = f"{entry.trial.starts} processes of the node ended while {entry.trial.held.version} was tried"
         give_up_trial(store, reason, now=now)
@@ -61,7 +62,7 @@ def give_up_trial(store: Store, reason: str, *, now: datetime, code: StepCode = 
     """What ran before runs from now on; False where nothing was being tried, or where that can't be written down."""
     record = store.record()
     entry = record.trial
-    if entry is None:
+    if entry is None or entry.artifact is ArtifactClass.PROGRAM:
         return False
     _log.error("what was tried is given up", name=entry.name, reason=reason)
     try:

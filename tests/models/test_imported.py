@@ -46,11 +46,33 @@ def test_what_is_kept_is_in_the_catalogue_and_used_where_it_lies(file: Path, fol
     file.unlink()
     assert catalogue.models()["mine"] == MINE
     resolved = catalogue.resolve("mine")
-    assert resolved.path == folder / "mine.onnx"
+    assert resolved.path == folder / f"mine.{MINE.sha256[:16]}.onnx"
     assert resolved.path.read_bytes() == WEIGHTS
     assert catalogue.verified(MINE) == resolved.path
     assert not catalogue.cached_path(MINE).exists()
     assert not list(folder.glob(".part-*"))
+
+
+def test_another_version_takes_its_place_and_lies_under_another_name(file: Path, folder: Path) -> None:
+    imported.keep(MINE, file)
+    before = catalogue.resolve("mine").path
+    file.write_bytes(b"other weights")
+    other = replace(MINE, version="2", sha256=hashlib.sha256(b"other weights").hexdigest(), bytes=13)
+    imported.keep(other, file)
+    assert catalogue.resolve("mine").path.read_bytes() == b"other weights"
+    assert not before.exists()
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_what_was_imported_by_an_earlier_version_is_found(file: Path, folder: Path) -> None:
+    imported.keep(MINE, file)
+    imported.weights(MINE).rename(folder / "mine.onnx")
+    assert catalogue.resolve("mine").path == folder / "mine.onnx"
+    imported.keep(MINE, folder / "mine.onnx")
+    assert {each.suffix for each in folder.iterdir()} == {".yaml", ".onnx"}
+    assert not (folder / "mine.onnx").exists()
+    imported.remove("mine")
+    assert list(folder.iterdir()) == []
 
 
 def test_it_can_be_taken_out_again(file: Path, folder: Path) -> None:
@@ -82,14 +104,14 @@ def test_a_damaged_manifest_takes_only_itself_out(file: Path, folder: Path) -> N
     assert "broken" not in imported.entries().problems
 
 
-def test_weights_that_changed_since_are_not_used(file: Path, folder: Path) -> None:
+def test_weights_that_changed_since_are_not_used(file: Path) -> None:
     imported.keep(MINE, file)
-    (folder / "mine.onnx").write_bytes(WEIGHTS[::-1])
+    imported.weights(MINE).write_bytes(WEIGHTS[::-1])
     with pytest.raises(FileWrong, match="import the file again"):
         catalogue.resolve("mine")
     with pytest.raises(FileWrong):
         catalogue.verified(MINE)
-    (folder / "mine.onnx").unlink()
+    imported.weights(MINE).unlink()
     with pytest.raises(FileMissing, match="import the file again"):
         catalogue.resolve("mine")
 

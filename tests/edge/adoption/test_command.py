@@ -53,7 +53,8 @@ def test_a_model_is_taken_in_found_in_the_catalogue_and_taken_out_again(file: st
         "use it with `model: mine`",
     ):
         assert words in said
-    assert sorted(path.name for path in folder.iterdir()) == ["mine.onnx", "mine.yaml"]
+    manifest = imported.entries().sound["mine"]
+    assert {path.name for path in folder.iterdir()} == {imported.weights(manifest).name, "mine.yaml"}
     assert open_detector("mine").detect(np.zeros((96, 64, 3), dtype=np.uint8)).labels[:1] == ("person",)
     assert "mine" in command("list")
     command("remove", "mine")
@@ -106,7 +107,7 @@ def test_verify_reads_looks_and_fails(file: str, sample: str, folder: Path) -> N
     [told] = json.loads(command("verify", "mine", "--sample", sample, "--json"))
     assert told["ok"] is True
     assert told["found"] == [["person", 0.9], ["car", 0.625]]
-    (folder / "mine.onnx").write_bytes(b"another")
+    imported.weights(imported.entries().sound["mine"]).write_bytes(b"another")
     assert "import the file again" in command("verify", "mine", "--sample", sample, status=1)
     (folder / "broken.yaml").write_text("id: broken\n")
     assert "broken.yaml" in command("verify", "--sample", sample, status=1)
@@ -120,7 +121,7 @@ def test_bench_gives_milliseconds(file: str, sample: str) -> None:
     assert (row["id"], row["runs"], told["width"], told["height"]) == ("mine", 3, WIDTH, HEIGHT)
     assert 0 < row["inference"]["p50_ms"] <= row["inference"]["p95_ms"]
     assert "mine" in command("bench", "mine", "--runs", "1", "--sample", sample)
-    imported.weights("mine").unlink()
+    imported.weights(imported.entries().sound["mine"]).unlink()
     assert "can't be had" in command("bench", "mine", "--runs", "1", "--sample", sample, status=1)
 
 
