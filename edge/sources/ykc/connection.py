@@ -60,7 +60,9 @@ class Connection:
         on_turn: Callable[["Connection", Turn], None],
         received_at: Callable[[], datetime],
         limits: Limits,
+        address: str = "",
     ) -> None:
+        self.address = address
         self.conversation = conversation
         self.frames = FrameReader()
         self.heard_s = self._began_s = time.monotonic()
@@ -136,6 +138,8 @@ class Connection:
             await asyncio.sleep(wait_s)
         turns = list[Turn]()
         for frame in frames:
+            if self._farewell is not None:  # somebody else speaks for this pile meanwhile, or nobody may
+                break
             turn = self.conversation.hear(frame, self._received_at(), time.monotonic())
             turns.append(turn)
             self._on_turn(self, turn)
@@ -160,7 +164,7 @@ class Connection:
                     await self._writer.drain()
             except TimeoutError:
                 return "it does not read what it is told"
-        farewell = turns[-1].farewell
+        farewell = turns[-1].farewell if turns else None
         if farewell is not None:  # a refusal is to arrive before the end
             self._writer.write_eof()
             with contextlib.suppress(TimeoutError):

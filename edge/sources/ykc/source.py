@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 import structlog
@@ -154,6 +154,8 @@ class YkcSource:
             "skew_s": dict(figures.skew_s),
             "faults": self._commits.faults,
             **dict(self.counts),
+            "skipped_bytes": self.counts["skipped_bytes"] + sum(each.frames.skipped_bytes for each in list(self._all)),
+            "wrong_crc": self.counts["wrong_crc"] + sum(each.frames.wrong_crc for each in list(self._all)),
         }
 
     def _has(self, device: str) -> bool:
@@ -253,31 +255,37 @@ class YkcSource:
             on_turn=self._on_turn,
             received_at=self._receipt_time,
             limits=self._timing.limits,
+            address=address,
         )
         self.counts["calls"] += 1
         self._all[connection] = None
-        self._spawn(self._serve(connection, address))
+        self._spawn(self._serve(connection))
 
     def _may_call(self, address: str) -> bool:
         networks = self._settings.networks
+        if not networks:
+            return True
         try:
-            return not networks or any(ip_address(address) in network for network in networks)
+            called_from = ip_address(address.partition("%")[0])
         except ValueError:
             return False
+        if isinstance(called_from, IPv6Address) and called_from.ipv4_mapped is not None:
+            called_from = called_from.ipv4_mapped
+        return any(called_from in network for network in networks)
 
-    async def _serve(self, connection: Connection, address: str) -> None:
+    async def _serve(self, connection: Connection) -> None:
         reason = "its conversation failed"
         try:
             reason = await connection.run()
         except Exception:  # noqa: BLE001 (the top of a connection)
             self.counts["failed"] += 1
-            _log.exception("a pile's conversation failed", device=connection.device, address=address)
+            _log.exception("a pile's conversation failed", device=connection.device, address=connection.address)
             connection.hang_up(reason)
         finally:
             self._all.pop(connection, None)
-            self._gone(connection, reason, address)
+            self._gone(connection, reason)
 
-    def _gone(self, connection: Connection, reason: str, address: str) -> None:
+    def _gone(self, connection: Connection, reason: str) -> None:
         self.counts["skipped_bytes"] += connection.frames.skipped_bytes
         self.counts["wrong_crc"] += connection.frames.wrong_crc
         for _, future in [each for each in self._orders.values() if each[0] is connection]:
@@ -285,11 +293,11 @@ class YkcSource:
                 future.set_exception(DeviceUnreachable(f"the connection ended: {reason}"))
         device = connection.device
         if device is None:
-            _log.debug("a caller is gone", address=address, reason=reason)
+            _log.debug("a caller is gone", address=connection.address, reason=reason)
         elif self.connections.get(device) is connection:
             del self.connections[device]
             self._presence.gone(device, connection.heard_s, reason)
-            _log.info("a pile is gone", device=device, address=address, reason=reason)
+            _log.info("a pile is gone", device=device, address=connection.address, reason=reason)
 
     def _on_turn(self, connection: Connection, turn: Turn) -> None:
         """Before it is kept: who has logged in is this one from now on, and whoever was before is not."""
@@ -298,6 +306,13 @@ class YkcSource:
             self.connections[turn.login] = connection
             if before is not None and before is not connection:
                 self.counts["replaced"] += 1
+                if before.address != connection.address:
+                    _log.warning(
+                        "a pile has logged in from another address",
+                        device=turn.login,
+                        address=connection.address,
+                        before=before.address,
+                    )
                 before.hang_up("it has logged in anew")
         if connection.device is not None:
             self._presence.heard(connection.device, time.monotonic())

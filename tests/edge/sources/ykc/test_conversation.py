@@ -444,3 +444,33 @@ def test_whatever_a_pile_says_raises_nothing_and_makes_sound_readings(said_: lis
             assert reading.observed_at <= talk.now
             if isinstance(reading.value, float) and point.minimum is not None and point.maximum is not None:
                 assert point.minimum <= reading.value <= point.maximum
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["kept", "kept", "failed", "restart", "reconnect"]), st.integers(0, 3)), max_size=40
+)
+
+
+@given(steps)
+def test_each_record_is_told_once_and_none_is_answered_before_it_is_kept(said_: list[tuple[str, int]]) -> None:
+    """Whatever fails, is doubled or starts anew: of the answered ones each was kept once, and rules of each process see it once at most."""
+    talk, marks, kept, seen = Talk(), list[bytes](), list[str](), dict[str, int]()
+    for event, number in said_:
+        transaction = f"{TRANSACTION[:-1]}{number}"
+        if event == "restart":
+            talk, seen = Talk(receipts=marks), {}
+        elif event == "reconnect":
+            talk.begin()
+            talk.hear(login())
+        turn = talk.hear(record(transaction=transaction), kept=False)
+        if event == "failed":
+            talk.platform.records.forget(turn.marks)
+            continue
+        marks += turn.marks
+        talk.platform.records.settle(turn.marks)
+        kept += [transaction for reading in turn.readings if reading.point == "stop_reason.1"]
+        events = [each for each in (*turn.readings, *turn.again) if each.point == "stop_reason.1"]
+        seen[transaction] = seen.get(transaction, 0) + len(events)
+        assert seen[transaction] <= 1
+        assert said(turn) == [answers.RecordAnswer(transaction, 0)]
+        assert kept.count(transaction) == 1
