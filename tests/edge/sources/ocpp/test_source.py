@@ -15,6 +15,7 @@ from cloud.api.certificate import demo_certificate
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
 from edge.flow import DeviceAction, Health
+from edge.settings import NodeConfiguration, OcppSettings
 from edge.sources.ocpp.source import OcppSource
 from tests.edge.sources.ocpp.running import FAST, Keeper, address, piles, settings, source
 from tests.edge.waiting import wait_until
@@ -280,3 +281,30 @@ def test_a_port_that_is_taken_is_waited_for(connect: Connect) -> None:
             wait_until(lambda: keeper.health() is Health.OK, "the pile")
         finally:
             second.stop()
+
+
+def test_on_a_reload_who_stays_does_not_notice(connect: Connect) -> None:
+    keeper = Keeper()
+    with source(keeper, settings(*piles("pile-1", "pile-2"))) as made:
+        stays, goes = connect(address(made), "pile-1"), connect(address(made), "pile-2")
+        stays.status("Faulted", "E1")
+        goes.status("Available")
+        made.adopt(node_with(settings(*piles("pile-1", "pile-3", vendor_codes={"E2": "smoke"}))))
+        goes.run(goes.connection.wait_closed())
+        with pytest.raises(InvalidStatus):
+            connect(address(made), "pile-2")
+        connect(address(made), "pile-3").status("Available")
+        stays.status("Faulted", "E2")
+        assert keeper.values("faults.1") == ["other", "smoke"]
+        assert made.control("pile-2") is None
+        assert made.tally()["replaced"] == 0
+
+
+def node_with(ocpp: OcppSettings) -> NodeConfiguration:
+    return NodeConfiguration.model_validate(
+        {
+            "node": {"id": "station-01", "district": "110105", "data_directory": "data"},
+            "cloud": {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"},
+            "ocpp": ocpp.model_dump(),
+        }
+    )
