@@ -36,6 +36,8 @@ LATEST: Final = PRESENT + ONE_MOMENT
 PATIENCE_S: Final = 6.0
 """A camera that has shown nothing for so long shows nothing."""
 
+MAINTENANCE: Final = "maintenance"
+
 MOST_WAITING: Final = 256
 """Incidents that wait for a look; those that come then go without, and are counted."""
 
@@ -182,9 +184,11 @@ class Linkage:
         self._covered = covered(configuration)
 
     def follow(self, finding: Finding) -> None:
-        """A finding of whatever device was told. What opens at a spot that a camera shows is an event to look at."""
+        """A finding of whatever device was told. What opens at a spot that a camera shows is an event to look at, unless it is a matter of
+        maintenance: a meter that says nothing is no reason to film anybody.
+        """
         covering = self._covered.get(finding.device)
-        if finding.state is not IncidentState.OPEN or not covering:
+        if finding.state is not IncidentState.OPEN or finding.category == MAINTENANCE or not covering:
             return
         if len(self._events) + len(self._orders) >= MOST_WAITING:
             self.figures.left += 1

@@ -275,12 +275,13 @@ def test_of_what_is_over_no_present_picture_is_taken(ago_s: float, replayed: boo
     assert [view.absence for view in views] == ([] if keeps else [ViewAbsence.MOMENT_PASSED.value])
 
 
-def test_updates_ends_and_what_cameras_find_are_no_events() -> None:
+def test_updates_ends_what_cameras_find_and_what_only_wants_maintenance_are_no_events() -> None:
     site = Site()
     found = site.tell()
     site.book.report(replace(found, state=IncidentState.UPDATE))
     site.book.report(replace(alarm("cam-1", START), key="cam-1/1"))
     site.book.report(replace(alarm("nobody", START), key="nobody/1"))
+    site.tell("pile-1", category="maintenance")
     site.linkage.turn()
     assert site.linkage.figures.events == 1
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.flow import Frame, Health
+from edge.perception.gate import PacketGate
 from edge.settings import CameraSettings
 from edge.simulators.camera_process import CameraProcess
 from edge.sources.camera import RETRY_CAP_S, CameraSource, RetryDelay
@@ -129,6 +130,20 @@ def test_what_nobody_fetches_is_replaced_and_counted() -> None:
     mailbox.close()
     mailbox.put(newest)
     assert mailbox.take(0) is None
+
+
+def test_who_asks_reaches_the_gate_in_the_thread_that_reads() -> None:
+    camera = CameraSettings(id="cam-1", url="rtsp://127.0.0.1:1/")
+    gate = PacketGate()
+    source = CameraSource(camera, Mailbox(), lambda _health, _reason: None, gate=gate)
+    for second in range(20):  # of more than a few the newest ones count: each of them opens it
+        source.ask(at(second))
+    source._tell_gate()
+    assert gate._asked_at == at(12)
+    assert not source._asked
+    ungated = CameraSource(camera, Mailbox(), lambda _health, _reason: None)
+    ungated.ask(at(0))
+    assert not ungated._asked
 
 
 def test_waits_grow_to_the_cap_and_differ() -> None:
