@@ -33,6 +33,8 @@ from edge.rules.registry import points_of
 from edge.settings import (
     CameraSettings,
     CameraTroubleSettings,
+    CompositeSettings,
+    DeviceSettings,
     EventSettings,
     LineCrossingSettings,
     NodeConfiguration,
@@ -134,6 +136,11 @@ def rule_cards(configuration: NodeConfiguration) -> RuleCards:
                 device.simulated,
                 resumes=not isinstance(standing, EventSettings),
             )
+    for composite in configuration.composites:
+        members: tuple[DeviceSettings | CameraSettings, ...] = (*configuration.devices, *configuration.cameras)
+        for member in members:
+            reference = _reference(composite, {})
+            cards[member.id, composite.id] = RuleCard(reference, member.spot, member.simulated, resumes=True)
     return cards
 
 
@@ -146,13 +153,16 @@ def _place(rule: SceneRuleSettings, camera: CameraSettings) -> Mapping[str, obje
     return {"zone": camera.zones.get(rule.zone)}
 
 
-def _reference(rule: SceneRuleSettings | ReadingRuleSettings, setting: Mapping[str, object]) -> RuleReference:
+def _reference(
+    rule: SceneRuleSettings | ReadingRuleSettings | CompositeSettings, setting: Mapping[str, object]
+) -> RuleReference:
     """Name, version and the hash of the canonical configuration: the rule's own and that of what it stands on."""
     canonical = json.dumps(
         {"rule": rule.model_dump(mode="json"), **setting}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return RuleReference(id=rule_id(rule), version=RULE_VERSION, sha256=digest)
+    name = rule.id if isinstance(rule, CompositeSettings) else rule_id(rule)
+    return RuleReference(id=name, version=RULE_VERSION, sha256=digest)
 
 
 def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[TrackPoint, ...]:

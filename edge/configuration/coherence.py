@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from edge.configuration.composites import composite_incoherences
 from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.lines import line_incoherences
 from edge.configuration.outline import crossing_sides
@@ -60,6 +61,7 @@ def incoherences(tree: dict[str, Any]) -> Found:
         _sensors,
         _other_devices,
         spot_incoherences,
+        composite_incoherences,
         line_incoherences,
         _files,
         _district_key,
@@ -371,6 +373,11 @@ def _threshold_rules(sensor: dict[str, Any], place: Location) -> Found:
         if isinstance(point, str) and kinds is not None and kinds.get(point) != "number":
             yield (*here, "point"), f"there is no numeric point `{point}`; this sensor has {known}"
         yield from _schedule(rule, here)
+        if rule.get("act") is not None:
+            yield (
+                (*here, "act"),
+                "a sensor does not allow it: there is nothing to stop; `act` is for piles with `allow_stop: true`",
+            )
         above, below, clear = rule.get("above"), rule.get("below"), rule.get("clear")
         if (above is None) == (below is None):
             yield here, "one of `above` and `below` is needed, and only one"

@@ -12,8 +12,8 @@ Names = Annotated[tuple[Identifier, ...], Field(max_length=64)]
 
 class SignSettings(Strict):
     """One kind of sign: incidents of `kinds`, at `points` (a bare quantity stands for every connector), with `faults`, of `devices`, all of
-    them as far as they are given; or what a camera of the spot `sees` (person, vehicle …) when another sign opens there. A `required` one
-    has to be among those that meet.
+    them as far as they are given; or what a camera of the spot `sees` (person, vehicle …) when something opens there. Several of one name
+    are one sign that shows in several ways. A `required` one has to be among those that meet.
     """
 
     name: Identifier
@@ -51,11 +51,14 @@ class CompositeSettings(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        names = [sign.name for sign in self.signs]
-        if len(set(names)) < len(names):
-            raise ValueError("two signs have the same name")
+        names = {sign.name for sign in self.signs}
         if self.at_least > len(names):
-            raise ValueError(f"`at_least` {self.at_least} is more than there are signs ({len(names)})")
-        if sum(sign.required for sign in self.signs) > self.at_least:
+            raise ValueError(f"`at_least` {self.at_least} is more than there are different signs ({len(names)})")
+        if len(self.required) > self.at_least:
             raise ValueError("more signs are `required` than `at_least` asks for")
         return self
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The names of the signs without which it is none."""
+        return frozenset(sign.name for sign in self.signs if sign.required)
