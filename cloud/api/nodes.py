@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cloud.access import areas, audit
 from cloud.access.model import Principal, Role
@@ -13,10 +13,11 @@ from cloud.api.dependencies import Conn, Parts, User, client_address, require
 from cloud.api.paging import After, Limit, decode_cursor, encode_cursor
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
-from cloud.errors import NotFound
+from cloud.enrolment import devices
+from cloud.errors import Invalid, NotFound
 from cloud.fleet import service
 from cloud.fleet import store as fleet
-from cloud.fleet.model import Presence
+from cloud.fleet.model import Presence, WaitReason
 from edge.contract.health import Level
 from edge.contract.telemetry import GapReason
 
@@ -144,7 +145,7 @@ class NodeHealth(BaseModel):
 
 class Node(BaseModel):
     """A node; one that waits shows what it says of itself. `device_id` is the node as a device, `health` its last word on
-    what waits in it.
+    what waits in it; `waiting_devices` were declared by it and nobody has accepted them.
     """
 
     node: str
@@ -160,6 +161,7 @@ class Node(BaseModel):
     models: list[NodeModel]
     degraded: list[NodeDegradation]
     devices: int
+    waiting_devices: int = 0
     device_id: int | None
     health: NodeHealth | None
 
@@ -169,6 +171,57 @@ class NodePage(BaseModel):
 
     items: list[Node]
     next: str | None
+
+
+class WaitingPoint(BaseModel):
+    """A point of a device that waits."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    unit: str | None
+
+
+class WaitingDevice(BaseModel):
+    """A device that an enrolled node declares and nobody has accepted. `reason`: it is `new`, or it says that it has become another
+    kind. `ignored_at`: a person does not want it.
+    """
+
+    device: str
+    name: str | None
+    kind: str
+    spot: str | None
+    profile: str | None
+    simulated: bool
+    points: list[WaitingPoint]
+    reason: WaitReason
+    first_seen_at: AwareDatetime
+    last_seen_at: AwareDatetime
+    ignored_at: AwareDatetime | None
+    ignored_by: str | None
+
+
+class WaitingDevices(BaseModel):
+    """What waits of one node, what was put aside at the end."""
+
+    items: list[WaitingDevice]
+
+
+class DeviceDecision(StrEnum):
+    """What a person says of devices that wait."""
+
+    ACCEPT = "accept"
+    PUT_ASIDE = "put_aside"
+    RECONSIDER = "reconsider"
+
+
+class DeviceDecisions(BaseModel):
+    """One decision on devices by name; without names `accept` takes all that wait."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: DeviceDecision
+    devices: Annotated[list[Name] | None, Field(min_length=1, max_length=500)] = None
 
 
 class Acceptance(BaseModel):
@@ -214,6 +267,47 @@ def _node(row: Any) -> Node:
         told = {"told_at": report["at"], "lost_at": lost_at, "cameras": cameras or []}
         health = NodeHealth.model_validate({**report, **told})
     return Node.model_validate({**fields, "health": health})
+
+
+@router.get("/nodes/{node}/waiting-devices")
+def list_waiting_devices(conn: Conn, user: Steward, node: NodeName) -> WaitingDevices:
+    """What an enrolled node declares and nobody has accepted."""
+    found = fleet.waiting_devices(conn, node, scope=user.area_path)
+    return WaitingDevices(
+        items=[
+            WaitingDevice(
+                device=each.name,
+                name=each.declared.name,
+                kind=each.declared.kind,
+                spot=each.declared.spot,
+                profile=each.declared.profile,
+                simulated=each.declared.simulated,
+                points=[WaitingPoint.model_validate(point) for point in each.declared.points],
+                reason=each.reason,
+                first_seen_at=each.first_seen_at,
+                last_seen_at=each.last_seen_at,
+                ignored_at=each.ignored_at,
+                ignored_by=each.ignored_by,
+            )
+            for each in found
+        ]
+    )
+
+
+@router.post("/nodes/{node}/waiting-devices", status_code=204)
+def decide_on_devices(
+    conn: Conn, user: Steward, *, parts: Parts, request: Request, node: NodeName, body: DeviceDecisions
+) -> None:
+    """Accept devices, and what they told meanwhile; put them aside; or think of them again."""
+    now, address = parts.clock(), client_address(request)
+    if body.decision is DeviceDecision.ACCEPT:
+        devices.accept(conn, node, body.devices, now=now, actor=user, address=address)
+    elif body.devices is None:
+        raise Invalid("name the devices")
+    elif body.decision is DeviceDecision.PUT_ASIDE:
+        devices.put_aside(conn, node, body.devices, now=now, actor=user, address=address)
+    else:
+        devices.reconsider(conn, node, body.devices, actor=user, address=address)
 
 
 @router.post("/nodes/{node}/accept", status_code=204)

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from edge.contract.birth import Device
 from edge.contract.health import Level, NodeHealth
 
 
@@ -56,6 +57,35 @@ class DevicePresence:
     since: datetime
     last_seen_at: datetime | None
     area_code: str
+
+
+class WaitReason(StrEnum):
+    """Why a declared device is not taken as it is."""
+
+    NEW = "new"
+    KIND_CHANGED = "kind_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class SortedDevices:
+    """The devices of a birth: those that a person has accepted, and those that wait for one."""
+
+    accepted: tuple[Device, ...]
+    waiting: tuple[tuple[Device, WaitReason], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDevice:
+    """A device that a node declares and nobody has accepted yet, or somebody does not want."""
+
+    node_id: int
+    name: str
+    declared: Device
+    reason: WaitReason
+    first_seen_at: datetime
+    last_seen_at: datetime
+    ignored_at: datetime | None = None
+    ignored_by: str | None = None
 
 
 LARGEST_COUNT = (1 << 63) - 1

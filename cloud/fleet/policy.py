@@ -1,13 +1,13 @@
 """Which word counts when several were said: births and presence, in any order of arrival. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
-from cloud.fleet.model import BirthStanding, HealthTold, Presence
-from edge.contract.birth import NodeStatus, PresenceState
+from cloud.fleet.model import BirthStanding, HealthTold, Presence, SortedDevices, WaitReason
+from edge.contract.birth import Device, DeviceKind, NodeStatus, PresenceState
 from edge.contract.health import NodeHealth
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +26,30 @@ def birth_wins(standing: BirthStanding, *, session: UUID, birth_id: UUID, seq: i
     if standing.presence is Presence.ONLINE and standing.presence_session in {session, standing.session}:
         return session == standing.presence_session or birth_id > standing.birth_id
     return True
+
+
+def sort_devices(
+    declared: Iterable[Device], known: Mapping[str, str], *, node: str, trusts_births: bool
+) -> SortedDevices:
+    """Which devices of a birth are taken as they are; `known` has the kinds of those that were accepted before.
+
+    A device that says that it has become another kind waits as well: what is known of it stays until a person has looked. The node
+    itself is a device, too, and was accepted with its key.
+    """
+    devices = {device.id: device for device in declared}
+    if trusts_births:
+        return SortedDevices(tuple(devices.values()))
+    accepted, waiting = [], []
+    for device in devices.values():
+        if device.id == node and device.kind == DeviceKind.NODE:
+            accepted.append(device)
+        elif device.id not in known:
+            waiting.append((device, WaitReason.NEW))
+        elif known[device.id] != device.kind:
+            waiting.append((device, WaitReason.KIND_CHANGED))
+        else:
+            accepted.append(device)
+    return SortedDevices(tuple(accepted), tuple(waiting))
 
 
 def presence_after(standing: BirthStanding, status: NodeStatus) -> Presence | None:

@@ -38,7 +38,7 @@ select id, name, district, area_code, registry_version from node where name = an
 select id, node_id, name, kind, grid_code from device where node_id = any(:node_ids::bigint[]);
 
 -- name: lock_node(node_id)^
-select id, name, session, birth_id, birth_seq, presence, presence_since, presence_session, area_code
+select id, name, session, birth_id, birth_seq, presence, presence_since, presence_session, area_code, trusts_births
 from node
 where id = :node_id
 for no key update;
@@ -52,19 +52,54 @@ set session = :session, birth_id = :birth_id, birth_seq = :birth_seq, born_at = 
     software = :software, profile = :profile, models = :models, degraded = :degraded, spots = :spots, registry_version = registry_version + 1
 where id = :node_id;
 
--- name: declare_devices(node_id, name, kind, title, spot, department, simulated, created_at)!
-insert into device (node_id, name, kind, title, spot, department, simulated, created_at)
+-- name: declare_devices(node_id, name, kind, title, spot, department, simulated, profile, behind, created_at)!
+insert into device (node_id, name, kind, title, spot, department, simulated, profile, behind, created_at)
 select :node_id, declared.*, :created_at
 from unnest(
-    :name::text[], :kind::text[], :title::text[], :spot::text[], :department::text[], :simulated::boolean[]
+    :name::text[], :kind::text[], :title::text[], :spot::text[], :department::text[], :simulated::boolean[],
+    :profile::text[], :behind::text[]
 ) as declared
 on conflict (node_id, name) do update
 set kind = excluded.kind, title = excluded.title, spot = excluded.spot, department = excluded.department,
-    simulated = excluded.simulated, declared = true
-where (device.kind, device.title, device.spot, device.department, device.simulated, device.declared)
-    is distinct from (
-        excluded.kind, excluded.title, excluded.spot, excluded.department, excluded.simulated, true
+    simulated = excluded.simulated, profile = excluded.profile, behind = excluded.behind, declared = true
+where (
+        device.kind, device.title, device.spot, device.department, device.simulated, device.profile, device.behind,
+        device.declared
+    ) is distinct from (
+        excluded.kind, excluded.title, excluded.spot, excluded.department, excluded.simulated, excluded.profile,
+        excluded.behind, true
     );
+
+-- name: let_devices_wait(node_id, name, declared, reason, at)!
+insert into waiting_device (node_id, name, declared, reason, first_seen_at, last_seen_at)
+select :node_id, waiting.*, :at, :at
+from unnest(:name::text[], :declared::jsonb[], :reason::text[]) as waiting
+on conflict (node_id, name) do update
+set declared = excluded.declared, reason = excluded.reason, last_seen_at = excluded.last_seen_at;
+
+-- name: forget_waiting_devices(node_id, names)!
+-- What the newest birth does not let wait any more; of what a person does not want, that stays known.
+delete from waiting_device where node_id = :node_id and name <> all(:names::text[]) and ignored_at is null;
+
+-- name: drop_waiting_devices(node_id, names)!
+delete from waiting_device where node_id = :node_id and name = any(:names::text[]);
+
+-- name: waiting_devices(node, scope)
+select node.id as node_id, waiting_device.name, waiting_device.declared, waiting_device.reason,
+    waiting_device.first_seen_at, waiting_device.last_seen_at, waiting_device.ignored_at, waiting_device.ignored_by
+from waiting_device
+join node on node.id = waiting_device.node_id
+left join area on area.code = node.area_code and area.valid_to is null
+where node.name = :node and coalesce(area.path, '') ^@ :scope
+order by waiting_device.ignored_at is not null, waiting_device.name;
+
+-- name: ignore_devices(node_id, names, at, by)!
+update waiting_device
+set ignored_at = :at, ignored_by = :by
+where node_id = :node_id and name = any(:names::text[]) and (ignored_at is null) <> (:at::timestamptz is null);
+
+-- name: renew_registry(node_id)!
+update node set registry_version = registry_version + 1 where id = :node_id;
 
 -- name: retire_devices(node_id, names)!
 -- What the newest birth no longer names keeps its history and loses its presence.
@@ -254,6 +289,9 @@ select
     node.name as node, coalesce(node.title, node.name) as name, node.district, 'accepted' as state, node.presence,
     node.presence_since, node.session, node.software, node.last_seen_at, node.skew_s, node.models, node.degraded,
     (select count(*) from device where device.node_id = node.id and device.declared and device.kind <> 'node') as devices,
+    (
+        select count(*) from waiting_device where waiting_device.node_id = node.id and waiting_device.ignored_at is null
+    ) as waiting_devices,
     (
         select device.id
         from device

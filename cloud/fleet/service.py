@@ -14,7 +14,7 @@ from cloud.db import live
 from cloud.errors import Conflict, Invalid, NotFound
 from cloud.fleet import secrets, store
 from cloud.fleet.model import DevicePresence, FleetBacklog, HealthTold, NodeCredentials, NodeSeen, Presence
-from cloud.fleet.policy import birth_wins, newest_reports, on_our_clock, presence_after
+from cloud.fleet.policy import birth_wins, newest_reports, on_our_clock, presence_after, sort_devices
 from edge.contract.birth import Birth, NodeStatus
 from edge.contract.envelope import Envelope
 from edge.contract.fields import District, Name
@@ -144,14 +144,16 @@ def node_of_token(conn: Connection[Any], token: str, *, now: datetime) -> tuple[
 def apply_birth(
     conn: Connection[Any], node_id: int, message: Envelope[Birth], *, now: datetime
 ) -> dict[str, int] | None:
-    """Bring the registry up to a birth: the node and its devices, whose ids by name come back.
+    """Bring the registry up to a birth: the node and its accepted devices, whose ids by name come back.
 
-    None when a newer birth stands there already.
+    Devices that nobody has accepted wait, unless the node's births are trusted. None when a newer birth stands there already.
     """
     node = store.lock_node(conn, node_id)
     if not birth_wins(node.standing, session=message.session, birth_id=message.id, seq=message.seq):
         return None
-    store.apply_birth(conn, node_id, message, at=now)
+    known = {device.name: device.kind for device in store.devices_of_nodes(conn, [node_id])}
+    sorted_out = sort_devices(message.body.devices, known, node=node.name, trusts_births=node.trusts_births)
+    store.apply_birth(conn, node_id, message, sorted_out=sorted_out, at=now)
     devices = {device.name: device.id for device in store.devices_of_nodes(conn, [node_id])}
     degraded = {item.subject for item in message.body.degraded} & devices.keys()
     tell_device_presence(conn, store.degrade_devices(conn, node.id, sorted(degraded), at=now))

@@ -19,8 +19,11 @@ from cloud.fleet.model import (
     LevelChange,
     NodeSeen,
     Presence,
+    SortedDevices,
+    WaitingDevice,
+    WaitReason,
 )
-from edge.contract.birth import Birth
+from edge.contract.birth import Birth, Device
 from edge.contract.envelope import Envelope
 from edge.contract.health import Level
 
@@ -69,6 +72,7 @@ class LockedNode:
     area_code: str
     presence_since: datetime | None
     standing: BirthStanding
+    trusts_births: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def lock_node(conn: Connection[Any], node_id: int) -> LockedNode:
     """Lock a node's row."""
     row = _queries.lock_node(conn, node_id=node_id)
     standing = BirthStanding(row.session, row.birth_id, row.birth_seq, Presence(row.presence), row.presence_session)
-    return LockedNode(row.id, row.name, row.area_code, row.presence_since, standing)
+    return LockedNode(row.id, row.name, row.area_code, row.presence_since, standing, row.trusts_births)
 
 
 def lock_nodes(conn: Connection[Any], node_ids: Iterable[int]) -> None:
@@ -145,8 +149,10 @@ def lock_nodes(conn: Connection[Any], node_ids: Iterable[int]) -> None:
     list(_queries.lock_nodes(conn, node_ids=sorted(set(node_ids))))
 
 
-def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *, at: datetime) -> None:
-    """Write the node's own part of a birth and its devices; those it does not name are retired."""
+def apply_birth(
+    conn: Connection[Any], node_id: int, message: Envelope[Birth], *, sorted_out: SortedDevices, at: datetime
+) -> None:
+    """Write the node's own part of a birth and its devices; those it does not name are retired, those that wait are listed."""
     birth = message.body
     _queries.apply_birth(
         conn,
@@ -162,7 +168,23 @@ def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *
         degraded=Jsonb(msgspec.to_builtins(birth.degraded)),
         spots=Jsonb(msgspec.to_builtins(birth.spots)),
     )
-    devices = {device.id: device for device in birth.devices}
+    declare_devices(conn, node_id, sorted_out.accepted, at=at)
+    _queries.retire_devices(conn, node_id=node_id, names=sorted({device.id for device in birth.devices}))
+    waiting = sorted(sorted_out.waiting, key=lambda each: each[0].id)
+    _queries.let_devices_wait(
+        conn,
+        node_id=node_id,
+        name=[device.id for device, _ in waiting],
+        declared=[Jsonb(msgspec.to_builtins(device)) for device, _ in waiting],
+        reason=[reason.value for _, reason in waiting],
+        at=at,
+    )
+    _queries.forget_waiting_devices(conn, node_id=node_id, names=[device.id for device, _ in waiting])
+
+
+def declare_devices(conn: Connection[Any], node_id: int, declared: Sequence[Device], *, at: datetime) -> None:
+    """Write what a node says of devices that are accepted."""
+    devices = {device.id: device for device in declared}
     names = sorted(devices)
     _queries.declare_devices(
         conn,
@@ -173,9 +195,34 @@ def apply_birth(conn: Connection[Any], node_id: int, message: Envelope[Birth], *
         spot=[devices[name].spot for name in names],
         department=[devices[name].department for name in names],
         simulated=[devices[name].simulated for name in names],
+        profile=[devices[name].profile for name in names],
+        behind=[devices[name].behind for name in names],
         created_at=at,
     )
-    _queries.retire_devices(conn, node_id=node_id, names=names)
+
+
+def waiting_devices(conn: Connection[Any], node: str, *, scope: str) -> list[WaitingDevice]:
+    """What a node in scope declares and nobody has accepted, those that are ignored at the end."""
+    return [
+        WaitingDevice(
+            **{**row._asdict(), "declared": msgspec.convert(row.declared, Device), "reason": WaitReason(row.reason)}
+        )
+        for row in _queries.waiting_devices(conn, node=node, scope=scope)
+    ]
+
+
+def drop_waiting_devices(conn: Connection[Any], node_id: int, names: Sequence[str]) -> None:
+    """They wait no more."""
+    _queries.drop_waiting_devices(conn, node_id=node_id, names=list(names))
+    _queries.renew_registry(conn, node_id=node_id)
+
+
+def ignore_devices(
+    conn: Connection[Any], node_id: int, names: Sequence[str], *, at: datetime | None, by: str | None
+) -> None:
+    """A person does not want these; with `at` None he thinks of it again."""
+    _queries.ignore_devices(conn, node_id=node_id, names=list(names), at=at, by=by)
+    _queries.renew_registry(conn, node_id=node_id)
 
 
 def degrade_devices(

@@ -18,6 +18,9 @@ CLAMPED = Counter(
 CORRECTED = Counter(
     "gridward_ingest_corrected_incidents_total", "Incidents whose node has found out that its clock was wrong"
 )
+IGNORED = Counter(
+    "gridward_ingest_ignored_readings_total", "Readings and states of devices that a person does not want, left out"
+)
 LOST_BEHIND = Counter("gridward_ingest_quarantine_refused_total", "Messages that found no room in quarantine")
 COMMITS = Histogram(
     "gridward_ingest_commit_seconds",

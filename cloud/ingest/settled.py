@@ -30,6 +30,7 @@ class Settled:
     readings_new: int = 0
     clamped: Counter[Timed] = field(default_factory=Counter)
     corrected: int = 0
+    ignored: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     letters_left_out: int = 0
     mended: int = 0

@@ -36,7 +36,7 @@ from edge.contract.errors import Oversized
 from edge.contract.health import readings_of
 from edge.contract.incident import Incident, moved, signature_of
 from edge.contract.signing import is_signed
-from edge.contract.telemetry import Gap, SeriesColumn, TelemetryBatch, to_microseconds
+from edge.contract.telemetry import Gap, SeriesColumn, StateChange, TelemetryBatch, to_microseconds
 from edge.contract.topics import Channel
 
 WAITED_LONG = timedelta(minutes=1)
@@ -132,7 +132,12 @@ class Transaction:
         if devices is None:
             return
         births.take(self._conn, node.id, envelope.body, at=self._now)
-        points = [(devices[device.id], point) for device in envelope.body.devices for point in device.points]
+        points = [
+            (devices[device.id], point)
+            for device in envelope.body.devices
+            if device.id in devices
+            for point in device.points
+        ]
         telemetry.declare_series(self._conn, points)
         renewed = self._registry.resolve(self._conn, [node.name])
         renewed[node.name].check_size()
@@ -171,12 +176,15 @@ class Transaction:
                     self._rows.add_column(itself, series_id, column, Bounds.at(item.arrival.received_at))
 
     def _take_telemetry(self, message: Message, node: RegisteredNode, batch: TelemetryBatch) -> None:
-        unknown, known = _apart(node, batch.series)
-        strange = [change for change in batch.changes if change.device not in node.devices]
+        series = [column for column in batch.series if column.device not in node.ignored]
+        changes = [change for change in batch.changes if change.device not in node.ignored]
+        self._settled.ignored += _count(batch.series, batch.changes) - _count(series, changes)
+        unknown, known = _apart(node, series)
+        strange = [change for change in changes if change.device not in node.devices]
         if unknown or strange:
             rest = msgspec.structs.replace(message.envelope, body=TelemetryBatch(series=unknown, changes=strange))
             subject = _subject(node, unknown[0]) if unknown else strange[0].device
-            taken = bool(known) or len(strange) < len(batch.changes)
+            taken = bool(known) or len(strange) < len(changes)
             if not self._verdicts.hold_part(message, _encoded(rest, message), subject, taken=taken):
                 return
         else:
@@ -184,12 +192,15 @@ class Transaction:
         bounds = Bounds.at(message.arrival.received_at)
         for device, series_id, column in known:
             self._rows.add_column(device, series_id, column, bounds)
-        self._rows.add_changes(node, batch.changes, bounds)
+        self._rows.add_changes(node, changes, bounds)
         if batch.skew_s is not None:
             self._rows.measure_node(node.id, batch.skew_s)
 
     def _take_gap(self, message: Message, node: RegisteredNode, gap: Gap) -> None:
         device = node.devices.get(gap.device)
+        if device is None and gap.device in node.ignored:
+            self._verdicts.tell(message, Outcome.ACCEPTED)
+            return
         if device is None:
             self._verdicts.hold(message, Reason.UNKNOWN_DEVICE, gap.device, settled=True)
             return
@@ -258,6 +269,10 @@ def _apart(
         else:
             known.append((device, series_id, column))
     return unknown, known
+
+
+def _count(series: Iterable[SeriesColumn], changes: Sequence[StateChange]) -> int:
+    return sum(len(column.value) for column in series) + len(changes)
 
 
 def _encoded(rest: Envelope[TelemetryBatch], message: Message) -> bytes:

@@ -136,6 +136,7 @@ class Writer:
         for what, count in settled.clamped.items():
             metrics.CLAMPED.labels(what.value).inc(count)
         metrics.CORRECTED.inc(settled.corrected)
+        metrics.IGNORED.inc(settled.ignored)
 
     def tell_live(self) -> None:
         """Tell the newest readings when they are due and no batch does it on its way."""

@@ -162,6 +162,8 @@ def _enrol(pool: Pool) -> None:
     machine = Machine()
     machine.enrol(pool, claim.code, AT)
     machine.renew(pool, "station-03", AT)
+    writer = Writer(pool, lambda _: False, clock=lambda: AT)
+    writer.settle([FakeNode("station-03").item(birth(sensor("sensor-03", "humidity")))])
 
 
 def _work(pool: Pool) -> None:

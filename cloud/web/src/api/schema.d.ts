@@ -334,6 +334,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/waiting-devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Waiting Devices
+         * @description What an enrolled node declares and nobody has accepted.
+         */
+        get: operations["listWaitingDevices"];
+        put?: never;
+        /**
+         * Decide On Devices
+         * @description Accept devices, and what they told meanwhile; put them aside; or think of them again.
+         */
+        post: operations["decideOnDevices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/{node}/accept": {
         parameters: {
             query?: never;
@@ -2098,6 +2122,21 @@ export interface components {
          */
         DeviceAction: "stop_charge" | "reset" | "change_configuration" | "read_configuration" | "update_firmware" | "trigger_message" | "set_clock";
         /**
+         * DeviceDecision
+         * @description What a person says of devices that wait.
+         * @enum {string}
+         */
+        DeviceDecision: "accept" | "put_aside" | "reconsider";
+        /**
+         * DeviceDecisions
+         * @description One decision on devices by name; without names `accept` takes all that wait.
+         */
+        DeviceDecisions: {
+            decision: components["schemas"]["DeviceDecision"];
+            /** Devices */
+            devices?: string[] | null;
+        };
+        /**
          * DeviceOrder
          * @description What a device shall do, at which connector, and what has to be said with it:
          *
@@ -2771,7 +2810,7 @@ export interface components {
         /**
          * Node
          * @description A node; one that waits shows what it says of itself. `device_id` is the node as a device, `health` its last word on
-         *     what waits in it.
+         *     what waits in it; `waiting_devices` were declared by it and nobody has accepted them.
          */
         Node: {
             /** Node */
@@ -2798,6 +2837,11 @@ export interface components {
             degraded: components["schemas"]["NodeDegradation"][];
             /** Devices */
             devices: number;
+            /**
+             * Waiting Devices
+             * @default 0
+             */
+            waiting_devices: number;
             /** Device Id */
             device_id: number | null;
             health: components["schemas"]["NodeHealth"] | null;
@@ -3993,6 +4037,56 @@ export interface components {
             items: components["schemas"]["RunningVersion"][];
         };
         /**
+         * WaitReason
+         * @description Why a declared device is not taken as it is.
+         * @enum {string}
+         */
+        WaitReason: "new" | "kind_changed";
+        /**
+         * WaitingDevice
+         * @description A device that an enrolled node declares and nobody has accepted. `reason`: it is `new`, or it says that it has become another
+         *     kind. `ignored_at`: a person does not want it.
+         */
+        WaitingDevice: {
+            /** Device */
+            device: string;
+            /** Name */
+            name: string | null;
+            /** Kind */
+            kind: string;
+            /** Spot */
+            spot: string | null;
+            /** Profile */
+            profile: string | null;
+            /** Simulated */
+            simulated: boolean;
+            /** Points */
+            points: components["schemas"]["WaitingPoint"][];
+            reason: components["schemas"]["WaitReason"];
+            /**
+             * First Seen At
+             * Format: date-time
+             */
+            first_seen_at: string;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /** Ignored At */
+            ignored_at: string | null;
+            /** Ignored By */
+            ignored_by: string | null;
+        };
+        /**
+         * WaitingDevices
+         * @description What waits of one node, what was put aside at the end.
+         */
+        WaitingDevices: {
+            /** Items */
+            items: components["schemas"]["WaitingDevice"][];
+        };
+        /**
          * WaitingMessages
          * @description Messages in quarantine, of one node and for one reason.
          */
@@ -4010,6 +4104,16 @@ export interface components {
              * Format: date-time
              */
             oldest_at: string;
+        };
+        /**
+         * WaitingPoint
+         * @description A point of a device that waits.
+         */
+        WaitingPoint: {
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string | null;
         };
         /**
          * WallArea
@@ -4873,6 +4977,92 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Node"];
                 };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWaitingDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingDevices"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decideOnDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceDecisions"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             "4XX": {
