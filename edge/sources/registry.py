@@ -28,7 +28,7 @@ from edge.sources.mqtt_device import MqttDevice
 from edge.sources.mqtt_devices import RECEIPTS, MqttDeviceSource
 from edge.sources.mqtt_sensor import sensor_devices
 from edge.sources.ocpp.source import RECEIPTS as OCPP_RECEIPTS
-from edge.sources.ocpp.source import OcppSource
+from edge.sources.ocpp.source import OcppSource, check_files
 from edge.sources.terminal import terminal_devices
 from edge.sources.video_gateway import Gateways, is_channel
 from edge.sources.ykc.source import RECEIPTS as YKC_RECEIPTS
@@ -149,7 +149,10 @@ def _mqtt_source(configuration: NodeConfiguration, handover: ReadingHandover) ->
 
 
 def _wants_ocpp(configuration: NodeConfiguration) -> bool:
-    return configuration.ocpp is not None and bool(configuration.ocpp.piles)
+    if configuration.ocpp is None or not configuration.ocpp.piles:
+        return False
+    check_files(configuration.ocpp)
+    return True
 
 
 def _ocpp(configuration: NodeConfiguration, handover: ReadingHandover) -> ReadingSource:

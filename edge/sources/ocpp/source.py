@@ -86,8 +86,9 @@ class OcppSource:
         self._knocked: dict[str, int] = {}
         self._setting_refusals: dict[tuple[str, str], str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._take_settings(settings)
         self._listener = Listener(
-            self._take_settings(settings),
+            _admission(settings, secret),
             timing.limits,
             converse=self._converse,
             on_connected=self._on_connected,
@@ -117,7 +118,7 @@ class OcppSource:
         """Go on with other piles, on the same port; conversations of those that stay go on. Any thread."""
         settings = configuration.ocpp
         if settings is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._adopt, settings)
+            self._loop.call_soon_threadsafe(self._adopt, settings, _admission(settings, self._secret))
 
     def control(self, device: str) -> DeviceControl | None:
         """What acts on a pile."""
@@ -212,16 +213,17 @@ class OcppSource:
             if not self._commits.run(partial(self._on_status, device, health, reason)):
                 self._presence.forget(device)
 
-    def _adopt(self, settings: OcppSettings) -> None:
+    def _adopt(self, settings: OcppSettings, admission: Admission) -> None:
         gone = set(self._piles) - {pile.id for pile in settings.piles}
         self._settings = settings
-        self._listener.admission = self._take_settings(settings)
+        self._take_settings(settings)
+        self._listener.admission = admission
         for device in gone:
             self._unheard.discard(device)
             self._spawn(self._listener.hang_up(device, "it is not configured any more"))
 
-    def _take_settings(self, settings: OcppSettings) -> Admission:
-        """Piles, whom to look for, and whom to let in."""
+    def _take_settings(self, settings: OcppSettings) -> None:
+        """The piles, and whom to look for."""
         piles: dict[str, Pile] = {}
         for each in settings.piles:
             pile = self._piles.get(each.id)
@@ -232,7 +234,6 @@ class OcppSource:
             piles[each.id] = pile
         self._piles = piles
         self._presence.adopt(dict.fromkeys(piles, SILENT_HEARTBEATS * settings.heartbeat_s), time.monotonic())
-        return _admission(settings, self._secret)
 
     def _converse(self, device: str, connection: ServerConnection) -> Station:
         return Station(
@@ -317,6 +318,17 @@ class OcppSource:
         task = self._loop.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def check_files(settings: OcppSettings) -> None:
+    """Raises ConfigurationError where a file is missing that the listener needs."""
+    files = [file for pile in settings.piles if (file := pile.password_file) is not None]
+    if settings.security_profile == 0:
+        files = []
+    files += [file for file in (settings.certificate_file, settings.key_file) if file is not None]
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise ConfigurationError(f"ocpp: there is no file {', '.join(missing)}")
 
 
 def _admission(settings: OcppSettings, secret: Callable[[Path | None], str | None]) -> Admission:
