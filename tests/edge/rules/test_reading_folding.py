@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.contract.incident import Incident, IncidentState, Severity
-from edge.flow import Finding, Reading
+from edge.flow import Finding, Reading, ReadingRule
 from edge.rules.reading_folding import FoldedReadings, folded_always
 from edge.rules.threshold import SET_BACK_S, UPDATE_S, ThresholdRule
 from edge.settings import ScheduleWindow, ThresholdSettings
@@ -31,7 +31,7 @@ def reading(time_s: float, value: float, *, received_s: float | None = None) -> 
     return Reading("pile-1", "t", at(time_s), value, received_at=at(time_s if received_s is None else received_s))
 
 
-def told(rule: FoldedReadings | ThresholdRule, values: Iterable[float], *, first_s: float = 0) -> list[Finding]:
+def told(rule: ReadingRule, values: Iterable[float], *, first_s: float = 0) -> list[Finding]:
     """What is told of values that come every ten seconds."""
     times = enumerate(values)
     return [finding for index, value in times for finding in rule.observe(reading(first_s + 10 * index, value))]
