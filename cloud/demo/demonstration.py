@@ -118,12 +118,18 @@ class Demonstration:
         self._say("schema, areas, people and nodes are in the database")
         users = [
             user(_CLOUD_USER, passwords[_CLOUD_USER], CLOUD_GRANTS),
-            user(_SENSORS_USER, passwords[_SENSORS_USER], (Grant(Access.WRITE, "sensors/#"),)),
+            user(
+                _SENSORS_USER,
+                passwords[_SENSORS_USER],
+                (Grant(Access.WRITE, "sensors/#"), Grant(Access.READ, "sensors/+/+/ack")),
+            ),
         ]
         for node, secret in credentials.items():
             local = self._directory.passwords([f"{node}-local"])[f"{node}-local"]
             users.append(user(node, secret.mqtt_password, node_grants(plan.DISTRICT, node)))
-            users.append(user(f"{node}-local", local, (Grant(Access.READ, f"{plan.sensor_topic(node)}/#"),)))
+            hears = Grant(Access.READ, f"{plan.sensor_topic(node)}/#")
+            answers = Grant(Access.WRITE, f"{plan.sensor_topic(node)}/+/ack")
+            users.append(user(f"{node}-local", local, (hears, answers)))
             self._directory.write(f"nodes/{node}/mqtt.password", secret.mqtt_password)
             self._directory.write(f"nodes/{node}/token", secret.token)
             self._directory.write(f"nodes/{node}/local.password", local)
@@ -162,6 +168,8 @@ class Demonstration:
                 mqtt_password_file=home / "mqtt.password",
                 token_file=home / "token",
                 local_password_file=home / "local.password",
+                modbus_port=free_port(),
+                line_port=self._broker.port,
             )
             configuration = plan.node_configuration(node, feeds, files)
             text = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
@@ -169,6 +177,7 @@ class Demonstration:
             self._start(node.id, [*_program("edge.cli"), "run", "--config", str(file)])
             first_trouble_s = None if node is not plan.NODES[0] else 45.0 if any(showings.values()) else 5.0
             self._start_sensors(node, first_trouble_s)
+            self._start_equipment(node, files.modbus_port)
         self._say(f"two nodes run: {', '.join(node.name for node in plan.NODES)}")
 
     def _start_sensors(self, node: plan.NodePlan, first_trouble_s: float | None) -> None:
@@ -181,6 +190,21 @@ class Demonstration:
             *(("--first-trouble", str(first_trouble_s)) if first_trouble_s is not None else ()),
         ]
         self._start(f"{node.id}-sensors", arguments)
+
+    def _start_equipment(self, node: plan.NodePlan, modbus_port: int) -> None:
+        """The terminals, and the gateway with what stands behind it; a post calls for help after ten minutes."""
+        password = self._directory.write("sensors.password", self._directory.passwords([_SENSORS_USER])[_SENSORS_USER])
+        if node.equipment.terminals:
+            arguments = [
+                *_program("edge.simulators.terminals"),
+                *(terminal.id for terminal in node.equipment.terminals),
+                *("--broker", self._broker.url, "--user", _SENSORS_USER, "--password-file", str(password)),
+                *("--topic", plan.sensor_topic(node.id), "--seed", "7", "--first-call", "600"),
+            ]
+            self._start(f"{node.id}-terminals", arguments)
+        if node.equipment.registers:
+            arguments = [*_program("edge.simulators.modbus_server"), "--port", str(modbus_port), "--seed", "7"]
+            self._start(f"{node.id}-modbus", arguments)
 
     def _feed(self, node: str, showing: Showing) -> plan.CameraFeed:
         """A camera's feed: the visitor's own, or a simulated camera that is started here."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloud.access.model import Role
+from cloud.demo.equipment import EQUIPMENT, Equipment
 
 DISTRICT: Final = "110105"
 MODEL: Final = "yolox_nano_416"
@@ -63,11 +64,16 @@ class NodePlan:
     name: str
     cameras: tuple[CameraPlan, ...]
     sensors: tuple[SensorPlan, ...]
+    equipment: Equipment
 
     @property
     def devices(self) -> tuple[str, ...]:
         """The ids of everything that it watches."""
-        return (*(camera.id for camera in self.cameras), *(sensor.id for sensor in self.sensors))
+        return (
+            *(camera.id for camera in self.cameras),
+            *(sensor.id for sensor in self.sensors),
+            *self.equipment.devices,
+        )
 
 
 def _pile(number: int) -> SensorPlan:
@@ -101,6 +107,7 @@ NODES: Final = (
     NodePlan(
         id="station-1",
         name="朝阳驿站",
+        equipment=EQUIPMENT["station-1"],
         cameras=(
             CameraPlan(
                 id="hall",
@@ -128,6 +135,7 @@ NODES: Final = (
     NodePlan(
         id="gate-1",
         name="东门门房",
+        equipment=EQUIPMENT["gate-1"],
         cameras=(
             CameraPlan(
                 id="lane",
@@ -213,6 +221,8 @@ class NodeFiles:
     mqtt_password_file: Path
     token_file: Path
     local_password_file: Path
+    modbus_port: int = 502
+    line_port: int = 80
 
 
 def sensor_topic(node: str) -> str:
@@ -243,6 +253,7 @@ def node_configuration(node: NodePlan, feeds: Sequence[CameraFeed], files: NodeF
         },
         "cameras": [_camera(feed) for feed in feeds],
         "sensors": [_sensor(sensor, node.id) for sensor in node.sensors],
+        **node.equipment.configuration(sensor_topic(node.id), modbus_port=files.modbus_port, line_port=files.line_port),
     }
 
 

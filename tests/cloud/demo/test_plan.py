@@ -4,11 +4,13 @@ import pytest
 
 from cloud.demo import plan
 from cloud.demo.footage import Showing, find_showings, own_camera
-from cloud.fleet.grants import Access, node_grants, user
 from cloud.embedded.process import EmbeddedProblem
+from cloud.fleet.grants import Access, node_grants, user
 from edge.rules.identity import subject
 from edge.settings import NodeConfiguration
+from edge.simulators.modbus_server import STORIES
 from edge.simulators.sensors import DEVICES, Sensor
+from edge.simulators.terminals import KINDS, TerminalStory
 from models import catalogue
 from models.manifest import FileMissing
 
@@ -30,7 +32,20 @@ def test_the_edge_takes_every_configuration(node: plan.NodePlan) -> None:
     assert {subject(rule) for camera in configuration.cameras for rule in camera.rules} <= {
         zone for camera in configuration.cameras for zone in camera.zones
     }
-    assert all(sensor.simulated for sensor in configuration.sensors)
+    assert all(device.simulated for device in configuration.devices)
+    cameras = {camera.id for camera in configuration.cameras}
+    assert cameras | {device.id for device in configuration.devices} == set(node.devices)
+    carried = {name for line in configuration.leased_lines for name in line.carries}
+    assert carried <= set(node.devices)
+
+
+@pytest.mark.parametrize("node", plan.NODES, ids=lambda node: node.id)
+def test_the_simulators_know_what_stands_there(node: plan.NodePlan) -> None:
+    for terminal in node.equipment.terminals:
+        assert KINDS[TerminalStory(terminal.id).kind] == terminal.kind
+    for device in node.equipment.registers:
+        story = Sensor(STORIES[device.unit])
+        assert len(story.device.quantities) > max(address for _, address in device.points) // 2
 
 
 @pytest.mark.parametrize("sensor", [sensor for node in plan.NODES for sensor in node.sensors], ids=lambda each: each.id)
