@@ -156,8 +156,9 @@ def read_maintenance_figures(
     to_at: Annotated[datetime | None, Query(alias="to", description="Now by default")] = None,
 ) -> MaintenanceFigures:
     """Online rate by kind, time from a fault to its repair, the devices with the most orders. Times need a zone."""
+    for moment in (from_at, to_at):
+        if moment is not None and (moment.tzinfo is None or not 1970 < moment.year < 9999):
+            raise Invalid("`from` and `to` need a zone and a year that can be, such as 2026-03-17T00:00:00+08:00")
     until = to_at or parts.clock()
     since = from_at or until - USUAL_WINDOW
-    if until.tzinfo is None or since.tzinfo is None:
-        raise Invalid("`from` and `to` need a zone, such as 2026-03-17T00:00:00+08:00")
     return maintenance_figures.figures(conn, areas.scope_path(conn, user, area), from_at=since, to_at=until)

@@ -25,6 +25,9 @@ from cloud.evidence.files import EvidenceFiles
 from cloud.fleet import service as fleet
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
+from cloud.maintenance import labels
+from cloud.maintenance import orders as work_orders
+from cloud.maintenance.model import OrderAction
 from cloud.rollouts import artifacts, orders
 from cloud.rollouts import service as rollouts
 from cloud.rollouts import store as rollout_rows
@@ -76,6 +79,7 @@ def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:
         _report(pool, node)
         _enrol(pool)
         _work(pool)
+        _keep(pool)
         _ask(pool, node)
         _store_pictures(pool, EvidenceFiles(evidence_url), scratch)
         _roll_out(pool, EvidenceFiles(evidence_url), scratch, node)
@@ -148,6 +152,7 @@ def _report_incidents(writer: Writer, node: FakeNode) -> None:
         _incident(1, severity=Severity.CRITICAL, kind="fire", category="fire_safety", evidence=(picture(2),)),
         _incident(60, kind="loitering", severity=Severity.LOW, dwell_s=61.25, evidence=(picture(3), picture(4))),
         _incident(61, kind="crowd", count=12, evidence=(picture(5),)),
+        _incident(62, kind="camera_trouble", category="maintenance", point="covered", note="lens"),
     ]
     for one in found:
         writer.settle([node.item(one, lane=Lane.INCIDENT)])
@@ -183,6 +188,17 @@ def _work(pool: Pool) -> None:
         )
         cases.act(conn, chief, 2, dismissed, now=AT, address="192.0.2.1")
         accounts.disable(conn, worker.name, now=AT)
+
+
+def _keep(pool: Pool) -> None:
+    """An order that somebody has, and a label on the device."""
+    with pool.connection() as conn:
+        mender = principal(conn, "mender", Role.MAINTAINER)
+        (order,) = work_orders.page(conn, work_orders.OrderFilter(area_path=""), before=None, count=2)
+        given = work_orders.OrderRequest(action=OrderAction.ASSIGN, version=order.version, note="带 梯子\t!")
+        work_orders.act(conn, mender, order.id, given, now=AT, address="192.0.2.1")
+        assert order.device.id is not None
+        labels.renew_for_device(conn, mender, order.device.id, now=AT, address="192.0.2.1")
 
 
 def _ask(pool: Pool, node: FakeNode) -> None:

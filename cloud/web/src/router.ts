@@ -11,6 +11,10 @@ export const router = createRouter({
     { path: '/devices', name: 'devices', component: () => import('@/devices/DevicesPage.vue'), meta: { title: 'nav.devices' } },
     { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/devices/DevicePage.vue'), meta: { title: 'devices.name' } },
     { path: '/wall', name: 'wall', component: () => import('@/wall/WallPage.vue'), meta: { title: 'nav.wall' } },
+    { path: '/maintenance', name: 'maintenance', component: () => import('@/maintenance/MaintenancePage.vue'), meta: { title: 'nav.maintenance' } },
+    { path: '/maintenance/:id(\\d+)', name: 'order', component: () => import('@/maintenance/MaintenancePage.vue'), meta: { title: 'orders.title' } },
+    // What a code on a wall opens, for everybody: no log-in, no bar.
+    { path: '/c/:token', name: 'public', component: () => import('@/public/PublicPage.vue'), meta: { open: true, bare: true, title: 'public.title' } },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue'), meta: { title: 'nav.nodes' } },
     { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue'), meta: { title: 'notFound.text' } },
   ],

@@ -74,6 +74,9 @@ def test_figures_are_for_those_who_may_see_the_area(cloud: Cloud) -> None:
         assert (
             chief.get("/api/v1/maintenance/figures", params=backwards).status_code == httpx.codes.UNPROCESSABLE_ENTITY
         )
+        for endless in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+            answer = chief.get("/api/v1/maintenance/figures", params={"to": endless})
+            assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
         unzoned = {"from": "2026-03-01T00:00:00"}
         assert chief.get("/api/v1/maintenance/figures", params=unzoned).status_code == httpx.codes.UNPROCESSABLE_ENTITY
 

@@ -1,4 +1,4 @@
-import type { CaseSummary, CommandState, Level, Presence } from '@/api/types'
+import type { CaseSummary, CommandState, Level, Presence, RolloutState, WorkOrder } from '@/api/types'
 
 /** The shapes of events are told in words in the service's document, not in types: these are the page's. */
 export interface NodePresence {
@@ -44,6 +44,13 @@ export interface CommandStep {
   state: CommandState
 }
 
+/** A rollout moved, or a node of it; how far it is is read anew. */
+export interface RolloutMoved {
+  id: string
+  state: RolloutState
+  stage: number
+}
+
 /** What the live stream tells, by name. `resync`: whatever was loaded before may have holes, load it again. */
 export interface LiveEvents {
   'case.opened': CaseSummary
@@ -53,6 +60,9 @@ export interface LiveEvents {
   'device.presence': DevicePresence
   'device.readings': NewestReadings
   'command.updated': CommandStep
+  'order.opened': WorkOrder
+  'order.updated': WorkOrder
+  'rollout.updated': RolloutMoved
   resync: null
 }
 
@@ -66,6 +76,9 @@ const NAMES = new Set<string>([
   'device.presence',
   'device.readings',
   'command.updated',
+  'order.opened',
+  'order.updated',
+  'rollout.updated',
 ] satisfies LiveName[])
 
 /** Whether this version of the page knows the event; a newer service may tell more. */

@@ -48,6 +48,8 @@ export class LiveStream {
     'device.presence': new Set(),
     'device.readings': new Set(),
     'command.updated': new Set(),
+    'order.opened': new Set(),
+    'order.updated': new Set(),
     resync: new Set(),
   }
   private view: StreamView = { state: 'connecting', heardAt: null, unreadable: 0 }

@@ -356,7 +356,7 @@ export const en: Messages = {
     since: 'since {time}',
   },
   department: { urban_management: 'Urban management', traffic: 'Traffic police', public_security: 'Public security' },
-  deviceKind: { camera: 'Camera', charging_pile: 'Charging pile', terminal: 'Terminal', sensor: 'Sensor', node: 'Node', climate: 'Climate', smoke_detector: 'Smoke detector', water_level: 'Water level', leased_line: 'Leased line', gas_detector: 'Gas detector', temperature_sensor: 'Temperature sensor', current_transformer: 'Current transformer' },
+  deviceKind: { camera: 'Camera', charging_pile: 'Charging pile', ebike_pile: 'E-bike pile', terminal: 'Terminal', sensor: 'Sensor', node: 'Node', climate: 'Climate', smoke_detector: 'Smoke detector', water_level: 'Water level', leased_line: 'Leased line', gas_detector: 'Gas detector', temperature_sensor: 'Temperature sensor', current_transformer: 'Current transformer' },
   point: {
     temperature_c: 'Temperature',
     humidity_pct: 'Humidity',

@@ -355,7 +355,7 @@ export const zh = {
     since: '自 {time}',
   },
   department: { urban_management: '城管', traffic: '交通', public_security: '公安' },
-  deviceKind: { camera: '摄像机', charging_pile: '充电桩', terminal: '服务终端', sensor: '传感器', node: '节点', climate: '温湿度', smoke_detector: '烟感', water_level: '水位计', leased_line: '专线', gas_detector: '燃气探测器', temperature_sensor: '温度传感器', current_transformer: '电流互感器' },
+  deviceKind: { camera: '摄像机', charging_pile: '充电桩', ebike_pile: '电动自行车充电桩', terminal: '服务终端', sensor: '传感器', node: '节点', climate: '温湿度', smoke_detector: '烟感', water_level: '水位计', leased_line: '专线', gas_detector: '燃气探测器', temperature_sensor: '温度传感器', current_transformer: '电流互感器' },
   point: {
     temperature_c: '温度',
     humidity_pct: '湿度',
