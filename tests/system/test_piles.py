@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cloud.embedded.broker import EmbeddedBroker
+from cloud.main import Part
+from cloud.main import running as running_cloud
+from cloud.settings import CloudSettings
 from edge.contract.envelope import Envelope
 from edge.contract.incident import Incident, IncidentKind, IncidentState, Severity
 from edge.contract.telemetry import TelemetryBatch
@@ -16,8 +20,10 @@ from edge.node.assembly import Node
 from edge.rules.history import History
 from edge.settings import NodeConfiguration
 from edge.sources.ocpp.source import OcppSource
+from tests.brokers import ReadyBroker
 from tests.fakes.answering_cloud import AnsweringCloud
 from tests.fakes.ocpp_client import Station, stations
+from tests.system.test_commands import DISTRICT, NODE, enrolled
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -199,3 +205,77 @@ def test_a_pile_that_stops_is_seen_to_have_stopped(running: Callable[..., Runnin
     site.await_(confirmed, "that it is told")
     assert site.incidents("stop_unconfirmed") == {}
     assert station.orders.count(("stop", number)) == 1
+
+
+def test_a_charge_is_stopped_by_a_person_at_the_api(
+    migrated_url: str, mosquitto_broker: ReadyBroker, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        token = enrolled(migrated_url)
+        settings = CloudSettings.model_validate(
+            {
+                "database_url": migrated_url,
+                "http_port": 0,
+                "data_directory": tmp_path / "cloud",
+                "mqtt_url": mosquitto_broker.url,
+                "mqtt_user": mosquitto_broker.cloud_user,
+                "mqtt_password": mosquitto_broker.cloud_password,
+            }
+        )
+        cloud = stack.enter_context(running_cloud(settings, Part.ALL))
+        headers = {"Authorization": f"Bearer {token}"}
+        client = stack.enter_context(httpx.Client(base_url=cloud.address or "", headers=headers, timeout=20))
+        password = tmp_path / "password"
+        password.write_text(mosquitto_broker.add_node(DISTRICT, NODE), encoding="utf-8")
+        node = Node(
+            NodeConfiguration.model_validate(
+                {
+                    "node": {"id": NODE, "district": DISTRICT, "data_directory": tmp_path / "data"},
+                    "cloud": {
+                        "mqtt": mosquitto_broker.url,
+                        "https": "http://127.0.0.1:1",
+                        "mqtt_user": NODE,
+                        "mqtt_password_file": password,
+                    },
+                    "ocpp": {"host": "127.0.0.1", "port": 0, "security_profile": 0, "piles": [{"id": "pile-1"}]},
+                }
+            ),
+            on_fatal=pytest.fail,
+        )
+        node.start()
+        stack.callback(node.stop)
+        source = node.reading_sources["ocpp"]
+        assert isinstance(source, OcppSource)
+        wait_until(lambda: source.port is not None, what="the listener")
+        call_in = stack.enter_context(stations())
+        station: Station = call_in(f"ws://127.0.0.1:{source.port}/ocpp", "pile-1")
+        station.boot("2.4.1")
+        number = station.start()
+
+        def pile() -> dict[str, Any] | None:
+            items: list[dict[str, Any]] = client.get("/api/v1/devices").json()["items"]
+            return next((each for each in items if each["device"] == "pile-1" and each["presence"] == "online"), None)
+
+        def latest(point: str) -> Any:
+            found = pile()
+            return None if found is None else {each["name"]: each["latest"] for each in found["points"]}[point]
+
+        wait_until(lambda: pile() and latest("firmware"), timeout_s=PATIENT_S, what="the pile in the registry")
+        assert latest("firmware")["value"] == "2.4.1"
+        device = pile()
+        assert device is not None
+
+        def ask(body: dict[str, Any]) -> dict[str, Any]:
+            asked = client.post(f"/api/v1/devices/{device['id']}/actions", json=body)
+            assert asked.status_code == httpx.codes.ACCEPTED, asked.text
+            address = f"/api/v1/commands/{asked.json()['id']}"
+            wait_until(lambda: client.get(address).json()["ended_at"], timeout_s=PATIENT_S, what="an answer")
+            found: dict[str, Any] = client.get(address).json()
+            return found
+
+        done = ask({"action": "stop_charge"})
+        assert (done["state"], done["result"]) == ("done", {"action": "stop_charge", "answer": {"status": "Accepted"}})
+        assert ("stop", number) in station.orders
+        station.stop(number, reason="Remote")
+        refused = ask({"action": "stop_charge"})
+        assert (refused["state"], refused["reason"]) == ("refused", "no charge is known: there is nothing to stop")

@@ -1,0 +1,81 @@
+"""The simulated pile against the real listener."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from edge.flow import DeviceAction
+from edge.simulators.ocpp_pile import AMBIENT_C, HOT_C, Socket
+from tests.edge.sources.ocpp.running import QUIET, Keeper, address, source
+from tests.edge.waiting import wait_until
+
+pytestmark = pytest.mark.system
+PATIENT_S = 40.0
+
+
+@contextmanager
+def simulated(url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    arguments = [
+        sys.executable,
+        "-m",
+        "edge.simulators.ocpp_pile",
+        url,
+        "--period",
+        "0.1",
+        "--charge-after",
+        "0",
+        *options,
+    ]
+    child = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    try:
+        yield child
+    finally:
+        child.terminate()
+        child.wait(20)
+        if child.stderr is not None:
+            child.stderr.close()
+
+
+def test_it_charges_stops_and_updates_as_it_is_told() -> None:
+    keeper = Keeper()
+    with source(keeper, timing=QUIET) as made:
+        with simulated(f"{address(made)}/pile-1", "--replay", "10", "--heat-after", "0") as child:
+            wait_until(lambda: len(keeper.values("current_a.1")) > 3, "the meter", timeout_s=PATIENT_S)
+            assert keeper.values("stop_reason.1") == ["local"]
+            assert max(float(value) for value in keeper.values("temperature_c.1")) > 90
+            made.act("pile-1", DeviceAction.STOP_CHARGE, {}, wait_s=20)
+            wait_until(lambda: keeper.values("stop_reason.1")[-1] == "remote", "the stop", timeout_s=PATIENT_S)
+            made.act("pile-1", DeviceAction.UPDATE_FIRMWARE, {"location": "https://example.org/m-2.0.1.bin"}, wait_s=20)
+            wait_until(lambda: keeper.values("firmware") == ["1.0.0", "2.0.1"], "its new version", timeout_s=PATIENT_S)
+            assert keeper.values("firmware_status")[-1] == "installed"
+            child.terminate()
+            assert child.wait(20) == 0
+
+
+def test_it_disobeys_as_it_is_told() -> None:
+    keeper = Keeper()
+    with source(keeper) as made, simulated(f"{address(made)}/pile-1", "--ignore-stop", "--fault-after", "0.5"):
+        wait_until(
+            lambda: keeper.values("raw_code.1")[-1:] == ["GunOverheat/GunOverheat"], "its fault", timeout_s=PATIENT_S
+        )
+        assert made.act("pile-1", DeviceAction.STOP_CHARGE, {}, wait_s=20) == {"status": "Accepted"}
+        before = len(keeper.values("current_a.1"))
+        wait_until(lambda: len(keeper.values("current_a.1")) > before + 3, "the meter", timeout_s=PATIENT_S)
+        assert float(keeper.values("current_a.1")[-1]) > 10
+
+
+def test_one_that_is_not_let_in_says_so_and_ends() -> None:
+    with source(Keeper()) as made, simulated(f"{address(made)}/nobody") as child:
+        assert child.wait(30) == 2
+
+
+def test_what_glows_cools_down_once_nothing_flows() -> None:
+    socket = Socket(1, flows=True, hot=True)
+    socket.pass_time(600)
+    assert socket.temperature_c == pytest.approx(HOT_C, abs=1)
+    socket.flows = False
+    socket.pass_time(600)
+    assert socket.temperature_c == pytest.approx(AMBIENT_C, abs=1)
