@@ -93,6 +93,7 @@ class Node:
             configuration.node.district, configuration.node.id, uuid7(int(self.started_at.timestamp() * 1000))
         )
         self.standing = Standing(clock=self.clock.told, on_change=self._announce)
+        self.standing.know_lines(configuration.behind)
         self.login = Login.read(configuration.node, configuration.cloud)
         self.shelf = ModelShelf(
             (camera.model for camera in configuration.cameras if camera.model), self.standing, on_change=self._announce
@@ -296,6 +297,7 @@ class Node:
             self.desk.adopt(configuration.devices, cards)
             self.protection.adopt(configuration.devices)
             self.reading_sources = succeeded(self.reading_sources, configuration, self._handover)
+        self.standing.know_lines(configuration.behind)
         self.linkage.adopt(configuration)
         self.composites.adopt(configuration, cards)
         self.configuration = configuration

@@ -89,7 +89,7 @@ def devices(configuration: NodeConfiguration) -> tuple[Device, ...]:
 
 def sources(configuration: NodeConfiguration) -> tuple[Device, ...]:
     """The devices whose readings go through the outbox."""
-    behind = {name: line.id for line in configuration.leased_lines for name in line.carries}
+    behind = configuration.behind
     declared = (*map(_camera, configuration.cameras), *map(_device, configuration.devices))
     return tuple(replace(device, behind=behind[device.id]) if device.id in behind else device for device in declared)
 

@@ -1,7 +1,7 @@
 """What does not work at present, for births and status: one entry per subject."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +30,12 @@ class Standing:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], _Entry] = {}
+        self._behind: Mapping[str, str] = {}
+
+    def know_lines(self, behind: Mapping[str, str]) -> None:
+        """By device or camera: the leased line that it stands behind. What stands behind one that is degraded itself is told so."""
+        with self._lock:
+            self._behind = dict(behind)
 
     def degrade(self, subject: str, reason: str, detail: str) -> None:
         """Something does not work; the time of its beginning stays while only the detail changes."""
@@ -64,7 +70,29 @@ class Standing:
         """All of them, oldest first."""
         with self._lock:
             entries = sorted(self._entries.items(), key=lambda item: item[1].since)
+            degraded, behind = {subject for subject, _ in self._entries}, self._behind
         return tuple(
-            Degradation(subject=subject, reason=reason, detail=entry.detail, since=entry.since)
+            Degradation(
+                subject=subject,
+                reason=reason,
+                detail=_explained(entry.detail, _line_of(subject, behind, degraded)),
+                since=entry.since,
+            )
             for (subject, reason), entry in entries
         )
+
+
+def _line_of(subject: str, behind: Mapping[str, str], degraded: Collection[str]) -> str | None:
+    """The first line on the way to it that is degraded; the configuration sees to it that no way is endless."""
+    line = behind.get(subject)
+    while line is not None and line not in degraded:
+        line = behind.get(line)
+    return line
+
+
+def _explained(detail: str, line: str | None) -> str:
+    return (
+        detail
+        if line is None
+        else f"{detail[: LONGEST_DETAIL - 100]}; behind the leased line {line}, which is degraded"
+    )

@@ -54,6 +54,11 @@ class NodeConfiguration(Strict):
             *(self.ebike.piles if self.ebike is not None else ()),
         )
 
+    @property
+    def behind(self) -> dict[str, str]:
+        """By camera or device: the leased line that it is reached over."""
+        return {name: line.id for line in self.leased_lines for name in line.carries}
+
 
 DEVICE_SECTIONS: Final[Mapping[tuple[str, ...], type[DeviceSettings]]] = MappingProxyType(
     {

@@ -119,3 +119,21 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
             read_secret(file)
     with pytest.raises(ConfigurationError, match="can't be read"):
         read_secret(tmp_path / "none")
+
+
+def test_what_stands_behind_a_line_that_is_down_says_so() -> None:
+    standing = Standing(clock=SteppedClock(), on_change=lambda: None)
+    standing.know_lines({"cam-1": "line-2", "line-2": "line-1", "pile-1": "line-1"})
+    standing.degrade("cam-1", "stream_lost", "no route")
+    standing.degrade("sensor-1", "silent", "nothing came for 30 s")
+    assert [each.detail for each in standing.degradations()] == ["no route", "nothing came for 30 s"]
+    standing.degrade("line-1", "silent", "its far end does not answer")
+    standing.degrade("pile-1", "silent", "x" * 600)
+    details = {each.subject: each.detail for each in standing.degradations()}
+    assert details["cam-1"] == "no route; behind the leased line line-1, which is degraded"
+    assert details["line-1"] == "its far end does not answer"
+    assert details["sensor-1"] == "nothing came for 30 s"
+    assert details["pile-1"].endswith("behind the leased line line-1, which is degraded")
+    assert len(details["pile-1"]) <= LONGEST_DETAIL
+    standing.recover("line-1", "silent")
+    assert {each.subject: each.detail for each in standing.degradations()}["cam-1"] == "no route"
