@@ -9,7 +9,7 @@ import pytest
 
 from edge.flow import DeviceAction
 from edge.simulators.ocpp_pile import AMBIENT_C, HOT_C, Socket
-from tests.edge.sources.ocpp.running import QUIET, Keeper, address, source
+from tests.edge.sources.ocpp.running import Keeper, address, source
 from tests.edge.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -41,18 +41,17 @@ def simulated(url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_it_charges_stops_and_updates_as_it_is_told() -> None:
     keeper = Keeper()
-    with source(keeper, timing=QUIET) as made:
-        with simulated(f"{address(made)}/pile-1", "--replay", "10", "--heat-after", "0") as child:
-            wait_until(lambda: len(keeper.values("current_a.1")) > 3, "the meter", timeout_s=PATIENT_S)
-            assert keeper.values("stop_reason.1") == ["local"]
-            assert max(float(value) for value in keeper.values("temperature_c.1")) > 90
-            made.act("pile-1", DeviceAction.STOP_CHARGE, {}, wait_s=20)
-            wait_until(lambda: keeper.values("stop_reason.1")[-1] == "remote", "the stop", timeout_s=PATIENT_S)
-            made.act("pile-1", DeviceAction.UPDATE_FIRMWARE, {"location": "https://example.org/m-2.0.1.bin"}, wait_s=20)
-            wait_until(lambda: keeper.values("firmware") == ["1.0.0", "2.0.1"], "its new version", timeout_s=PATIENT_S)
-            assert keeper.values("firmware_status")[-1] == "installed"
-            child.terminate()
-            assert child.wait(20) == 0
+    with source(keeper) as made, simulated(f"{address(made)}/pile-1", "--replay", "10", "--heat-after", "0") as child:
+        wait_until(lambda: len(keeper.values("current_a.1")) > 3, "the meter", timeout_s=PATIENT_S)
+        assert keeper.values("stop_reason.1") == ["local"]
+        assert max(float(value) for value in keeper.values("temperature_c.1")) > 90
+        made.act("pile-1", DeviceAction.STOP_CHARGE, {}, wait_s=20)
+        wait_until(lambda: keeper.values("stop_reason.1")[-1] == "remote", "the stop", timeout_s=PATIENT_S)
+        made.act("pile-1", DeviceAction.UPDATE_FIRMWARE, {"location": "https://example.org/m-2.0.1.bin"}, wait_s=20)
+        wait_until(lambda: keeper.values("firmware") == ["1.0.0", "2.0.1"], "its new version", timeout_s=PATIENT_S)
+        assert keeper.values("firmware_status")[-1] == "installed"
+        child.terminate()
+        assert child.wait(20) == 0
 
 
 def test_it_disobeys_as_it_is_told() -> None:
