@@ -16,6 +16,8 @@ export const router = createRouter({
     // What a code on a wall opens, for everybody: no log-in, no bar.
     { path: '/c/:token', name: 'public', component: () => import('@/public/PublicPage.vue'), meta: { open: true, bare: true, title: 'public.title' } },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue'), meta: { title: 'nav.nodes' } },
+    { path: '/rollouts', name: 'rollouts', component: () => import('@/rollouts/RolloutsPage.vue'), meta: { title: 'nav.rollouts' } },
+    { path: '/rollouts/:id', name: 'rollout', component: () => import('@/rollouts/RolloutsPage.vue'), meta: { title: 'nav.rollouts' } },
     { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue'), meta: { title: 'notFound.text' } },
   ],
 })

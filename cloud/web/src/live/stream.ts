@@ -50,6 +50,7 @@ export class LiveStream {
     'command.updated': new Set(),
     'order.opened': new Set(),
     'order.updated': new Set(),
+    'rollout.updated': new Set(),
     resync: new Set(),
   }
   private view: StreamView = { state: 'connecting', heardAt: null, unreadable: 0 }
