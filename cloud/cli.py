@@ -24,6 +24,8 @@ from cloud.ingest.command import deadletters_app
 from cloud.ingest.quarantine_command import quarantine_app
 from cloud.logs import log_to_stderr
 from cloud.main import Part, running, wait_for_signal
+from cloud.maintenance.command import maintenance_app
+from cloud.rollouts.command import artifacts_app
 from cloud.settings import CloudSettings
 from cloud.terminal import AsJson, now, read_settings, tell, transaction
 
@@ -43,6 +45,8 @@ app.add_typer(broker_app, name="broker")
 app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(maintenance_app, name="maintenance")
+app.add_typer(artifacts_app, name="artifacts")
 app.command()(backup)
 app.command()(restore)
 

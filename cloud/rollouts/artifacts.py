@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import structlog
 from psycopg import Connection
 
-from cloud.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
+from cloud.errors import Conflict, Invalid, NotFound, Permanent, TooLarge, UnsupportedMedia
 from cloud.evidence.files import EvidenceFiles
 from cloud.rollouts import store
 from cloud.rollouts.model import Artifact
@@ -24,6 +25,8 @@ MODEL_PARTS: Final = frozenset({"manifest.yaml", "model.onnx"})
 ENTRIES_MOST: Final = 5_000
 METADATA_BYTES_MOST: Final = 256 << 10
 SHIPPED_BY: Final = "shipped"
+
+_log = structlog.get_logger(__name__)
 
 
 def trusted_keys(settings: CloudSettings) -> Keyring:
@@ -160,15 +163,22 @@ def add_shipped(
             if known is not None and known.stored_at is not None:
                 continue
             try:
-                signed = shipped.read(kind, version, keyring, folder)
-            except ArtifactProblem:
-                continue  # whoever builds the program is told by its tests; here it can't be offered, and is not
-            with TemporaryDirectory() as scratch:
-                path = Path(scratch) / "profile.yaml"
-                path.write_bytes(signed.content)
-                add(conn, files, signed.signature, path, keyring=keyring, added_by=SHIPPED_BY, now=now)
+                _add_shipped(conn, files, shipped.read(kind, version, keyring, folder), keyring, now=now)
+            except (ArtifactProblem, Permanent) as problem:
+                # the others are offered all the same; whoever builds the program is told by its tests
+                _log.warning("shipped_profile_refused", profile=kind, version=str(version), reason=str(problem))
+                continue
             count += 1
     return count
+
+
+def _add_shipped(
+    conn: Connection[Any], files: EvidenceFiles, signed: shipped.SignedProfile, keyring: Keyring, *, now: datetime
+) -> None:
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "profile.yaml"
+        path.write_bytes(signed.content)
+        add(conn, files, signed.signature, path, keyring=keyring, added_by=SHIPPED_BY, now=now)
 
 
 def require(conn: Connection[Any], sha256: str) -> Artifact:

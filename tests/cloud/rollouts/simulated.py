@@ -29,7 +29,7 @@ from firmware_configs.signature import ArtifactClass, Signature
 from tests.cloud.samples import GRID, take_in_areas
 from tests.fakes.node import AT, DISTRICT, FakeNode, birth, new_id
 
-NAME = "ocpp16_pile"
+NAME = "simulated_pile"
 KEY = (ArtifactClass.PROFILE.value, NAME)
 MINUTE = timedelta(minutes=1)
 
