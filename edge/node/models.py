@@ -109,17 +109,19 @@ def unpacked(file: Path, folder: Path, signature: Signature) -> tuple[Manifest, 
                 raise StepRefused(
                     StepCode.NOT_VALID, f"a model is a ZIP of {MANIFEST} and {WEIGHTS}, and of nothing else"
                 )
+            # a manifest has to lie under the name of its model: one that is signed as another can't be read
+            places = {MANIFEST: folder / f"{signature.name}.yaml", WEIGHTS: folder / WEIGHTS}
             for name, largest in ((MANIFEST, LARGEST_MANIFEST_BYTES), (WEIGHTS, LARGEST_WEIGHTS_BYTES)):
-                with archive.open(name) as source, (folder / name).open("wb") as target:
+                with archive.open(name) as source, places[name].open("wb") as target:
                     _copy(source, target, largest)
-        manifest = read_manifest(folder / MANIFEST)
+        manifest = read_manifest(places[MANIFEST])
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError) as error:
         raise StepRefused(StepCode.NOT_VALID, f"no ZIP that can be read: {error}") from error
     except ModelProblem as problem:
         raise StepRefused(StepCode.NOT_VALID, str(problem)) from problem
     except OSError as error:
         raise StepRefused(StepCode.NO_ROOM, f"the model can't be unpacked: {error.strerror}") from error
-    if (manifest.id, manifest.version) != (signature.name, signature.version):
+    if manifest.version != signature.version:
         raise StepRefused(StepCode.OTHER_KIND, f"the manifest is that of {manifest.id} {manifest.version}")
     if not isinstance(manifest.source, Imported):
         raise StepRefused(StepCode.NOT_VALID, "the manifest is none that `gridward-edge models import` has written")

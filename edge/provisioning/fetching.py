@@ -37,7 +37,9 @@ class Fetcher:
         token: str | None,
         ca_file: Path | None = None,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """`transport` stands in for the way to the cloud."""
         self._store = store
         self._free_bytes = free_bytes
         self._client = httpx.Client(
@@ -48,6 +50,7 @@ class Fetcher:
             timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             verify=ssl.create_default_context(cafile=ca_file) if base_url.startswith("https:") else False,
             follow_redirects=False,
+            transport=transport,
         )
 
     def use_token(self, token: str) -> None:
@@ -64,9 +67,10 @@ class Fetcher:
         Raises StepRefused for bytes that are not those that were signed and for a disk without room, UplinkLost where trying again
         can help: what has come stays for it.
         """
-        if self._store.has(signature.sha256) and self._is_whole(signature, self._store.path(signature.sha256)):
-            return
         try:
+            if self._store.has(signature.sha256) and self._is_whole(signature, self._store.path(signature.sha256)):
+                self._store.keep_signature(signature)
+                return
             make_folder(self._store.folder)
             self._fetch(signature, self._store.part(signature.sha256), stopped)
             self._store.keep(signature)

@@ -67,13 +67,17 @@ class Store:
 
     def keep(self, signature: Signature) -> None:
         """Take in what was fetched whole and written through: the signature, then the bytes. Raises OSError."""
-        write_file(self.folder / f"{signature.sha256}{SIG}", signature.content())
+        self.keep_signature(signature)
         move_file(self.part(signature.sha256), self.path(signature.sha256))
+
+    def keep_signature(self, signature: Signature) -> None:
+        """Who vouches for the bytes that lie there. Raises OSError."""
+        write_file(self.folder / f"{signature.sha256}{SIG}", signature.content())
 
     def put(self, signature: Signature, content: bytes) -> None:
         """Take in bytes that are at hand. Raises OSError."""
         make_folder(self.folder)
-        write_file(self.folder / f"{signature.sha256}{SIG}", signature.content())
+        self.keep_signature(signature)
         write_file(self.path(signature.sha256), content)
 
     def has(self, sha256: str) -> bool:

@@ -93,6 +93,7 @@ def lay(fuse: Fuse, directory: Path) -> None:
     sqlite3.connect = fused_connect  # type: ignore[assignment]
     _wrap(fuse, "fsync", Point.FILE_SYNC, Point.FILE_SYNCED)
     _wrap(fuse, "rename", Point.RENAME, Point.RENAMED)
+    _wrap(fuse, "replace", Point.RENAME, Point.RENAMED)
     _wrap(fuse, "unlink", Point.REMOVE, Point.REMOVED)
     _wrap(fuse, "pwrite", Point.MARK, None)
 

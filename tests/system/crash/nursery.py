@@ -1,6 +1,6 @@
 """A process that has imported everything and forks: one life costs milliseconds. Lines of JSON in, lines of JSON out.
 
-In: `{"directory": …, "end_at": n or null, "defect": word or null, "link": fields or null}`. Out: `{"status": exit status, negative for a signal}`; what the life itself has to
+In: `{"directory": …, "end_at": n or null, "defect": word or null, "link": fields or null, "provisioning": bool}`. Out: `{"status": exit status, negative for a signal}`; what the life itself has to
 say it leaves in `life.json` in its directory.
 """
 
@@ -18,6 +18,7 @@ import structlog
 from edge.outbox.store import Counter
 from tests.system.crash.fuse import Fuse, lay
 from tests.system.crash.life import Defect, Life
+from tests.system.crash.provisioning_life import ProvisioningLife
 from tests.system.crash.wire_life import Link, WireLife
 
 SAID = "life.json"
@@ -44,12 +45,24 @@ class Nursery:
             pass
 
     def live(
-        self, directory: Path, end_at: int | None = None, *, defect: Defect | None = None, link: Link | None = None
+        self,
+        directory: Path,
+        end_at: int | None = None,
+        *,
+        defect: Defect | None = None,
+        link: Link | None = None,
+        provisioning: bool = False,
     ) -> int:
-        """One life in `directory`, at a real broker where there is a link; its exit status."""
+        """One life in `directory`, at a real broker where there is a link, or of what a node is given to run; its exit status."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"directory": os.fspath(directory), "end_at": end_at, "defect": defect, "link": link and asdict(link)}
+        order = {
+            "directory": os.fspath(directory),
+            "end_at": end_at,
+            "defect": defect,
+            "link": link and asdict(link),
+            "provisioning": provisioning,
+        }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return int(json.loads(self._process.stdout.readline())["status"])
@@ -59,6 +72,14 @@ def said(directory: Path) -> dict[str, Any]:
     """What the last life that came to its end has left."""
     told: dict[str, Any] = json.loads((directory / SAID).read_text())
     return told
+
+
+def _live_provisioning(directory: Path, end_at: int | None) -> None:
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory((directory / "log").open("a")))
+    fuse = Fuse(end_at)
+    lay(fuse, directory)
+    ProvisioningLife(directory).run()
+    (directory / SAID).write_text(json.dumps({"steps": fuse.steps, "passed": fuse.passed}))
 
 
 def _live(directory: Path, end_at: int | None, defect: Defect | None, link: Link | None) -> None:
@@ -89,6 +110,9 @@ def _main() -> None:
         if child == 0:
             status = 1
             try:
+                if order["provisioning"]:
+                    _live_provisioning(Path(order["directory"]), order["end_at"])
+                    os._exit(0)
                 defect = order["defect"] and Defect(order["defect"])
                 link = order["link"] and Link(**order["link"])
                 _live(Path(order["directory"]), order["end_at"], defect, link)
