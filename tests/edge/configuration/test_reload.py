@@ -49,7 +49,29 @@ SENSORS = st.lists(
     max_size=2,
     unique_by=lambda each: str(each["id"]),
 )
-CONFIGURATIONS = st.builds(lambda cameras, sensors: configuration(cameras=cameras, sensors=sensors), CAMERAS, SENSORS)
+TERMINALS = st.lists(
+    st.fixed_dictionaries({"id": st.just("post"), "kind": st.sampled_from(["sos", "kiosk"])}), max_size=1
+)
+REGISTERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.sampled_from(["m", "n"]),
+            "gateway": st.sampled_from(["127.0.0.1:1", "127.0.0.1:2"]),
+            "points": st.just([{"name": "t", "address": 0}]),
+        }
+    ),
+    max_size=2,
+    unique_by=(lambda each: str(each["id"]), lambda each: str(each["gateway"])),
+)
+LINES = st.lists(
+    st.fixed_dictionaries(
+        {"id": st.just("line"), "target": st.just("127.0.0.1"), "port": st.just(1), "lost_after": st.integers(2, 3)}
+    ),
+    max_size=1,
+)
+CONFIGURATIONS = st.builds(
+    configuration, cameras=CAMERAS, sensors=SENSORS, terminals=TERMINALS, modbus=REGISTERS, leased_lines=LINES
+)
 
 
 @given(CONFIGURATIONS, CONFIGURATIONS)
@@ -57,7 +79,7 @@ def test_what_is_done_to_one_configuration_makes_the_other(old: NodeConfiguratio
     found = change(old, new)
     for before, after, fates in (
         ({each.id: each for each in old.cameras}, {each.id: each for each in new.cameras}, found.cameras),
-        ({each.id: each for each in old.sensors}, {each.id: each for each in new.sensors}, found.devices),
+        ({each.id: each for each in old.devices}, {each.id: each for each in new.devices}, found.devices),
     ):
         assert set(fates) == set(before) | set(after)
         for name, fate in fates.items():

@@ -15,6 +15,7 @@ from edge.configuration.reload import Fate, change
 from edge.errors import ConfigurationError
 from edge.node.assembly import Node
 from edge.settings import NodeConfiguration
+from edge.sources.registry import mqtt_devices
 from tests.edge.configuration.test_reload import CONFIGURATIONS, camera, configuration
 from tests.edge.node.test_reloading import placed, running
 from tests.edge.waiting import wait_until
@@ -82,10 +83,14 @@ def reload(node: Node, step: NodeConfiguration | str) -> None:
 def taken_over(node: Node) -> bool:
     """Whether the threads of sources and cameras go by the newest configuration already: each takes it over itself."""
     shown = running(node)
-    topics = sorted({sensor.topic for sensor in shown["reading devices"].values()})
+    topics = sorted({topic for device in mqtt_devices(node.configuration) for topic in device.topics})
     listening = all(each == topics for each in (*shown["topics"], *shown["subscriptions"]))
+    asking = (shown["registers"], shown["lines"]) == (
+        {device.id: device for device in node.configuration.modbus},
+        {line.id: line for line in node.configuration.leased_lines},
+    )
     watched = {watch.camera.id: watch.camera for watch in node.cameras.watches}
-    return listening and watched == {camera.id: camera for camera in node.configuration.cameras}
+    return listening and asking and watched == {camera.id: camera for camera in node.configuration.cameras}
 
 
 def settled(node: Node) -> bool:

@@ -28,6 +28,9 @@ from edge.node.watch import CameraWatch
 from edge.perception.motion import MotionDetector
 from edge.perception.pipeline import PrivateMemory
 from edge.settings import CameraSettings, NodeConfiguration
+from edge.sources.leased_line import LeasedLineSource
+from edge.sources.modbus import ModbusSource
+from edge.sources.mqtt_devices import MqttDeviceSource
 from tests.edge.configuration.test_reload import CONFIGURATIONS, SMALLER, camera, configuration, sensor
 from tests.edge.node.test_node import RunningNode, values
 from tests.edge.node.test_watch import FakeRule, Watching
@@ -45,6 +48,11 @@ def placed(at: Path, found: NodeConfiguration) -> NodeConfiguration:
     return NodeConfiguration.model_validate(told)
 
 
+def of_kind(node: Node, kind: type) -> list[Any]:
+    """The sources of readings of one kind: one, or none."""
+    return [source for source in node.reading_sources.values() if isinstance(source, kind)]
+
+
 def running(node: Node) -> dict[str, Any]:
     """What runs, as far as a configuration says it."""
     return {
@@ -54,8 +62,20 @@ def running(node: Node) -> dict[str, Any]:
         "reading rules": {
             device: [each.rule.id for each in rules.standing] for device, rules in node.desk._rules.items()
         },
-        "topics": [sorted(vars(source)["_by_topic"]) for source in node.reading_sources.values()],
-        "subscriptions": [sorted(vars(source)["_link"]._topics) for source in node.reading_sources.values()],
+        "sources": set(node.reading_sources),
+        "topics": [sorted(vars(source)["_by_topic"]) for source in of_kind(node, MqttDeviceSource)],
+        "subscriptions": [sorted(vars(source)["_link"]._topics) for source in of_kind(node, MqttDeviceSource)],
+        "registers": {
+            name: line.device
+            for source in of_kind(node, ModbusSource)
+            for gateway in vars(source)["_gateways"].values()
+            for name, line in gateway._timetable._lines.items()
+        },
+        "lines": {
+            name: watched.settings
+            for source in of_kind(node, LeasedLineSource)
+            for name, watched in dict(vars(source)["_watched"]).items()
+        },
         "cards": dict(node.book._cards),
         "models": node.shelf._wanted,
         "gateways": [gateway.settings for gateway in node.cameras.gateways],
