@@ -51,6 +51,7 @@ PROBES: Final[Mapping[str, Callable[[Profile], dict[str, Any]]]] = {
     },
     "ocpp16_pile": lambda _: {"ocpp": {"security_profile": 0, "piles": [{"id": "probe"}]}},
     "ykc_pile": lambda _: {"ykc": {"piles": [{"id": "probe", "number": "0" * 14}]}},
+    "ebike_pile": lambda _: {**_BROKER, "ebike": {"piles": [{"id": "probe", "topics": ["probe"]}]}},
     "sos_terminal": lambda _: {**_BROKER, "terminals": [{"id": "probe"}]},
     "gate_terminal": lambda _: {**_BROKER, "terminals": [{"id": "probe"}]},
     "smoke_sensor": _modbus,

@@ -147,6 +147,6 @@ def test_whatever_the_file_holds_merging_does_not_stumble(tree: Any) -> None:
 
 def test_every_kind_has_its_place() -> None:
     assert {
-        "rtsp_camera", "gb28181_camera", "ocpp16_pile", "ykc_pile", "sos_terminal", "gate_terminal",
+        "rtsp_camera", "gb28181_camera", "ocpp16_pile", "ykc_pile", "ebike_pile", "sos_terminal", "gate_terminal",
         "smoke_sensor", "water_sensor", "power_meter", "node",
     } <= set(PROFILE_KINDS)  # fmt: skip
