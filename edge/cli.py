@@ -189,17 +189,18 @@ def identity_command(config: ConfigFile, *, as_json: Json = False) -> None:
 
 
 def _tell_identity(fingerprint: str | None, given: Credentials | None, *, as_json: bool) -> None:
+    keys = [] if given is None else [fingerprint_of(each) for each in command_keys(given)]
     told = {
         "key": fingerprint,
         "node": None if given is None else given.node,
         "generation": None if given is None else given.generation,
         "expires_at": None if given is None else given.expires_at.isoformat(),
-        "cloud_keys": [] if given is None else [fingerprint_of(each) for each in command_keys(given)],
+        "cloud_keys": keys,
     }
     lines = [f"key: {fingerprint or 'none'}"]
     if given is not None:
         lines.append(f"credentials {given.generation} of {given.node}: until {given.expires_at:%Y-%m-%d %H:%M} UTC")
-        lines += [f"commands are signed with {each}" for each in told["cloud_keys"] or ()]
+        lines += [f"commands are signed with {each}" for each in keys]
     print(json.dumps(told) if as_json else "\n".join(lines))
 
 

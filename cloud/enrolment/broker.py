@@ -12,7 +12,7 @@ from psycopg import Connection
 from cloud.enrolment import policy, service
 from cloud.errors import Invalid
 from cloud.fleet import store as fleet
-from cloud.fleet.grants import CLOUD_GRANTS, Access, BrokerUser, node_grants, password_fits, user
+from cloud.fleet.grants import CLOUD_GRANTS, Access, BrokerUser, Grant, node_grants, password_fits, user
 
 
 class Answer(StrEnum):
@@ -79,7 +79,7 @@ def authorise(
     """Whether a client may publish on a topic, or subscribe to a filter: nothing that its grants do not name."""
     wanted = Access.WRITE if action is Action.PUBLISH else Access.READ
     if cloud is not None and name == cloud.name:
-        grants = CLOUD_GRANTS
+        grants: Sequence[Grant] = CLOUD_GRANTS
     else:
         parts = policy.node_of_user(name)
         secrets = [] if parts is None else _of_generation(conn, *parts, now=now)

@@ -248,7 +248,7 @@ select
     area.code as grid_code, area.name as grid_name, device.longitude, device.latitude,
     case
         when device.kind = 'node' and device.name = node.name then node.presence
-        when node.presence = 'lost' and device.presence = 'online' then 'unknown'
+        when node.presence <> 'online' then 'unknown'
         else device.presence_shown
     end as presence,
     case
@@ -276,7 +276,7 @@ where device.declared
     and (:kind::text is null or device.kind = :kind)
     and (:presence::text is null or :presence = case
         when device.kind = 'node' and device.name = node.name then node.presence
-        when node.presence = 'lost' and device.presence = 'online' then 'unknown'
+        when node.presence <> 'online' then 'unknown'
         else device.presence_shown
     end)
     and (:device_id::bigint is null or device.id = :device_id)

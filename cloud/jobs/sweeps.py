@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from cloud.access import sessions
 from cloud.commands import service as commands
+from cloud.correlate import absence
+from cloud.correlate.service import CorrelationRules
 from cloud.db import live
 from cloud.db.pool import Pool
 from cloud.enrolment import service as enrolment
@@ -57,6 +59,13 @@ def sweep_presence(sweeper: Sweeper, now: datetime) -> int:
     """Mark nodes that have been silent for long."""
     with sweeper.pool.connection() as conn:
         return fleet.sweep_presence(conn, now=now)
+
+
+def sweep_absence(sweeper: Sweeper, now: datetime) -> int:
+    """Tell of nodes that are away, and of those that are back."""
+    grace = timedelta(seconds=sweeper.settings.node_absence_s)
+    with sweeper.pool.connection() as conn:
+        return absence.sweep(conn, now=now, grace=grace, rules=CorrelationRules.of(sweeper.settings))
 
 
 def prune_live(sweeper: Sweeper, now: datetime) -> int:
@@ -144,6 +153,7 @@ SWEEPS = (
     Sweep("roll_up", 10, roll_up),
     Sweep("open_partitions", 6 * 3_600, open_partitions),
     Sweep("sweep_presence", 30, sweep_presence),
+    Sweep("sweep_absence", 15, sweep_absence),
     Sweep("count_backlog", 30, count_backlog),
     Sweep("sweep_orders", 60, sweep_orders),
     Sweep("time_out_commands", 5, time_out_commands),

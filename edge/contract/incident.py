@@ -64,6 +64,8 @@ class IncidentKind(StrEnum):
     STOP_UNCONFIRMED = "stop_unconfirmed"
     COMPOSITE = "composite"
     DEVICE_FAULT = "device_fault"
+    NODE_LOST = "node_lost"
+    """Made by the cloud: of a node that is away nobody else can tell."""
     OUTBOX_PRESSURE = "outbox_pressure"
     EVIDENCE_PRESSURE = "evidence_pressure"
 

@@ -5,6 +5,8 @@ another. Nothing secret stands in a log or in an error.
 """
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -142,22 +144,19 @@ class CloudDoor:
     def _challenge(self, client: httpx.Client) -> str:
         return _read(client.post("/api/v1/enrolment/challenge"), Challenge).challenge
 
-    def _client(self) -> "_Client":
-        return _Client(
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        """Says what keeps the cloud from being reached as an error of ours."""
+        client = httpx.Client(
             base_url=self.base_url.rstrip("/"),
             headers={"Content-Type": "application/json"},
             timeout=httpx.Timeout(TIMEOUT_S, connect=TIMEOUT_S / 2),
             verify=ssl.create_default_context(cafile=self.ca_file) if self.base_url.startswith("https:") else False,
             follow_redirects=False,
         )
-
-
-class _Client(httpx.Client):
-    """Says what keeps the cloud from being reached as an error of ours; the library's own may name what was sent."""
-
-    def request(self, *arguments: object, **more: object) -> httpx.Response:  # type: ignore[override]
         try:
-            return super().request(*arguments, **more)  # type: ignore[arg-type]
+            with client:
+                yield client
         except httpx.HTTPError as error:
             raise UplinkLost(f"the cloud can't be reached: {type(error).__name__}: {error}") from error
 

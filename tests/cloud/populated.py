@@ -16,6 +16,7 @@ from cloud.access.model import Principal, Role
 from cloud.cases import service as cases
 from cloud.cases.model import CaseAction, DismissalReason
 from cloud.commands import service as commands
+from cloud.correlate import absence
 from cloud.db.pool import Pool, open_pool
 from cloud.enrolment import service as enrolment
 from cloud.enrolment import store as enrolment_rows
@@ -80,6 +81,7 @@ def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:
         _enrol(pool)
         _work(pool)
         _keep(pool)
+        _lose(pool)
         _ask(pool, node)
         _store_pictures(pool, EvidenceFiles(evidence_url), scratch)
         _roll_out(pool, EvidenceFiles(evidence_url), scratch, node)
@@ -199,6 +201,15 @@ def _keep(pool: Pool) -> None:
         work_orders.act(conn, mender, order.id, given, now=AT, address="192.0.2.1")
         assert order.device.id is not None
         labels.renew_for_device(conn, mender, order.device.id, now=AT, address="192.0.2.1")
+
+
+def _lose(pool: Pool) -> None:
+    """A node that is away."""
+    away, writer = FakeNode("station-03"), Writer(pool, lambda _: False, clock=lambda: AT)
+    for state in (PresenceState.ONLINE, PresenceState.OFFLINE):
+        writer.settle([away.status(state)])
+    with pool.connection() as conn:
+        absence.sweep(conn, now=AT + timedelta(minutes=5))
 
 
 def _ask(pool: Pool, node: FakeNode) -> None:

@@ -54,7 +54,7 @@ class Ear:
         self.heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.client = Client(CallbackAPIVersion.VERSION2, client_id=f"test-{uuid.uuid4().hex[:8]}")
         self.client.username_pw_set(user, password)
-        self.client.on_message = lambda _client, _data, message: self.heard.put((message.topic, message.payload))
+        self.client.on_message = lambda _client, _data, message: self.heard.put((message.topic, bytes(message.payload)))
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         wait_until(self.client.is_connected)

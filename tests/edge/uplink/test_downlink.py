@@ -301,6 +301,8 @@ def test_who_can_not_sign_learns_nothing_of_what_was_asked_before() -> None:
     signed = msgspec.structs.replace(signed, sig=sign(CLOUD_KEY, command_statement(signed)))
     told.desk.receive(Channel.COMMAND, encode(signed))
     told.worker.work()
-    assert told.answers[-1].result is not None
+    done = told.answers[-1]
+    assert done.result is not None
     told.desk.receive(Channel.COMMAND, encode(msgspec.structs.replace(signed, sig=None)))
-    assert (told.answers[-1].reason, told.answers[-1].result) == ("unsigned", None)
+    refused = told.answers[-1]
+    assert (refused.reason, refused.result) == ("unsigned", None)
