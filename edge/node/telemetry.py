@@ -192,7 +192,9 @@ class DeviceDesk:
         with self._lock:
             self._judge_histories()
             now = self._clock()
-            for rules in self._rules.values():
+            for device, rules in self._rules.items():
+                if self._history.is_begun(device):
+                    continue  # what was told last of it is not how things stand
                 for standing, finding in rules.passed(now):
                     self._tell(standing, finding, None)
             self._keep_memories(self._rules)

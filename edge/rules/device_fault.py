@@ -70,9 +70,10 @@ class DeviceFaultRule(ReadingRule):
         of_node = reading.observed_at if ReadingFlag.REPLAYED in reading.flag else reading.received_at
         if self._anchor is None or reading.observed_at >= self._anchor[0]:
             self._anchor = reading.observed_at, of_node
+        over = [finding for name in list(self._faults) for finding in self._passed(name, reading.observed_at)]
         if quantity_of(reading.point) == FAULTS:
-            return list(self._stated(reading, self._counting(split(reading.value))))
-        return list(self._stopped(reading, self._counting(reasons(reading.value))))
+            return [*over, *self._stated(reading, self._counting(split(reading.value)))]
+        return [*over, *self._stopped(reading, self._counting(reasons(reading.value)))]
 
     def passed(self, at: datetime) -> Sequence[Finding]:
         """A state goes on while nothing is told; what was told of a stop is over some time later."""

@@ -107,7 +107,7 @@ class DeviceRules:
                 if newest_at is not None and reading.observed_at <= newest_at and not standing.rule.takes_late
             ]
             yield from _each(standing, self._before(standing, older))
-            yield from _each(standing, self._until_now(standing, readings[len(older) :], at))
+            yield from _each(standing, self._until_now(standing, readings[len(older) :], at, complete=past.complete))
 
     def _live(self, standing: Standing, found: Sequence[Finding]) -> Iterator[Finding]:
         for finding in found:
@@ -159,15 +159,19 @@ class DeviceRules:
         standing.told.append(_Told(finding.key, finding.started_at, finding.ended_at or finding.at))
         yield replace(finding, key=f"{finding.key}@{to_microseconds(finding.started_at)}", replayed=True)
 
-    def _until_now(self, standing: Standing, readings: Sequence[Reading], at: datetime) -> Iterator[Finding]:
-        """What a history says of the time up to now."""
-        if not readings:
+    def _until_now(
+        self, standing: Standing, readings: Sequence[Reading], at: datetime, *, complete: bool
+    ) -> Iterator[Finding]:
+        """What a history says of the time up to now, or of the time up to what is still to come of it."""
+        if not readings and not standing.held:
             return
         found = self._fed(standing.rule, readings)
-        newest_at = readings[-1].observed_at
-        standing.newest_at = newest_at if standing.newest_at is None else max(newest_at, standing.newest_at)
-        found += self._guard(partial(standing.rule.passed, at))
-        pending: dict[str, Finding] = {}
+        if readings:
+            newest_at = readings[-1].observed_at
+            standing.newest_at = newest_at if standing.newest_at is None else max(newest_at, standing.newest_at)
+        if complete:
+            found += self._guard(partial(standing.rule.passed, at))
+        pending: dict[str, Finding] = {key: finding for key, (finding, _) in standing.held.items()}
         for finding in found:
             if finding.state is not IncidentState.ENDED:
                 pending[finding.key] = finding
@@ -179,7 +183,7 @@ class DeviceRules:
         for key, finding in pending.items():
             if key in standing.open:
                 yield self._noted(standing, replace(finding, state=IncidentState.UPDATE, replayed=True))
-            elif key in holding:
+            elif key in holding and complete:
                 standing.held.pop(key, None)
                 yield self._noted(standing, replace(finding, state=IncidentState.OPEN, replayed=True))
             else:

@@ -31,11 +31,14 @@ _MOST: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a device sent late, in the order of its event times, each once. `again` were delivered before a crash already."""
+    """What a device sent late, in the order of its event times, each once. `again` were delivered before a crash already. One that is
+    not `complete` is a beginning for which there was no more room: what is open at its end may be over in what follows.
+    """
 
     device: str
     readings: tuple[Reading, ...]
     again: frozenset[int] = frozenset()
+    complete: bool = True
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ class History:
         self._clock, self._settle = clock, timedelta(seconds=settle_s)
         self._waiting: dict[str, _Waiting] = {}
         self._lags: dict[str, _Lag] = {}
+        self._begun: set[str] = set()
+        self._last_at: dict[str, datetime] = {}
         self._kept = 0
 
     @property
@@ -73,9 +78,9 @@ class History:
         """How many readings wait."""
         return self._kept
 
-    def waits_for(self, device: str) -> bool:
-        """Whether something of a device waits."""
-        return device in self._waiting
+    def is_begun(self, device: str) -> bool:
+        """Whether the beginning of a device's history was looked at, and the rest is still to come."""
+        return device in self._begun
 
     def take(self, reading: Reading, *, again: bool = False) -> Reading | None:
         """A reading as rules have to see it now, or None where it waits."""
@@ -93,25 +98,32 @@ class History:
     def due(self) -> Sequence[Past]:
         """The histories that are complete, or for which there is no room any more."""
         now = self._clock()
-        ready = [device for device, waiting in self._waiting.items() if now - waiting.last_at >= self._settle]
-        ready += [
-            device
-            for device, waiting in self._waiting.items()
-            if device not in ready and len(waiting.readings) >= _MOST_OF_A_DEVICE
-        ]
-        if self._kept > _MOST and not ready:
-            ready.append(max(self._waiting, key=lambda device: len(self._waiting[device].readings)))
-        return self._taken(ready)
+        ready = {device for device, waiting in self._waiting.items() if now - waiting.last_at >= self._settle}
+        full = {
+            device for device, waiting in self._waiting.items() if len(waiting.readings) >= _MOST_OF_A_DEVICE
+        } - ready
+        if self._kept > _MOST and not ready and not full:
+            full.add(max(self._waiting, key=lambda device: len(self._waiting[device].readings)))
+        settled = {device for device in self._begun - self._waiting.keys() if self._is_settled(device, now)}
+        pasts = [*self._taken(ready), *self._taken(full, complete=False), *(Past(device, ()) for device in settled)]
+        self._begun = (self._begun | full) - ready - settled
+        self._last_at = {device: at for device, at in self._last_at.items() if device in self._begun}
+        return pasts
+
+    def _is_settled(self, device: str, now: datetime) -> bool:
+        return now - self._last_at.get(device, now - self._settle) >= self._settle
 
     def rest(self) -> Sequence[Past]:
         """All that waits: the node stops."""
-        return self._taken(list(self._waiting))
+        begun, self._begun = self._begun - self._waiting.keys(), set()
+        return [*self._taken(list(self._waiting)), *(Past(device, ()) for device in begun)]
 
     def forget(self, devices: Iterable[str]) -> None:
         """They are no part of the configuration any more."""
         self._taken([device for device in devices if device in self._waiting])
         for device in devices:
             self._lags.pop(device, None)
+            self._begun.discard(device)
 
     def _is_slow_clock(self, reading: Reading) -> bool:
         """Whether it is late by what the device has been late by for a while, whatever it said."""
@@ -123,11 +135,13 @@ class History:
         known.readings += 1
         return known.is_steady(reading.received_at)
 
-    def _taken(self, devices: Sequence[str]) -> list[Past]:
+    def _taken(self, devices: Iterable[str], *, complete: bool = True) -> list[Past]:
         pasts = []
         for device in devices:
             waiting = self._waiting.pop(device)
             self._kept -= len(waiting.readings)
+            if not complete:
+                self._last_at[device] = waiting.last_at
             once: dict[tuple[str, datetime, float | str], tuple[Reading, bool]] = {}
             for reading, again in waiting.readings:
                 once.setdefault((reading.point, reading.observed_at, reading.value), (reading, again))
@@ -137,6 +151,7 @@ class History:
                     device,
                     tuple(reading for reading, _ in ordered),
                     frozenset(index for index, (_, again) in enumerate(ordered) if again),
+                    complete,
                 )
             )
         return pasts

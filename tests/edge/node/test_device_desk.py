@@ -155,7 +155,7 @@ def test_no_history_rings_as_live_in_the_outbox_and_each_of_its_incidents_is_the
                 clock.step(15)
                 pile.hear(pile.said("temperature_c.1", 30.0))
             newest = {each.incident_id: each for each, _ in pile.revisions()}
-            return sorted((each.started_at, each.ended_at) for each in newest.values())  # type: ignore[type-var]
+            return sorted((each.started_at, each.ended_at) for each in newest.values())
 
     assert told(late=True) == told(late=False)
 
