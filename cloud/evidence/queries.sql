@@ -22,14 +22,21 @@ select pg_advisory_xact_lock(3, hashtext(:sha256));
 update evidence set stored_at = :now, pruned_at = null where node = :node and sha256 = :sha256 and stored_at is null;
 
 -- name: visible_file(sha256, scope)^
--- A stored file that belongs to a case in scope.
-select e.sha256, e.mime, e.bytes, e.kind, c.id as case_id, c.area_path
+-- A stored file that belongs to a case, or to a work order, in scope.
+select e.sha256, e.mime, e.bytes, e.kind, place.case_id, place.order_id, place.area_path
 from evidence e
 join incident_evidence ie on ie.node = e.node and ie.sha256 = e.sha256
-join case_incident ci on ci.incident_id = ie.incident_id
-join grid_case c on c.id = ci.case_id
-where e.sha256 = :sha256 and e.stored_at is not null and c.area_path ^@ :scope
-order by c.id desc
+join lateral (
+    select c.id as case_id, null::bigint as order_id, c.area_path
+    from case_incident ci join grid_case c on c.id = ci.case_id
+    where ci.incident_id = ie.incident_id
+    union all
+    select null, o.id, o.area_path
+    from incident i join work_order o on o.id = i.order_id
+    where i.id = ie.incident_id
+) place on place.area_path ^@ :scope
+where e.sha256 = :sha256 and e.stored_at is not null
+order by place.case_id desc nulls last, place.order_id desc
 limit 1;
 
 -- name: stored_files()
@@ -60,16 +67,17 @@ order by e.stored_at nulls last, e.node
 limit 1;
 
 -- name: files_to_prune(closed_statuses, kinds, severities, days, other_days, shortest_days, quota_bytes, quota_days, now, count)
--- Files that no open case needs: those whose time is over (counted from the last that happened in any of their cases), and
+-- Files that no open case and no running work order needs: those whose time is over (counted from the last that happened in any of their cases), and
 -- where a node has more than its share the oldest of the least severe ones, of those in whose cases nothing has happened for
 -- some days. Worst first is what is kept.
 with kept as (
     select e.node, e.sha256, e.kind, e.bytes, e.stored_at,
-        coalesce(bool_and(c.status = any(:closed_statuses::text[])) filter (where c.id is not null), true) as is_closed,
-        coalesce(max(c.severity), 'low') as severity,
-        max(greatest(ie.captured_at, c.last_activity_at, happened.at)) as last_at,
+        coalesce(bool_and(c.status = any(:closed_statuses::text[])) filter (where c.id is not null), true)
+            and coalesce(bool_and(o.ended_at is not null) filter (where o.id is not null), true) as is_closed,
+        coalesce(greatest(max(c.severity), max(o.severity)), 'low') as severity,
+        max(greatest(ie.captured_at, c.last_activity_at, happened.at, o.last_fault_at, o.ended_at)) as last_at,
         max(
-            greatest(ie.captured_at, c.last_activity_at, happened.at)
+            greatest(ie.captured_at, c.last_activity_at, happened.at, o.last_fault_at, o.ended_at)
             + make_interval(days => coalesce(term.days, :other_days))
         ) as until
     from evidence e
@@ -77,8 +85,10 @@ with kept as (
     left join case_incident ci on ci.incident_id = ie.incident_id
     left join grid_case c on c.id = ci.case_id
     left join lateral (select max(at) as at from case_event where case_id = c.id) happened on true
+    left join incident i on i.id = ie.incident_id
+    left join work_order o on o.id = i.order_id
     left join unnest(:kinds::text[], :severities::text[], :days::integer[]) as term (kind, severity, days)
-        on term.kind = e.kind and term.severity = coalesce(c.severity::text, 'low')
+        on term.kind = e.kind and term.severity = coalesce(c.severity::text, o.severity::text, 'low')
     where e.stored_at is not null
     group by e.node, e.sha256
 ),
@@ -108,7 +118,8 @@ order by r.severity, r.last_at, r.sha256
 limit :count;
 
 -- name: is_needed(node, sha256, closed_statuses)$
--- Whether an open case names the file. Its cases stay as they are until the transaction ends: none is opened again in between.
+-- Whether an open case or a running work order names the file. They stay as they are until the transaction ends: none is opened
+-- again in between.
 with named as (
     select c.status
     from incident_evidence ie
@@ -117,8 +128,17 @@ with named as (
     where ie.node = :node and ie.sha256 = :sha256
     order by c.id
     for share of c
+), ordered as (
+    select o.ended_at
+    from incident_evidence ie
+    join incident i on i.id = ie.incident_id
+    join work_order o on o.id = i.order_id
+    where ie.node = :node and ie.sha256 = :sha256
+    order by o.id
+    for share of o
 )
-select coalesce(bool_or(not status = any(:closed_statuses::text[])), false) from named;
+select coalesce((select bool_or(not status = any(:closed_statuses::text[])) from named), false)
+    or coalesce((select bool_or(ended_at is null) from ordered), false);
 
 -- name: mark_pruned(node, sha256, now)!
 update evidence set stored_at = null, pruned_at = :now where node = :node and sha256 = :sha256 and stored_at is not null;

@@ -151,7 +151,7 @@ class EvidenceService:
             actor=user,
             area_path=file.area_path,
             address=address,
-            detail={"case": file.case_id, "kind": file.kind, "from": start, "to": end},
+            detail={"case": file.case_id, "order": file.order_id, "kind": file.kind, "from": start, "to": end},
         )
         return chunks
 

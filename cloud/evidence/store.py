@@ -32,13 +32,14 @@ class NamedFile:
 
 @dataclass(frozen=True, slots=True)
 class VisibleFile:
-    """A stored file and the newest case through which a person may see it."""
+    """A stored file and the newest case, or work order, through which a person may see it."""
 
     sha256: str
     kind: str
     mime: str
     size_bytes: int
-    case_id: int
+    case_id: int | None
+    order_id: int | None
     area_path: str
 
 
@@ -135,7 +136,7 @@ def visible(conn: Connection[Any], sha256: str, scope: str) -> VisibleFile | Non
     row = _queries.visible_file(conn, sha256=sha256, scope=scope)
     if row is None:
         return None
-    return VisibleFile(row.sha256, row.kind, row.mime, row.bytes, row.case_id, row.area_path)
+    return VisibleFile(row.sha256, row.kind, row.mime, row.bytes, row.case_id, row.order_id, row.area_path)
 
 
 def stored_files(conn: Connection[Any]) -> Iterator[tuple[str, int]]:

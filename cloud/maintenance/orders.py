@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -16,6 +17,7 @@ from cloud.maintenance.model import OrderAction, OrderStatus, possible, transiti
 from cloud.maintenance.store import Step
 from cloud.maintenance.view import (
     Assignee,
+    FaultPicture,
     FaultView,
     OrderDetail,
     OrderStep,
@@ -73,9 +75,17 @@ def detail(conn: Connection[Any], user: Principal, order_id: int) -> OrderDetail
         raise NotFound("there is no such work order in your scope")
     actions = possible(OrderStatus(row.status), user.role)
     people = store.assignable(conn, ASSIGNABLE, row.area_path) if OrderAction.ASSIGN in actions else []
+    pictures: dict[UUID, list[FaultPicture]] = {}
+    for each in store.pictures(conn, order_id):
+        url = f"/api/v1/evidence/{each.sha256}"
+        picture = FaultPicture(sha256=each.sha256, captured_at=each.captured_at, stored=each.stored, url=url)
+        pictures.setdefault(each.incident_id, []).append(picture)
     return OrderDetail(
         **summary_fields(row),
-        faults=[_fault(fault) for fault in store.faults(conn, order_id, count=FAULTS_SHOWN)],
+        faults=[
+            _fault(fault, pictures.get(fault.incident_id, ()))
+            for fault in store.faults(conn, order_id, count=FAULTS_SHOWN)
+        ],
         history=[_entry(step) for step in store.history(conn, order_id, count=HISTORY_SHOWN)],
         actions=actions,
         assignees=[Assignee(id=each.id, name=each.name, display_name=each.display_name) for each in people],
@@ -149,12 +159,13 @@ def announce(conn: Connection[Any], order_id: int, kind: str) -> None:
     live.emit_at(conn, kind, row.area_path, to_payload(OrderSummary(**summary_fields(row))))
 
 
-def _fault(row: Any) -> FaultView:
+def _fault(row: Any, pictures: Sequence[FaultPicture]) -> FaultView:
     same = ("incident_id", "kind", "device", "started_at", "updated_at", "ended_at", "point", "value", "unit", "note")
     return FaultView(
         **{name: getattr(row, name) for name in same},
         severity=Severity(row.severity),
         state=IncidentState(row.state),
+        pictures=list(pictures),
     )
 
 

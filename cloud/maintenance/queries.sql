@@ -170,6 +170,16 @@ where order_id = :order_id
 order by started_at desc, id desc
 limit :count;
 
+-- name: pictures_of(order_id)
+-- What its faults show and may be looked at: the newest hundred.
+select i.incident_id, e.sha256, e.mime, ie.captured_at, e.stored_at is not null as stored
+from incident i
+join incident_evidence ie on ie.incident_id = i.id
+join evidence e on e.node = ie.node and e.sha256 = ie.sha256
+where i.order_id = :order_id and e.mime ^@ 'image/'
+order by ie.captured_at desc, e.sha256
+limit 100;
+
 -- name: history_of(order_id, count)
 select at, actor_name, action, from_status, to_status, severity::text as severity, note
 from (select * from work_order_event where order_id = :order_id order by id desc limit :count) e

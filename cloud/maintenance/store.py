@@ -194,6 +194,11 @@ def faults(conn: Connection[Any], order_id: int, *, count: int) -> list[Any]:
     return list(_queries.faults_of(conn, order_id=order_id, count=count))
 
 
+def pictures(conn: Connection[Any], order_id: int) -> list[Any]:
+    """The newest pictures of an order's faults."""
+    return list(_queries.pictures_of(conn, order_id=order_id))
+
+
 def history(conn: Connection[Any], order_id: int, *, count: int) -> list[Any]:
     """The newest steps of an order, in the order in which they happened."""
     return list(_queries.history_of(conn, order_id=order_id, count=count))

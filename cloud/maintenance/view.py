@@ -54,6 +54,16 @@ class OrderSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultPicture:
+    """What a fault showed, masked; `url` answers once it is `stored`."""
+
+    sha256: str
+    captured_at: datetime
+    stored: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultView:
     """One fault, in its highest revision. `device` may be one behind the order's own."""
 
@@ -69,6 +79,7 @@ class FaultView:
     value: float | None
     unit: str | None
     note: str | None
+    pictures: list[FaultPicture]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from psycopg import sql
 
 from cloud import cli
 from cloud.access import sample
-from tests.cloud.samples import GRID, PASSWORD
+from cloud.correlate import service as correlate
+from tests.cloud.samples import GRID, PASSWORD, incident, report
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -142,3 +143,16 @@ def test_a_districts_key_is_made_once_and_opens_nothing_that_is_not_there(run: R
     assert (status, "no such sealed file" in err, out.exists()) == (1, True, False)
     status, _, err = run("evidence", "unseal", "0" * 64, *words, "chief", "--out", str(out))
     assert (status, "another person" in err) == (1, True)
+
+
+def test_work_orders_and_figures_are_told(run: Run, migrated_url: str) -> None:
+    answer(run("area", "import", str(sample.DOCUMENT), "--json"))
+    assert run("maintenance", "orders")[1] == "no work order is running\n"
+    with psycopg.connect(migrated_url) as conn:
+        correlate.receive(conn, report(incident(category="maintenance", kind="camera_trouble")))
+    (order,) = answer(run("maintenance", "orders", "--json"))["items"]
+    assert (order["status"], order["device"]["device"]) == ("opened", "cam-1")
+    assert "node-1/cam-1: camera_trouble, fails, nobody sent yet" in run("maintenance", "orders", "--area", "110105")[1]
+    assert run("maintenance", "orders", "--area", "110199")[0] == 1
+    figures = answer(run("maintenance", "figures", "--days", "366", "--json"))
+    assert (figures["running"], figures["repaired"]) == ({"opened": 1}, 0)

@@ -14,11 +14,12 @@ from cloud.cases import service as cases
 from cloud.cases.service import CaseFilter
 from cloud.correlate import service as correlate
 from cloud.correlate.model import IncidentReport
+from cloud.evidence import store as evidence
 from cloud.maintenance import faults, orders, policy
 from cloud.maintenance.model import OrderAction, OrderHistory, OrderStatus
 from cloud.maintenance.orders import OrderFilter, OrderRequest
 from cloud.maintenance.view import OrderDetail, OrderSummary
-from edge.contract.incident import Incident, IncidentState, Severity
+from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity
 from tests.cloud.samples import GRID, NOW, incident, principal, report, take_in_areas
 
 ENDED = IncidentState.ENDED
@@ -253,3 +254,20 @@ def test_devices_behind_a_node_or_a_line_that_is_away_get_none(conn: Connection[
     correlate.receive(conn, from_device(ids, fault(1, device="line", kind="line_lost", revision=2, state=ENDED)))
     assert faults.sweep(conn, now=NOW + HOUR) == 1
     assert {order.device.device for order in everything(conn)} == {"line", "cam-1"}
+
+
+def test_what_a_fault_showed_is_seen_with_its_order_and_kept_while_that_runs(conn: Connection[Any]) -> None:
+    mender = principal(conn, "mender", Role.MAINTAINER)
+    stranger = principal(conn, "stranger", Role.MAINTAINER, "110105003")
+    picture = EvidenceReference(
+        sha256="a" * 64, kind=EvidenceKind.SNAPSHOT, mime="image/jpeg", bytes=10, captured_at=NOW
+    )
+    correlate.receive(conn, report(fault(evidence=(picture,))))
+    evidence.mark_stored(conn, "node-1", picture.sha256, now=NOW)
+    (told,) = seen(conn, mender).faults
+    assert [(each.sha256, each.stored) for each in told.pictures] == [(picture.sha256, True)]
+    assert evidence.visible(conn, picture.sha256, scope=mender.area_path) is not None
+    assert evidence.visible(conn, picture.sha256, scope=stranger.area_path) is None
+    assert evidence.is_needed(conn, "node-1", picture.sha256)
+    do(conn, mender, OrderAction.CANCEL, note="a drill")
+    assert not evidence.is_needed(conn, "node-1", picture.sha256)

@@ -1684,6 +1684,8 @@ export interface components {
         CameraSight: {
             /** Camera */
             camera: string;
+            /** Name */
+            name: string;
             /** Captured At */
             captured_at: string | null;
             /** Counts */
@@ -2324,6 +2326,23 @@ export interface components {
             reason: string;
         };
         /**
+         * FaultPicture
+         * @description What a fault showed, masked; `url` answers once it is `stored`.
+         */
+        FaultPicture: {
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Captured At
+             * Format: date-time
+             */
+            captured_at: string;
+            /** Stored */
+            stored: boolean;
+            /** Url */
+            url: string;
+        };
+        /**
          * FaultView
          * @description One fault, in its highest revision. `device` may be one behind the order's own.
          */
@@ -2359,6 +2378,8 @@ export interface components {
             unit: string | null;
             /** Note */
             note: string | null;
+            /** Pictures */
+            pictures: components["schemas"]["FaultPicture"][];
         };
         /**
          * Figures
@@ -2489,7 +2510,7 @@ export interface components {
          * @description The kinds that this version knows; the wire takes any name, so that a newer node is understood by an older cloud.
          * @enum {string}
          */
-        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "event" | "sos" | "tamper" | "door_held_open" | "line_lost" | "overlong_charge" | "lost_while_charging" | "stop_unconfirmed" | "composite" | "device_fault" | "outbox_pressure" | "evidence_pressure";
+        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "event" | "sos" | "tamper" | "door_held_open" | "line_lost" | "overlong_charge" | "lost_while_charging" | "stop_unconfirmed" | "composite" | "device_fault" | "node_lost" | "outbox_pressure" | "evidence_pressure";
         /**
          * IncidentState
          * @description `open` rings, `update` adds to it, `ended` closes it. What follows `ended` is `ended` too and the same, with a file more: making a
