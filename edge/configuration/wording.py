@@ -58,6 +58,12 @@ def _other(problem: _Problem) -> str:
     return f"{problem.given}: {problem.message}"
 
 
+def _own_words(problem: _Problem) -> str:
+    """What the settings themselves say."""
+    error = problem.context.get("error")
+    return problem.message if error is None else str(error)
+
+
 def _no_mapping(_problem: _Problem) -> str:
     return "keys and values are expected here"
 
@@ -75,9 +81,19 @@ def _pattern(problem: _Problem) -> str:
         return f"{problem.given} is no six-digit district code"
     if problem.key in {"start", "end"}:
         return _no_time(problem)
-    if problem.key == "stream_host":
+    if problem.key in {"stream_host", "host"}:
         return f"{problem.given} is no name or address of a host"
+    form = _FORMS.get(problem.key) or next((_FORMS[str(part)] for part in problem.location if part in _FORMS), None)
+    if form is not None:
+        return f"{problem.given} is not possible: {form}"
     return f"{problem.given} is no identifier: {_IDENTIFIER}"
+
+
+_FORMS: Mapping[str, str] = {
+    "number": "14 digits are needed",
+    "topics": "a topic has no wildcards here",
+}
+"""What a text has to look like, by its key or by the list that it stands in."""
 
 
 def _no_time(problem: _Problem) -> str:
@@ -132,6 +148,7 @@ def _unknown(problem: _Problem) -> str:
 
 _WORDS: Mapping[str, Callable[[_Problem], str]] = {
     "extra_forbidden": _unknown,
+    "value_error": _own_words,
     "missing": _missing,
     "model_type": _no_mapping,
     "dict_type": _no_mapping,

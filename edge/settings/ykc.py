@@ -1,9 +1,9 @@
 """Charging piles that speak 云快充 (YKC) V1.6: where the node listens for them, which ones it knows, and what is read of them."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import ip_network
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from edge.settings.charging_rules import VEHICLE_HOT_C, VEHICLE_LONGEST_S, charging_rules
 from edge.settings.device import DeviceSettings, PointSettings
@@ -16,6 +16,17 @@ MOST_GUNS = 12
 
 PileNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{14}$")]
 """桩编号: 14 digits, given by the platform (§3.3 of the text)."""
+
+
+def _is_network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError(f"`{text[:60]}` is no network such as 10.20.0.0/16") from None
+    return text
+
+
+Network = Annotated[str, AfterValidator(_is_network)]
 
 Price = Annotated[float, Field(ge=0, le=42_949, allow_inf_nan=False)]
 """Yuan per kWh, to five places."""
@@ -101,7 +112,7 @@ class YkcSettings(Strict):
 
     host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] = "0.0.0.0"  # noqa: S104 (piles are on the network)
     port: Annotated[int, Field(ge=0, le=65_535)] = 8_767
-    networks: Annotated[tuple[IPv4Network | IPv6Network, ...], Field(max_length=64)] = ()
+    networks: Annotated[tuple[Network, ...], Field(max_length=64)] = ()
     accept_starts: bool = True
     tariff: TariffSettings = TariffSettings()
     piles: Annotated[tuple[YkcPileSettings, ...], Field(max_length=MOST_PILES)] = ()

@@ -12,6 +12,9 @@ from edge.sources.ykc.conversation import Conversation, Turn
 from edge.sources.ykc.frame import Frame, FrameReader
 
 READ_BYTES: Final = 4096
+RECEIVE_BYTES: Final = 16 * 1024
+"""What the system keeps of a connection (it may double it); a read takes no more than that at once."""
+
 _MOST_UNSENT_BYTES: Final = 16 * 1024
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 import structlog
@@ -25,7 +26,7 @@ from edge.sources.commits import Commits
 from edge.sources.payload import StateMemory
 from edge.sources.stations import Presence
 from edge.sources.ykc.answers import DataRequest
-from edge.sources.ykc.connection import READ_BYTES, Connection, Limits
+from edge.sources.ykc.connection import READ_BYTES, RECEIVE_BYTES, Connection, Limits
 from edge.sources.ykc.conversation import Conversation, Outcome, Turn
 from edge.sources.ykc.orders import ACTIONS, Order, agreed, order_of
 from edge.sources.ykc.platform import Platform
@@ -198,6 +199,8 @@ class YkcSource:
                 self._look()
                 await self._rest(self._timing.listen_s)
             else:
+                for listening in server.sockets:  # those who call inherit it: how much one of them may have waiting
+                    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
                 self.port = server.sockets[0].getsockname()[1]
                 self._presence.explain(None)
                 return server
@@ -271,7 +274,7 @@ class YkcSource:
             return False
         if isinstance(called_from, IPv6Address) and called_from.ipv4_mapped is not None:
             called_from = called_from.ipv4_mapped
-        return any(called_from in network for network in networks)
+        return any(called_from in ip_network(network) for network in networks)
 
     async def _serve(self, connection: Connection) -> None:
         reason = "its conversation failed"

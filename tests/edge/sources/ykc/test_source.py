@@ -16,6 +16,8 @@ from edge.contract.device_command import DeviceAction
 from edge.errors import CommandRefused, DeviceUnreachable
 from edge.flow import Health
 from edge.sources.ykc import answers, messages
+from edge.sources.ykc.connection import READ_BYTES, RECEIVE_BYTES
+from edge.sources.ykc.frame import LARGEST_FRAME_BYTES
 from edge.sources.ykc.source import Timing, YkcSource
 from tests.edge.sources.ykc.running import LONG, MOST_BYTES, OTHER, Keeper, Pile, port_of, source
 from tests.edge.sources.ykc.saying import NUMBER, TRANSACTION, data, login, record, settings
@@ -169,6 +171,8 @@ def test_a_flood_of_one_holds_nobody_else_up() -> None:
             calm.say(messages.Heartbeat(OTHER, 1, 0))
             calm.hear(answers.HeartbeatAnswer)
         assert sent < MOST_BYTES, "held back by TCP itself"
+        waiting = [len(each._reader._buffer) + each.frames.waiting_bytes for each in made._all]  # type: ignore[attr-defined]
+        assert max(waiting) <= 2 * READ_BYTES + 2 * RECEIVE_BYTES + LARGEST_FRAME_BYTES
         assert made.platform.figures.frames < sent / 17
 
 
