@@ -134,6 +134,11 @@ from incident_evidence ie join evidence e on e.node = ie.node and e.sha256 = ie.
 where ie.incident_id = any(:incident_ids::bigint[])
 order by ie.captured_at, e.sha256;
 
+-- name: names_of_devices(node, devices)
+select name as device, coalesce(title, name) as name
+from device
+where node_id = (select id from node where node.name = :node) and name = any(:devices::text[]);
+
 -- name: history_of(case_id, count)
 -- The newest ones, in the order in which they happened.
 select e.at, a.name, a.display_name, e.action, e.from_status, e.to_status, e.reason, e.note, e.severity::text as severity

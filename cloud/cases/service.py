@@ -86,9 +86,12 @@ def detail(conn: Connection[Any], user: Principal, case_id: int) -> CaseDetail:
     files: dict[int, list[Any]] = {incident.id: [] for incident in incidents}
     for file in _queries.evidence_of(conn, incident_ids=list(files)):
         files[file.incident_id].append(file)
+    cameras = {view["camera"] for incident in incidents for view in incident.views}
+    named = _queries.names_of_devices(conn, node=row.node, devices=sorted(cameras)) if cameras else ()
+    names = {device.device: device.name for device in named}
     return CaseDetail(
         **summary_fields(row),
-        incidents=[incident_view(incident, files[incident.id]) for incident in incidents],
+        incidents=[incident_view(incident, files[incident.id], names) for incident in incidents],
         history=[history_entry(entry) for entry in _queries.history_of(conn, case_id=case_id, count=HISTORY_SHOWN)],
         actions=list(actions_of(CaseStatus(row.status), user.role)),
     )

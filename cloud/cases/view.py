@@ -1,6 +1,6 @@
 """What is shown of a case: the same shapes in lists, details and the live stream."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -107,6 +107,7 @@ class CameraSight:
     """
 
     camera: str
+    name: str
     captured_at: datetime | None
     counts: list[Counted] | None
     evidence: list[str]
@@ -222,8 +223,8 @@ def summary_fields(row: Any) -> dict[str, Any]:
     }
 
 
-def incident_view(row: Any, evidence: Iterable[Any]) -> IncidentView:
-    """An incident's row and those of its evidence as shown."""
+def incident_view(row: Any, evidence: Iterable[Any], names: Mapping[str, str]) -> IncidentView:
+    """An incident's row and those of its evidence as shown; `names` are those of the cameras that people know them by."""
     return IncidentView(
         incident_id=row.incident_id,
         revision=row.revision,
@@ -246,7 +247,7 @@ def incident_view(row: Any, evidence: Iterable[Any]) -> IncidentView:
         device=row.device,
         fault=row.fault,
         raw_code=row.raw_code,
-        views=[_sight(view) for view in row.views],
+        views=[_sight(view, names) for view in row.views],
         track=[_position(*point) for point in row.track],
         model=Origin(**row.model) if row.model is not None else None,
         rule=Origin(**row.rule) if row.rule is not None else None,
@@ -279,11 +280,12 @@ def history_entry(row: Any) -> HistoryEntry:
     )
 
 
-def _sight(view: dict[str, Any]) -> CameraSight:
+def _sight(view: dict[str, Any], names: Mapping[str, str]) -> CameraSight:
     counts = view.get("counts")
     captured_at = view.get("captured_at")
     return CameraSight(
         camera=view["camera"],
+        name=names.get(view["camera"], view["camera"]),
         captured_at=None if captured_at is None else datetime.fromisoformat(captured_at),
         counts=None
         if counts is None

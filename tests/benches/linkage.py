@@ -2,7 +2,8 @@
 
 `python -m tests.benches.linkage [--events 64] [--cameras 8] [--storm 40] [--gap 2.5] [--json]`
 
-Eight cameras run, each with a pile beside it. A pile says on the station's broker that it is hot: the clock starts before the message is
+Eight cameras run, each with a pile beside it; half of them show people and cars, the others an empty scene in full HD, and are not decoded
+while nothing moves there. A pile says on the station's broker that it is hot: the clock starts before the message is
 sent and stops three times, when a client of the live stream can read the incident, when it can read the incident with a masked picture
 that it can also fetch, and when the film is there. Then forty piles at one spot say so at the same moment. All real: RTSP over TCP, the
 gates, the detector, the node, the broker, the database, the service.
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from cloud.embedded.broker import EmbeddedBroker
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import free_port, write_private
 from cloud.fleet.grants import CLOUD_GRANTS, Access, Grant, node_grants, user
+from edge.benches.films import AS_A_CAMERA, Kind, film_of, idle_film
 from edge.node.status import read_status
 from edge.simulators.camera_process import CameraProcess
 from models import catalogue
@@ -46,6 +48,7 @@ from models import catalogue
 CLIPS: Final = ("one_by_one_person_detection", "person_bicycle_car_preview")
 NODE: Final = plan.NODES[0]
 LOCAL: Final = f"{NODE.id}-local"
+TOPIC: Final = "piles"
 PATIENCE_S: Final = 60.0
 ZONE: Final = {"lane": [[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]}
 
@@ -143,7 +146,7 @@ class Bench:
         database_url = database.create_database()
         passwords = {name: os.urandom(12).hex() for name in [*(each.name for each in plan.PEOPLE), "cloud", "local"]}
         credentials = prepare(database_url, passwords)[0][NODE.id]
-        local = Grant(Access.READWRITE, f"{plan.sensor_topic(NODE.id)}/#")
+        local = Grant(Access.READWRITE, f"{TOPIC}/#")
         broker.add_users(
             [
                 user("cloud", passwords["cloud"], CLOUD_GRANTS),
@@ -167,12 +170,12 @@ class Bench:
         self.reader.start()
         if not self.reader.ready.wait(10):
             raise RuntimeError("the live stream says nothing")
-        feeds = list(self._feeds(running))
+        addresses = self._addresses(running)
         secrets = {"mqtt.password": credentials.mqtt_password, "token": credentials.token, "local": passwords["local"]}
         for name, secret in secrets.items():
             write_private(self._directory / name, secret.encode())
         (self._directory / "district.pub").write_text(f"{pyrage.x25519.Identity.generate().to_public()}\n")
-        configuration = self._configuration(feeds, broker.url, url)
+        configuration = self._configuration(addresses, broker.url, url)
         self._start(running, "node", ["edge.cli", "run", "--config", str(configuration)])
         self._piles = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="piles")
         self._piles.username_pw_set("piles", passwords["local"])
@@ -181,38 +184,49 @@ class Bench:
         running.callback(self._piles.loop_stop)
         self.processes["broker"] = broker.pid
 
-    def _feeds(self, running: ExitStack) -> Iterator[plan.CameraFeed]:
-        addresses = []
-        for clip in CLIPS:
-            camera = CameraProcess(catalogue.clip(clip), encode=True, shared=True)
-            running.enter_context(camera)
-            addresses.append(camera.url)
-        for number in range(self._cameras):
-            name = f"camera-{number}"
-            yield plan.CameraFeed(plan.CameraPlan(name, name, "", ZONE, []), addresses[number % len(addresses)])
+    def _addresses(self, running: ExitStack) -> list[str]:
+        """Where the cameras are asked for their pictures: every other one shows the empty scene."""
+        idle = idle_film(film_of(None), Kind(1920, 1080, 25, AS_A_CAMERA))
+        sources = [
+            CameraProcess(catalogue.clip(CLIPS[0]), encode=True, shared=True),
+            CameraProcess(idle, shared=True),
+            CameraProcess(catalogue.clip(CLIPS[1]), encode=True, shared=True),
+            CameraProcess(idle, shared=True),
+        ]
+        urls = [running.enter_context(source).url for source in sources]
+        return [urls[number % len(urls)] for number in range(self._cameras)]
 
-    def _configuration(self, feeds: Sequence[plan.CameraFeed], broker: str, url: str) -> Path:
-        files = plan.NodeFiles(
-            data_directory=self._directory / "node",
-            mqtt_url=broker,
-            https_url=url,
-            mqtt_password_file=self._directory / "mqtt.password",
-            token_file=self._directory / "token",
-            local_password_file=self._directory / "local",
-        )
-        node = plan.NodePlan(NODE.id, NODE.name, tuple(feed.plan for feed in feeds), ())
-        configuration = plan.node_configuration(node, feeds, files)
-        configuration["node"]["district_key"] = str(self._directory / "district.pub")
-        for camera in configuration["cameras"]:
-            camera |= {"clips": True, "spot": f"spot-{camera['id']}"}
-        configuration["spots"] = [{"id": f"spot-{feed.plan.id}", "cameras": [feed.plan.id]} for feed in feeds]
+    def _configuration(self, addresses: Sequence[str], broker: str, url: str) -> Path:
+        configuration: dict[str, Any] = {
+            "node": {
+                "id": NODE.id,
+                "district": plan.DISTRICT,
+                "data_directory": str(self._directory / "node"),
+                "district_key": str(self._directory / "district.pub"),
+            },
+            "cloud": {
+                "mqtt": broker,
+                "https": url,
+                "mqtt_user": NODE.id,
+                "mqtt_password_file": str(self._directory / "mqtt.password"),
+                "token_file": str(self._directory / "token"),
+            },
+            "local_mqtt": {"url": broker, "user": LOCAL, "password_file": str(self._directory / "local")},
+            "cameras": [
+                {"id": f"camera-{number}", "url": address, "model": plan.MODEL, "clips": True, "zones": ZONE}
+                for number, address in enumerate(addresses)
+            ],
+            "spots": [
+                {"id": f"spot-camera-{number}", "cameras": [f"camera-{number}"]} for number in range(self._cameras)
+            ],
+        }
         spots = {f"pile-{number}": f"spot-camera-{number}" for number in range(self._cameras)}
         spots |= {f"storm-{number}": "spot-camera-0" for number in range(self._storm)}
         configuration["sensors"] = [
             {
                 "id": device,
                 "kind": "charging_pile",
-                "topic": f"{plan.sensor_topic(NODE.id)}/{device}",
+                "topic": f"{TOPIC}/{device}",
                 "time": "time",
                 "spot": spot,
                 "points": [{"name": "temperature_c", "unit": "°C"}],
@@ -225,15 +239,17 @@ class Bench:
         return path
 
     def settle(self, patience_s: float) -> dict[str, str]:
-        """Wait until each camera shows pictures, and each gate has learnt its stream or said that it does not suit; their states."""
+        """Wait until the gates of the idle cameras have learnt their streams, or said that they do not suit; the states of all."""
         until_s = time.monotonic() + patience_s
         gates: dict[str, str] = {}
+        idle = {f"camera-{number}" for number in range(1, self._cameras, 2)}
         while time.monotonic() < until_s:
             threading.Event().wait(2.0)
             gates = {
                 name: gate["state"] for name, gate in read_status(self._directory / "node").get("gates", {}).items()
             }
-            if len(gates) == self._cameras and "learning" not in gates.values():
+            idle -= {name for name, state in gates.items() if state in {"watching", "unsuited"}}
+            if len(gates) == self._cameras and not idle:
                 break
         return gates
 
@@ -249,7 +265,7 @@ class Bench:
             if celsius > 65:
                 self.reader.waiting.setdefault(device, []).append(event)
             said = {"time": datetime.now(UTC).isoformat(), "temperature_c": celsius}
-            self._piles.publish(f"{plan.sensor_topic(NODE.id)}/{device}", json.dumps(said), qos=1)
+            self._piles.publish(f"{TOPIC}/{device}", json.dumps(said), qos=1)
             events.append(event)
         return events
 
@@ -332,6 +348,7 @@ def measure(options: argparse.Namespace, say: Any) -> dict[str, Any]:
         films = bench.status().get("films", {})
     return {
         "events": _figures(events),
+        "behind_a_gate": _figures([event for event in events if int(event.device.rpartition("-")[2]) % 2]),
         "storm": _figures(storm),
         "gates": gates,
         "cameras": options.cameras,

@@ -108,6 +108,7 @@ def test_what_cameras_saw_comes_with_the_incident_in_whatever_order_it_arrives(c
     near, lost = shown["views"]
     assert near == {
         "camera": "cam-1",
+        "name": "车棚",
         "captured_at": "2026-03-01T08:00:00Z",
         "counts": [
             {"label": "person", "count": 2, "zone": None},
@@ -117,7 +118,7 @@ def test_what_cameras_saw_comes_with_the_incident_in_whatever_order_it_arrives(c
         "absence": None,
         "trouble": "dark",
     }
-    assert (lost["absence"], lost["counts"], lost["evidence"]) == ("camera_lost", None, [])
+    assert (lost["name"], lost["absence"], lost["counts"], lost["evidence"]) == ("cam-2", "camera_lost", None, [])
 
 
 def test_a_picture_from_the_future_is_of_now(cloud: Cloud, node: FakeNode) -> None:

@@ -17,7 +17,7 @@ export function sightings(view: CameraSight): Sighting[] | null {
   return [...there.filter((each) => each.zone !== null), ...there.filter((each) => each.zone === null)]
 }
 
-/** The camera that took a file of an incident; null where it is the device's own, or nobody has said. */
+/** The name of the camera that took a file of an incident; null where it is the device's own, or nobody has said. */
 export function cameraOf(incident: Incident | null, sha256: string): string | null {
-  return incident?.views.find((view) => view.evidence.includes(sha256))?.camera ?? null
+  return incident?.views.find((view) => view.evidence.includes(sha256))?.name ?? null
 }

@@ -26,10 +26,10 @@ describe('the views of an incident', () => {
       { label: 'made_up', count: 3, zone: null },
     ]
     const [near, lost, empty, unknown] = shown(
-      { camera: 'cam-1', captured_at: null, counts, evidence: ['aa'], absence: null, trouble: 'dark' },
-      { camera: 'cam-2', captured_at: null, counts: null, evidence: [], absence: 'camera_lost', trouble: null },
-      { camera: 'cam-3', captured_at: null, counts: [], evidence: ['bb'], absence: null, trouble: null },
-      { camera: 'cam-4', captured_at: null, counts: null, evidence: [], absence: 'a_reason_of_tomorrow', trouble: null },
+      { camera: 'cam-1', name: 'cam-1', captured_at: null, counts, evidence: ['aa'], absence: null, trouble: 'dark' },
+      { camera: 'cam-2', name: 'cam-2', captured_at: null, counts: null, evidence: [], absence: 'camera_lost', trouble: null },
+      { camera: 'cam-3', name: 'cam-3', captured_at: null, counts: [], evidence: ['bb'], absence: null, trouble: null },
+      { camera: 'cam-4', name: 'cam-4', captured_at: null, counts: null, evidence: [], absence: 'a_reason_of_tomorrow', trouble: null },
     )
     const { t } = i18n.global
     expect(near).toContain(t('view.near', { thing: t('thing.person'), count: 2 }))

@@ -4,7 +4,7 @@ import { cameraOf, sightings } from '@/cases/sights'
 import { someIncident } from '../fakes/cases'
 
 function sight(part: Partial<CameraSight> = {}): CameraSight {
-  return { camera: 'cam-1', captured_at: null, counts: null, evidence: [], absence: null, trouble: null, ...part }
+  return { camera: 'cam-1', name: '车棚', captured_at: null, counts: null, evidence: [], absence: null, trouble: null, ...part }
 }
 
 describe('what a camera saw', () => {
@@ -26,8 +26,8 @@ describe('what a camera saw', () => {
   })
 
   it('names the camera that took a file', () => {
-    const incident = someIncident({ views: [sight({ evidence: ['aa'] }), sight({ camera: 'cam-2', evidence: ['bb', 'cc'] })] })
-    expect(cameraOf(incident, 'cc')).toBe('cam-2')
+    const incident = someIncident({ views: [sight({ evidence: ['aa'] }), sight({ camera: 'cam-2', name: '大门', evidence: ['bb', 'cc'] })] })
+    expect(cameraOf(incident, 'cc')).toBe('大门')
     expect(cameraOf(incident, 'dd')).toBeNull()
     expect(cameraOf(null, 'aa')).toBeNull()
   })
