@@ -23,7 +23,7 @@ from edge.flow import DeviceControl, Health, Parcel
 from edge.settings import NodeConfiguration, OcppSettings
 from edge.sources.commits import Commits
 from edge.sources.ocpp.admission import Admission, Denial, Denied, digest
-from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, order, trigger
+from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, order, trigger, wanted_settings
 from edge.sources.ocpp.pace import Pace
 from edge.sources.ocpp.pile import Heard, Pile
 from edge.sources.ocpp.server import Limits, Listener
@@ -81,6 +81,7 @@ class OcppSource:
         self._clock, self._correction, self._timing = clock, correction, timing
         self._transactions = TransactionBook(receipts)
         self._piles: dict[str, Pile] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
         self._presence = Presence(grace_s=timing.grace_s)
         self._commits = Commits(keep, source=RECEIPTS, name="ocpp-commits")
         self._knocked: dict[str, int] = {}
@@ -215,12 +216,17 @@ class OcppSource:
 
     def _adopt(self, settings: OcppSettings, admission: Admission) -> None:
         gone = set(self._piles) - {pile.id for pile in settings.piles}
+        before = {station: wanted_settings(station.pile) for station in self._listener.stations.values()}
         self._settings = settings
         self._take_settings(settings)
         self._listener.admission = admission
         for device in gone:
             self._unheard.discard(device)
+            self._turns.pop(device, None)
             self._spawn(self._listener.hang_up(device, "it is not configured any more"))
+        for station, wanted in before.items():
+            if station.device not in gone and wanted_settings(station.pile) != wanted:
+                self._spawn(self._configure(station))
 
     def _take_settings(self, settings: OcppSettings) -> None:
         """The piles, and whom to look for."""
@@ -246,6 +252,7 @@ class OcppSource:
             correction=self._correction,
             patience=self._timing.patience,
             pace=Pace(time.monotonic()),
+            in_turn=self._turns.setdefault(device, asyncio.Lock()),
         )
 
     def _keep(self, readings: Sequence[Any], again: Sequence[Any], marks: tuple[bytes, ...]) -> Future[None]:

@@ -15,6 +15,7 @@ from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_ca
 from ocpp.messages import Call as Order
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import DeviceUnreachable, Retryable
@@ -88,7 +89,8 @@ class Figures:
 
 class Station:
     """Speaks with one station over one connection, in the loop. `keep` hands over to the thread that commits; `on_heard` is called with
-    each message that was answered. `booted` and `status_of` (connectors) say what it told of itself over this connection.
+    each message that was answered, `in_turn` belongs to the station whatever connection it has: what is on its way to the disk must be
+    known before the same is heard again. `booted` and `status_of` (connectors) say what it told of itself over this connection.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Station:
         correction: Callable[[], timedelta],
         patience: Patience,
         pace: Pace,
+        in_turn: asyncio.Lock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.pile = pile
@@ -114,6 +117,7 @@ class Station:
         self._figures = figures
         self._clock, self._correction = clock, correction
         self._patience, self._pace, self._sleep = patience, pace, sleep
+        self._in_turn = in_turn
         self._owed: dict[str, Reading] = {}
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -191,14 +195,17 @@ class Station:
 
     async def _answer(self, call: Call, received_at: datetime) -> None:
         self._figures.messages += 1
-        heard = self.pile.hear(call, received_at, self._correction())
-        if not await self._kept(heard):
+        async with self._in_turn:
+            heard = self.pile.hear(call, received_at, self._correction())
+            is_kept = await self._kept(heard)
+            if is_kept:
+                self.pile.settle(heard)
+        if not is_kept:
             self._figures.unkept += 1
             words = "it can't be kept at present; send it again"
             await self.connection.send(error(call.message_id, ErrorCode.INTERNAL_ERROR, words))
             self._on_heard(self, None)
             return
-        self.pile.settle(heard)
         self._figures.count(self.device, heard)
         self.booted |= heard.booted
         self.status_of |= set() if heard.status_of is None else {heard.status_of}
@@ -219,7 +226,7 @@ class Station:
             try:
                 await asyncio.wrap_future(self._keep(readings, heard.again, heard.marks))
             except Retryable:
-                if time.monotonic() >= until_s:
+                if time.monotonic() >= until_s or self.connection.state is not State.OPEN:
                     break
                 await self._sleep(self._patience.again_s)
             else:

@@ -1,5 +1,6 @@
 """The listener against the library's own `ChargePoint`."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from ocpp.exceptions import InternalError
+from ocpp.v16 import call
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from cloud.api.certificate import demo_certificate
@@ -19,7 +21,7 @@ from edge.settings import NodeConfiguration, OcppSettings
 from edge.sources.ocpp.source import OcppSource
 from tests.edge.sources.ocpp.running import FAST, Keeper, address, piles, settings, source
 from tests.edge.waiting import wait_until
-from tests.fakes.ocpp_client import Station, stations
+from tests.fakes.ocpp_client import Station, stamp, stations
 
 Connect = Callable[..., Station]
 
@@ -228,6 +230,24 @@ def test_a_station_that_calls_again_replaces_itself(connect: Connect) -> None:
         assert made.tally()["connected"] == 1
 
 
+def test_a_beginning_that_is_said_again_over_a_new_connection_is_one_charge(connect: Connect) -> None:
+    keeper, began = Keeper(), datetime.now(UTC)
+    with source(keeper) as made:
+        first = connect(address(made), "pile-1")
+        keeper.gate.clear()
+        payload = call.StartTransaction(connector_id=1, id_tag="card-1", meter_start=0, timestamp=stamp(began))
+        waiting = asyncio.run_coroutine_threadsafe(first.point.call(payload), first._loop)
+        wait_until(lambda: made.tally()["messages"] == 1, "the first")
+        second = connect(address(made), "pile-1")
+        with ThreadPoolExecutor(1) as other:
+            again = other.submit(second.start, at=began)
+            wait_until(lambda: made.tally()["messages"] == 2, "the second")
+            keeper.gate.set()
+            number = again.result(30)
+        waiting.cancel()
+        assert keeper.values("charging.1") == [str(number)]
+
+
 def test_names_and_passwords(connect: Connect) -> None:
     configured = settings(*piles("pile-1", charge_point="CP-1", password_file=Path("x")), security_profile=1)
     with source(Keeper(), configured) as made:
@@ -289,7 +309,8 @@ def test_on_a_reload_who_stays_does_not_notice(connect: Connect) -> None:
         stays, goes = connect(address(made), "pile-1"), connect(address(made), "pile-2")
         stays.status("Faulted", "E1")
         goes.status("Available")
-        made.adopt(node_with(settings(*piles("pile-1", "pile-3", vendor_codes={"E2": "smoke"}))))
+        made.adopt(node_with(settings(*piles("pile-1", "pile-3", vendor_codes={"E2": "smoke"}, meter_period_s=7))))
+        wait_until(lambda: stays.configuration.get("MeterValueSampleInterval") == "7", "its new period")
         goes.run(goes.connection.wait_closed())
         with pytest.raises(InvalidStatus):
             connect(address(made), "pile-2")
