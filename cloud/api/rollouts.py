@@ -19,7 +19,6 @@ from cloud.errors import Invalid
 from cloud.rollouts import plans, service, store
 from cloud.rollouts.model import (
     ACTIONS,
-    FAILURES,
     Plan,
     Ring,
     Rollout,
@@ -152,11 +151,11 @@ class RolloutPreview(BaseModel):
 
 
 class FailureReason(BaseModel):
-    """Why nodes failed: a word of this program or of the node, how many, and what one of them said."""
+    """Why nodes failed or could not be turned back: a word of this program or of the node, how many, and the name of one."""
 
     reason: str
     nodes: int
-    example: str | None
+    example: str
 
 
 class RolloutDetail(RolloutSummary):
@@ -167,7 +166,7 @@ class RolloutDetail(RolloutSummary):
 
 
 class RolloutStep(BaseModel):
-    """One node within a rollout. `running_version` is what its own birth says, `told_state` what it answers."""
+    """One node within a rollout. `failure` says why it counted against its stage, also once it was turned back; `running_version` is what its own birth says, `told_state` what it answers."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -179,6 +178,7 @@ class RolloutStep(BaseModel):
     changed_at: AwareDatetime
     reason: str | None
     detail: str | None
+    failure: str | None
     previous_version: str | None
     announced_at: AwareDatetime | None
     running_version: str | None
@@ -483,6 +483,6 @@ def _detail(conn: Connection[Any], rollout: Rollout) -> RolloutDetail:
         )
     failures = [
         FailureReason(reason=reason, nodes=nodes, example=example)
-        for reason, nodes, example in store.failures(conn, rollout.id, {*FAILURES, StepState.STUCK})
+        for reason, nodes, example in store.failures(conn, rollout.id)
     ]
     return RolloutDetail.model_validate(_summary(rollout, tallies) | {"failures": failures, "preview": preview})

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from cloud.rollouts.model import STEPS, WORKING, Announced, Facts, Report, Step, StepReason, StepState
+from cloud.rollouts.model import FAILURES, STEPS, WORKING, Announced, Facts, Report, Step, StepReason, StepState
 from edge.contract.artifacts import StepState as Word
 from firmware_configs.semver import Version
 
@@ -177,7 +177,10 @@ def moved(step: Step, state: StepState, reason: str | None = None, detail: str |
     """The step in another state. Raises ValueError for a way that the table does not have."""
     if state not in STEPS[step.state]:
         raise ValueError(f"a step does not go from {step.state} to {state}")
-    return replace(step, state=state, reason=reason, detail=detail, changed_at=now)
+    failure = (reason or state.value) if state in FAILURES else step.failure
+    if state is StepState.ANNOUNCED:
+        failure = None  # it came late, and it came
+    return replace(step, state=state, reason=reason, detail=detail, failure=failure, changed_at=now)
 
 
 def is_announced(announced: Announced | None, version: str, sha256: str) -> bool:

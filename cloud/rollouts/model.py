@@ -347,6 +347,8 @@ class Step:
     changed_at: datetime
     reason: str | None = None
     detail: str | None = None
+    failure: str | None = None
+    """Why it counted against its stage; that outlasts its way back."""
     previous: Announced | None = None
     order: UUID | None = None
     sent_at: datetime | None = None

@@ -136,7 +136,7 @@ update rollout_step set holds = :holds where rollout_id = :rollout_id and holds 
 -- Steps with what is known of their nodes. All of a rollout, or those in some states.
 select
     step.rollout_id, step.node_id, node.name as node, step.stage, step.state, step.changed_at, step.reason, step.detail,
-    step.previous_version, step.previous_sha256, step.desired_id, step.was_sent, step.announced_at, step.session as step_session,
+    step.failure, step.previous_version, step.previous_sha256, step.desired_id, step.was_sent, step.announced_at, step.session as step_session,
     step.restarts, step.ill_since, step.degraded_before,
     wanted.first_sent_at as sent_at, node.presence, node.presence_since, node.session,
     running.version as running_version, running.sha256 as running_sha256,
@@ -161,7 +161,7 @@ order by step.node_id;
 -- name: steps_page(rollout_id, state, after, count, scope)
 select
     node.name as node, coalesce(node.title, node.name) as title, node.ring, step.stage, step.state, step.changed_at, step.reason,
-    step.detail, step.previous_version, step.announced_at, running.version as running_version, node.presence,
+    step.detail, step.failure, step.previous_version, step.announced_at, running.version as running_version, node.presence,
     told.state as told_state
 from rollout_step as step
 join node on node.id = step.node_id
@@ -181,18 +181,24 @@ from rollout_step
 where rollout_id = any(:rollout_ids::uuid[])
 group by rollout_id, stage, state;
 
--- name: failures(rollout_id, states)
--- Why nodes failed, the most frequent reason first.
-select coalesce(reason, state) as reason, count(*) as nodes, min(detail) as example
-from rollout_step
-where rollout_id = :rollout_id and state = any(:states::text[])
-group by 1
-order by 2 desc, 1
+-- name: failures(rollout_id)
+-- Why nodes failed, or could not be turned back; the most frequent reason first.
+select told.reason, count(*) as nodes, min(node.name) as example
+from rollout_step as step
+join node on node.id = step.node_id
+cross join lateral (
+    select step.failure where step.failure is not null
+    union
+    select coalesce(step.reason, step.state) where step.state = 'stuck'
+) as told (reason)
+where step.rollout_id = :rollout_id
+group by told.reason
+order by nodes desc, told.reason
 limit 20;
 
--- name: save_step(rollout_id, node_id, state, changed_at, reason, detail, previous_version, previous_sha256, desired_id, was_sent, announced_at, session, restarts, ill_since, degraded_before)!
+-- name: save_step(rollout_id, node_id, state, changed_at, reason, detail, failure, previous_version, previous_sha256, desired_id, was_sent, announced_at, session, restarts, ill_since, degraded_before)!
 update rollout_step
-set state = :state, changed_at = :changed_at, reason = :reason, detail = :detail, previous_version = :previous_version,
+set state = :state, changed_at = :changed_at, reason = :reason, detail = :detail, failure = :failure, previous_version = :previous_version,
     previous_sha256 = :previous_sha256, desired_id = :desired_id, was_sent = was_sent or :was_sent, announced_at = :announced_at,
     session = :session, restarts = :restarts, ill_since = :ill_since, degraded_before = :degraded_before::text[]
 where rollout_id = :rollout_id and node_id = :node_id;

@@ -346,6 +346,7 @@ def _step(row: Any) -> Step:
         changed_at=row.changed_at,
         reason=row.reason,
         detail=row.detail,
+        failure=row.failure,
         previous=_announced(row.previous_version, row.previous_sha256),
         order=row.desired_id,
         sent_at=row.sent_at,
@@ -386,6 +387,7 @@ def save_steps(conn: Connection[Any], changed: Iterable[Step]) -> None:
             changed_at=step.changed_at,
             reason=step.reason,
             detail=step.detail,
+            failure=step.failure,
             previous_version=None if previous is None else previous.version,
             previous_sha256=None if previous is None else previous.sha256,
             desired_id=step.order,
@@ -408,10 +410,9 @@ def tallies(conn: Connection[Any], rollouts_asked: Sequence[Rollout]) -> dict[UU
     return {found: [Tally(MappingProxyType(each)) for each in stages] for found, stages in counts.items()}
 
 
-def failures(conn: Connection[Any], rollout_id: UUID, states: Iterable[StepState]) -> list[tuple[str, int, str | None]]:
-    """Reasons of steps in some states, how many nodes have each, and one's words."""
-    rows = _queries.failures(conn, rollout_id=rollout_id, states=[state.value for state in states])
-    return [(row.reason, row.nodes, row.example) for row in rows]
+def failures(conn: Connection[Any], rollout_id: UUID) -> list[tuple[str, int, str]]:
+    """Why nodes failed or could not be turned back, how many for each reason, and the name of one."""
+    return [(row.reason, row.nodes, row.example) for row in _queries.failures(conn, rollout_id=rollout_id)]
 
 
 def steps_page(

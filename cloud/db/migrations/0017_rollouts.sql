@@ -108,6 +108,7 @@ create table rollout_step (
     changed_at timestamptz not null,
     reason text,
     detail text,
+    failure text,
     previous_version text,
     previous_sha256 text,
     desired_id uuid,
@@ -121,6 +122,7 @@ create table rollout_step (
 );
 comment on column rollout_step.holds is 'While the rollout lives no other one of the same artifact may have the node.';
 comment on column rollout_step.previous_version is 'What the node announced before it was asked.';
+comment on column rollout_step.failure is 'Why it counted against its stage; kept when the node is turned back.';
 create unique index rollout_step_holds on rollout_step (node_id, artifact, name) where holds;
 create index rollout_step_open on rollout_step (rollout_id)
     where state in ('offered', 'absent', 'fetching', 'trying', 'announced', 'timed_out', 'reverting', 'stuck');

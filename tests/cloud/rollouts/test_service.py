@@ -87,6 +87,8 @@ def test_one_failing_canary_turns_everything_back_and_nobody_else_is_touched(fle
         assert canary.was_told[-1].roll_back
     assert over.reason is not None
     assert "stage canary" in over.reason
+    why = store.failures(fleet.conn, rollout_id)
+    assert (why[0][1], why[0][2]) == (1, "canary"), "why it failed is known after it was turned back"
 
 
 def test_a_node_that_comes_back_after_a_week_gets_what_is_current(fleet: Fleet) -> None:

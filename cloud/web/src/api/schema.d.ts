@@ -2305,7 +2305,7 @@ export interface components {
         };
         /**
          * FailureReason
-         * @description Why nodes failed: a word of this program or of the node, how many, and what one of them said.
+         * @description Why nodes failed or could not be turned back: a word of this program or of the node, how many, and the name of one.
          */
         FailureReason: {
             /** Reason */
@@ -2313,7 +2313,7 @@ export interface components {
             /** Nodes */
             nodes: number;
             /** Example */
-            example: string | null;
+            example: string;
         };
         /**
          * Fault
@@ -2596,6 +2596,18 @@ export interface components {
              * Format: date-time
              */
             oldest_at: string;
+        };
+        /**
+         * Knock
+         * @description Who has called over a protocol and is not configured on the node.
+         */
+        Knock: {
+            /** Protocol */
+            protocol: string;
+            /** Name */
+            name: string;
+            /** Count */
+            count: number;
         };
         /**
          * LabelView
@@ -2999,6 +3011,11 @@ export interface components {
             dead_letters: components["schemas"]["DeadLetters"][];
             /** Cameras */
             cameras: components["schemas"]["NodeCamera"][];
+            /**
+             * Knocks
+             * @default []
+             */
+            knocks: components["schemas"]["Knock"][];
         };
         /**
          * NodeModel
@@ -3702,7 +3719,7 @@ export interface components {
         RolloutState: "draft" | "running" | "soaking" | "waiting_approval" | "paused" | "rolling_back" | "rolled_back" | "done" | "failed" | "cancelled";
         /**
          * RolloutStep
-         * @description One node within a rollout. `running_version` is what its own birth says, `told_state` what it answers.
+         * @description One node within a rollout. `failure` says why it counted against its stage, also once it was turned back; `running_version` is what its own birth says, `told_state` what it answers.
          */
         RolloutStep: {
             /** Node */
@@ -3722,6 +3739,8 @@ export interface components {
             reason: string | null;
             /** Detail */
             detail: string | null;
+            /** Failure */
+            failure: string | null;
             /** Previous Version */
             previous_version: string | null;
             /** Announced At */
