@@ -90,7 +90,7 @@ _OfGun = (
 class Turn:
     """What follows from a frame: `readings` and `again` (kept before a crash, for rules alone) are to be kept with `marks`, then
     `frames` are to be sent. `login` is the device that has logged in by it, `outcome` what it answered to an order, `farewell` why the
-    connection is to be closed after that.
+    connection is to be closed after that, `stranger` the number of one who is not configured.
     """
 
     readings: Sequence[Reading] = ()
@@ -100,6 +100,7 @@ class Turn:
     login: str | None = None
     outcome: Outcome | None = None
     farewell: str | None = None
+    stranger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +195,9 @@ class Conversation:
         pile = self._platform.pile(login.pile)
         readings = self._platform.readings(login.pile)
         if pile is None or readings is None:
-            self._platform.figures.not_configured += 1
+            self._platform.knock(login.pile)
             refusal = frame_of(LoginAnswer(login.pile, 1), sequence)
-            return Turn(frames=(refusal,), farewell="its number is not configured")
+            return Turn(frames=(refusal,), stranger=login.pile, farewell="its number is not configured")
         self._platform.figures.logins += 1
         self.pile, self.login = pile, login
         self._stored, self._asked_for_data = StoredPhase(now_s=now_s), False

@@ -12,6 +12,7 @@ from edge.sources.ykc.fields import PILE_TIME
 from edge.sources.ykc.kept_records import KeptRecords
 from edge.sources.ykc.readings import PileReadings
 
+MOST_KNOCKED: Final = 50
 _MOST_TRANSACTIONS: Final = 10_000
 _PRICE_PARTS: Final = 100_000
 """Prices travel in 0.00001 yuan."""
@@ -35,6 +36,8 @@ class YkcFigures:
     clamped: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     skew_s: dict[str, float] = field(default_factory=dict)
+    knocked: dict[str, int] = field(default_factory=dict)
+    """By the number that is not configured, the newest last."""
 
 
 class Platform:
@@ -67,6 +70,15 @@ class Platform:
     def readings(self, number: str) -> PileReadings | None:
         """What makes readings of what it says."""
         return self._readings.get(number)
+
+    def knock(self, number: str) -> int:
+        """Somebody logs in who is not configured; how often he has by now. The oldest give way."""
+        self.figures.not_configured += 1
+        times = self.figures.knocked.pop(number, 0) + 1
+        self.figures.knocked[number] = times
+        if len(self.figures.knocked) > MOST_KNOCKED:
+            del self.figures.knocked[next(iter(self.figures.knocked))]
+        return times
 
     def refused(self) -> dict[str, int]:
         """Values that were not taken, `device: reason`."""

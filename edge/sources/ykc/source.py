@@ -146,6 +146,7 @@ class YkcSource:
             "replayed": figures.replayed,
             "connected": len(self.connections),
             "not_configured": figures.not_configured,
+            "knocked": dict(figures.knocked),
             "before_login": figures.before_login,
             "encrypted": figures.encrypted,
             "malformed": dict(figures.malformed),
@@ -317,6 +318,15 @@ class YkcSource:
                         before=before.address,
                     )
                 before.hang_up("it has logged in anew")
+        if turn.stranger is not None:
+            times = self.platform.figures.knocked.get(turn.stranger, 1)
+            if times & (times - 1) == 0:  # the 1st, 2nd, 4th, 8th …: who tries for ever does not flood the log
+                _log.warning(
+                    "somebody calls who is not configured",
+                    number=turn.stranger,
+                    address=connection.address,
+                    times=times,
+                )
         if connection.device is not None:
             self._presence.heard(connection.device, time.monotonic())
 

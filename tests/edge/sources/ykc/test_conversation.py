@@ -16,7 +16,7 @@ from edge.sources.ykc.conversation import ASK_AGAIN_S, CLOCK_EVERY_S, Conversati
 from edge.sources.ykc.frame import Frame
 from edge.sources.ykc.messages import frame_of
 from edge.sources.ykc.moment import AS_GOOD_AS_LIVE_S, STORED_AT_MOST_S, STORED_PACE_S
-from edge.sources.ykc.platform import Platform
+from edge.sources.ykc.platform import MOST_KNOCKED, Platform
 from tests.edge.sources.ykc.saying import NOW, NUMBER, TRANSACTION, data, login, record, settings
 
 
@@ -86,6 +86,12 @@ def test_nothing_is_said_to_whom_nobody_knows() -> None:
     assert said(turn) == [answers.LoginAnswer("1" * 14, 1)]
     assert turn.farewell == "its number is not configured"
     assert talk.platform.figures.not_configured == 1
+    for number in range(200):
+        talk.hear(login(f"{number:014}"))
+    talk.hear(login(f"{199:014}"))
+    knocked = talk.platform.figures.knocked
+    assert len(knocked) == MOST_KNOCKED
+    assert list(knocked.items())[-1] == (f"{199:014}", 2)
 
 
 def test_a_clock_that_was_never_set_sets_no_other() -> None:
