@@ -123,6 +123,14 @@ class NodeCamera(BaseModel):
     stalls_per_hour: int
 
 
+class Knock(BaseModel):
+    """Who has called over a protocol and is not configured on the node."""
+
+    protocol: str
+    name: str
+    count: int
+
+
 class NodeHealth(BaseModel):
     """What a node said of itself at `told_at` (by the clock of the cloud): what waits, since when, what was lost and why.
     `lost_readings` and `lost_incidents` went with a damaged disk. `lost_at`: when the node last told of more that is lost or
@@ -141,6 +149,7 @@ class NodeHealth(BaseModel):
     rejected_incidents: int
     dead_letters: list[DeadLetters]
     cameras: list[NodeCamera]
+    knocks: list[Knock] = []
 
 
 class Node(BaseModel):

@@ -22,6 +22,10 @@ CAMERAS_TOLD = 100
 """More cameras than one node can look at; of still more the least steady are told."""
 
 
+KNOCKS_TOLD = 50
+"""More who call and are not configured are somebody's play."""
+
+
 class Level(StrEnum):
     """How full something is, in ascending order: warning from a half, critical from nine tenths."""
 
@@ -103,6 +107,16 @@ class CameraLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
     gate: GateRecall | None = None
 
 
+class Knock(Struct, frozen=True, kw_only=True):
+    """Who has called over a protocol (敲门) and is not configured, and how often since the node's start: a pile that somebody has put up
+    and nobody has entered, or a mistyped number. Nothing that it tells is taken in.
+    """
+
+    protocol: Name
+    name: Text
+    count: Ordinal
+
+
 class DroppedReadings(Struct, frozen=True, kw_only=True):
     """Readings of a device, of event times from `from_at` to `to_at`, that will never come; since the store was made."""
 
@@ -134,7 +148,7 @@ class DeadLetters(Struct, frozen=True, kw_only=True):
 class NodeHealth(Struct, frozen=True, kw_only=True):
     """One report. `seq` grows within the session; of `dropped` and `dead_letters` the newest are told, the totals are whole.
     `lost_readings` and `lost_incidents` went with a damaged disk. Of `cameras` the least steady come first, and no more than
-    `CAMERAS_TOLD`.
+    `CAMERAS_TOLD`; of `knocks` the most frequent.
     """
 
     v: int = VERSION
@@ -152,6 +166,7 @@ class NodeHealth(Struct, frozen=True, kw_only=True):
     rejected_incidents: Count = 0
     dead_letters: Annotated[tuple[DeadLetters, ...], Meta(max_length=20)] = ()
     cameras: Annotated[tuple[CameraLink, ...], Meta(max_length=CAMERAS_TOLD)] = ()
+    knocks: Annotated[tuple[Knock, ...], Meta(max_length=KNOCKS_TOLD)] = ()
 
     def __post_init__(self) -> None:
         """Refuse a time that can't be."""

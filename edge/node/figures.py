@@ -2,16 +2,19 @@
 
 import os
 from collections import Counter as Tally
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.contract.health import (
+    KNOCKS_TOLD,
     Backlog,
     DeadLetters,
     DroppedReadings,
     EvidenceBacklog,
     GateRecall,
+    Knock,
     LinkQuality,
     NodeHealth,
 )
@@ -180,8 +183,20 @@ def health_of(node: "Node", figures: Figures, uplink: "UplinkFigures", *, seq: i
             )
             for tally in figures.dead_letters[:DEAD_LETTERS_TOLD]
         ),
+        knocks=knocks_of({protocol: source.tally() for protocol, source in node.reading_sources.items()}),
         cameras=links_of({watch.camera.id: watch.steadiness for watch in node.cameras.watches}, _recalls(node)),
     )
+
+
+def knocks_of(tallies: Mapping[str, Mapping[str, Any]]) -> tuple[Knock, ...]:
+    """Who has called and is not configured, the most frequent first; `knocked` of a source has names and counts."""
+    found = [
+        Knock(protocol=protocol, name=name[:500], count=count)
+        for protocol, tally in tallies.items()
+        for name, count in tally.get("knocked", {}).items()
+        if count > 0
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.count, each.protocol, each.name))[:KNOCKS_TOLD])
 
 
 def _recalls(node: "Node") -> dict[str, GateRecall]:

@@ -27,6 +27,7 @@ from edge.contract.health import (
     DroppedReadings,
     EvidenceBacklog,
     GateRecall,
+    Knock,
     Level,
     LinkQuality,
     NodeHealth,
@@ -202,6 +203,7 @@ HEALTH = NodeHealth(
             gate=GateRecall(state="watching", reason="still", audited_s=864, found=5, missed=1),
         ),
     ),
+    knocks=(Knock(protocol="ocpp", name="CP-0815", count=7),),
 )
 
 SAMPLES: dict[str, Any] = {

@@ -5,7 +5,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.contract.health import NODE_POINTS, Level, readings_of
+from edge.contract.health import KNOCKS_TOLD, NODE_POINTS, Level, readings_of
+from edge.node.figures import knocks_of
 from edge.node.reporting import EVERY_S, SPACING_S, WHILE_BUSY_S, ReportPace, news_of
 from tests.contract.samples import HEALTH
 
@@ -59,3 +60,16 @@ def test_every_declared_point_of_the_node_has_a_value() -> None:
     backlog = msgspec.structs.replace(HEALTH.backlog, oldest_at=HEALTH.at.replace(minute=1))
     assert readings_of(msgspec.structs.replace(HEALTH, backlog=backlog))["oldest_waiting_s"] == 120.0
     assert readings_of(msgspec.structs.replace(HEALTH, at=stepped_back))["oldest_waiting_s"] == 0.0
+
+
+def test_who_calls_and_is_not_configured_is_told_the_most_frequent_first_and_not_all() -> None:
+    tallies = {
+        "ocpp": {"knocked": {f"CP-{number:03}": number for number in range(100)}, "refused": {}},
+        "ykc": {"knocked": {"32010600213533": 500}},
+        "mqtt": {"refused": {}},
+    }
+    told = knocks_of(tallies)
+    assert len(told) == KNOCKS_TOLD
+    assert (told[0].protocol, told[0].name, told[0].count) == ("ykc", "32010600213533", 500)
+    assert told[1].name == "CP-099"
+    assert all(each.count > 0 for each in told)
