@@ -65,7 +65,8 @@ def _standing(tree: dict[str, Any], names: set[str]) -> Found:
 def _within(tree: Any, section: Sequence[str]) -> Iterator[tuple[Location, dict[str, Any]]]:
     for key in section:
         tree = tree.get(key) if isinstance(tree, dict) else None
-    yield from (((*section, index), part) for index, part in _mappings(tree))
+    for index, part in _mappings(tree):
+        yield (*section, index), part
 
 
 def _mappings(found: Any) -> Iterator[tuple[int, dict[str, Any]]]:
