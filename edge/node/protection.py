@@ -49,6 +49,7 @@ class _Case:
     device: str
     rule: str
     holds_at: datetime | None = None
+    hot: bool = False
     said: str = ""
 
     @property
@@ -145,6 +146,12 @@ class Protection:
             with self._lock:
                 self._want(settings, finding, reading)
 
+    def cools(self, key: str) -> None:
+        """What is open only waits for its end, as a live reading says."""
+        with self._lock:
+            for case in self._of(key):
+                case.hot = False
+
     def look(self, reading: Reading) -> None:
         """A live reading; of those that a meter tells the newest count."""
         quantity = quantity_of(reading.point)
@@ -200,12 +207,17 @@ class Protection:
                 stop = Stop(finding.key, finding.started_at, connector, now, stage)
                 known = _Case(stop, means, device.id, finding.rule)
                 self._cases[finding.key, connector] = known
-            known.holds_at = now
+            known.holds_at, known.hot = now, True
             self._order_if_due(known)
 
     def _order_if_due(self, case: _Case) -> None:
         now = self._clock()
-        if case.holds_at is None or (now - case.holds_at).total_seconds() > AGAIN_FOR_S or not case.stop.is_due(now):
+        if (
+            case.holds_at is None
+            or not case.hot
+            or (now - case.holds_at).total_seconds() > AGAIN_FOR_S
+            or not case.stop.is_due(now)
+        ):
             return
         self._change(case, case.stop.asked(now))
         self.orders += 1
@@ -242,9 +254,11 @@ class Protection:
     def _look_at(self, case: _Case) -> None:
         flow = self._flows.get((case.device, case.stop.connector), Flow())
         before = case.stop.stage
-        self._change(case, case.stop.looked(flow, case.means, self._clock()))
+        self._change(case, case.stop.looked(flow, case.means, self._clock(), hot=case.hot))
         if case.stop.stage is before:
             return
+        if case.stop.stage is Stage.CONFIRMED:
+            case.hot = False  # until it is said again
         if case.stop.stage is Stage.UNCONFIRMED:
             _log.error("a stop is not confirmed", device=case.device, connector=case.stop.connector)
             self._report(case, IncidentState.OPEN, self._clock())

@@ -55,6 +55,10 @@ class Protector(Protocol):
         """What is open holds, as a live reading says."""
         ...
 
+    def cools(self, key: str) -> None:
+        """What is open only waits for its end, as a live reading says."""
+        ...
+
 
 class DeviceDesk:
     """What the sources of readings hand over to, each from its thread."""
@@ -180,10 +184,9 @@ class DeviceDesk:
         """Commit, then decide. Raises OutboxFull; a rule that fails is counted and holds nothing up."""
         self._recorder.readings(parcel.readings, receipts=parcel.receipts)
         with self._lock:
-            for reading in parcel.again:
-                self._judge(reading, again=True)
-            for reading in parcel.readings:
-                self._judge(reading)
+            seen = [self._judge(reading, again=True) for reading in parcel.again]
+            seen += [self._judge(reading) for reading in parcel.readings]
+            self._protect([reading for reading in seen if reading is not None])
             self._judge_histories()
             self._keep_memories({reading.device for reading in (*parcel.again, *parcel.readings)})
 
@@ -205,27 +208,38 @@ class DeviceDesk:
             for past in self._history.rest():
                 self._judge_past(past.device, past)
 
-    def _judge(self, reading: Reading, *, again: bool = False) -> None:
+    def _judge(self, reading: Reading, *, again: bool = False) -> Reading | None:
+        """The reading as rules have seen it now; None where it waits, or is nobody's."""
         rules = self._rules.get(reading.device)
-        if rules is None:
-            return
-        seen = self._history.take(reading, again=again)
-        if seen is None:
-            return
+        seen = None if rules is None else self._history.take(reading, again=again)
+        if rules is None or seen is None:
+            return None
         for standing, finding in rules.observe(seen, again=again):
             self._tell(standing, finding, seen)
-        if self._protector is not None:
-            self._protect(self._protector, reading.device, rules, seen)
+        return seen
 
-    def _protect(self, protector: Protector, device: str, rules: DeviceRules, reading: Reading) -> None:
-        """What is open and asks for more than being told holds still."""
-        protector.look(reading)
-        for settings, standing in zip(self._devices[device].standing_rules, rules.standing, strict=True):
+    def _protect(self, readings: Sequence[Reading]) -> None:
+        """What was said at once counts together: first how hot it is, then what flows."""
+        if self._protector is None:
+            return
+        for reading in readings:
+            self._say_what_holds(self._protector, reading)
+        for reading in readings:
+            self._protector.look(reading)
+
+    def _say_what_holds(self, protector: Protector, reading: Reading) -> None:
+        """Of what is open and asks for more than being told, whether it holds still."""
+        device, rules = self._devices[reading.device], self._rules[reading.device]
+        for settings, standing in zip(device.standing_rules, rules.standing, strict=True):
             if not isinstance(settings, ActingSettings) or settings.act is None or not standing.open:
                 continue
             if standing.rule.concerns(reading):
-                for finding in self._guarded(device, standing.rule.holding):
-                    protector.holds(settings, finding, reading)
+                holding = {finding.key: finding for finding in self._guarded(device.id, standing.rule.holding)}
+                for key in standing.open:
+                    if key in holding:
+                        protector.holds(settings, holding[key], reading)
+                    else:
+                        protector.cools(key)
 
     def _judge_histories(self) -> None:
         for past in self._history.due():

@@ -4,7 +4,7 @@ A stop is asked for once an acting rule is open and a live reading says that it 
 not confirmed. It is confirmed by the meter alone: a reading of current (or power, where there is no ammeter) that was measured after the
 order, and is as good as zero. A pile's own word counts for nothing. What is not confirmed in time is an incident of its own, worse
 than the first, until nothing flows any more. What was confirmed is never asked for again, for the same opening; where current flows
-again after all, that is told and no order.
+again while it is still said to be hot, that is told and no order.
 """
 
 from collections.abc import Mapping
@@ -101,8 +101,10 @@ class Stop:
             return False
         return self.next_at is None or at >= self.next_at
 
-    def looked(self, flow: Flow, means: Means, at: datetime) -> "Stop":
-        """What the meter says by now, and whether its time is up."""
+    def looked(self, flow: Flow, means: Means, at: datetime, *, hot: bool) -> "Stop":
+        """What the meter says by now, and whether its time is up. Whether current may flow again is another question once it is no longer
+        `hot`: the next charge is nobody's fault.
+        """
         zero = flow.is_zero(means, self.ordered_at)
         match self.stage:
             case Stage.ORDERED if zero:
@@ -111,7 +113,7 @@ class Stop:
                 return replace(self, stage=Stage.UNCONFIRMED)
             case Stage.UNCONFIRMED if zero:
                 return replace(self, stage=Stage.CONFIRMED, confirmed_at=self.confirmed_at or at)
-            case Stage.CONFIRMED if zero is False and not self.over:
+            case Stage.CONFIRMED if zero is False and hot and not self.over:
                 return replace(self, stage=Stage.UNCONFIRMED)
             case _:
                 return self

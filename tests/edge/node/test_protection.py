@@ -202,6 +202,38 @@ def test_without_a_way_to_the_pile_it_is_told_too(start: Start) -> None:
     assert "nothing here can act on it" in (life.of("stop_unconfirmed")[0].note or "")
 
 
+def test_the_next_charge_at_a_pile_that_has_cooled_down_is_nobodys_fault(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(4)
+    life.hear("current_a.1", 0.0)
+    life.wait(300)
+    now = life.clock()
+    said = [
+        Reading(PILE, point, now, value, now) for point, value in (("current_a.1", 32.0), ("temperature_c.1", 25.0))
+    ]
+    life.desk.keep(Parcel(said))
+    life.wait(40)
+    assert pile.asked == [1]
+    assert life.of("stop_unconfirmed") == []
+
+
+def test_current_that_flows_again_while_it_is_hot_is_told_and_no_order(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(4)
+    life.hear("current_a.1", 0.0)
+    life.wait(20)
+    life.hear("temperature_c.1", 91.0)
+    life.hear("current_a.1", 16.0)
+    assert life.states("stop_unconfirmed") == [OPEN]
+    assert "current flows again" in (life.of("stop_unconfirmed")[0].note or "")
+    life.wait(60)
+    assert pile.asked == [1]
+
+
 def test_heat_of_the_housing_stops_every_connector(start: Start) -> None:
     pile = Pile()
     start(pile).hear("temperature_c.0", 92.0)

@@ -19,7 +19,7 @@ def ordered() -> Stop:
 
 
 def looked(stop: Stop, time_s: float, flow: Flow) -> Stop:
-    return stop.looked(flow, MEANS, at(time_s))
+    return stop.looked(flow, MEANS, at(time_s), hot=True)
 
 
 def test_a_zero_that_was_measured_before_the_order_confirms_nothing() -> None:
