@@ -26,6 +26,7 @@ export type Vocabulary =
   | 'answer'
   | 'areaLevel'
   | 'category'
+  | 'connectorState'
   | 'department'
   | 'deviceAction'
   | 'deviceKind'
@@ -49,11 +50,13 @@ export type Vocabulary =
   | 'rolloutState'
   | 'severity'
   | 'status'
+  | 'stopReason'
   | 'stepReason'
   | 'stepState'
   | 'thing'
   | 'trialWarning'
   | 'trouble'
+  | 'updateState'
   | 'wallState'
 
 export interface Words {
