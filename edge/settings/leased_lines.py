@@ -40,7 +40,7 @@ class LeasedLineSettings(DeviceSettings):
     target: IPvAnyAddress
     method: ProbeMethod = ProbeMethod.TCP
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    period_s: Annotated[float, Field(ge=0.5, le=300, allow_inf_nan=False)] = 5.0
+    period_s: Annotated[float, Field(ge=0.1, le=300, allow_inf_nan=False)] = 5.0
     timeout_s: Annotated[float, Field(ge=0.05, le=30, allow_inf_nan=False)] = 2.0
     lost_after: Annotated[int, Field(ge=1, le=100)] = 3
     back_after: Annotated[int, Field(ge=1, le=100)] = 2
