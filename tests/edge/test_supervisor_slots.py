@@ -16,6 +16,8 @@ from tests.edge.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
+ROOT = Path(__file__).parents[2]
+
 PARENT = """
 import sys
 from pathlib import Path
@@ -57,7 +59,7 @@ class House:
         files: Mapping[str, str] = {"prog.py": f"from lives_of import live\nlive({mode!r})\n", "lives_of.py": LIVES}
         # the slot stands before everything else, so it has to bring the part of this package that it uses
         for name in ("edge/__init__.py", "edge/disk.py", "edge/provisioning/__init__.py", "edge/provisioning/slots.py"):
-            files = {**files, name: Path(name).read_text()}
+            files = {**files, name: (ROOT / name).read_text()}
         file, signature = wheel(self.folder.parent, version, files=files)
         filled = unpack(file, self.folder, slot, signature)
         write_selection(self.folder, read_selection(self.folder).tried(filled))
@@ -65,7 +67,7 @@ class House:
     def start(self, confirm_within_s: float = 60.0) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", PARENT, str(self.folder), str(confirm_within_s), sys.executable, "-m", "prog"],
-            env={**os.environ, "PYTHONPATH": f"{Path.cwd()}:{self._path}"},
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{self._path}"},
             stderr=subprocess.DEVNULL,
         )
 
