@@ -19,6 +19,7 @@ import yaml
 
 from cloud.demo import plan
 from cloud.demo.directory import DemoDirectory
+from cloud.demo.equipment import EquipmentPorts
 from cloud.demo.footage import Showing, find_showings, own_camera
 from cloud.demo.registry import Spot, place_devices, prepare
 from cloud.demo.visitor import Visitor
@@ -43,6 +44,7 @@ _ANSWER_TIMEOUT_S = 60.0
 _CAMERA_TIMEOUT_S = 120.0
 _CLOUD_USER = "cloud"
 _SENSORS_USER = "sensors"
+_PILES_USER = "piles"
 _RESTARTS = 5
 _SETTLED_S = 60.0
 _FOLLOW_PERIOD_S = 0.5
@@ -168,8 +170,8 @@ class Demonstration:
                 mqtt_password_file=home / "mqtt.password",
                 token_file=home / "token",
                 local_password_file=home / "local.password",
-                modbus_port=free_port(),
-                line_port=self._broker.port,
+                pile_password_file=self._pile_password(),
+                ports=EquipmentPorts(modbus=free_port(), line=self._broker.port, ocpp=free_port(), ykc=free_port()),
             )
             configuration = plan.node_configuration(node, feeds, files)
             text = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
@@ -177,7 +179,8 @@ class Demonstration:
             self._start(node.id, [*_program("edge.cli"), "run", "--config", str(file)])
             first_trouble_s = None if node is not plan.NODES[0] else 45.0 if any(showings.values()) else 5.0
             self._start_sensors(node, first_trouble_s)
-            self._start_equipment(node, files.modbus_port)
+            self._start_equipment(node, files.ports)
+            self._start_piles(node, files.ports)
         self._say(f"two nodes run: {', '.join(node.name for node in plan.NODES)}")
 
     def _start_sensors(self, node: plan.NodePlan, first_trouble_s: float | None) -> None:
@@ -191,7 +194,7 @@ class Demonstration:
         ]
         self._start(f"{node.id}-sensors", arguments)
 
-    def _start_equipment(self, node: plan.NodePlan, modbus_port: int) -> None:
+    def _start_equipment(self, node: plan.NodePlan, ports: EquipmentPorts) -> None:
         """The terminals, and the gateway with what stands behind it; a post calls for help after ten minutes."""
         password = self._directory.write("sensors.password", self._directory.passwords([_SENSORS_USER])[_SENSORS_USER])
         if node.equipment.terminals:
@@ -203,8 +206,28 @@ class Demonstration:
             ]
             self._start(f"{node.id}-terminals", arguments)
         if node.equipment.registers:
-            arguments = [*_program("edge.simulators.modbus_server"), "--port", str(modbus_port), "--seed", "7"]
+            arguments = [*_program("edge.simulators.modbus_server"), "--port", str(ports.modbus), "--seed", "7"]
             self._start(f"{node.id}-modbus", arguments)
+
+    def _pile_password(self) -> Path:
+        return self._directory.write("pile.password", self._directory.passwords([_PILES_USER])[_PILES_USER])
+
+    def _start_piles(self, node: plan.NodePlan, ports: EquipmentPorts) -> None:
+        """Each charges and gets hot after some minutes; it is told to stop, and does."""
+        for pile in node.equipment.piles:
+            arguments = [
+                *_program("edge.simulators.ocpp_pile"),
+                *(f"ws://127.0.0.1:{ports.ocpp}/ocpp/{pile.id}", "--password-file", str(self._pile_password())),
+                *("--connectors", str(pile.connectors), "--charge-after", "20", "--heat-after", "150", "--seed", "7"),
+            ]
+            self._start(f"{node.id}-{pile.id}", arguments)
+        if node.equipment.ykc_piles:
+            arguments = [
+                *_program("edge.simulators.ykc_pile"),
+                *(pile.number for pile in node.equipment.ykc_piles),
+                *("--server", f"127.0.0.1:{ports.ykc}", "--seed", "7", "--first-trouble", "300"),
+            ]
+            self._start(f"{node.id}-ykc", arguments)
 
     def _feed(self, node: str, showing: Showing) -> plan.CameraFeed:
         """A camera's feed: the visitor's own, or a simulated camera that is started here."""

@@ -1,12 +1,12 @@
 """What the demo shows: people, nodes, cameras, sensors, and the configuration of a node made from them. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from cloud.access.model import Role
-from cloud.demo.equipment import EQUIPMENT, Equipment
+from cloud.demo.equipment import EQUIPMENT, Equipment, EquipmentPorts
 
 DISTRICT: Final = "110105"
 MODEL: Final = "yolox_nano_416"
@@ -221,8 +221,8 @@ class NodeFiles:
     mqtt_password_file: Path
     token_file: Path
     local_password_file: Path
-    modbus_port: int = 502
-    line_port: int = 80
+    pile_password_file: Path = Path("pile.password")
+    ports: EquipmentPorts = field(default_factory=EquipmentPorts)
 
 
 def sensor_topic(node: str) -> str:
@@ -253,7 +253,7 @@ def node_configuration(node: NodePlan, feeds: Sequence[CameraFeed], files: NodeF
         },
         "cameras": [_camera(feed) for feed in feeds],
         "sensors": [_sensor(sensor, node.id) for sensor in node.sensors],
-        **node.equipment.configuration(sensor_topic(node.id), modbus_port=files.modbus_port, line_port=files.line_port),
+        **node.equipment.configuration(sensor_topic(node.id), files.ports, str(files.pile_password_file)),
     }
 
 
