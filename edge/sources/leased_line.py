@@ -77,20 +77,21 @@ class LeasedLineSource:
         self._told: dict[str, Health] = {}
         self._waiting: deque[Reading | tuple[str, Health, str | None]] = deque()
         self._stop, self._wake = threading.Event(), threading.Event()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._asker = threading.Thread(target=self._run_loop, name="leased-lines-ask", daemon=True)
         self._keeper = threading.Thread(target=self._run, name="leased-lines", daemon=True)
 
     def start(self) -> None:
         """Begin to ask."""
+        self._loop = asyncio.new_event_loop()
         self._asker.start()
         self._keeper.start()
 
     def adopt(self, configuration: NodeConfiguration) -> None:
         """Watch other lines; what is known of one whose far end stays the same stays known. Any thread."""
         self._wanted = configuration.leased_lines
-        if not self._stop.is_set():
-            self._loop.call_soon_threadsafe(self._take_over)
+        if self._loop is not None and not self._stop.is_set():
+            self._loop.call_soon_threadsafe(self._take_over, self._loop)
 
     def stop(self) -> None:
         """End; a question that waits for its answer is given up."""
@@ -98,7 +99,7 @@ class LeasedLineSource:
             return
         self._stop.set()
         self._wake.set()
-        if self._asker.is_alive():
+        if self._loop is not None and self._asker.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._asker.join(_STOP_S)
         if self._keeper.is_alive():
@@ -125,18 +126,21 @@ class LeasedLineSource:
     # --- the thread that asks
 
     def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._take_over()
+        loop = self._loop
+        if loop is None:
+            return
+        asyncio.set_event_loop(loop)
+        self._take_over(loop)
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
-            for watched in self._watched.values():
-                watched.task.cancel()
-            tasks = [watched.task for watched in self._watched.values()]
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            self._loop.close()
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.close()
 
-    def _take_over(self) -> None:
+    def _take_over(self, loop: asyncio.AbstractEventLoop) -> None:
         wanted = {line.id: line for line in self._wanted}
         for name in [name for name in self._watched if name not in wanted]:
             self._watched.pop(name).task.cancel()
@@ -151,14 +155,15 @@ class LeasedLineSource:
                 if _far_end(known.settings) == _far_end(line):
                     quality = known.quality
                     quality.adopt(line)
-            self._watched[line.id] = _Watched(line, quality, self._loop.create_task(self._watch(line, quality)))
+            self._watched[line.id] = _Watched(line, quality, loop.create_task(self._watch(line, quality)))
 
     async def _watch(self, line: LeasedLineSettings, quality: LineQuality) -> None:
         """Ask at an even pace, from a moment on that lies elsewhere for each line."""
-        due_s = self._loop.time() + self._jitter() * line.period_s
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + self._jitter() * line.period_s
         while True:
-            await asyncio.sleep(max(0.0, due_s - self._loop.time()))
-            due_s = max(due_s + line.period_s, self._loop.time())
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+            due_s = max(due_s + line.period_s, loop.time())
             if len(self._waiting) >= MOST_WAITING:
                 continue
             try:
