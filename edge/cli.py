@@ -15,6 +15,7 @@ import typer
 from edge.adoption.command import models_app
 from edge.benches.command import bench_app
 from edge.configs_command import configs_app
+from edge.configuration.effective import Origin, effective
 from edge.configuration.reading import examine, load
 from edge.configuration.words import camera_from_words
 from edge.contract.enrolment import Credentials
@@ -286,6 +287,18 @@ def check(
             file=sys.stderr,
         )
     raise typer.Exit(STATUS_NOT_STARTABLE if mistakes else 0)
+
+
+@config_app.command("show")
+def show_config(
+    file: Annotated[Path, typer.Argument(help="The file to read.")],
+    *,
+    everything: Annotated[bool, typer.Option("--effective", help="Also what nobody said: the defaults.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what a node runs with, value by value, and who said it: the file or a profile."""
+    found = [each for each in effective(file) if everything or each.origin is not Origin.DEFAULT]
+    print(json.dumps([each.plain() for each in found], ensure_ascii=False) if as_json else "\n".join(map(str, found)))
 
 
 @config_app.command()

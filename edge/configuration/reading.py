@@ -247,6 +247,10 @@ class Document:
             location = location[:-1]
         return self._lines[location]
 
+    def has(self, location: Location) -> bool:
+        """Whether anybody said the value at a place: the file itself, or a profile."""
+        return location in self._lines
+
     def graft(self, merge: MergeResult) -> None:
         """Know the places that profiles have filled: they stand in the line of the key that names the profile."""
         for place, origin in merge.origins.items():
