@@ -45,7 +45,12 @@ CAMERAS = st.lists(
     unique_by=lambda each: str(each["id"]),
 )
 SENSORS = st.lists(
-    st.builds(sensor, st.sampled_from(["p", "q"]), topic=st.sampled_from(["x", "y"])),
+    st.builds(
+        sensor,
+        st.sampled_from(["p", "q"]),
+        topic=st.sampled_from(["x", "y"]),
+        spot=st.sampled_from([None, "shed"]),
+    ),
     max_size=2,
     unique_by=lambda each: str(each["id"]),
 )
@@ -69,8 +74,17 @@ LINES = st.lists(
     ),
     max_size=1,
 )
+SPOTS = st.lists(
+    st.fixed_dictionaries({"id": st.just("shed"), "cameras": st.sampled_from([[], ["a"], ["a", "b"]])}), max_size=1
+)
 CONFIGURATIONS = st.builds(
-    configuration, cameras=CAMERAS, sensors=SENSORS, terminals=TERMINALS, modbus=REGISTERS, leased_lines=LINES
+    configuration,
+    cameras=CAMERAS,
+    spots=SPOTS,
+    sensors=SENSORS,
+    terminals=TERMINALS,
+    modbus=REGISTERS,
+    leased_lines=LINES,
 )
 
 
@@ -152,6 +166,17 @@ def test_piles_may_change_while_their_listener_stays() -> None:
     assert change(listening(), listening(port=8768)).refused == ("ykc.port",)
     assert change(listening(), listening(accept_starts=False)).refused == ()
     assert change(listening(), listening(piles=[])).devices == {"ykc-1": Fate.STOPPED}
+
+
+def test_piles_of_ocpp_may_change_while_their_listener_stays() -> None:
+    def listening(**more: Any) -> NodeConfiguration:
+        piles = [{"id": name} for name in more.pop("piles", ("pile-1",))]
+        return configuration(ocpp={"security_profile": 0, "piles": piles, **more})
+
+    found = change(listening(), listening(piles=("pile-1", "pile-2"), heartbeat_s=30))
+    assert (found.refused, found.devices["pile-2"]) == ((), Fate.STARTED)
+    for key, value in (("port", 9_001), ("host", "127.0.0.1"), ("path", "/piles")):
+        assert change(listening(), listening(**{key: value})).refused == (f"ocpp.{key}",)
 
 
 def test_a_node_may_get_another_name() -> None:
