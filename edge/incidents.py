@@ -483,6 +483,8 @@ class IncidentBook:
     def _tells_more(self, known: Incident, finding: Finding) -> bool:
         if finding.state is IncidentState.ENDED or finding.severity is not known.severity:
             return True
+        if finding.raw_code not in (None, known.raw_code) or not (known.note or "").startswith(finding.note or ""):
+            return True
         return abs((finding.at - known.updated_at).total_seconds()) >= UPDATE_SPACING_S
 
     def _revision(self, waiting: _Waiting, known: Incident | None, files: Sequence[StagedFile]) -> Incident:

@@ -445,3 +445,50 @@ def test_what_is_sealed_finds_no_room_and_the_picture_goes_all_the_same() -> Non
     written.report(SEEN, [snapshot(b"picture"), snapshot(b"sealed", mime=SEALED_MIME)])
     assert [file.mime for file in keeper.kept[0].evidence] == ["image/jpeg"]
     assert written.evidence_left_out == 1
+
+
+def test_a_new_word_of_the_device_and_a_new_note_are_told_at_once() -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, CARDS, clock=SteppedClock())
+    said = replace(SEEN, raw_code="E1")
+    for each in (
+        said,
+        said,
+        replace(said, raw_code="E1; E2"),
+        replace(SEEN, note="silent"),
+        replace(SEEN, note="silent"),
+    ):
+        book.report(replace(each, state=IncidentState.OPEN if not keeper.kept else IncidentState.UPDATE))
+    assert [(each.raw_code, each.note) for each in keeper.kept] == [("E1", None), ("E1; E2", None), (None, "silent")]
+
+
+def test_what_was_done_about_it_stands_in_the_note_of_every_later_revision_until_it_is_over() -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, CARDS, clock=SteppedClock())
+    book.remark(SEEN.key, "protection: stop asked for")
+    book.report(replace(SEEN, note="hot"))
+    book.remark(SEEN.key, "protection: stop asked for; accepted")
+    book.remark(SEEN.key, "protection: stop asked for; accepted")
+    book.report(replace(SEEN, note="hotter", state=IncidentState.UPDATE, severity=Severity.HIGH))
+    book.report(replace(SEEN, note="hotter", state=IncidentState.ENDED, ended_at=SEEN.at))
+    assert [each.note for each in keeper.kept] == [
+        "hot | protection: stop asked for",
+        "hot | protection: stop asked for; accepted",
+        "hotter | protection: stop asked for; accepted",
+        "hotter | protection: stop asked for; accepted",
+    ]
+    book.report(SEEN)
+    assert keeper.kept[-1].note is None
+
+
+def test_what_was_found_in_history_travels_so_until_something_live_is_told_of_it() -> None:
+    keeper = FakeKeeper()
+    book = IncidentBook(keeper, CARDS, clock=SteppedClock())
+    book.report(replace(SEEN, replayed=True))
+    book.attach(SEEN.key, SEEN.started_at, "cam-1", Severity.LOW, [snapshot()])
+    book.report(replace(SEEN, state=IncidentState.ENDED, ended_at=SEEN.at))
+    over = replace(SEEN, key="cam-1/over", state=IncidentState.ENDED, ended_at=SEEN.at, replayed=True)
+    book.report(over)
+    book.attach(over.key, over.started_at, "cam-1", Severity.LOW, [snapshot(b"later")])
+    assert keeper.replayed == [True, True, False, True, True]
+    assert [each.revision for each in keeper.kept] == [1, 2, 3, 1, 2]
