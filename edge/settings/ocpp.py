@@ -10,7 +10,7 @@ from edge.contract.safety import SafetyFault
 from edge.settings.charging_rules import VEHICLE_HOT_C, VEHICLE_LONGEST_S, charging_rules
 from edge.settings.device import DeviceSettings, PointSettings
 from edge.settings.fields import Strict
-from edge.settings.reading_rules import ReadingRuleSettings
+from edge.settings.reading_rules import EventSettings, ReadingRuleSettings
 
 ChargePointId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*_=:+|@.-]{1,48}$")]
 """An identity of the standard (OCPP-J 1.6 §3.1.1, OCPP 2.0.1 `identifierString`): safe in an address and in a log."""
@@ -126,13 +126,14 @@ class OcppPileSettings(DeviceSettings):
 
     @property
     def default_rules(self) -> tuple[ReadingRuleSettings, ...]:
-        """What watches over a pile for vehicles."""
-        return charging_rules(
+        """What watches over a pile for vehicles, and that nobody opens it."""
+        charging = charging_rules(
             [point.name for point in self.declared],
             hot_c=VEHICLE_HOT_C,
             longest_s=VEHICLE_LONGEST_S,
             may_be_stopped=self.may_be_stopped,
         )
+        return (*charging, _OPENED)
 
     @property
     def _tells_its_own_heat(self) -> bool:
@@ -155,6 +156,16 @@ class OcppPileSettings(DeviceSettings):
 
 _STATES = ("status", "faults", "raw_code", "firmware", "firmware_status", "diagnostics_status")
 _EVENTS = ("stop_reason", "security_event")
+
+
+_OPENED = EventSettings(
+    kind="event",
+    id="opened",
+    point="security_event",
+    values=("tamper_detection_activated",),
+    fold_s=600.0,
+    category="public_order",
+)
 
 
 class OcppSettings(Strict):

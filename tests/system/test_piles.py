@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from ocpp.v16 import call
 
 from cloud.embedded.broker import EmbeddedBroker
 from cloud.main import Part
@@ -22,7 +23,7 @@ from edge.settings import NodeConfiguration
 from edge.sources.ocpp.source import OcppSource
 from tests.brokers import ReadyBroker
 from tests.fakes.answering_cloud import AnsweringCloud
-from tests.fakes.ocpp_client import Station, stations
+from tests.fakes.ocpp_client import Station, stamp, stations
 from tests.system.test_commands import DISTRICT, NODE, enrolled
 from tests.waiting import wait_until
 
@@ -127,6 +128,23 @@ def test_a_vendors_error_code_is_one_incident_with_its_code(running: Callable[..
         "OtherError/E-unknown",
     }
     assert not any(envelope.historical for envelope in site.told())
+
+
+def test_without_rules_of_its_own_a_pile_has_those_of_its_kind(running: Callable[..., Running]) -> None:
+    site = running()
+    station = site.station()
+    event = call.SecurityEventNotification(
+        type="TamperDetectionActivated", timestamp=stamp(datetime.now(UTC)), tech_info="lid"
+    )
+    station.say(event)
+    station.say(event)
+    station.status("Faulted", "HighTemperature", at=datetime.now(UTC))
+    site.await_(lambda: len(site.incidents("event", "device_fault")) == 2, "both")
+    opened, hot = site.incidents("event"), site.incidents("device_fault")
+    assert [(each.point, each.category, each.severity) for each in opened.values()] == [
+        ("security_event", "public_order", Severity.HIGH)
+    ]
+    assert [(each.fault, each.severity) for each in hot.values()] == [("over_temperature", Severity.CRITICAL)]
 
 
 def test_an_hour_that_is_played_back_rings_nothing_and_is_told_whole(running: Callable[..., Running]) -> None:
