@@ -20,6 +20,7 @@ export function health({ backlog, evidence, ...changes }: Changes = {}): NodeHea
     rejected_incidents: 0,
     dead_letters: [],
     cameras: [],
+    knocks: [],
     ...changes,
   }
 }
@@ -39,6 +40,7 @@ export function node(told: NodeHealth | null, changes: Partial<Node> = {}): Node
     models: [],
     degraded: [],
     devices: 2,
+    waiting_devices: 0,
     device_id: 1,
     health: told,
     ...changes,
