@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from edge.settings import CameraSettings, DeviceSettings, GatewaySettings, NodeConfiguration
+from edge.settings import CameraSettings, DeviceSettings, GatewaySettings, NodeConfiguration, SpotSettings
 from edge.sources.registry import mqtt_devices
 from edge.sources.video_gateway import gateway_of
 
@@ -22,11 +22,11 @@ _ON_THE_CONNECTION: Final = frozenset({"name", "spot", "profile", "department", 
 
 _NO_NEW_PROCESS: Final = frozenset({("node", "name"), ("node", "profile")})
 
-_Part = TypeVar("_Part", CameraSettings, DeviceSettings, GatewaySettings)
+_Part = TypeVar("_Part", CameraSettings, DeviceSettings, GatewaySettings, SpotSettings)
 
 
 class Fate(StrEnum):
-    """What becomes of a camera, a device that tells readings, or a gateway."""
+    """What becomes of a camera, a device that tells readings, a gateway, or a spot."""
 
     STARTED = "started"
     STOPPED = "stopped"
@@ -44,6 +44,7 @@ class Change:
     cameras: Mapping[str, Fate] = field(default_factory=dict)
     devices: Mapping[str, Fate] = field(default_factory=dict)
     gateways: Mapping[str, Fate] = field(default_factory=dict)
+    spots: Mapping[str, Fate] = field(default_factory=dict)
 
     @property
     def problem(self) -> str | None:
@@ -54,7 +55,7 @@ class Change:
 
     def plain(self) -> dict[str, dict[str, list[str]]]:
         """By part and fate, ready for JSON."""
-        parts = {"cameras": self.cameras, "devices": self.devices, "gateways": self.gateways}
+        parts = {"cameras": self.cameras, "devices": self.devices, "gateways": self.gateways, "spots": self.spots}
         return {
             part: {fate.value: [name for name, each in fates.items() if each is fate] for fate in Fate}
             for part, fates in parts.items()
@@ -77,6 +78,7 @@ def change(old: NodeConfiguration, new: NodeConfiguration) -> Change:
         cameras=_fates(old.cameras, new.cameras, camera_fate),
         devices=_fates(old.devices, new.devices, _device_fate),
         gateways=gateways,
+        spots=_fates(old.spots, new.spots, _spot_fate),
     )
 
 
@@ -95,6 +97,10 @@ def _camera_fate(old: CameraSettings, new: CameraSettings) -> Fate:
 
 def _device_fate(old: DeviceSettings, new: DeviceSettings) -> Fate:
     return Fate.KEPT if type(old) is type(new) and old == new else Fate.CHANGED
+
+
+def _spot_fate(old: SpotSettings, new: SpotSettings) -> Fate:
+    return Fate.KEPT if old == new else Fate.CHANGED
 
 
 def _gateway_fate(old: GatewaySettings, new: GatewaySettings) -> Fate:

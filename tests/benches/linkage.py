@@ -1,9 +1,9 @@
 """From a pile's message to the incident with its picture, in the cloud's API.
 
-`python -m tests.benches.linkage [--events 64] [--cameras 8] [--storm 40] [--gap 2.5] [--json]`
+`python -m tests.benches.linkage [--events 64] [--cameras 8] [--storm 40] [--gap 2.5] [--piles ocpp] [--json]`
 
 Eight cameras run, each with a pile beside it; half of them show people and cars, the others an empty scene in full HD, and are not decoded
-while nothing moves there. A pile says on the station's broker that it is hot: the clock starts before the message is
+while nothing moves there. A pile says that it is hot, over OCPP 1.6J or, with `--piles mqtt`, on the station's broker: the clock starts before the message is
 sent and stops three times, when a client of the live stream can read the incident, when it can read the incident with a masked picture
 that it can also fetch, and when the film is there. Then forty piles at one spot say so at the same moment. All real: RTSP over TCP, the
 gates, the detector, the node, the broker, the database, the service.
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ import psutil
 import pyrage
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
+from websockets.exceptions import WebSocketException
 
 from cloud.demo import plan
 from cloud.demo.registry import prepare
@@ -44,6 +45,7 @@ from edge.benches.films import AS_A_CAMERA, Kind, film_of, idle_film
 from edge.node.status import read_status
 from edge.simulators.camera_process import CameraProcess
 from models import catalogue
+from tests.fakes.ocpp_client import Station, stations
 
 CLIPS: Final = ("one_by_one_person_detection", "person_bicycle_car_preview")
 NODE: Final = plan.NODES[0]
@@ -129,8 +131,10 @@ class Reader(threading.Thread):
 class Bench:
     """Everything that an event goes through, on free ports in a folder of its own."""
 
-    def __init__(self, directory: Path, cameras: int, storm: int) -> None:
+    def __init__(self, directory: Path, cameras: int, storm: int, *, ocpp: bool) -> None:
         self._directory, self._cameras, self._storm = directory, cameras, storm
+        self._ocpp_port = free_port() if ocpp else None
+        self._stations: dict[str, Station] = {}
         self.processes: dict[str, int] = {}
         self.reader: Reader
         self._piles: mqtt.Client
@@ -183,6 +187,10 @@ class Bench:
         self._piles.loop_start()
         running.callback(self._piles.loop_stop)
         self.processes["broker"] = broker.pid
+        if self._ocpp_port is not None:
+            connect = running.enter_context(stations())
+            for number in range(self._cameras):
+                self._stations[f"pile-{number}"] = _connected(connect, self._ocpp_port, f"pile-{number}")
 
     def _addresses(self, running: ExitStack) -> list[str]:
         """Where the cameras are asked for their pictures: every other one shows the empty scene."""
@@ -222,6 +230,14 @@ class Bench:
         }
         spots = {f"pile-{number}": f"spot-camera-{number}" for number in range(self._cameras)}
         spots |= {f"storm-{number}": "spot-camera-0" for number in range(self._storm)}
+        rule = {"kind": "threshold", "point": "temperature_c", "above": 65, "severity": "critical"}
+        if self._ocpp_port is not None:
+            piles = [
+                {"id": f"pile-{number}", "spot": spots.pop(f"pile-{number}"), "rules": [rule]}
+                for number in range(self._cameras)
+            ]
+            said = {"host": "127.0.0.1", "port": self._ocpp_port, "security_profile": 0, "piles": piles}
+            configuration["ocpp"] = said
         configuration["sensors"] = [
             {
                 "id": device,
@@ -230,7 +246,7 @@ class Bench:
                 "time": "time",
                 "spot": spot,
                 "points": [{"name": "temperature_c", "unit": "°C"}],
-                "rules": [{"kind": "threshold", "point": "temperature_c", "above": 65, "severity": "critical"}],
+                "rules": [rule],
             }
             for device, spot in spots.items()
         ]
@@ -264,9 +280,12 @@ class Bench:
             event = Event(device, time.time())
             if celsius > 65:
                 self.reader.waiting.setdefault(device, []).append(event)
-            said = {"time": datetime.now(UTC).isoformat(), "temperature_c": celsius}
-            self._piles.publish(f"{TOPIC}/{device}", json.dumps(said), qos=1)
             events.append(event)
+            if device in self._stations:
+                self._stations[device].meter({"Temperature": celsius})
+            else:
+                said = {"time": datetime.now(UTC).isoformat(), "temperature_c": celsius}
+                self._piles.publish(f"{TOPIC}/{device}", json.dumps(said), qos=1)
         return events
 
     def _start(
@@ -282,6 +301,21 @@ class Bench:
         )
         running.callback(_stop, process)
         self.processes[name] = process.pid
+
+
+def _connected(connect: Callable[..., Station], port: int, name: str) -> Station:
+    """A station that the node has let in, and that has told of its start."""
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            station = connect(f"ws://127.0.0.1:{port}/ocpp", name)
+            station.boot()
+        except (OSError, WebSocketException):
+            if time.monotonic() > until_s:
+                raise
+            threading.Event().wait(0.5)
+        else:
+            return station
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -324,7 +358,7 @@ def measure(options: argparse.Namespace, say: Any) -> dict[str, Any]:
     """Run until all events have their films, or nobody waits for them any more; the report."""
     with tempfile.TemporaryDirectory(prefix="gridward-linkage-") as folder, ExitStack() as running:
         Path(folder).chmod(0o711)
-        bench = Bench(Path(folder), options.cameras, options.storm)
+        bench = Bench(Path(folder), options.cameras, options.storm, ocpp=options.piles == "ocpp")
         bench.start(running)
         gates = bench.settle(options.settle)
         say(f"the gates of {len(gates)} cameras: {dict(Counter(gates.values()))}")
@@ -352,6 +386,7 @@ def measure(options: argparse.Namespace, say: Any) -> dict[str, Any]:
         "storm": _figures(storm),
         "gates": gates,
         "cameras": options.cameras,
+        "piles": options.piles,
         "linkage": figures,
         "films": films,
         "cores": os.cpu_count(),
@@ -382,6 +417,7 @@ def main() -> int:
     parser.add_argument("--storm", type=int, default=40)
     parser.add_argument("--gap", type=float, default=2.5, help="seconds between two events")
     parser.add_argument("--settle", type=float, default=150.0, help="so long the gates may learn, seconds")
+    parser.add_argument("--piles", choices=["ocpp", "mqtt"], default="ocpp")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report = measure(options, lambda text: print(text, file=sys.stderr, flush=True))

@@ -94,6 +94,7 @@ def test_what_is_done_to_one_configuration_makes_the_other(old: NodeConfiguratio
     for before, after, fates in (
         ({each.id: each for each in old.cameras}, {each.id: each for each in new.cameras}, found.cameras),
         ({each.id: each for each in old.devices}, {each.id: each for each in new.devices}, found.devices),
+        ({each.id: each for each in old.spots}, {each.id: each for each in new.spots}, found.spots),
     ):
         assert set(fates) == set(before) | set(after)
         for name, fate in fates.items():

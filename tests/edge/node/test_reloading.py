@@ -80,6 +80,7 @@ def running(node: Node) -> dict[str, Any]:
         "models": node.shelf._wanted,
         "gateways": [gateway.settings for gateway in node.cameras.gateways],
         "devices": node.birth().devices,
+        "spots": (node.birth().spots, dict(node.linkage._covered)),
     }
 
 
