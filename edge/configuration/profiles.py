@@ -41,7 +41,7 @@ PROFILE_KINDS: Final[Mapping[str, ProfileKind]] = {
 """Every kind that this software knows. The node's own profile stands under the file itself: `node`, `outbox` and `memory`."""
 
 NODE_KEYS: Final[Mapping[str, frozenset[str] | None]] = {
-    "node": frozenset({"wall_cameras"}),
+    "node": frozenset({"wall_cameras", "trial_s"}),
     "outbox": None,
     "memory": None,
 }

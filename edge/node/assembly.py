@@ -356,14 +356,17 @@ class Node:
             adopt=self.adopt,
             renew=self._on_fatal,
             standing=self.standing,
+            watch_s=self.configuration.node.trial_s,
         )
         self._fetcher = Fetcher(store, base_url=str(cloud.https), token=self.login.token, ca_file=cloud.ca_file)
-        models = ModelApplier(store, shelf=self.shelf, standing=self.standing)
+        trial_s = self.configuration.node.trial_s
+        models = ModelApplier(store, shelf=self.shelf, standing=self.standing, watch_s=trial_s)
         program = ProgramApplier(
             store,
             renew=self._on_fatal,
             standing=self.standing,
             is_connected=lambda: self.publisher.figures.connected,
+            watch_s=2 * trial_s,
         )
         try:
             models.reconcile()

@@ -13,7 +13,7 @@ class NodeSettings(Strict):
     `/metrics` on the loopback address. With `district_key`, a file of the district's public keys (age1…), the unmasked original
     of each snapshot is kept as well, sealed so that only the district can open it. At most `wall_cameras` cameras are shown on
     picture walls at a time, masked; 0: none ever. `profile` names the one of the node itself: what the file does not say of `node`, `outbox`
-    and `memory` stands in it.
+    and `memory` stands in it. What the cloud has it run anew is tried for `trial_s` seconds, its own program for twice as long, before it stays.
     """
 
     id: Identifier
@@ -24,6 +24,7 @@ class NodeSettings(Strict):
     http_port: Annotated[int, Field(ge=1024, le=65_535)] | None = None
     wall_cameras: Annotated[int, Field(ge=0, le=64)] = 4
     profile: Identifier | None = None
+    trial_s: Annotated[float, Field(ge=1, le=120, allow_inf_nan=False)] = 60.0
 
 
 class CloudSettings(Strict):

@@ -15,8 +15,8 @@ from tests.system.crash.provisioning_life import KIND, MODEL, PROGRAM, begins_wi
 
 pytestmark = pytest.mark.system
 
-GO_ON_AFTER = 3
-"""Of the lives that were ended so many-th are taken to their end, each kind of step among them; what they begin with is looked at in all."""
+GO_ON_AFTER = 5
+"""Of the lives that were ended so many-th are taken to their end; what they begin with is looked at in all."""
 
 
 @pytest.fixture(scope="module")
