@@ -18,7 +18,7 @@ from edge.flow import Reading
 from edge.settings.device import PointSettings
 from edge.settings.ocpp import OcppPileSettings, Quantity
 from edge.sources.ocpp import faults, meter
-from edge.sources.ocpp.frames import Call, ErrorCode
+from edge.sources.ocpp.frames import Call, ErrorCode, MessageId
 from edge.sources.ocpp.station_clock import Moment, StationClock, instant
 from edge.sources.ocpp.transactions import LARGEST_NUMBER, Transaction, TransactionBook
 from edge.sources.payload import LONGEST_STATE, Refusal
@@ -50,6 +50,7 @@ class Heard:
 class _Message:
     """A call as its handler sees it."""
 
+    message_id: MessageId
     payload: Mapping[str, Any]
     received_at: datetime
     correction: timedelta
@@ -85,7 +86,7 @@ class Pile:
             known = call.action in set(Action)
             code = ErrorCode.NOT_IMPLEMENTED if known else ErrorCode.NOT_SUPPORTED
             return Heard(error=(code, f"nothing here answers {call.action}"), refused=("unknown_action",))
-        message = _Message(call.payload, received_at, correction)
+        message = _Message(call.message_id, call.payload, received_at, correction)
         times = [at for at in _times(call.payload) if at is not None]
         self.clock.hear(max(times, default=None), received_at, correction)
         return handler(self, message)
@@ -173,8 +174,8 @@ class Pile:
     def _start(self, message: _Message) -> Heard:
         payload = message.payload
         station, connector = self.settings.id, _connector(payload.get("connectorId"))
-        content = ("start", connector, *(faults.word(payload.get(key)) for key in ("idTag", "meterStart", "timestamp")))
         moment, refused = self._moment(message, payload.get("timestamp"))
+        content = _content("start", message, moment, "connectorId", "idTag", "meterStart", "timestamp")
         known = self._transactions.known(station, content)
         number = self._transactions.next_number(moment.observed_at) if known is None else known.number
         answer = {"transactionId": number, "idTagInfo": self._tag_info(payload.get("idTag"))}
@@ -192,9 +193,9 @@ class Pile:
     def _stop(self, message: _Message) -> Heard:
         payload, station = message.payload, self.settings.id
         number = _number(payload.get("transactionId"))
-        content = ("stop", number, *(faults.word(payload.get(key)) for key in ("meterStop", "timestamp", "reason")))
         answer = {"idTagInfo": self._tag_info(payload.get("idTag"))} if payload.get("idTag") is not None else {}
         moment, refused = self._moment(message, payload.get("timestamp"))
+        content = _content("stop", message, moment, "transactionId", "meterStop", "timestamp", "reason")
         known = self._transactions.known(station, content)
         connector = self._transactions.connector_of(station, number)
         if connector is None:
@@ -231,8 +232,8 @@ class Pile:
     def _security_event(self, message: _Message) -> Heard:
         payload = message.payload
         kind, info = faults.word(payload.get("type")), faults.word(payload.get("techInfo"))
-        content = ("security", kind, faults.word(payload.get("timestamp")), info)
         moment, refused = self._moment(message, payload.get("timestamp"))
+        content = _content("security", message, moment, "type", "timestamp", "techInfo")
         if not kind:
             return Heard(refused=(*refused, Refusal.MISSING.value))
         raw_code = f"{kind}/{info}" if info else kind
@@ -400,6 +401,12 @@ def _times(payload: Mapping[str, Any]) -> list[datetime | None]:
     if not isinstance(values, list):
         return own
     return own + [instant(value.get("timestamp")) for value in values[-MOST_TIMES:] if isinstance(value, dict)]
+
+
+def _content(kind: str, message: _Message, moment: Moment, *keys: str) -> tuple[Any, ...]:
+    """By what a message is known when it comes again: what it says, and where it says no time that can be meant, its id."""
+    said = tuple(faults.word(message.payload.get(key)) for key in keys)
+    return (kind, *said) if moment.device_at is not None else (kind, *said, message.message_id)
 
 
 def _connector(value: Any) -> int | None:

@@ -42,6 +42,7 @@ class Limits:
     strangers: int = MOST_STRANGERS
     ping_s: float = 30.0
     pong_s: float = 30.0
+    close_s: float = 2.0
     frame_bytes: int = LARGEST_FRAME_BYTES
     after_denial_s: float = AFTER_DENIAL_S
 
@@ -107,7 +108,7 @@ class Listener:
             open_timeout=self._limits.handshake_s,
             ping_interval=self._limits.ping_s,
             ping_timeout=self._limits.pong_s,
-            close_timeout=2.0,
+            close_timeout=self._limits.close_s,
             max_size=self._limits.frame_bytes,
             max_queue=4,
             logger=_SILENT,

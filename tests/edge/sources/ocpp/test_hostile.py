@@ -132,7 +132,7 @@ def test_one_who_sends_a_frame_byte_by_byte_holds_nobody_up() -> None:
 
 def test_one_who_is_silent_is_closed_when_he_answers_no_ping() -> None:
     keeper = Keeper()
-    limits = Limits(ping_s=0.1, pong_s=0.3, after_denial_s=0.0)
+    limits = Limits(ping_s=0.1, pong_s=0.3, close_s=0.1, after_denial_s=0.0)
     configured = running.settings(*piles("pile-1", "good"))
     with source(keeper, configured, timing=replace(QUIET, limits=limits)) as made, stranger(made, HELLO) as silent:
         assert silent.recv(4).startswith(b"HTTP")

@@ -223,6 +223,19 @@ def test_security_events_are_told_once_each() -> None:
     assert say(one, "SecurityEventNotification", event).readings == ()
 
 
+def test_what_says_no_time_is_known_by_its_id() -> None:
+    one = pile()
+    silent = {"connectorId": 1, "idTag": "card", "meterStart": 0, "timestamp": "1970-01-01T00:00:00Z"}
+    numbers = []
+    for message_id in ("a", "a", "b"):
+        heard = one.hear(Call(message_id, "StartTransaction", silent), NOW)
+        one.settle(heard)
+        numbers.append(heard.answer["transactionId"])
+    assert numbers[0] == numbers[1] != numbers[2]
+    events = [one.hear(Call(name, "SecurityEventNotification", {"type": "X"}), NOW) for name in ("c", "d")]
+    assert [len(heard.readings) for heard in events] == [1, 1]
+
+
 def test_the_states_of_an_update() -> None:
     one = pile()
     assert told(say(one, "FirmwareStatusNotification", {"status": "InstallationFailed"})) == {
