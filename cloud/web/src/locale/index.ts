@@ -23,8 +23,10 @@ watchEffect(() => {
 export type Vocabulary =
   | 'absence'
   | 'action'
+  | 'alarmState'
   | 'answer'
   | 'areaLevel'
+  | 'callState'
   | 'category'
   | 'connectorState'
   | 'department'
@@ -36,6 +38,7 @@ export type Vocabulary =
   | 'hole'
   | 'kind'
   | 'letter'
+  | 'lineState'
   | 'logLevel'
   | 'orderAction'
   | 'orderStatus'

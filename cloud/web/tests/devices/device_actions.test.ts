@@ -66,6 +66,8 @@ describe('the word of a state', () => {
     expect(stateText('faults.1', 'none', named, '–')).toBe('–')
     expect(stateText('faults.1', 'smoke+lock', named, '–')).toBe('fault/smoke + fault/lock')
     expect(stateText('status.2', 'charging', named, '–')).toBe('connectorState/charging')
+    expect(stateText('reachable', 'down', named, '–')).toBe('lineState/down')
+    expect(stateText('door_held_open', 'alarm', named, '–')).toBe('alarmState/alarm')
     expect(stateText('firmware', '1.0.0', named, '–')).toBe('1.0.0')
     expect(stateText('raw_code.1', 'E1+E2', named, '–')).toBe('E1+E2')
   })
