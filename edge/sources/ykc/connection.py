@@ -22,12 +22,11 @@ _MOST_UNSENT_BYTES: Final = 16 * 1024
 class Limits:
     """What a connection may do, in seconds and numbers; tests have less patience.
 
-    `login_s`: until it has logged in. `silent_s`: three heartbeats (§6.3). `quiet_s`: after so long what looks like the beginning of a
+    `strangers`: so many may not have logged in yet beside one for each configured pile, since all of those may come back at once. `login_s`: until it has logged in. `silent_s`: three heartbeats (§6.3). `quiet_s`: after so long what looks like the beginning of a
     frame is none. `write_s`: until it has read what it was told. A pile that says more than `frames_per_s` waits, with room for
     `most_frames` that it has stored.
     """
 
-    connections: int = 600
     strangers: int = 32
     login_s: float = 10.0
     silent_s: float = 30.0

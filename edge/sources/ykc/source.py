@@ -33,6 +33,7 @@ from edge.sources.ykc.platform import Platform
 
 RECEIPTS: Final = "ykc"
 TRY_AGAIN_S: Final = 1.0
+_BACKLOG: Final = 512
 _STOP_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -192,7 +193,7 @@ class YkcSource:
         while not self._stopping.is_set():
             try:
                 server = await asyncio.start_server(
-                    self._accept, self._settings.host, self._settings.port, limit=READ_BYTES
+                    self._accept, self._settings.host, self._settings.port, limit=READ_BYTES, backlog=_BACKLOG
                 )
             except OSError as error:
                 _log.error("piles can't call: the port is not to be had", port=self._settings.port, reason=str(error))
@@ -243,12 +244,13 @@ class YkcSource:
             self.counts["from_elsewhere"] += 1
             writer.transport.abort()
             return
-        if len(self._all) >= self._timing.limits.connections:
+        most_strangers = len(self.platform.piles) + self._timing.limits.strangers
+        if len(self._all) >= len(self.platform.piles) + most_strangers:
             self.counts["turned_away"] += 1
             writer.transport.abort()
             return
         strangers = [each for each in self._all if each.device is None and not each.ending]
-        if len(strangers) >= self._timing.limits.strangers:  # the newest has the best prospects: a pile logs in at once
+        if len(strangers) >= most_strangers:  # the newest has the best prospects: a pile logs in at once
             self.counts["strangers_dropped"] += 1
             strangers[0].hang_up("others call")
         connection = Connection(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edge.contract.device_command import DeviceAction
 from edge.errors import CommandRefused, DeviceUnreachable
 from edge.flow import Health
+from edge.settings import YkcPileSettings
 from edge.sources.ykc import answers, messages
 from edge.sources.ykc.connection import READ_BYTES, RECEIVE_BYTES
 from edge.sources.ykc.frame import LARGEST_FRAME_BYTES
@@ -187,17 +188,31 @@ def test_a_client_that_does_not_read_is_hung_up_on() -> None:
 
 def test_strangers_take_no_place_from_piles() -> None:
     keeper = Keeper()
-    limits = dataclasses.replace(LONG, strangers=4, connections=8)
+    limits = dataclasses.replace(LONG, strangers=4)
     with ExitStack() as stack:
         made = stack.enter_context(source(keeper, limits))
         silent = [stack.enter_context(Pile(port_of(made))) for _ in range(20)]
         wait_until(
             lambda: made.tally().get("strangers_dropped", 0) + made.tally().get("turned_away", 0) > 0, "the limit"
         )
-        wait_until(lambda: len(made._all) <= 4, "the strangers' share")
+        wait_until(lambda: len(made._all) <= 2 + 4, "the strangers' share")
         with Pile(port_of(made)) as pile:
             pile.log_in()
         assert len(silent) == 20
+
+
+def test_all_piles_may_come_back_at_once() -> None:
+    """Before the first of them is heard each of them has called."""
+    keeper = Keeper()
+    numbers = [f"{index:014}" for index in range(60)]
+    piles = tuple(YkcPileSettings(id=f"pile-{number}", number=number) for number in numbers)
+    with ExitStack() as stack:
+        made = stack.enter_context(source(keeper, configured=settings(piles=piles)))
+        called = [stack.enter_context(Pile(port_of(made), number)) for number in numbers]
+        for each in called:
+            each.log_in()
+        assert made.counts["strangers_dropped"] == made.counts["turned_away"] == 0
+        assert len(made.connections) == 60
 
 
 def test_orders_and_their_answers() -> None:
