@@ -54,6 +54,8 @@ class MqttFigures:
     skew_s: dict[str, float] = field(default_factory=dict)
     clamped: Counter[str] = field(default_factory=Counter)
     replayed: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """Messages at which a kind's own code failed; by device."""
     unanswered: int = 0
     """Answers that were due to devices while there was no connection."""
 
@@ -159,6 +161,7 @@ class MqttDeviceSource:
             "refused": {f"{device}: {why.value}": count for (device, why), count in dict(figures.refusals).items()},
             "clamped": dict(figures.clamped),
             "replayed": figures.replayed,
+            "faults": dict(figures.faults),
             "unanswered": figures.unanswered,
             "skew_s": {device: round(skew_s, 3) for device, skew_s in dict(figures.skew_s).items()},
         }
@@ -271,7 +274,12 @@ class MqttDeviceSource:
             delivery.topic, delivery.payload, delivery.received_at, self._correction(), retained=delivery.retained
         )
         for device in devices:
-            parsed = device.parse(said)
+            try:
+                parsed = device.parse(said)
+            except Exception:  # noqa: BLE001 (a mistake in one kind must not hold up all others: the message would come again for ever)
+                self.figures.faults[device.settings.id] += 1
+                _log.exception("what a device said could not be read", device=device.settings.id)
+                continue
             self._note(device.settings.id, parsed)
             if (parsed.readings or parsed.alive) and not delivery.retained:  # whoever said that may be gone since
                 self._presence.heard(device.settings.id, self._monotonic())

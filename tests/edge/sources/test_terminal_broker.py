@@ -14,8 +14,9 @@ from cloud.embedded.broker import EmbeddedBroker
 from edge.flow import Health
 from edge.mqtt import Endpoint
 from edge.settings import TerminalSettings
+from edge.sources.mqtt_device import Said
 from edge.sources.mqtt_devices import MqttDeviceSource
-from edge.sources.payload import Refusal
+from edge.sources.payload import Parsed, Refusal
 from edge.sources.terminal import Terminal, terminal_devices
 from tests.edge.sources.test_mqtt_sensor import Keeper, _has_subscribed, device
 from tests.edge.waiting import wait_until
@@ -82,6 +83,21 @@ def test_a_post_without_heartbeats_is_lost_and_any_message_brings_it_back(open_b
         client.publish("terminals/post-1", b"{}", qos=1).wait_for_publish(10)
         wait_until(lambda: keeper.statuses[-1] == ("post-1", Health.OK), "its return")
     assert keeper.kept == []
+
+
+def test_a_kind_whose_code_fails_holds_no_other_device_up(open_broker: EmbeddedBroker) -> None:
+    class Broken(Terminal):
+        def parse(self, said: Said) -> Parsed:
+            raise ZeroDivisionError(said.topic)
+
+    keeper = Keeper()
+    broken = Broken(TerminalSettings.model_validate({"id": "broken", "kind": "sos"}))
+    with source(open_broker.port, keeper, broken, terminal("post-1")) as made, device(open_broker.port) as client:
+        client.publish("terminals/broken", b"{}", qos=1).wait_for_publish(10)
+        client.publish("terminals/post-1", json.dumps({"use_count": 5}), qos=1).wait_for_publish(10)
+        wait_until(lambda: keeper.numbers() == [5], "the other's reading")
+        assert made.tally()["faults"] == {"broken": 1}
+        assert not [name for name, _ in keeper.statuses if name == "broken"]
 
 
 def test_four_hundred_terminals_share_one_connection_and_nonsense_from_some_costs_the_others_nothing(
