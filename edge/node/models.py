@@ -1,5 +1,6 @@
 """Models given by the cloud (模型下发): into this machine's catalogue, under the name that cameras know; the way back is the version before."""
 
+import hashlib
 import tempfile
 import zipfile
 from pathlib import Path
@@ -121,6 +122,8 @@ def unpacked(file: Path, folder: Path, signature: Signature) -> tuple[Manifest, 
         raise StepRefused(StepCode.NOT_VALID, str(problem)) from problem
     except OSError as error:
         raise StepRefused(StepCode.NO_ROOM, f"the model can't be unpacked: {error.strerror}") from error
+    if hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest() != manifest.sha256:
+        raise StepRefused(StepCode.WRONG_HASH, "the weights are not those that the manifest names")
     if manifest.version != signature.version:
         raise StepRefused(StepCode.OTHER_KIND, f"the manifest is that of {manifest.id} {manifest.version}")
     if not isinstance(manifest.source, Imported):
