@@ -16,6 +16,7 @@ from edge.contract.topics import Channel
 from tests.fakes.node import AT, CHANNELS, FakeNode, batch, birth, column, gap, incident, new_id
 
 DEVICE = Device(id="sensor-01", kind="sensor", points=(Point(name="temperature"),))
+_BEHIND: dict[str, Any] = {"id": "sensor-01", "kind": "sensor", "points": [{"name": "temperature"}]}
 AT_US = to_microseconds(AT)
 WORDS = {
     "sql": "'; drop table node; --",
@@ -147,6 +148,42 @@ def _others(node: FakeNode) -> Iterator[Hostile]:
         ("a track outside of the picture", incident(), "track", [[AT_US, -1, 0, 1, 1]], "malformed"),
         ("a hash with a line break", incident(), "prev_hash", "a" * 64 + "\n", "malformed"),
         ("a note with NUL", incident(), "note", "fire\x00in the hall", None),
+        ("views without end", incident(), "views", [{"camera": f"cam-{n}"} for n in range(9)], "malformed"),
+        ("a view of no camera", incident(), "views", [{"captured_at": "2026-03-01T08:00:00Z"}], "malformed"),
+        (
+            "a view from before time",
+            incident(),
+            "views",
+            [{"camera": "c", "captured_at": "0001-01-01T00:00:00Z"}],
+            "malformed",
+        ),
+        ("a view of a file that is none", incident(), "views", [{"camera": "c", "evidence": ["x"]}], "malformed"),
+        ("a view with a made up reason", incident(), "views", [{"camera": "c", "absence": "../.."}], "malformed"),
+        (
+            "fewer than nobody",
+            incident(),
+            "views",
+            [{"camera": "c", "counts": [{"label": "person", "count": -1}]}],
+            "malformed",
+        ),
+        (
+            "counts without end",
+            incident(),
+            "views",
+            [{"camera": "c", "counts": [{"label": "a", "count": 1}] * 65}],
+            "malformed",
+        ),
+        (
+            "a view that comes from the future",
+            incident(),
+            "views",
+            [{"camera": "c", "captured_at": "9998-01-01T00:00:00Z"}],
+            None,
+        ),
+        ("a view that names files of others", incident(), "views", [{"camera": "c", "evidence": ["ab" * 32]}], None),
+        ("a code with NUL", incident(), "raw_code", "E\x00A", None),
+        ("a device behind what is no name", birth(DEVICE), "devices", [_BEHIND | {"behind": "../.."}], "malformed"),
+        ("a device behind itself", birth(DEVICE), "devices", [_BEHIND | {"behind": "sensor-01"}], None),
         ("a count of 2^70", incident(), "count", 2**70, None),
         ("a gap that runs backwards", gap(), "to_at", "1990-01-01T00:00:00Z", "malformed"),
         ("a gap of 2^63", gap(), "count", 2**63, "malformed"),
