@@ -23,7 +23,6 @@ from edge.settings.ykc import YkcPileSettings
 from edge.sources.ykc.answers import Answer, ClockOrder, DataRequest, RebootOrder, StopOrder, UpdateOrder
 from edge.sources.ykc.conversation import Outcome
 from edge.sources.ykc.messages import ClockAnswer, Login, RealTimeData, RebootAnswer, StopAnswer, UpdateAnswer
-from edge.sources.ykc.readings import UPDATE_RESULTS
 
 ACTIONS: Final = frozenset(
     {
@@ -37,6 +36,9 @@ ACTIONS: Final = frozenset(
 
 _STOP_REFUSALS: Final[Mapping[int, str]] = MappingProxyType(
     {1: "it has another number", 2: "the gun is not charging", 3: "for another reason"}
+)
+_UPDATE_REFUSALS: Final[Mapping[int, str]] = MappingProxyType(
+    {1: "it has another number", 2: "not its program", 3: "the download timed out"}
 )
 _FTP_PORT: Final = 21
 _AT_ONCE, _WHEN_IDLE = 1, 2
@@ -141,7 +143,7 @@ def agreed(outcome: Outcome, *, now: datetime) -> dict[str, Any]:
             return {"result": "accepted"}
         case UpdateAnswer():
             if outcome.result != 0:
-                why = UPDATE_RESULTS.get(outcome.result, "failed")
+                why = _UPDATE_REFUSALS.get(outcome.result, "without a reason")
                 raise CommandRefused(f"the pile was not updated: {why} (0x93 {outcome.result:02X})")
             return {"result": "installed"}
         case ClockAnswer():

@@ -35,9 +35,9 @@ _OFFSET_C: Final = 50
 _STATUS: Final[Mapping[int, str]] = MappingProxyType({0: "offline", 1: "faulted", 2: "available", 3: "charging"})
 UNKNOWN_TRANSACTION: Final = "unknown"
 UPDATE_RESULTS: Final[Mapping[int, str]] = MappingProxyType(
-    {0: "installed", 1: "failed: wrong number", 2: "failed: not its program", 3: "failed: download timed out"}
+    {0: "installed", 1: "installation_failed", 2: "installation_failed", 3: "download_failed"}
 )
-"""§11.4."""
+"""How an update ended (§11.4), in the words of every protocol's piles."""
 
 
 @dataclass(slots=True)
@@ -88,8 +88,8 @@ class PileReadings:
 
     def updated(self, answer: UpdateAnswer, moment: Moment) -> list[Reading]:
         """How an update ended; that the new program runs, only its next login says."""
-        status = UPDATE_RESULTS.get(answer.result, "failed")
-        return [self._reading("firmware_status", status, moment)]
+        status = UPDATE_RESULTS.get(answer.result, "installation_failed")
+        return [self._reading("firmware_status", status, moment, raw_code=f"0x93 {answer.result:02X}")]
 
     def heartbeat(self, heartbeat: Heartbeat, moment: Moment) -> tuple[list[Reading], bool]:
         """The second tells that the data of this gun should be asked for: its heartbeat and its last data disagree."""

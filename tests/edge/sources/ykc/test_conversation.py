@@ -237,9 +237,7 @@ def test_aborts_are_events_with_their_raw_code() -> None:
 
 def test_what_is_told_of_an_update_and_at_the_end_of_a_charge() -> None:
     talk = Talk()
-    assert values(talk.hear(messages.UpdateAnswer(NUMBER, 3)).readings) == {
-        "firmware_status": "failed: download timed out"
-    }
+    assert values(talk.hear(messages.UpdateAnswer(NUMBER, 3)).readings) == {"firmware_status": "download_failed"}
     end = messages.ChargeEnd(TRANSACTION, NUMBER, 1, 96, 0, 0, 70, 95, 60, 300, 1)
     assert values(talk.hear(end).readings) == {"soc_pct.1": 96.0, "battery_temperature_c.1": 45.0}
 
