@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from edge.configuration.profiles import NODE_KIND, PROFILE_KINDS, forbidden
 from edge.configuration.reading import examine
@@ -16,10 +17,11 @@ from edge.node.reloading import rehearse
 from edge.node.standing import Standing
 from edge.provisioning import policy
 from edge.provisioning.in_force import Profiles
-from edge.provisioning.record import Entry, Held, Trial, Trouble
+from edge.provisioning.record import Entry, Held, Trial, Trouble, without
 from edge.provisioning.store import Store
 from edge.settings import NodeConfiguration
 from firmware_configs import shipped
+from firmware_configs.keyring import Keyring
 from firmware_configs.problems import ArtifactProblem
 from firmware_configs.semver import Version
 from firmware_configs.shipped import SignedProfile
@@ -159,28 +161,40 @@ def rehearse_or_refuse(configuration: NodeConfiguration) -> None:
         raise StepRefused(StepCode.NOT_VALID, str(error)) from error
 
 
-def pin_shipped(store: Store, kinds: frozenset[str], *, shipped_folder: Path = shipped.FOLDER) -> None:
-    """Hold on to the version that came with the software where none was given: a newer software changes no device by itself. Where the
-    disk does not take it the same version holds all the same, until there is another software.
+def pin_shipped(store: Store, kinds: frozenset[str], *, shipped_folder: Path = shipped.FOLDER) -> tuple[str, ...]:
+    """Hold on to the version that came with the software where none was given: a newer software changes no device by itself. A version
+    that was given and is damaged gives way to the one before, so that nothing is announced that does not run; what was wrong comes back.
+
+    Where the disk does not take it the same version holds all the same, until there is another software.
     """
+    record, keyring = store.record(), store.keyring()
+    damaged: list[str] = []
+    settled = record
     try:
-        _pin(store, kinds, shipped_folder)
+        for kind in sorted(kinds & PROFILE_KINDS.keys()):
+            entry = settled.entry(ArtifactClass.PROFILE, kind)
+            for held in (entry.current, entry.previous):
+                problem = None if held is None else _problem_of(store, held, kind, keyring)
+                if held is not None and problem is not None:
+                    damaged.append(f"{kind} {held.version}: {problem}")
+                    entry = without(entry, held)
+            newest = shipped.newest(kind, keyring, shipped_folder) if entry.current is None else None
+            if newest is not None:
+                store.put(newest.signature, newest.content)
+                held = Held(newest.signature.version, newest.signature.sha256)
+                entry = replace(entry, artifact=ArtifactClass.PROFILE, name=kind, current=held)
+            if entry.holds:
+                settled = settled.with_entry(entry)
+        if settled != record:
+            store.save(settled)
     except OSError as error:
         _log.error("which profiles hold can't be written down", reason=str(error))
+    return tuple(damaged)
 
 
-def _pin(store: Store, kinds: frozenset[str], shipped_folder: Path) -> None:
-    record, keyring = store.record(), store.keyring()
-    changed = False
-    for kind in sorted(kinds & PROFILE_KINDS.keys()):
-        entry = record.entry(ArtifactClass.PROFILE, kind)
-        newest = shipped.newest(kind, keyring, shipped_folder) if entry.current is None else None
-        if newest is not None:
-            store.put(newest.signature, newest.content)
-            held = Held(newest.signature.version, newest.signature.sha256)
-            record = record.with_entry(
-                Entry(artifact=ArtifactClass.PROFILE, name=kind, current=held, trial=entry.trial)
-            )
-            changed = True
-    if changed:
-        store.save(record)
+def _problem_of(store: Store, held: Held, kind: str, keyring: Keyring) -> str | None:
+    try:
+        store.profile(held, kind, keyring)
+    except ArtifactProblem as problem:
+        return str(problem)
+    return None

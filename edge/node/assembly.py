@@ -347,7 +347,8 @@ class Node:
 
     def _make_provisioning(self, file: Path | None) -> ProvisioningDesk:
         cloud, store = self.configuration.cloud, Store(self.directory)
-        pin_shipped(store, kinds_in_use(self.configuration))
+        for damaged in pin_shipped(store, kinds_in_use(self.configuration)):
+            self.standing.degrade(PROVISIONING, "damaged", damaged)
         self._profiles = versions_in_force(self.directory, self.configuration)
         profiles = ProfileApplier(
             self.directory,

@@ -150,6 +150,13 @@ class Record(Struct, frozen=True, kw_only=True):
         return frozenset(held.sha256 for each in self.entries for held in each.holds)
 
 
+def without(entry: Entry, held: Held) -> Entry:
+    """The entry without a version that can't be used any more: what ran before takes its place."""
+    if entry.current == held:
+        return replace(entry, current=entry.previous if entry.previous != held else None, previous=None)
+    return replace(entry, previous=None) if entry.previous == held else entry
+
+
 def encoded(record: Record) -> bytes:
     """As it stands in its file."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2)

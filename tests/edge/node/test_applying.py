@@ -234,10 +234,14 @@ def test_a_profile_that_was_changed_on_the_disk_is_passed_over(site: Site) -> No
     assert in_force is not None
     assert (in_force.standing, str(in_force.signed.profile.version)) == (Holds.PREVIOUS, "2.0.0")
     assert "2.1.0" in in_force.passed_over[0]
+    site.begin_process()  # what is announced is what runs
+    assert {each.name: each.version for each in site.birth().artifacts}["power_meter"] == "2.0.0"
     site.store.path(meter("2.0.0").signature.sha256).unlink()
     in_force = Profiles(site.directory).of("power_meter")
     assert in_force is not None
     assert in_force.standing is Holds.SHIPPED
+    site.begin_process()
+    assert {each.name: each.version for each in site.birth().artifacts}["power_meter"] == "1.0.0"
     assert load(site.file).sensors[0].rules[0].model_dump()["above"] == 300
 
 
