@@ -40,16 +40,18 @@ class LoginDesk:
         self._commands = commands
         self._bearers = bearers
 
-    def use(self, given: Credentials) -> None:
-        """Go on with these; where they are in use already nothing happens."""
+    def use(self, given: Credentials) -> bool:
+        """Go on with these; where they are in use already nothing happens. Whether the broker has let the node in with them."""
         self._commands.cloud_keys = command_keys(given)
         for bearer in self._bearers:
             bearer.use_token(given.token)
-        if self._publisher.logged_in_as != given.mqtt_user:
+        is_settled = self._publisher.logged_in_as == given.mqtt_user
+        if not is_settled:
             endpoint = Endpoint.of(
                 self._cloud.mqtt, user=given.mqtt_user, password=given.mqtt_password, ca_file=self._cloud.ca_file
             )
             self._publisher.log_in_as(endpoint)
+        return is_settled
 
 
 def renewal_of(

@@ -36,7 +36,8 @@ class Door(Protocol):
 
 
 class Renewal:
-    """The thread `credentials`. `use` is told of credentials that are kept already; it is told again while they are not in use.
+    """The thread `credentials`. `use` is told of credentials that are kept already, and says whether they are in use everywhere: a
+    broker may hear of them later than the node. It is told again until they are.
 
     `trouble` is told why there are no new ones although they are due, and None once there are.
     """
@@ -49,7 +50,7 @@ class Renewal:
         given: Credentials,
         *,
         clock: Callable[[], datetime],
-        use: Callable[[Credentials], None],
+        use: Callable[[Credentials], bool],
         trouble: Callable[[str | None], None],
     ) -> None:
         self._data_directory = data_directory
@@ -82,9 +83,9 @@ class Renewal:
         while not self._stop.is_set():
             self._wake.clear()
             try:
-                self.look()
-                self._failures = 0
-                wait_s = LOOK_EVERY_S
+                is_settled = self.look()
+                self._failures = 0 if is_settled else self._failures
+                wait_s = LOOK_EVERY_S if is_settled else self._again_s()
             except EdgeError as error:
                 _log.warning("no word from the cloud on credentials", reason=str(error))
                 wait_s = self._again_s()
@@ -100,8 +101,8 @@ class Renewal:
         self._failures += 1
         return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures, 16))
 
-    def look(self) -> None:
-        """See how the present credentials stand, and renew them where it is time. Raises EdgeError."""
+    def look(self) -> bool:
+        """See how the present credentials stand, and renew them where it is time; whether they are in use. Raises EdgeError."""
         standing = self._door.standing(self.given.token)
         try:
             if standing is None or standing.renewal_wanted or self._is_due(standing):
@@ -121,7 +122,7 @@ class Renewal:
             self._trouble(str(error))
             raise
         self._trouble(None)
-        self._use(self.given)
+        return self._use(self.given)
 
     def _is_due(self, standing: Standing) -> bool:
         """By the end that the cloud says now, which may have come nearer."""

@@ -2,7 +2,8 @@
 
 import queue
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.db.pool import Pool, open_pool
 from cloud.embedded.broker import accepts
-from cloud.embedded.process import Child, Command, find_program, free_port, wait_until_accepting
 from cloud.enrolment import broker, policy, service
 from cloud.enrolment.broker import Action, Answer, CloudUser
 from cloud.enrolment.export import BrokerFiles
@@ -22,6 +22,7 @@ from cloud.fleet import service as fleet
 from tests.cloud.enrolment.machines import Machine
 from tests.cloud.samples import GRID, take_in_areas
 from tests.fakes.node import AT, DISTRICT
+from tests.mosquitto import site_broker
 from tests.waiting import wait_until
 
 CLOUD = CloudUser("cloud", "the cloud's own password")
@@ -34,6 +35,12 @@ def pool(migrated_url: str) -> Iterator[Pool]:
         take_in_areas(conn)
     yield pool
     pool.close()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
 
 
 def enrolled(pool: Pool, name: str, machine: Machine | None = None) -> IssuedCredential:
@@ -76,48 +83,16 @@ class Ear:
         self.client.loop_stop()
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Callable[[Path], tuple[int, Path]]]:
-    """A mosquitto of its own over exported files, as a site runs it; port and pid file."""
-    program = find_program("mosquitto")
-    if program is None:
-        pytest.skip("there is no mosquitto on this machine")
-    running: list[Child] = []
-
-    def start(folder: Path) -> tuple[int, Path]:
-        port, configuration = free_port(), tmp_path / "mosquitto.conf"
-        lines = [
-            f"listener {port} 127.0.0.1",
-            "allow_anonymous false",
-            f"password_file {folder}/passwords",
-            f"acl_file {folder}/acl",
-            "user root",
-        ]
-        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        child = Child(
-            Command(name="mosquitto", arguments=[program, "-c", str(configuration)], log=tmp_path / "mosquitto.log")
-        ).start()
-        running.append(child)
-        wait_until_accepting(child, port, 20)
-        pid_file = tmp_path / "mosquitto.pid"
-        pid_file.write_text(f"{child.pid}\n", encoding="ascii")
-        return port, pid_file
-
-    yield start
-    for child in running:
-        child.stop()
-
-
 @pytest.mark.system
 def test_at_a_real_mosquitto_a_node_speaks_and_hears_as_itself_alone(
-    pool: Pool, tmp_path: Path, mosquitto: Callable[[Path], tuple[int, Path]]
+    pool: Pool, tmp_path: Path, stack: ExitStack
 ) -> None:
     folder = tmp_path / "broker"
     first, second = enrolled(pool, "station-01"), enrolled(pool, "station-02")
     with pool.connection() as conn:
         plain = fleet.add_node(conn, "station-03", district=DISTRICT, area_code=GRID, now=AT)
     export(pool, BrokerFiles(folder))
-    port, _ = mosquitto(folder)
+    port = stack.enter_context(site_broker(folder, tmp_path)).port
     assert accepts(port, first.mqtt_user, first.mqtt_password)
     assert accepts(port, plain.node, plain.mqtt_password)
     assert not accepts(port, first.mqtt_user, second.mqtt_password)
@@ -154,13 +129,13 @@ def test_at_a_real_mosquitto_a_node_speaks_and_hears_as_itself_alone(
 
 @pytest.mark.system
 def test_new_credentials_work_beside_the_old_ones_and_outlive_them(
-    pool: Pool, tmp_path: Path, mosquitto: Callable[[Path], tuple[int, Path]]
+    pool: Pool, tmp_path: Path, stack: ExitStack
 ) -> None:
     folder, machine = tmp_path / "broker", Machine()
     old = enrolled(pool, "station-01", machine)
     export(pool, BrokerFiles(folder))
-    port, pid_file = mosquitto(folder)
-    files = BrokerFiles(folder, pid_file=pid_file)
+    site = stack.enter_context(site_broker(folder, tmp_path))
+    port, files = site.port, BrokerFiles(folder, pid_file=site.pid_file)
     new = machine.renew(pool, "station-01", AT)
     assert export(pool, files)
     assert not export(pool, files)  # nothing new is not written again

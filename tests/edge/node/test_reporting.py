@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 from hypothesis import given
@@ -63,7 +64,7 @@ def test_every_declared_point_of_the_node_has_a_value() -> None:
 
 
 def test_who_calls_and_is_not_configured_is_told_the_most_frequent_first_and_not_all() -> None:
-    tallies = {
+    tallies: dict[str, dict[str, Any]] = {
         "ocpp": {"knocked": {f"CP-{number:03}": number for number in range(100)}, "refused": {}},
         "ykc": {"knocked": {"32010600213533": 500}},
         "mqtt": {"refused": {}},

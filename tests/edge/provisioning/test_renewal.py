@@ -84,6 +84,7 @@ class Site:
         self.cloud = FakeCloud()
         self.used: list[Credentials] = []
         self.troubles: list[str | None] = []
+        self.is_let_in = True
         key = make_key(directory)
         keep_credentials(directory, credentials())
         self.renewal = Renewal(
@@ -92,9 +93,21 @@ class Site:
             key,
             credentials(),
             clock=lambda: self.cloud.now,
-            use=self.used.append,
+            use=self._use,
             trouble=self.troubles.append,
         )
+
+    def _use(self, given: Credentials) -> bool:
+        self.used.append(given)
+        return self.is_let_in
+
+
+def test_what_the_broker_does_not_know_yet_is_tried_again_soon(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.is_let_in = False
+    assert not site.renewal.look()
+    site.is_let_in = True
+    assert site.renewal.look()
 
 
 def test_credentials_are_renewed_in_their_last_third_and_kept_before_they_are_used(tmp_path: Path) -> None:
