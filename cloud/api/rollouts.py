@@ -23,6 +23,7 @@ from cloud.rollouts.model import (
     Ring,
     Rollout,
     RolloutAction,
+    RolloutCause,
     RolloutState,
     Stage,
     StepState,
@@ -113,7 +114,9 @@ class StageProgress(BaseModel):
 
 
 class RolloutSummary(BaseModel):
-    """A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned back."""
+    """A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned
+    back, `cause` what that is about.
+    """
 
     id: UUID
     title: str
@@ -123,6 +126,7 @@ class RolloutSummary(BaseModel):
     may_lower: bool
     state: RolloutState
     reason: str | None
+    cause: RolloutCause | None
     stage: int
     approved: int
     actions: list[RolloutAction]
@@ -455,6 +459,7 @@ def _summary(rollout: Rollout, tallies: Sequence[Tally]) -> dict[str, Any]:
         "may_lower": rollout.may_lower,
         "state": rollout.state,
         "reason": rollout.reason,
+        "cause": rollout.cause,
         "stage": rollout.stage,
         "approved": rollout.approved,
         "actions": [action for action in RolloutAction if (rollout.state, action) in ACTIONS],

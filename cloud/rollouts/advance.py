@@ -52,7 +52,7 @@ def advance(conn: Connection[Any], rollout_id: UUID, *, now: datetime) -> bool:
     policy.require_by_itself(rollout.state, verdict.state)
     if verdict.state is RolloutState.ROLLING_BACK and rollout.state is not RolloutState.ROLLING_BACK:
         _save(conn, rollout, [(step, after) for step, after, _ in judged if after != step], now=now)
-        tell(conn, turn_back(conn, rollout, reason=verdict.reason, now=now))
+        tell(conn, turn_back(conn, rollout, reason=verdict.reason, cause=verdict.cause, now=now))
         return True
     offered = _offer(conn, rollout, [(after, facts) for _, after, facts in judged], verdict, now=now)
     changed = [(step, offered.get(after.node_id, after)) for step, after, _ in judged]
@@ -133,6 +133,7 @@ def _proceed(conn: Connection[Any], rollout: Rollout, verdict: Verdict, *, now: 
         state=verdict.state,
         stage=verdict.stage,
         reason=verdict.reason,
+        cause=verdict.cause,
         ended_at=now if is_over else None,
     )
     store.save(conn, after)

@@ -51,6 +51,18 @@ LIVE: Final = frozenset(
 """In these states a rollout holds its nodes: no other one of the same artifact may have them."""
 
 
+class RolloutCause(StrEnum):
+    """What the reason of a rollout's state is about, for pages in any language."""
+
+    FAILURES = "failures"
+    BELOW_SUCCESS = "below_success"
+    STAGE_APPROVAL = "stage_approval"
+    NOBODY_PRESENT = "nobody_present"
+    NOT_ALL_BACK = "not_all_back"
+    PERSON = "person"
+    """The words are those of whoever did it."""
+
+
 class RolloutAction(StrEnum):
     """What people do with a rollout."""
 
@@ -290,6 +302,7 @@ class Rollout:
     plan: Plan
     state: RolloutState
     reason: str | None
+    cause: RolloutCause | None
     stage: int
     approved: int
     created_by_id: int | None

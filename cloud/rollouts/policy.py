@@ -19,6 +19,7 @@ from cloud.rollouts.model import (
     Plan,
     Ring,
     Rollout,
+    RolloutCause,
     RolloutState,
     Stage,
     Step,
@@ -40,6 +41,7 @@ class Verdict:
     stage: int
     offer: int = 0
     reason: str | None = None
+    cause: RolloutCause | None = None
 
 
 def decide(rollout: Rollout, tallies: Sequence[Tally], *, now: datetime) -> Verdict:
@@ -49,9 +51,9 @@ def decide(rollout: Rollout, tallies: Sequence[Tally], *, now: datetime) -> Verd
     for number, (stage, tally) in enumerate(zip(rollout.plan.stages, tallies, strict=True)):
         if number <= rollout.stage and tally.failures > failures_allowed(stage, tally):
             reason = f"{tally.failures} of {tally.total} nodes failed in stage {stage.name}"
-            return Verdict(RolloutState.ROLLING_BACK, rollout.stage, reason=reason)
+            return Verdict(RolloutState.ROLLING_BACK, rollout.stage, reason=reason, cause=RolloutCause.FAILURES)
     if rollout.state is RolloutState.PAUSED:
-        return Verdict(RolloutState.PAUSED, rollout.stage, reason=rollout.reason)
+        return Verdict(RolloutState.PAUSED, rollout.stage, reason=rollout.reason, cause=rollout.cause)
     return _going_on(rollout, tallies)
 
 
@@ -73,12 +75,24 @@ def _stage_over(rollout: Rollout, tally: Tally) -> Verdict:
     is_let_pass = rollout.approved >= rollout.stage
     if not is_let_pass:
         if not done and not failures and tally.of(StepState.ABSENT):
-            return Verdict(RolloutState.RUNNING, rollout.stage, reason="no node of this stage is present")
+            return Verdict(
+                RolloutState.RUNNING,
+                rollout.stage,
+                reason="no node of this stage is present",
+                cause=RolloutCause.NOBODY_PRESENT,
+            )
         if done + failures and 100 * done < stage.success_percent * (done + failures):
             reason = f"{done} of {done + failures} nodes are well in stage {stage.name}, below its {stage.success_percent:g} %"
-            return Verdict(RolloutState.WAITING_APPROVAL, rollout.stage, reason=reason)
+            return Verdict(
+                RolloutState.WAITING_APPROVAL, rollout.stage, reason=reason, cause=RolloutCause.BELOW_SUCCESS
+            )
         if stage.approval:
-            return Verdict(RolloutState.WAITING_APPROVAL, rollout.stage, reason=f"after stage {stage.name}")
+            return Verdict(
+                RolloutState.WAITING_APPROVAL,
+                rollout.stage,
+                reason=f"after stage {stage.name}",
+                cause=RolloutCause.STAGE_APPROVAL,
+            )
     if rollout.stage == last:
         return Verdict(RolloutState.DONE, rollout.stage)
     return Verdict(RolloutState.RUNNING, rollout.stage + 1)
@@ -89,11 +103,13 @@ def _turned_back(rollout: Rollout, tallies: Sequence[Tally], *, now: datetime) -
     waiting, stuck = total[StepState.REVERTING], total[StepState.STUCK]
     until = (rollout.turned_at or now) + 2 * rollout.plan.patience + LOST_AFTER
     if waiting and now < until:
-        return Verdict(RolloutState.ROLLING_BACK, rollout.stage, reason=rollout.reason)
+        return Verdict(RolloutState.ROLLING_BACK, rollout.stage, reason=rollout.reason, cause=rollout.cause)
     if waiting or stuck:
         reason = f"{waiting + stuck} nodes are not known to run what they ran before; {rollout.reason or 'turned back'}"
-        return Verdict(RolloutState.FAILED, rollout.stage, reason=reason[:LONGEST_REASON])
-    return Verdict(RolloutState.ROLLED_BACK, rollout.stage, reason=rollout.reason)
+        return Verdict(
+            RolloutState.FAILED, rollout.stage, reason=reason[:LONGEST_REASON], cause=RolloutCause.NOT_ALL_BACK
+        )
+    return Verdict(RolloutState.ROLLED_BACK, rollout.stage, reason=rollout.reason, cause=rollout.cause)
 
 
 def failures_allowed(stage: Stage, tally: Tally) -> int:

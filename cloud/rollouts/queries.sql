@@ -107,9 +107,9 @@ where area_path ^@ :scope and (:after::uuid is null or id < :after)
 order by id desc
 limit :count;
 
--- name: set_rollout(id, state, reason, stage, approved, started_by, started_by_name, started_at, turned_at, ended_at)!
+-- name: set_rollout(id, state, reason, cause, stage, approved, started_by, started_by_name, started_at, turned_at, ended_at)!
 update rollout
-set state = :state, reason = :reason, stage = :stage, approved = :approved, started_by = :started_by,
+set state = :state, reason = :reason, cause = :cause, stage = :stage, approved = :approved, started_by = :started_by,
     started_by_name = :started_by_name, started_at = :started_at, turned_at = :turned_at, ended_at = :ended_at
 where id = :id;
 

@@ -22,6 +22,7 @@ from cloud.rollouts.model import (
     Ring,
     Rollout,
     RolloutAction,
+    RolloutCause,
     RolloutState,
     Step,
     StepState,
@@ -77,6 +78,7 @@ def create(
         plan=draft.plan,
         state=RolloutState.DRAFT,
         reason=None,
+        cause=None,
         stage=0,
         approved=-1,
         created_by_id=actor.user_id,
@@ -192,14 +194,14 @@ def _require_free(conn: Connection[Any], rollout: Rollout, node_ids: list[int]) 
         raise Conflict(f"other rollouts of {rollout.artifact.name} have some of these nodes: {titles}")
 
 
-def _pause(conn: Connection[Any], rollout: Rollout, actor: Principal, _now: datetime, reason: str | None) -> Rollout:
-    paused = replace(rollout, state=RolloutState.PAUSED, reason=reason or f"paused by {actor.name}")
+def _pause(conn: Connection[Any], rollout: Rollout, _actor: Principal, _now: datetime, reason: str | None) -> Rollout:
+    paused = replace(rollout, state=RolloutState.PAUSED, reason=reason, cause=RolloutCause.PERSON)
     store.save(conn, paused)
     return paused
 
 
 def _resume(conn: Connection[Any], rollout: Rollout, _actor: Principal, _now: datetime, _reason: str | None) -> Rollout:
-    resumed = replace(rollout, state=RolloutState.RUNNING, reason=None)
+    resumed = replace(rollout, state=RolloutState.RUNNING, reason=None, cause=None)
     store.save(conn, resumed)
     return resumed
 
@@ -207,7 +209,7 @@ def _resume(conn: Connection[Any], rollout: Rollout, _actor: Principal, _now: da
 def _approve(conn: Connection[Any], rollout: Rollout, actor: Principal, _now: datetime, _reason: str | None) -> Rollout:
     if actor.user_id == rollout.started_by_id:
         raise Forbidden("a second person has to approve it: you started it")
-    approved = replace(rollout, state=RolloutState.RUNNING, reason=None, approved=rollout.stage)
+    approved = replace(rollout, state=RolloutState.RUNNING, reason=None, cause=None, approved=rollout.stage)
     store.save(conn, approved)
     return approved
 
@@ -218,7 +220,7 @@ def _roll_back(conn: Connection[Any], rollout: Rollout, actor: Principal, now: d
         raise TransitionRefused("the rollout never began: there is nothing to turn back")
     if rollout.state not in LIVE:
         _hold_again(conn, rollout, steps)
-    return turn_back(conn, rollout, reason=reason or f"rolled back by {actor.name}", now=now, actor_name=actor.name)
+    return turn_back(conn, rollout, reason=reason, cause=RolloutCause.PERSON, now=now, actor_name=actor.name)
 
 
 def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> None:
@@ -231,7 +233,7 @@ def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> N
         raise Conflict("another rollout has just begun with some of these nodes") from error
 
 
-def _cancel(conn: Connection[Any], rollout: Rollout, actor: Principal, now: datetime, reason: str | None) -> Rollout:
+def _cancel(conn: Connection[Any], rollout: Rollout, _actor: Principal, now: datetime, reason: str | None) -> Rollout:
     changed = []
     for step, _facts in store.steps(conn, rollout.id):
         if step.state not in _CANCELLED_WITH_IT:
@@ -241,9 +243,7 @@ def _cancel(conn: Connection[Any], rollout: Rollout, actor: Principal, now: date
         changed.append((step, judgement.moved(step, StepState.CANCELLED, now=now)))
     store.save_steps(conn, [after for _, after in changed])
     store.add_events(conn, rollout.id, [event_of(step, after) for step, after in changed], now=now)
-    cancelled = replace(
-        rollout, state=RolloutState.CANCELLED, reason=reason or f"cancelled by {actor.name}", ended_at=now
-    )
+    cancelled = replace(rollout, state=RolloutState.CANCELLED, reason=reason, cause=RolloutCause.PERSON, ended_at=now)
     store.save(conn, cancelled)
     store.hold(conn, rollout.id, holds=False)
     return cancelled

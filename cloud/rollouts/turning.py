@@ -7,13 +7,29 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.rollouts import judgement, store
-from cloud.rollouts.model import Announced, Artifact, Facts, Rollout, RolloutState, Step, StepReason, StepState
+from cloud.rollouts.model import (
+    Announced,
+    Artifact,
+    Facts,
+    Rollout,
+    RolloutCause,
+    RolloutState,
+    Step,
+    StepReason,
+    StepState,
+)
 from cloud.rollouts.store import Event
 from edge.contract.fields import uuid7
 
 
 def turn_back(
-    conn: Connection[Any], rollout: Rollout, *, reason: str | None, now: datetime, actor_name: str | None = None
+    conn: Connection[Any],
+    rollout: Rollout,
+    *,
+    reason: str | None,
+    cause: RolloutCause | None,
+    now: datetime,
+    actor_name: str | None = None,
 ) -> Rollout:
     """Want of each node of the rollout what it ran before; nodes whose turn had not come are left alone.
 
@@ -26,7 +42,7 @@ def turn_back(
         if after != step:
             changed.append((step, after))
     store.save_steps(conn, [after for _, after in changed])
-    turned = replace(rollout, state=RolloutState.ROLLING_BACK, reason=reason, turned_at=now, ended_at=None)
+    turned = replace(rollout, state=RolloutState.ROLLING_BACK, reason=reason, cause=cause, turned_at=now, ended_at=None)
     store.save(conn, turned)
     told = Event(RolloutState.ROLLING_BACK.value, before=rollout.state.value, reason=reason)
     store.add_events(conn, rollout.id, [told], now=now, actor_name=actor_name)

@@ -76,6 +76,7 @@ create table rollout (
         state in ('draft', 'running', 'soaking', 'waiting_approval', 'paused', 'rolling_back', 'rolled_back', 'done', 'failed', 'cancelled')
     ),
     reason text,
+    cause text,
     stage smallint not null default 0,
     approved smallint not null default -1,
     created_by bigint references account on delete set null,
@@ -87,6 +88,7 @@ create table rollout (
     turned_at timestamptz,
     ended_at timestamptz
 );
+comment on column rollout.cause is 'What the reason is about, for pages in any language; person: in the words of whoever did it.';
 comment on column rollout.approved is 'The last stage that a second person let pass; -1 for none.';
 comment on column rollout.turned_at is 'When it began to turn back.';
 create index rollout_live on rollout (id)

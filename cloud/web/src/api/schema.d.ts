@@ -1237,6 +1237,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/areas/{code}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The labels of an area and its devices
+         * @description What there is to print, and which devices have none yet.
+         */
+        get: operations["readAreaLabels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/areas/{code}/label.svg": {
         parameters: {
             query?: never;
@@ -2139,6 +2159,22 @@ export interface components {
             devices?: string[] | null;
         };
         /**
+         * DeviceLabelView
+         * @description The label of a device on a sheet.
+         */
+        DeviceLabelView: {
+            /** Name */
+            name: string;
+            /** Path */
+            path: string | null;
+            /** Made At */
+            made_at: string | null;
+            /** Device Id */
+            device_id: number;
+            /** Kind */
+            kind: string;
+        };
+        /**
          * DeviceOrder
          * @description What a device shall do, at which connector, and what has to be said with it:
          *
@@ -2608,6 +2644,17 @@ export interface components {
             name: string;
             /** Count */
             count: number;
+        };
+        /**
+         * LabelSheet
+         * @description The labels of an area: its own, and those of the devices in it. `cut`: there are more devices than a sheet holds.
+         */
+        LabelSheet: {
+            area: components["schemas"]["LabelView"];
+            /** Devices */
+            devices: components["schemas"]["DeviceLabelView"][];
+            /** Cut */
+            cut: boolean;
         };
         /**
          * LabelView
@@ -3547,6 +3594,12 @@ export interface components {
          */
         RolloutAction: "start" | "pause" | "resume" | "approve" | "roll_back" | "cancel";
         /**
+         * RolloutCause
+         * @description What the reason of a rollout's state is about, for pages in any language.
+         * @enum {string}
+         */
+        RolloutCause: "failures" | "below_success" | "stage_approval" | "nobody_present" | "not_all_back" | "person";
+        /**
          * RolloutDetail
          * @description One rollout, with the reasons of failures; a draft with whom it would have.
          */
@@ -3568,6 +3621,7 @@ export interface components {
             state: components["schemas"]["RolloutState"];
             /** Reason */
             reason: string | null;
+            cause: components["schemas"]["RolloutCause"] | null;
             /** Stage */
             stage: number;
             /** Approved */
@@ -3764,7 +3818,8 @@ export interface components {
         };
         /**
          * RolloutSummary
-         * @description A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned back.
+         * @description A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned
+         *     back, `cause` what that is about.
          */
         RolloutSummary: {
             /**
@@ -3784,6 +3839,7 @@ export interface components {
             state: components["schemas"]["RolloutState"];
             /** Reason */
             reason: string | null;
+            cause: components["schemas"]["RolloutCause"] | null;
             /** Stage */
             stage: number;
             /** Approved */
@@ -7440,6 +7496,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAreaLabels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelSheet"];
+                };
             };
             /** @description A problem */
             "4XX": {

@@ -47,6 +47,7 @@ export type Vocabulary =
   | 'publicState'
   | 'reason'
   | 'refusal'
+  | 'plugState'
   | 'ring'
   | 'role'
   | 'rolloutAction'

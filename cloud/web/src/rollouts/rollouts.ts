@@ -1,7 +1,7 @@
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
-import type { Artifact, NamedPlan, Ring, Rollout, RolloutAction, RolloutDetail, RolloutPlan, RolloutState, StageProgress, StepState } from '@/api/types'
+import type { Artifact, NamedPlan, Ring, Rollout, RolloutAction, RolloutCause, RolloutDetail, RolloutPlan, RolloutState, StageProgress, StepState } from '@/api/types'
 
 /** What a state means at a glance. */
 export type Tone = 'good' | 'busy' | 'wait' | 'bad' | 'idle'
@@ -79,6 +79,15 @@ const LIVE = new Set<RolloutState>(['running', 'soaking', 'waiting_approval', 'p
 
 export function isLive(state: RolloutState): boolean {
   return LIVE.has(state)
+}
+
+/** Why a rollout is where it is: in the words of a person, or as a cause with the figures that belong to it. */
+export function reasonOf(rollout: RolloutDetail): { words: string | null } | { cause: Exclude<RolloutCause, 'person'>; figures: Record<string, number | string> } {
+  if (rollout.cause === null || rollout.cause === 'person') return { words: rollout.reason }
+  const stage = rollout.plan.stages[rollout.stage]
+  const open = (['reverting', 'stuck'] as const).reduce((sum, state) => sum + rollout.progress.reduce((count, each) => count + (each.counts[state] ?? 0), 0), 0)
+  const failed = rollout.failures.filter((failure) => failure.reason !== 'no_way_back').reduce((sum, failure) => sum + failure.nodes, 0)
+  return { cause: rollout.cause, figures: { stage: stage?.name ?? '', percent: stage?.success_percent ?? 0, open, failed } }
 }
 
 /** Those that nobody takes back with another click are asked about first. */

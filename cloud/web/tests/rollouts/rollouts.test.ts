@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Artifact, NamedPlan, Rollout, RolloutState, StageProgress, StepState } from '@/api/types'
+import type { Artifact, NamedPlan, Rollout, RolloutDetail, RolloutState, StageProgress, StepState } from '@/api/types'
 import { en } from '@/locale/en'
 import { zh } from '@/locale/zh'
-import { compareVersions, isLive, lacking, mayDo, needsReason, newestFirst, reached, segments, stepTone, toneOf, usualPlan } from '@/rollouts/rollouts'
+import { compareVersions, isLive, lacking, mayDo, needsReason, newestFirst, reached, reasonOf, segments, stepTone, toneOf, usualPlan } from '@/rollouts/rollouts'
 
 const progress = (counts: Partial<Record<StepState, number>>): StageProgress => {
   const nodes = Object.values(counts).reduce((sum, count) => sum + count, 0)
@@ -56,6 +56,27 @@ describe('a rollout', () => {
     for (const state of Object.keys(zh.rolloutState) as RolloutState[]) expect(toneOf(state)).toBeTypeOf('string')
     expect((Object.keys(zh.rolloutState) as RolloutState[]).filter(isLive)).toEqual(['running', 'soaking', 'waiting_approval', 'paused', 'rolling_back'])
     for (const state of Object.keys(en.stepState).filter((word) => word !== 'applied') as StepState[]) expect(stepTone(state)).toBeTypeOf('string')
+  })
+})
+
+describe('why a rollout is where it is', () => {
+  const rollout = {
+    cause: 'failures',
+    reason: '1 of 8 nodes failed in stage early',
+    stage: 1,
+    plan: { stages: [{ name: 'canary', success_percent: 100 }, { name: 'early', success_percent: 95 }] },
+    progress: [progress({ stuck: 1 }), progress({ reverting: 2, reverted: 5 })],
+    failures: [{ reason: 'degraded', nodes: 2, example: 'n' }, { reason: 'no_way_back', nodes: 1, example: 'n' }],
+  } as unknown as RolloutDetail
+
+  it('is said with its figures, in any language', () => {
+    expect(reasonOf(rollout)).toEqual({ cause: 'failures', figures: { stage: 'early', percent: 95, open: 3, failed: 2 } })
+    expect(Object.keys(zh.rolloutCause)).toEqual(Object.keys(en.rolloutCause))
+  })
+
+  it('is in the words of whoever did it', () => {
+    expect(reasonOf({ ...rollout, cause: 'person', reason: 'fire drill' })).toEqual({ words: 'fire drill' })
+    expect(reasonOf({ ...rollout, cause: null, reason: null })).toEqual({ words: null })
   })
 })
 
