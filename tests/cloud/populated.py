@@ -37,12 +37,13 @@ from cloud.rollouts.model import Plan, RolloutAction, Stage
 from cloud.rollouts.service import Draft
 from cloud.telemetry import service as telemetry
 from edge.contract.artifacts import RunningArtifact, StepReport
-from edge.contract.birth import Device, PresenceState
+from edge.contract.birth import Device, PresenceState, Spot
 from edge.contract.downlink import CommandName
 from edge.contract.envelope import Lane
 from edge.contract.fields import uuid7
 from edge.contract.incident import EvidenceKind, EvidenceReference, Incident, IncidentState, Severity
 from edge.contract.telemetry import ReadingFlag, StateChange
+from edge.contract.view import CameraView, SightCount
 from firmware_configs.signature import ArtifactClass, Signature
 from tests.cloud.enrolment.machines import Machine
 from tests.cloud.samples import GRID, PASSWORD, add_person, principal, take_in_areas
@@ -90,6 +91,12 @@ def populate(database_url: str, evidence_url: str, scratch: Path) -> FakeNode:
     return node
 
 
+VIEWS = (
+    CameraView(camera="cam-1", captured_at=AT, counts=(SightCount(label="person", count=2, zone="lane"),)),
+    CameraView(camera="cam-2", absence="camera_lost"),
+)
+
+
 def picture(number: int) -> EvidenceReference:
     content = PICTURES[number]
     return EvidenceReference(
@@ -116,7 +123,8 @@ def _incident(number: int, revision: int = 1, **fields: Any) -> Incident:
 def _report(pool: Pool, node: FakeNode) -> None:
     """Readings of three months, states, gaps, incidents; and what can't be taken, or not yet."""
     writer = Writer(pool, lambda _: False, clock=lambda: AT)
-    writer.settle([node.item(birth(sensor("sensor-01", "temperature", "door"), CAMERA))])
+    spots = (Spot(id="shed", name="车棚 'A'", cameras=("cam-1",)),)
+    writer.settle([node.item(birth(sensor("sensor-01", "temperature", "door"), CAMERA, spots=spots))])
     writer.settle([FakeNode("station-02").status(PresenceState.ONLINE)])
     draw = random.Random(7)  # noqa: S311  # figures for a test
     for day in range(0, 60, 3):
@@ -153,7 +161,7 @@ def _report_incidents(writer: Writer, node: FakeNode) -> None:
         _incident(0, 3, state=IncidentState.ENDED, ended_at=AT + timedelta(seconds=3)),
         _incident(1, severity=Severity.CRITICAL, kind="fire", category="fire_safety", evidence=(picture(2),)),
         _incident(60, kind="loitering", severity=Severity.LOW, dwell_s=61.25, evidence=(picture(3), picture(4))),
-        _incident(61, kind="crowd", count=12, evidence=(picture(5),)),
+        _incident(61, kind="crowd", count=12, evidence=(picture(5),), views=VIEWS, fault="smoke", raw_code="\\N\t'7"),
         _incident(62, kind="camera_trouble", category="maintenance", point="covered", note="lens"),
     ]
     for one in found:
