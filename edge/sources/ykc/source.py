@@ -34,6 +34,8 @@ from edge.sources.ykc.platform import Platform
 RECEIPTS: Final = "ykc"
 TRY_AGAIN_S: Final = 1.0
 _BACKLOG: Final = 512
+"""Callers that are let in at once, at most; so many may be on their way out beside those who stay."""
+
 _STOP_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -245,7 +247,7 @@ class YkcSource:
             writer.transport.abort()
             return
         most_strangers = len(self.platform.piles) + self._timing.limits.strangers
-        if len(self._all) >= len(self.platform.piles) + most_strangers:
+        if len(self._all) >= len(self.platform.piles) + most_strangers + _BACKLOG:
             self.counts["turned_away"] += 1
             writer.transport.abort()
             return

@@ -192,9 +192,7 @@ def test_strangers_take_no_place_from_piles() -> None:
     with ExitStack() as stack:
         made = stack.enter_context(source(keeper, limits))
         silent = [stack.enter_context(Pile(port_of(made))) for _ in range(20)]
-        wait_until(
-            lambda: made.tally().get("strangers_dropped", 0) + made.tally().get("turned_away", 0) > 0, "the limit"
-        )
+        wait_until(lambda: made.counts["strangers_dropped"] == 20 - 6, "that the oldest go")
         wait_until(lambda: len(made._all) <= 2 + 4, "the strangers' share")
         with Pile(port_of(made)) as pile:
             pile.log_in()
