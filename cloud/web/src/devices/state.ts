@@ -6,6 +6,7 @@ const NAMED: Readonly<Record<string, Vocabulary>> = {
   faults: 'fault',
   firmware_status: 'updateState',
   stop_reason: 'stopReason',
+  plugged: 'plugState',
   smoke: 'alarmState',
   gas: 'alarmState',
   water: 'alarmState',
