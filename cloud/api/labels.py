@@ -44,6 +44,21 @@ class LabelView(BaseModel):
         return cls(name=label.name, path=path, made_at=label.made_at)
 
 
+class DeviceLabelView(LabelView):
+    """The label of a device on a sheet."""
+
+    device_id: int
+    kind: str
+
+
+class LabelSheet(BaseModel):
+    """The labels of an area: its own, and those of the devices in it. `cut`: there are more devices than a sheet holds."""
+
+    area: LabelView
+    devices: list[DeviceLabelView]
+    cut: bool
+
+
 class PublicPage(BaseModel):
     """What everybody may know: of a device, or of an area."""
 
@@ -85,6 +100,20 @@ def draw_device_label(device_id: DeviceId, user: User, conn: Conn, request: Requ
 def read_area_label(code: AreaCode, user: User, conn: Conn) -> LabelView:
     """Whether there is one, and what it opens."""
     return LabelView.of(labels.of_area(conn, user, code))
+
+
+@router.get("/areas/{code}/labels", summary="The labels of an area and its devices")
+def read_area_labels(code: AreaCode, user: User, conn: Conn) -> LabelSheet:
+    """What there is to print, and which devices have none yet."""
+    own, devices, cut = labels.sheet(conn, user, code)
+    return LabelSheet(
+        area=LabelView.of(own),
+        devices=[
+            DeviceLabelView(**LabelView.of(each).model_dump(), device_id=each.device_id, kind=each.kind)
+            for each in devices
+        ],
+        cut=cut,
+    )
 
 
 @router.post("/areas/{code}/label", summary="Make a label for an area")

@@ -46,6 +46,18 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLabel(Label):
+    """The label of one of an area's devices."""
+
+    device_id: int
+    kind: str
+
+
+SHEET: Final = 500
+"""Devices on a sheet of labels, at most; who has more chooses a smaller area."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublicArea:
     """What everybody may know of a grid or an area above it. `above` from the top down."""
 
@@ -73,6 +85,17 @@ def of_device(conn: Connection[Any], user: Principal, device_id: int) -> Label:
 def of_area(conn: Connection[Any], user: Principal, code: str) -> Label:
     """The label of an area. Raises NotFound."""
     return _label(_found(store.label_of_area(conn, code, scope=user.area_path), "area"))
+
+
+def sheet(conn: Connection[Any], user: Principal, code: str) -> tuple[Label, list[DeviceLabel], bool]:
+    """The labels of an area and of the devices in it, and whether there are more than a sheet holds. Raises NotFound."""
+    area = _found(store.label_of_area(conn, code, scope=user.area_path), "area")
+    rows = store.labels_below(conn, area.area_path, count=SHEET + 1)
+    devices = [
+        DeviceLabel(name=row.name, token=row.token, made_at=row.made_at, device_id=row.id, kind=row.kind)
+        for row in rows[:SHEET]
+    ]
+    return _label(area), devices, len(rows) > SHEET
 
 
 def renew_for_device(conn: Connection[Any], user: Principal, device_id: int, *, now: datetime, address: str) -> Label:

@@ -269,6 +269,17 @@ from area a
 left join public_label l on l.area_code = a.code and l.revoked_at is null
 where a.code = :code and a.valid_to is null and a.path ^@ :scope;
 
+-- name: labels_below(area_path, count)
+-- The devices of an area, by name, with the tokens of their labels.
+select d.id, coalesce(d.title, d.name) as name, d.kind, l.token, l.made_at
+from device d
+join node n on n.id = d.node_id
+join area a on a.code = coalesce(d.grid_code, n.area_code) and a.valid_to is null
+left join public_label l on l.device_id = d.id and l.revoked_at is null
+where d.declared and d.kind <> 'node' and a.path ^@ :area_path
+order by name, d.id
+limit :count;
+
 -- name: revoke_labels(device_id, area_code, at)!
 update public_label set revoked_at = :at
 where revoked_at is null and (device_id = :device_id or area_code = :area_code);

@@ -239,6 +239,11 @@ def label_of_area(conn: Connection[Any], code: str, *, scope: str) -> Any:
     return _queries.label_of_area(conn, code=code, scope=scope)
 
 
+def labels_below(conn: Connection[Any], area_path: str, *, count: int) -> list[Any]:
+    """Devices of an area with the tokens of their labels."""
+    return list(_queries.labels_below(conn, area_path=area_path, count=count))
+
+
 def renew_label(
     conn: Connection[Any], token: str, *, device_id: int | None, area_code: str | None, made_by: str, at: datetime
 ) -> None:

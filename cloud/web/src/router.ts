@@ -13,6 +13,7 @@ export const router = createRouter({
     { path: '/wall', name: 'wall', component: () => import('@/wall/WallPage.vue'), meta: { title: 'nav.wall' } },
     { path: '/maintenance', name: 'maintenance', component: () => import('@/maintenance/MaintenancePage.vue'), meta: { title: 'nav.maintenance' } },
     { path: '/maintenance/:id(\\d+)', name: 'order', component: () => import('@/maintenance/MaintenancePage.vue'), meta: { title: 'orders.title' } },
+    { path: '/labels', name: 'labels', component: () => import('@/maintenance/LabelsPage.vue'), meta: { title: 'label.title' } },
     // What a code on a wall opens, for everybody: no log-in, no bar.
     { path: '/c/:token', name: 'public', component: () => import('@/public/PublicPage.vue'), meta: { open: true, bare: true, title: 'public.title' } },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue'), meta: { title: 'nav.nodes' } },

@@ -91,6 +91,7 @@ FOR_PEOPLE = {
     ("delete", "/api/v1/devices/{device_id}/label"): STEWARDS,
     ("get", "/api/v1/devices/{device_id}/label.svg"): EVERYONE,
     ("get", "/api/v1/areas/{code}/label"): EVERYONE,
+    ("get", "/api/v1/areas/{code}/labels"): EVERYONE,
     ("post", "/api/v1/areas/{code}/label"): STEWARDS,
     ("delete", "/api/v1/areas/{code}/label"): STEWARDS,
     ("get", "/api/v1/areas/{code}/label.svg"): EVERYONE,

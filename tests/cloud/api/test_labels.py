@@ -88,3 +88,18 @@ def test_whoever_asks_without_end_is_asked_to_wait(cloud: Cloud) -> None:
     with cloud.anyone() as passer_by:
         answers = [passer_by.get("/api/v1/public/" + "A" * 26).status_code for _ in range(60)]
     assert httpx.codes.TOO_MANY_REQUESTS in answers
+
+
+def test_a_sheet_holds_the_labels_of_an_area_and_says_who_has_none(cloud: Cloud, device: int) -> None:
+    with cloud.client("maintainer") as maintainer, cloud.client("elsewhere") as stranger:
+        area = cloud.conn.execute("select area_code from node where name = %s", [NODE]).fetchone()
+        assert area is not None
+        sheet = maintainer.get(f"/api/v1/areas/{area[0]}/labels").json()
+        assert [(each["device_id"], each["path"]) for each in sheet["devices"] if each["device_id"] == device] == [
+            (device, None)
+        ]
+        path = made(cloud, f"/api/v1/devices/{device}/label")
+        sheet = maintainer.get("/api/v1/areas/110105/labels").json()
+        assert (sheet["cut"], sheet["area"]["path"]) == (False, None)
+        assert path in [each["path"] for each in sheet["devices"]]
+        assert stranger.get("/api/v1/areas/110105/labels").status_code == httpx.codes.NOT_FOUND
