@@ -21,7 +21,7 @@ from cloud.evidence import policy
 from cloud.evidence.files import Partial
 from cloud.evidence.policy import Part
 from cloud.evidence.service import WrongOffset
-from cloud.rollouts import artifacts, store
+from cloud.rollouts import artifact_store, artifacts
 from cloud.rollouts.model import Artifact as Registered
 from firmware_configs.signature import ArtifactClass, Signature
 
@@ -95,7 +95,7 @@ def list_artifacts(
     after: After = None,
 ) -> ArtifactPage:
     """What is registered, the newest first."""
-    rows = store.artifacts(conn, kind=kind, name=name, after=decode_id(after), count=limit + 1)
+    rows = artifact_store.artifacts(conn, kind=kind, name=name, after=decode_id(after), count=limit + 1)
     following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
     return ArtifactPage(items=[Artifact.model_validate(row) for row in rows[:limit]], next=following)
 
@@ -150,7 +150,7 @@ def _expected(request: Request, parts: Services, sha256: str) -> Registered:
     with parts.pool.connection() as conn:
         if signed_in(request, conn, parts).principal.role not in _STEWARDS:
             raise Forbidden(f"this is for the roles {', '.join(sorted(_STEWARDS))}")
-        found = store.artifact_of_hash(conn, sha256)
+        found = artifact_store.artifact_of_hash(conn, sha256)
         if found is None:
             raise NotFound("nothing is registered with this hash: its signature comes first")
         return found

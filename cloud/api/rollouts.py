@@ -16,7 +16,7 @@ from cloud.api.paging import After, Limit, decode_cursor, decode_id, encode_curs
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
 from cloud.errors import Invalid
-from cloud.rollouts import plans, service, store
+from cloud.rollouts import announced_store, plans, service, store
 from cloud.rollouts.model import (
     ACTIONS,
     Plan,
@@ -384,7 +384,7 @@ def set_node_ring(
 @router.get("/versions")
 def list_versions(conn: Conn, user: Steward) -> VersionList:
     """What runs in one's area: each version of each artifact."""
-    rows = store.versions(conn, scope=user.area_path)
+    rows = announced_store.versions(conn, scope=user.area_path)
     return VersionList(items=[RunningVersion.model_validate(row) for row in rows])
 
 
@@ -401,7 +401,7 @@ def list_node_versions(
 ) -> NodeVersionPage:
     """What is wanted of each node and what it announces, by node."""
     begin = tuple(map(str, decode_cursor(after, str, str, str))) if after is not None else ("", "", "")
-    rows = store.node_versions(
+    rows = announced_store.node_versions(
         conn,
         scope=user.area_path,
         artifact=artifact,

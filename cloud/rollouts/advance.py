@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from cloud.db import live
 from cloud.db.pool import Pool
-from cloud.rollouts import judgement, policy, store
+from cloud.rollouts import judgement, order_store, policy, store
 from cloud.rollouts.judgement import Target
 from cloud.rollouts.model import LIVE, OPEN, Facts, Rollout, RolloutState, Step, StepReason, StepState
 from cloud.rollouts.policy import Verdict
@@ -44,7 +44,7 @@ def advance(conn: Connection[Any], rollout_id: UUID, *, now: datetime) -> bool:
     rollout = store.lock_live(conn, rollout_id)
     if rollout is None:
         return False
-    store.lock_orders(conn, rollout.id)
+    order_store.lock_orders(conn, rollout.id)
     pairs = store.steps(conn, rollout.id)
     judged = [(step, _judged(rollout, step, facts, now=now), facts) for step, facts in pairs]
     tallies = policy.tallies_of((after for _, after, _ in judged), rollout.plan)
@@ -101,7 +101,7 @@ def _offer(
         after = judgement.offered(step, facts, target, may_lower=rollout.may_lower, now=now)
         if after.reason != StepReason.NEWER:
             after = replace(after, order=uuid7(int(now.timestamp() * 1000)))
-            store.want(
+            order_store.want(
                 conn,
                 step.node_id,
                 artifact,

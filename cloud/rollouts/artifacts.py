@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from cloud.errors import Conflict, Invalid, NotFound, Permanent, TooLarge, UnsupportedMedia
 from cloud.evidence.files import EvidenceFiles
-from cloud.rollouts import store
+from cloud.rollouts import artifact_store
 from cloud.rollouts.model import Artifact
 from cloud.settings import CloudSettings
 from firmware_configs import shipped
@@ -56,8 +56,8 @@ def register(
         raise Invalid(str(problem)) from problem
     if signature.size_bytes > LARGEST_BYTES[signature.artifact]:
         raise TooLarge(f"a {signature.artifact} has at most {LARGEST_BYTES[signature.artifact]} bytes")
-    is_new = store.add_artifact(conn, signature, added_by=added_by, now=now)
-    found = store.artifact_of_version(conn, signature.artifact.value, signature.name, signature.version)
+    is_new = artifact_store.add_artifact(conn, signature, added_by=added_by, now=now)
+    found = artifact_store.artifact_of_version(conn, signature.artifact.value, signature.name, signature.version)
     if found is None:
         raise NotFound("the artifact has just been removed")
     if found.sha256 != signature.sha256:
@@ -115,7 +115,7 @@ def _names_in(path: Path) -> list[str]:
 def keep(conn: Connection[Any], files: EvidenceFiles, artifact: Artifact, path: Path, *, now: datetime) -> None:
     """Put checked bytes into the store, then say that they are there. Raises EvidenceStoreAway."""
     files.put(artifact.sha256, path)
-    store.mark_stored(conn, artifact.sha256, now=now)
+    artifact_store.mark_stored(conn, artifact.sha256, now=now)
 
 
 def add(
@@ -159,7 +159,7 @@ def add_shipped(
     count = 0
     for kind in shipped.kinds(folder) if folder.is_dir() else ():
         for version in shipped.versions(kind, folder):
-            known = store.artifact_of_version(conn, ArtifactClass.PROFILE.value, kind, str(version))
+            known = artifact_store.artifact_of_version(conn, ArtifactClass.PROFILE.value, kind, str(version))
             if known is not None and known.stored_at is not None:
                 continue
             try:
@@ -183,7 +183,7 @@ def _add_shipped(
 
 def require(conn: Connection[Any], sha256: str) -> Artifact:
     """A stored artifact. Raises NotFound."""
-    found = store.artifact_of_hash(conn, sha256)
+    found = artifact_store.artifact_of_hash(conn, sha256)
     if found is None or found.stored_at is None:
         raise NotFound("there is no such artifact")
     return found

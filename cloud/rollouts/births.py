@@ -5,11 +5,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from cloud.rollouts import store
+from cloud.rollouts import announced_store
 from edge.contract.birth import Birth
 
 
 def take(conn: Connection[Any], node_id: int, birth: Birth, *, at: datetime) -> None:
     """Keep it, in the transaction of the birth. What the birth does not name is not announced any more."""
-    store.keep_artifacts(conn, node_id, birth.artifacts, at=at)
-    store.keep_reports(conn, node_id, birth.steps, at=at)
+    announced_store.keep_artifacts(conn, node_id, birth.artifacts, at=at)
+    announced_store.keep_reports(conn, node_id, birth.steps, at=at)

@@ -9,7 +9,7 @@ import typer
 from cloud.access import audit
 from cloud.errors import Invalid
 from cloud.evidence.files import EvidenceFiles
-from cloud.rollouts import artifacts, store
+from cloud.rollouts import artifact_store, artifacts
 from cloud.terminal import AsJson, now, read_settings, tell, transaction
 from firmware_configs.shipped import signature_file
 from firmware_configs.signature import LARGEST_SIGNATURE_BYTES, ArtifactClass
@@ -51,7 +51,7 @@ def artifacts_list(
 ) -> None:
     """The newest of what is registered."""
     with transaction() as conn:
-        found = store.artifacts(conn, kind=kind, count=LISTED)
+        found = artifact_store.artifacts(conn, kind=kind, count=LISTED)
     lines = (
         f"{each.kind:8} {each.name:24} {each.version:12} {each.size_bytes:>10}  {'kept' if each.stored_at else 'no bytes yet'}"
         for each in found

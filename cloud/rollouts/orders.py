@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
-from cloud.rollouts import store
+from cloud.rollouts import order_store
+from cloud.rollouts.order_store import Order
 from cloud.rollouts.policy import AGAIN_AFTER
-from cloud.rollouts.store import Order
 from edge.contract.downlink import DesiredProfile, order_statement
 from edge.contract.envelope import encode
 from edge.contract.topics import Channel, Topic
@@ -26,12 +26,12 @@ def send(
 ) -> int:
     """Give to the broker what is due; how many. What it does not take stays due. `sign` is the cloud's own key."""
     sent = []
-    for order in store.due_orders(conn, now=now, again_before=now - AGAIN_AFTER, count=SENT_AT_ONCE):
+    for order in order_store.due_orders(conn, now=now, again_before=now - AGAIN_AFTER, count=SENT_AT_ONCE):
         if not publish(*on_the_wire(order, sign=sign)):
             break
         sent.append(order)
     if sent:
-        store.mark_sent(conn, sent, now=now)
+        order_store.mark_sent(conn, sent, now=now)
     return len(sent)
 
 

@@ -12,7 +12,7 @@ from psycopg.errors import UniqueViolation
 from cloud.access import areas, audit
 from cloud.access.model import Principal
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound, TransitionRefused
-from cloud.rollouts import judgement, policy, store
+from cloud.rollouts import artifact_store, judgement, order_store, policy, store
 from cloud.rollouts.advance import tell
 from cloud.rollouts.model import (
     ACTIONS,
@@ -62,7 +62,7 @@ def create(
     problem = policy.wrong_with(draft.plan)
     if problem is not None:
         raise Invalid(problem)
-    artifact = store.artifact_of_id(conn, draft.artifact_id)
+    artifact = artifact_store.artifact_of_id(conn, draft.artifact_id)
     if artifact is None:
         raise NotFound("there is no such artifact")
     require_stored(artifact)
@@ -158,7 +158,7 @@ def act(
         raise NotFound("there is no such rollout in your scope")
     if (rollout.state, action) not in ACTIONS:
         raise TransitionRefused(f"a rollout that is {rollout.state.value} can't be told to {action.value}")
-    store.lock_orders(conn, rollout.id)
+    order_store.lock_orders(conn, rollout.id)
     after = _DO[action](conn, rollout, actor, now, reason)
     detail = {"state": after.state.value, "reason": reason}
     _note(conn, after, f"rollout.{action.value}", rollout.state, actor=actor, address=address, now=now, detail=detail)
@@ -239,7 +239,7 @@ def _cancel(conn: Connection[Any], rollout: Rollout, _actor: Principal, now: dat
         if step.state not in _CANCELLED_WITH_IT:
             continue
         if step.order is not None:
-            store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+            order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
         changed.append((step, judgement.moved(step, StepState.CANCELLED, now=now)))
     store.save_steps(conn, [after for _, after in changed])
     store.add_events(conn, rollout.id, [event_of(step, after) for step, after in changed], now=now)

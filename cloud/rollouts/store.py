@@ -1,4 +1,4 @@
-"""Statements on artifacts, rollouts, steps and orders with their types. All take a connection; none commits."""
+"""Statements on rollouts, their steps and their history with their types. All take a connection; none commits."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from cloud.db.queries import load
+from cloud.rollouts import artifact_store
 from cloud.rollouts.model import (
     Announced,
-    Artifact,
     Facts,
     Plan,
     Report,
@@ -27,8 +27,6 @@ from cloud.rollouts.model import (
     StepState,
     Tally,
 )
-from edge.contract.artifacts import RunningArtifact, StepReport
-from firmware_configs.signature import Signature
 
 _queries = load("cloud.rollouts")
 
@@ -43,28 +41,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What has to be told to a node that is present."""
-
-    node_id: int
-    node: str
-    district: str
-    session: UUID
-    desired_id: UUID
-    roll_back: bool
-    issued_at: datetime
-    rollout_id: UUID | None
-    artifact: str
-    name: str
-    version: str
-    sha256: str
-    size_bytes: int
-    key: str
-    signed_at: datetime
-    sig: str
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """One line of what became of a rollout; `node` None for the rollout itself."""
 
@@ -73,67 +49,6 @@ class Event:
     node: str | None = None
     reason: str | None = None
     detail: str | None = None
-
-
-# --- artifacts
-
-
-def add_artifact(conn: Connection[Any], signature: Signature, *, added_by: str, now: datetime) -> bool:
-    """Register a signed file; False where the version is registered already."""
-    added = _queries.add_artifact(
-        conn,
-        kind=signature.artifact.value,
-        name=signature.name,
-        version=signature.version,
-        sha256=signature.sha256,
-        size_bytes=signature.size_bytes,
-        signed_at=signature.signed_at,
-        key=signature.key,
-        sig=signature.sig,
-        added_by=added_by,
-        added_at=now,
-    )
-    return added is not None
-
-
-def artifact_of_version(conn: Connection[Any], kind: str, name: str, version: str) -> Artifact | None:
-    """What is registered under a version."""
-    return _artifact(_queries.artifact_of_version(conn, kind=kind, name=name, version=version))
-
-
-def artifact_of_id(conn: Connection[Any], artifact_id: int) -> Artifact | None:
-    """One artifact."""
-    return _artifact(_queries.artifact_of_id(conn, id=artifact_id))
-
-
-def artifact_of_hash(conn: Connection[Any], sha256: str) -> Artifact | None:
-    """One of those that have these bytes."""
-    return _artifact(_queries.artifact_of_hash(conn, sha256=sha256))
-
-
-def artifacts(
-    conn: Connection[Any],
-    *,
-    kind: str | None = None,
-    name: str | None = None,
-    after: int | None = None,
-    count: int = 50,
-) -> list[Artifact]:
-    """What is registered, the newest first."""
-    rows = _queries.artifacts(conn, kind=kind, name=name, after=after, count=count)
-    return [Artifact(*row) for row in rows]
-
-
-def mark_stored(conn: Connection[Any], sha256: str, *, now: datetime) -> bool:
-    """Note that the bytes are here; False when that was known."""
-    return bool(_queries.mark_stored(conn, sha256=sha256, now=now))
-
-
-def _artifact(row: Any) -> Artifact | None:
-    return None if row is None else Artifact(*row)
-
-
-# --- whom it concerns
 
 
 def candidates(
@@ -153,9 +68,6 @@ def set_ring(conn: Connection[Any], node: str, ring: Ring, *, scope: str) -> tup
     """Set how early a node gets what is new: the ring before and the path of its area; None without such a node in scope."""
     row = _queries.set_ring(conn, node=node, ring=ring.value, scope=scope)
     return None if row is None else (Ring(row.before), row.area_path)
-
-
-# --- rollouts
 
 
 def add(conn: Connection[Any], rollout: Rollout) -> None:
@@ -233,7 +145,7 @@ def save(conn: Connection[Any], rollout: Rollout) -> None:
 def _rollout(conn: Connection[Any], row: Any) -> Rollout | None:
     if row is None:
         return None
-    artifact = artifact_of_id(conn, row.artifact_id)
+    artifact = artifact_store.artifact_of_id(conn, row.artifact_id)
     if artifact is None:
         raise LookupError(f"the rollout {row.id} has no artifact")
     return Rollout(
@@ -299,9 +211,6 @@ def plan_of_json(told: Any) -> Plan:
             for stage in told["stages"]
         ),
     )
-
-
-# --- steps
 
 
 def add_steps(conn: Connection[Any], rollout: Rollout, stages: dict[int, int], *, now: datetime) -> None:
@@ -449,97 +358,6 @@ def supersede(
     return [(row.rollout_id, row.node) for row in rows]
 
 
-# --- orders
-
-
-def want(
-    conn: Connection[Any],
-    node_id: int,
-    artifact: Artifact,
-    *,
-    desired_id: UUID,
-    roll_back: bool,
-    confirm: bool,
-    rollout_id: UUID,
-    now: datetime,
-) -> None:
-    """From now on this is wanted of the node, and nothing else of the name."""
-    _queries.want(
-        conn,
-        node_id=node_id,
-        artifact=artifact.kind,
-        name=artifact.name,
-        artifact_id=artifact.id,
-        desired_id=desired_id,
-        roll_back=roll_back,
-        confirm=confirm,
-        now=now,
-        rollout_id=rollout_id,
-    )
-
-
-def want_no_more(conn: Connection[Any], node_id: int, artifact: Artifact, desired_id: UUID) -> None:
-    """Take an order back, if it is still that one."""
-    _queries.want_no_more(conn, node_id=node_id, artifact=artifact.kind, name=artifact.name, desired_id=desired_id)
-
-
-def lock_orders(conn: Connection[Any], rollout_id: UUID) -> None:
-    """Nobody sends an order of the rollout until the transaction ends. Before steps are read that depend on it."""
-    list(_queries.lock_orders(conn, rollout_id=rollout_id))
-
-
-def due_orders(conn: Connection[Any], *, now: datetime, again_before: datetime, count: int) -> list[Order]:
-    """What present nodes have to be told now; the rows are locked."""
-    rows = _queries.due_orders(conn, now=now, again_before=again_before, count=count)
-    return [Order(*row) for row in rows]
-
-
-def mark_sent(conn: Connection[Any], orders: Sequence[Order], *, now: datetime) -> None:
-    """Note that these were given to the broker."""
-    ids = [order.desired_id for order in orders]
-    _queries.mark_sent(conn, desired_ids=ids, sessions=[order.session for order in orders], now=now)
-    _queries.note_sent(conn, desired_ids=ids)
-
-
-# --- births
-
-
-def keep_artifacts(conn: Connection[Any], node_id: int, told: Sequence[RunningArtifact], *, at: datetime) -> None:
-    """What the node runs, and nothing else."""
-    ordered = sorted({(each.artifact, each.name): each for each in told}.items())
-    _queries.keep_artifacts(
-        conn,
-        node_id=node_id,
-        artifact=[each.artifact for _, each in ordered],
-        name=[each.name for _, each in ordered],
-        version=[each.version for _, each in ordered],
-        sha256=[each.sha256 for _, each in ordered],
-        at=at,
-    )
-
-
-def keep_reports(conn: Connection[Any], node_id: int, told: Sequence[StepReport], *, at: datetime) -> None:
-    """How far the node is with its orders, and nothing else."""
-    ordered = [each for _, each in sorted({(each.artifact, each.name): each for each in told}.items())]
-    _queries.keep_reports(
-        conn,
-        node_id=node_id,
-        artifact=[each.artifact for each in ordered],
-        name=[each.name for each in ordered],
-        desired_id=[each.desired_id for each in ordered],
-        version=[each.version for each in ordered],
-        sha256=[each.sha256 for each in ordered],
-        state=[each.state for each in ordered],
-        code=[each.code for each in ordered],
-        reason=[each.reason for each in ordered],
-        told_at=[each.at for each in ordered],
-        at=at,
-    )
-
-
-# --- what became of it
-
-
 def add_events(
     conn: Connection[Any], rollout_id: UUID, events: Sequence[Event], *, now: datetime, actor_name: str | None = None
 ) -> None:
@@ -564,34 +382,3 @@ def events(
 ) -> list[Any]:
     """What happened, the newest first, as rows of the API."""
     return list(_queries.events(conn, rollout_id=rollout_id, node=node, after=after, count=count))
-
-
-def versions(conn: Connection[Any], *, scope: str) -> list[Any]:
-    """Each version that runs anywhere in scope, as rows of the API."""
-    return list(_queries.versions(conn, scope=scope))
-
-
-def node_versions(
-    conn: Connection[Any],
-    *,
-    scope: str,
-    artifact: str | None,
-    name: str | None,
-    only_drifting: bool,
-    after: tuple[str, ...],
-    count: int,
-) -> list[Any]:
-    """What is wanted of nodes and what they announce, as rows of the API."""
-    return list(
-        _queries.node_versions(
-            conn,
-            scope=scope,
-            artifact=artifact,
-            name=name,
-            only_drifting=only_drifting,
-            after_node=after[0],
-            after_artifact=after[1],
-            after_name=after[2],
-            count=count,
-        )
-    )

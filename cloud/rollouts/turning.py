@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from cloud.rollouts import judgement, store
+from cloud.rollouts import artifact_store, judgement, order_store, store
 from cloud.rollouts.model import (
     Announced,
     Artifact,
@@ -35,7 +35,7 @@ def turn_back(
 
     Nobody sends orders of the rollout meanwhile (`lock_orders`), so that what may have been sent is known.
     """
-    store.lock_orders(conn, rollout.id)
+    order_store.lock_orders(conn, rollout.id)
     changed = []
     for step, facts in store.steps(conn, rollout.id):
         after = _turned(conn, rollout, step, facts, now=now)
@@ -65,12 +65,12 @@ def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *
         facts.announced, rollout.artifact.version, rollout.artifact.sha256
     )
     if before is None:
-        store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+        order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
         if may_have_it:
             return _moved_once(step, StepState.STUCK, now=now, reason=StepReason.NO_WAY_BACK)
         return judgement.moved(step, StepState.REVERTED, StepReason.NEVER_SENT, now=now)
     order = uuid7(int(now.timestamp() * 1000))
-    store.want(
+    order_store.want(
         conn,
         step.node_id,
         before,
@@ -97,7 +97,7 @@ def _artifact_of(conn: Connection[Any], artifact: Artifact, previous: Announced 
     """What a node ran before, where its very bytes are here."""
     if previous is None:
         return None
-    found = store.artifact_of_version(conn, artifact.kind, artifact.name, previous.version)
+    found = artifact_store.artifact_of_version(conn, artifact.kind, artifact.name, previous.version)
     if found is None or found.sha256 != previous.sha256 or found.stored_at is None:
         return None
     return found

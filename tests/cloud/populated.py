@@ -29,9 +29,8 @@ from cloud.ingest.writer import Writer
 from cloud.maintenance import labels
 from cloud.maintenance import orders as work_orders
 from cloud.maintenance.model import OrderAction
-from cloud.rollouts import artifacts, orders
+from cloud.rollouts import artifact_store, artifacts, orders
 from cloud.rollouts import service as rollouts
-from cloud.rollouts import store as rollout_rows
 from cloud.rollouts.advance import advance_all
 from cloud.rollouts.model import Plan, RolloutAction, Stage
 from cloud.rollouts.service import Draft
@@ -271,8 +270,8 @@ def _roll_out(pool: Pool, files: EvidenceFiles, scratch: Path, node: FakeNode) -
         sig="AAAA",
     )
     with pool.connection() as conn:
-        rollout_rows.add_artifact(conn, signature, added_by="keeper", now=AT)
-        artifact = rollout_rows.artifact_of_hash(conn, signature.sha256)
+        artifact_store.add_artifact(conn, signature, added_by="keeper", now=AT)
+        artifact = artifact_store.artifact_of_hash(conn, signature.sha256)
         assert artifact is not None
         artifacts.keep(conn, files, artifact, path, now=AT)
         keeper = principal(conn, "fleet", Role.MAINTAINER)

@@ -16,7 +16,7 @@ from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
 from cloud.fleet.model import HealthTold
 from cloud.ingest.model import HealthMessage
-from cloud.rollouts import advance, births, orders, service, store
+from cloud.rollouts import advance, artifact_store, births, orders, service, store
 from cloud.rollouts.model import Artifact, Plan, Ring, Rollout, RolloutAction, RolloutState, Stage, StepState
 from cloud.rollouts.service import Draft
 from edge.contract.artifacts import RunningArtifact, StepReport
@@ -113,10 +113,10 @@ class Fleet:
     # --- what people do
 
     def register(self, version: str) -> Artifact:
-        store.add_artifact(self.conn, signature(version), added_by="keeper", now=self.now)
-        found = store.artifact_of_version(self.conn, *KEY, version)
+        artifact_store.add_artifact(self.conn, signature(version), added_by="keeper", now=self.now)
+        found = artifact_store.artifact_of_version(self.conn, *KEY, version)
         assert found is not None
-        store.mark_stored(self.conn, found.sha256, now=self.now)
+        artifact_store.mark_stored(self.conn, found.sha256, now=self.now)
         self.artifacts[version] = replace(found, stored_at=self.now)
         return self.artifacts[version]
 

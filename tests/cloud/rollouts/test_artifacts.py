@@ -10,7 +10,7 @@ import pytest
 from cloud import cli
 from cloud.errors import Conflict, Invalid
 from cloud.evidence.files import EvidenceFiles
-from cloud.rollouts import artifacts, store
+from cloud.rollouts import artifact_store, artifacts
 from cloud.rollouts.model import Artifact
 from firmware_configs import shipped
 from firmware_configs.keyring import SHIPPED, Keyring
@@ -29,7 +29,7 @@ def test_the_shipped_profiles_are_registered_once(fleet: Fleet, tmp_path: Path) 
     assert artifacts.add_shipped(fleet.conn, files, keyring, now=AT) == 0
     for kind in shipped.kinds():
         newest = shipped.versions(kind)[-1]
-        found = store.artifact_of_version(fleet.conn, "profile", kind, str(newest))
+        found = artifact_store.artifact_of_version(fleet.conn, "profile", kind, str(newest))
         assert found is not None
         assert b"".join(files.read_all(found.sha256)) == shipped.read(kind, newest, keyring).content
 

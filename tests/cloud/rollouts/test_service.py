@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound, TransitionRefused
-from cloud.rollouts import service, store
+from cloud.rollouts import artifact_store, service, store
 from cloud.rollouts.model import Plan, Ring, RolloutAction, RolloutState, Stage, StepReason, StepState
 from cloud.rollouts.service import Draft
 from tests.cloud.rollouts.simulated import KEY, MINUTE, Fleet, Nature, digest, running, signature
@@ -369,8 +369,8 @@ def test_what_is_not_allowed_is_refused_in_words(fleet: Fleet) -> None:
         fleet.draft("1.1.0", Stage(name="half", percent=50))
     with pytest.raises(NotFound):
         service.create(fleet.conn, Draft("x", 9_999, None, Plan(stages=HALVES)), actor=fleet.chief, now=AT)
-    store.add_artifact(fleet.conn, signature("2.0.0"), added_by="keeper", now=AT)
-    found = store.artifact_of_version(fleet.conn, *KEY, "2.0.0")
+    artifact_store.add_artifact(fleet.conn, signature("2.0.0"), added_by="keeper", now=AT)
+    found = artifact_store.artifact_of_version(fleet.conn, *KEY, "2.0.0")
     assert found is not None
     with pytest.raises(Conflict, match="not here yet"):
         service.create(fleet.conn, Draft("x", found.id, None, Plan(stages=HALVES)), actor=fleet.chief, now=AT)
