@@ -84,6 +84,22 @@ def test_a_hot_charge_is_stopped_and_the_meter_confirms_it(node: Node) -> None:
         wait_until(lambda: going_on(node) == [], "that it has cooled down")
 
 
+def test_the_next_customer_at_a_gun_that_measures_nothing_while_idle_charges(node: Node) -> None:
+    with Pile(port_of(node)) as made:
+        made.log_in().say(data(charging=True, cable_temperature_raw=135))
+        made.hear(answers.StopOrder)
+        made.say(messages.StopAnswer(NUMBER, 1, 1, 0), data())
+        wait_until(
+            lambda: any("meter says zero" in (each.note or "") for each in going_on(node)), "that it is confirmed"
+        )
+        made.say(data(charging=True, cable_temperature_raw=75, transaction="1" * 32))
+        wait_until(lambda: going_on(node) == [], "that it has cooled down")
+        made.say(data(charging=True, cable_temperature_raw=76, transaction="1" * 32), messages.Heartbeat(NUMBER, 1, 0))
+        made.hear(answers.HeartbeatAnswer)
+        assert node.protection.orders == 1
+        assert going_on(node) == []
+
+
 def test_a_pile_that_ignores_the_order_is_worse_and_that_is_told_once(node: Node) -> None:
     with Pile(port_of(node), NINTH) as made:
         made.log_in().say(data(charging=True, cable_temperature_raw=135))
