@@ -30,6 +30,9 @@ CHARGING_C: Final = 47.0
 HOT_C: Final = 96.0
 CURRENT_A: Final = 28.0
 VOLTAGE_V: Final = 229.0
+COOL_C: Final = 45.0
+"""Nobody plugs in again before."""
+
 _WARMING_S: Final = 45.0
 _RETRY_S: Final = 3.0
 
@@ -57,6 +60,7 @@ class Socket:
     transaction: int | None = None
     flows: bool = False
     hot: bool = False
+    free_from_s: float = 0.0
 
     def pass_time(self, seconds: float) -> None:
         """What happens within so many seconds: heat follows the current, and what glows goes on glowing while it flows."""
@@ -88,6 +92,7 @@ class Story:
     connectors: int = 1
     charge_after_s: float | None = 5.0
     heat_after_s: float | None = None
+    heat_again_s: float = 3 * 3_600.0
     fault_after_s: float | None = None
     vendor_fault: str = "GunOverheat"
     ignores_stop: bool = False
@@ -110,12 +115,28 @@ class Pile:
     faulted: bool = False
     replayed: bool = False
     age_s: float = 0.0
+    heats_from_s: float | None = None
 
     @classmethod
     def of(cls, story: Story, *, seed: int = 0) -> "Pile":
         """A pile at its start."""
         sockets = [Socket(number) for number in range(1, story.connectors + 1)]
-        return cls(story, sockets, random.Random(seed), story.firmware)  # noqa: S311 - a story, not a secret
+        made = cls(story, sockets, random.Random(seed), story.firmware)  # noqa: S311 - a story, not a secret
+        made.heats_from_s = story.heat_after_s
+        return made
+
+    def wants_to_charge(self, socket: Socket) -> bool:
+        """Whether somebody plugs in: not while it is hot or faulted, and not at once after the one before."""
+        after_s = self.story.charge_after_s
+        if after_s is None or socket.flows or self.faulted:
+            return False
+        return self.age_s >= max(after_s, socket.free_from_s) and socket.temperature_c < COOL_C
+
+    def let_go(self, socket: Socket) -> None:
+        """A charge has ended: what glowed does so again much later."""
+        socket.free_from_s = self.age_s + (self.story.charge_after_s or 0.0)
+        if socket.hot:
+            socket.hot, self.heats_from_s = False, self.age_s + self.story.heat_again_s
 
     def socket_of(self, transaction: int) -> Socket | None:
         """The connector on which a charge is."""
@@ -151,14 +172,9 @@ class Connection(ChargePoint):  # type: ignore[misc] # the library has no types
         pile, story, first = self.pile, self.pile.story, self.pile.sockets[0]
         if story.dies_after_s is not None and pile.age_s >= story.dies_after_s:
             raise SystemExit(0)
-        if (
-            story.charge_after_s is not None
-            and pile.age_s >= story.charge_after_s
-            and not first.flows
-            and not pile.faulted
-        ):
+        if pile.wants_to_charge(first):
             await self._begin(first)
-        first.hot = story.heat_after_s is not None and pile.age_s >= story.heat_after_s
+        first.hot = first.hot or (pile.heats_from_s is not None and pile.age_s >= pile.heats_from_s)
         if story.fault_after_s is not None and pile.age_s >= story.fault_after_s and not pile.faulted:
             pile.faulted = True
             await self._status(first, "Faulted")
@@ -208,6 +224,7 @@ class Connection(ChargePoint):  # type: ignore[misc] # the library has no types
         if socket.transaction is None:
             return
         transaction, socket.transaction, socket.flows = socket.transaction, None, False
+        self.pile.let_go(socket)
         await self.call(
             call.StopTransaction(
                 meter_stop=int(socket.energy_wh),
@@ -263,7 +280,9 @@ class Connection(ChargePoint):  # type: ignore[misc] # the library has no types
     @answers(Action.reset)
     def on_reset(self, **_rest: Any) -> Any:
         """Starts anew: whatever was wrong is not any more."""
-        self.pile.faulted, self.pile.age_s = False, 0.0
+        self.pile.faulted, self.pile.age_s, self.pile.heats_from_s = False, 0.0, self.pile.story.heat_after_s
+        for socket in self.pile.sockets:
+            socket.free_from_s = 0.0
         self._later(self._connection.close())
         return call_result.Reset(status="Accepted")
 
@@ -341,7 +360,11 @@ async def _first_of(*doing: Any) -> None:
             task.result()
     finally:
         for task in tasks:
-            task.cancel()
+            while (
+                not task.done()
+            ):  # `asyncio.wait_for`, which the library uses, loses a cancellation now and then (before Python 3.12)
+                task.cancel()
+                await asyncio.wait([task], timeout=0.2)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from edge.flow import DeviceAction
-from edge.simulators.ocpp_pile import AMBIENT_C, HOT_C, Socket
+from edge.simulators.ocpp_pile import AMBIENT_C, COOL_C, HOT_C, Pile, Socket, Story
 from tests.edge.sources.ocpp.running import Keeper, address, source
 from tests.edge.waiting import wait_until
 
@@ -78,3 +78,19 @@ def test_what_glows_cools_down_once_nothing_flows() -> None:
     socket.flows = False
     socket.pass_time(600)
     assert socket.temperature_c == pytest.approx(AMBIENT_C, abs=1)
+
+
+def test_after_a_stop_it_rests_until_it_is_cool_and_glows_again_much_later() -> None:
+    pile = Pile.of(Story(charge_after_s=20.0, heat_after_s=0.0))
+    [socket] = pile.sockets
+    pile.age_s = 100.0
+    socket.temperature_c, socket.hot = HOT_C, True
+    pile.let_go(socket)
+    assert not pile.wants_to_charge(socket)
+    pile.age_s = 121.0
+    assert not pile.wants_to_charge(socket), "it is hot yet"
+    socket.temperature_c = COOL_C - 1
+    assert pile.wants_to_charge(socket)
+    assert not socket.hot
+    assert pile.heats_from_s is not None
+    assert pile.heats_from_s > 3_600
