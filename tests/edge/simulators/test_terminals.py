@@ -75,7 +75,7 @@ def test_they_speak_to_a_real_broker_and_hear_the_answer(open_broker: EmbeddedBr
     command = [sys.executable, "-m", "edge.simulators.terminals", "sos-1", "--first-call", "0.1"]
     with subprocess.Popen([*command, "--broker", open_broker.url]) as process:
         try:
-            wait_until(lambda: len([each for each in heard if "sos" in each]) == 2, "a call and its repetition")
+            wait_until(lambda: len([each for each in heard if "sos" in each]) >= 2, "a call and its repetition")
             assert {each["id"] for each in heard if "sos" in each} == {"sos-1-call-1"}
             wait_until(lambda: any("heartbeat" in each for each in heard), "a heartbeat")
         finally:

@@ -60,7 +60,7 @@ def device(name: str, address: tuple[str, int], unit: int = 1, **more: Any) -> M
             "id": name,
             "gateway": f"{address[0]}:{address[1]}",
             "unit": unit,
-            "timeout_s": 0.3,
+            "timeout_s": 5,
             "points": [{"period_s": 0.1, **point} for point in points],
             **more,
         }
@@ -181,7 +181,7 @@ def test_a_silent_device_is_lost_while_its_neighbour_is_read_on_and_comes_back()
     with ModbusServer([1, 2]) as server:
         for unit in server.units.values():
             unit.set(RegisterTable.INPUT, 0, [1])
-        devices = [device("good", server.address, 1), device("mute", server.address, 2)]
+        devices = [device("good", server.address, 1, timeout_s=0.3), device("mute", server.address, 2, timeout_s=0.3)]
         with source(keeper, devices, monotonic=lambda: now_s[0], jitter=lambda: 0.0) as made:
             wait_until(lambda: keeper.health("good") is keeper.health("mute") is Health.OK, "both")
             server.units[2].silent = True
@@ -205,7 +205,7 @@ def test_an_answer_that_comes_too_late_is_never_taken_for_the_next_one() -> None
         unit = server.units[1]
         unit.set(RegisterTable.INPUT, 0, [10])
         unit.silent = True
-        with source(keeper, [device("d", server.address)], jitter=lambda: 1.0) as made:
+        with source(keeper, [device("d", server.address, timeout_s=0.3)], jitter=lambda: 1.0) as made:
             wait_until(lambda: made.tally()["failures"].get("d: silent"), "the time-out")
             unit.set(RegisterTable.INPUT, 0, [20])
             unit.silent = False
@@ -220,7 +220,7 @@ def test_a_gateway_that_is_not_there_or_says_nothing_holds_no_other_up() -> None
     free.close()
     with ModbusServer([1]) as server, stand_in(lambda _connection: threading.Event().wait(5)) as mute:
         server.units[1].set(RegisterTable.INPUT, 0, [1])
-        devices = [device("good", server.address), device("gone", gone), device("mute", mute)]
+        devices = [device("good", server.address), device("gone", gone), device("mute", mute, timeout_s=0.3)]
         with source(keeper, devices) as made:
             wait_until(lambda: len(keeper.of("good")) >= 10, "ten rounds of the good one")
             wait_until(lambda: made.tally()["unreachable"] >= 1, "the attempts at the one that is gone")
