@@ -64,7 +64,7 @@ class NodePlan:
     name: str
     cameras: tuple[CameraPlan, ...]
     sensors: tuple[SensorPlan, ...]
-    equipment: Equipment
+    equipment: Equipment = field(default_factory=Equipment)
 
     @property
     def devices(self) -> tuple[str, ...]:
