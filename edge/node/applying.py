@@ -119,9 +119,8 @@ class ProfileApplier:
     def troubles(self, name: str) -> frozenset[Trouble]:
         """What is degraded among the devices that are set up with it; for the node's own profile, all of it."""
         configuration = self._configuration()
-        set_up = {
-            each.id for each in (*configuration.cameras, *configuration.devices) if name in {each.profile, NODE_KIND}
-        }
+        set_up = {camera.id for camera in configuration.cameras if name in {camera.profile, NODE_KIND}}
+        set_up |= {device.id for device in configuration.devices if name in {device.profile, NODE_KIND}}
         models = {camera.model for camera in configuration.cameras if camera.profile == name and camera.model}
         told = self._standing.degradations()
         return frozenset(

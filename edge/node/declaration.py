@@ -58,7 +58,8 @@ def software_version() -> str:
 
 def provisioned(birth: Birth, configuration: NodeConfiguration, versions: Mapping[str, str], record: Record) -> Birth:
     """The birth with what the node was given to run: `versions` are those of the profiles that hold, by kind."""
-    named = {each.id: each.profile for each in (*configuration.cameras, *configuration.devices)}
+    named = {camera.id: camera.profile for camera in configuration.cameras}
+    named |= {device.id: device.profile for device in configuration.devices}
     return replace(
         birth,
         profile=_profile(configuration.node.profile, versions),
@@ -69,7 +70,7 @@ def provisioned(birth: Birth, configuration: NodeConfiguration, versions: Mappin
 
 
 def _profile(kind: str | None, versions: Mapping[str, str]) -> str | None:
-    return f"{kind}/{versions[kind]}" if kind in versions else None
+    return f"{kind}/{versions[kind]}" if kind is not None and kind in versions else None
 
 
 def check_size(configuration: NodeConfiguration, models: tuple[ModelVersion, ...]) -> None:

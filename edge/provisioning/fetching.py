@@ -131,4 +131,5 @@ class Fetcher:
 
 
 def _begins_at(answer: httpx.Response, offset: int) -> bool:
-    return answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
+    told: str = answer.headers.get("Content-Range", "")
+    return told.startswith(f"bytes {offset}-")
