@@ -26,16 +26,23 @@ ENDED_AT_ONCE = 100
 
 
 def advance_all(pool: Pool, *, now: datetime) -> int:
-    """Bring every rollout up to what is known now; how many moved."""
+    """Bring every rollout up to what is known now; how many moved.
+
+    What is wrong with one keeps no other from going on: the errors of all are raised together at the end.
+    """
     with pool.connection() as conn:
         going, over = store.live_ids(conn), store.ended_ids(conn, ENDED_AT_ONCE)
-    count = 0
-    for rollout_id in going:
-        with pool.connection() as conn:
-            count += advance(conn, rollout_id, now=now)
-    for rollout_id in over:
-        with pool.connection() as conn:
-            count += note_late(conn, rollout_id, now=now)
+    count, errors = 0, []
+    for bring_up, rollout_ids in ((advance, going), (note_late, over)):
+        for rollout_id in rollout_ids:
+            try:
+                with pool.connection() as conn:
+                    count += bring_up(conn, rollout_id, now=now)
+            except Exception as error:  # noqa: BLE001  # raised below
+                error.add_note(f"rollout {rollout_id}")
+                errors.append(error)
+    if errors:
+        raise ExceptionGroup("rollouts that could not be brought up", errors)
     return count
 
 
