@@ -98,9 +98,7 @@ class Pile:
         for reading in heard.readings:
             if self._is_state(reading):
                 self._states[reading.point] = str(reading.value), reading.raw_code
-            elif isinstance(
-                reading.value, str
-            ):  # history is told as it was; what holds now has to be told again after it
+            else:  # history is told as it was; what holds now has to be told again after it
                 self._states.pop(reading.point, None)
 
     def charging(self, now: datetime) -> list[Reading]:
@@ -153,10 +151,29 @@ class Pile:
             readings.append(self._reading(f"status{suffix}", state, moment, raw_status))
         else:
             refused += (Refusal.MISSING.value,)
-        charging = f"charging{suffix}"
-        if state in faults.NOT_CHARGING and self._states.get(charging, (NONE, None))[0] != NONE and not moment.replayed:
-            readings.append(self._reading(charging, NONE, moment))
-        return Heard(self._changed(readings), refused=refused, status_of=connector or 0)
+        marks: tuple[bytes, ...] = ()
+        if state in faults.NOT_CHARGING and connector:
+            freed, marks = self._freed(connector, moment)
+            readings += freed
+        return Heard(self._changed(readings), marks=marks, refused=refused, status_of=connector or 0)
+
+    def _freed(self, connector: int, moment: Moment) -> tuple[list[Reading], tuple[bytes, ...]]:
+        """A connector is free: whatever began there before has ended, though its end may be told later, or never."""
+        left = [
+            each
+            for each in self._transactions.open_of(self.settings.id)
+            if each.connector == connector and each.started_at <= moment.observed_at
+        ]
+        marks = tuple(
+            self._transactions.stop(
+                self.settings.id, replace(each, started_at=moment.observed_at), ("freed", each.number)
+            )
+            for each in left
+        )
+        told, _ = self._states.get(f"charging.{connector}", (NONE, None))
+        if not left and (told == NONE or moment.replayed):
+            return [], marks
+        return [self._reading(f"charging.{connector}", NONE, moment)], marks
 
     def _meter_values(self, message: _Message) -> Heard:
         connector = _connector(message.payload.get("connectorId"))

@@ -197,6 +197,27 @@ def test_a_free_connector_charges_nobody() -> None:
     assert told(say(one, "StatusNotification", status("Available")))["charging.1"] == "none"
 
 
+def test_a_charge_whose_end_never_came_is_over_once_its_connector_is_free_also_after_a_restart() -> None:
+    begun = say(pile(), "StartTransaction", start())
+    restarted = pile(book=TransactionBook(begun.marks))
+    freed = say(restarted, "StatusNotification", status("Available"))
+    assert told(freed)["charging.1"] == "none"
+    assert restarted.transaction_on(None) is None
+    assert pile(book=TransactionBook([*begun.marks, *freed.marks])).charging(NOW) == []
+    late = say(restarted, "StopTransaction", stop(begun.answer["transactionId"], reason="PowerLoss"))
+    assert told(late)["stop_reason.1"] == "power_lost"
+    assert say(restarted, "StatusNotification", status("Available")).readings == []
+
+
+def test_that_a_connector_was_free_before_ends_no_charge_of_now() -> None:
+    one, later = pile(), NOW + timedelta(hours=2)
+    number = say(one, "StartTransaction", start(NOW + timedelta(hours=1)), at=later).answer["transactionId"]
+    say(one, "StatusNotification", status("Available", timestamp=stamp(NOW)), at=later)
+    assert one.transaction_on(1) == number
+    say(one, "StatusNotification", status("Available", timestamp=stamp(NOW + timedelta(minutes=90))), at=later)
+    assert one.transaction_on(1) is None
+
+
 def test_what_a_pile_says_of_itself() -> None:
     assert told(say(pile(connectors=1), "MeterValues", meter(50, connector=0))) == {"temperature_c.1": 50.0}
     assert told(say(pile(connectors=2), "MeterValues", meter(50, connector=0))) == {"temperature_c.0": 50.0}
