@@ -608,14 +608,14 @@ export const en: Messages = {
   },
   identity: {
     title: 'Key and credentials',
-    compare: 'Fingerprint of its key. `gridward-edge identity` on the node shows the same:',
+    compare: 'Fingerprint of its key. gridward-edge identity on the node shows the same:',
     credentials: 'Credentials {generation}, valid until',
     unused: 'not used yet',
     wanted: 'the node fetches new ones at its next look',
     rotate: 'Have them renewed',
     atOnce: 'End them now',
     atOnceSure: 'The present credentials end at once; the node comes back by its key. Use it when they may be in other hands.',
-    keyless: 'This node has no key of its own: it logs in with secrets of `gridward-cloud node add`. A claim code gives it one.',
+    keyless: 'This node has no key of its own: it logs in with secrets of gridward-cloud node add. A claim code gives it one.',
   },
   waiting: {
     title: '{count} devices wait to be accepted',

@@ -607,14 +607,14 @@ export const zh = {
   },
   identity: {
     title: '密钥与凭据',
-    compare: '密钥指纹。在节点上运行 `gridward-edge identity` 应显示相同内容：',
+    compare: '密钥指纹。在节点上运行 gridward-edge identity 应显示相同内容：',
     credentials: '第 {generation} 代凭据，有效期至',
     unused: '尚未使用',
     wanted: '节点下次检查时将更换',
     rotate: '更换凭据',
     atOnce: '立即作废',
     atOnceSure: '现有凭据立即失效，节点凭自身密钥重新获取。怀疑凭据泄露时使用。',
-    keyless: '此节点没有自己的密钥，使用 `gridward-cloud node add` 下发的口令登录。可用认领码为其绑定密钥。',
+    keyless: '此节点没有自己的密钥，使用 gridward-cloud node add 下发的口令登录。可用认领码为其绑定密钥。',
   },
   waiting: {
     title: '{count} 台设备待确认',
