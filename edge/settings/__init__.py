@@ -8,7 +8,9 @@ from edge.settings.camera import CameraSettings, Department, GatewaySettings
 from edge.settings.composites import CompositeSettings, SignSettings
 from edge.settings.configuration import DEVICE_SECTIONS, NodeConfiguration
 from edge.settings.device import DeviceSettings, PointSettings
-from edge.settings.ebike import EBIKE_MAPS, EbikeMap, EbikePileSettings, EbikeSettings
+from edge.settings.ebike import EbikePileSettings, EbikeSettings
+from edge.settings.ebike_map import EbikeMap
+from edge.settings.ebike_maps import EBIKE_MAPS
 from edge.settings.fields import (
     Classes,
     HttpUrl,

@@ -15,16 +15,8 @@ from edge.contract.safety import NONE, SafetyFault, joined
 from edge.errors import CommandRefused, DeviceUnreachable
 from edge.flow import DeviceControl, Reading
 from edge.settings import NodeConfiguration, PointSettings
-from edge.settings.ebike import (
-    PILE_ITSELF,
-    EbikeCodes,
-    EbikeMessage,
-    EbikeOrder,
-    EbikePileSettings,
-    EbikeStatus,
-    EbikeStop,
-    EbikeValue,
-)
+from edge.settings.ebike import PILE_ITSELF, EbikePileSettings
+from edge.settings.ebike_map import EbikeCodes, EbikeMessage, EbikeOrder, EbikeStatus, EbikeStop, EbikeValue
 from edge.sources.mqtt_device import Answer, MqttDevice, Publish, Said
 from edge.sources.payload import (
     Parsed,

@@ -15,7 +15,8 @@ from edge.contract.telemetry import ReadingFlag
 from edge.errors import CommandRefused, DeviceUnreachable
 from edge.flow import DeviceControl
 from edge.settings import EbikePileSettings
-from edge.settings.ebike import EBIKE_MAPS, EbikeMap
+from edge.settings.ebike_map import EbikeMap
+from edge.settings.ebike_maps import EBIKE_MAPS
 from edge.sources.ebike import MOST_ITEMS, EbikePile, filled
 from edge.sources.mqtt_device import Said
 from edge.sources.payload import Parsed, Refusal
