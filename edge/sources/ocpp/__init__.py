@@ -1,5 +1,5 @@
 """OCPP 1.6J (开放充电点协议): the node as the central system of charging piles.
 
-`frames` → `station_clock` and `mapping` (with `faults`, `meter`, `transactions`) are pure; `station` is one connection, `admission` decides who
-may come in, `commits` keeps what many stations say together, `server` is the thread with its loop, and `source` what the node sees of it all.
+`frames` → `messages` → `pile` (with `station_clock`, `faults`, `meter`, `transactions`) and `orders` say what is meant, and are pure but for sending; `station` is one
+connection at its `pace`, `admission` decides who may come in, `server` is the listener, and `source` the thread with its loop, as the node sees it.
 """

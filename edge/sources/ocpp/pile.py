@@ -5,60 +5,25 @@ out. A message that could not be kept was never heard: the station sends it agai
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from ocpp.v16.enums import Action
 
-from edge.contract.fields import shifted
 from edge.contract.safety import NONE
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Reading
 from edge.settings.device import PointSettings
 from edge.settings.ocpp import OcppPileSettings, Quantity
 from edge.sources.ocpp import faults, meter
-from edge.sources.ocpp.frames import Call, ErrorCode, MessageId
+from edge.sources.ocpp.frames import Call, ErrorCode
+from edge.sources.ocpp.messages import MOST_TIMES, Heard, Message, connector_of, content_of, number_of, times_of
 from edge.sources.ocpp.station_clock import Moment, StationClock, instant
-from edge.sources.ocpp.transactions import LARGEST_NUMBER, Transaction, TransactionBook
+from edge.sources.ocpp.transactions import Transaction, TransactionBook
 from edge.sources.payload import LONGEST_STATE, Refusal
 
-MOST_TIMES: Final = 1_000
-"""Meter values of one message, by their times."""
-
 UNDECLARED: Final = "undeclared_connector"
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a call comes to. `again` was kept before a crash, `refused` names what of it was not taken; either `answer` is its
-    result, or `error` says why it is refused. `booted`, and the connector whose `status_of` was told, are for
-    those who would ask for it else.
-    """
-
-    readings: Sequence[Reading] = ()
-    again: Sequence[Reading] = ()
-    marks: tuple[bytes, ...] = ()
-    answer: Mapping[str, Any] = field(default_factory=dict)
-    error: tuple[ErrorCode, str] | None = None
-    refused: tuple[str, ...] = ()
-    booted: bool = False
-    status_of: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A call as its handler sees it."""
-
-    message_id: MessageId
-    payload: Mapping[str, Any]
-    received_at: datetime
-    correction: timedelta
-
-    @property
-    def now(self) -> str:
-        """The true time, as the standard writes it."""
-        return shifted(self.received_at, self.correction).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Pile:
@@ -86,8 +51,8 @@ class Pile:
             known = call.action in set(Action)
             code = ErrorCode.NOT_IMPLEMENTED if known else ErrorCode.NOT_SUPPORTED
             return Heard(error=(code, f"nothing here answers {call.action}"), refused=("unknown_action",))
-        message = _Message(call.message_id, call.payload, received_at, correction)
-        times = [at for at in _times(call.payload) if at is not None]
+        message = Message(call.message_id, call.payload, received_at, correction)
+        times = [at for at in times_of(call.payload) if at is not None]
         self.clock.hear(max(times, default=None), received_at, correction)
         return handler(self, message)
 
@@ -122,7 +87,7 @@ class Pile:
 
     # --- what stations say --------------------------------------------------------------------------------------
 
-    def _boot(self, message: _Message) -> Heard:
+    def _boot(self, message: Message) -> Heard:
         version = faults.word(message.payload.get("firmwareVersion"))
         readings = (
             [self._reading("firmware", version, Moment(message.received_at, message.received_at))] if version else []
@@ -130,13 +95,13 @@ class Pile:
         answer = {"status": "Accepted", "currentTime": message.now, "interval": self._heartbeat_s}
         return Heard(self._changed(readings), answer=answer, booted=True)
 
-    def _heartbeat(self, message: _Message) -> Heard:
+    def _heartbeat(self, message: Message) -> Heard:
         return Heard(answer={"currentTime": message.now})
 
-    def _status(self, message: _Message) -> Heard:
+    def _status(self, message: Message) -> Heard:
         payload = message.payload
         moment, refused = self._moment(message, payload.get("timestamp"), optional=True)
-        connector = _connector(payload.get("connectorId"))
+        connector = connector_of(payload.get("connectorId"))
         suffix = self._suffix(connector)
         state, raw_status = faults.status(faults.word(payload.get("status")))
         fault, raw_code = faults.faults(payload, self.settings.vendor_codes)
@@ -175,10 +140,10 @@ class Pile:
             return [], marks
         return [self._reading(f"charging.{connector}", NONE, moment)], marks
 
-    def _meter_values(self, message: _Message) -> Heard:
-        connector = _connector(message.payload.get("connectorId"))
+    def _meter_values(self, message: Message) -> Heard:
+        connector = connector_of(message.payload.get("connectorId"))
         readings, refused = self._measured(message, connector, message.payload.get("meterValue"))
-        number = _number(message.payload.get("transactionId"))
+        number = number_of(message.payload.get("transactionId"))
         if number > 0 and readings and connector is not None and f"charging.{connector}" in self._points:
             last = max(readings, key=lambda reading: reading.observed_at)
             told, _ = self._states.get(f"charging.{connector}", (NONE, None))
@@ -188,11 +153,11 @@ class Pile:
                 readings.append(self._reading(f"charging.{connector}", str(number), moment))
         return Heard(self._changed(readings), refused=refused)
 
-    def _start(self, message: _Message) -> Heard:
+    def _start(self, message: Message) -> Heard:
         payload = message.payload
-        station, connector = self.settings.id, _connector(payload.get("connectorId"))
+        station, connector = self.settings.id, connector_of(payload.get("connectorId"))
         moment, refused = self._moment(message, payload.get("timestamp"))
-        content = _content("start", message, moment, "connectorId", "idTag", "meterStart", "timestamp")
+        content = content_of("start", message, moment, "connectorId", "idTag", "meterStart", "timestamp")
         known = self._transactions.known(station, content)
         number = self._transactions.next_number(moment.observed_at) if known is None else known.number
         answer = {"transactionId": number, "idTagInfo": self._tag_info(payload.get("idTag"))}
@@ -207,12 +172,12 @@ class Pile:
         told = self._charge_readings(connector or 0, str(number), payload.get("meterStart"), moment)
         return Heard(self._changed(told), marks=(mark,), answer=answer, refused=refused)
 
-    def _stop(self, message: _Message) -> Heard:
+    def _stop(self, message: Message) -> Heard:
         payload, station = message.payload, self.settings.id
-        number = _number(payload.get("transactionId"))
+        number = number_of(payload.get("transactionId"))
         answer = {"idTagInfo": self._tag_info(payload.get("idTag"))} if payload.get("idTag") is not None else {}
         moment, refused = self._moment(message, payload.get("timestamp"))
-        content = _content("stop", message, moment, "transactionId", "meterStop", "timestamp", "reason")
+        content = content_of("stop", message, moment, "transactionId", "meterStop", "timestamp", "reason")
         known = self._transactions.known(station, content)
         connector = self._transactions.connector_of(station, number)
         if connector is None:
@@ -228,16 +193,16 @@ class Pile:
         mark = self._transactions.stop(station, ended, content)
         return Heard(self._changed(readings), marks=(mark,), answer=answer, refused=refused)
 
-    def _authorize(self, message: _Message) -> Heard:
+    def _authorize(self, message: Message) -> Heard:
         return Heard(answer={"idTagInfo": self._tag_info(message.payload.get("idTag"))})
 
-    def _firmware_status(self, message: _Message) -> Heard:
+    def _firmware_status(self, message: Message) -> Heard:
         return self._told(message, "firmware_status")
 
-    def _diagnostics_status(self, message: _Message) -> Heard:
+    def _diagnostics_status(self, message: Message) -> Heard:
         return self._told(message, "diagnostics_status")
 
-    def _told(self, message: _Message, point: str) -> Heard:
+    def _told(self, message: Message, point: str) -> Heard:
         state = faults.snake(message.payload.get("status"))
         if not state:
             return Heard(refused=(Refusal.MISSING.value,))
@@ -246,11 +211,11 @@ class Pile:
             self._changed([self._reading(point, state, Moment(message.received_at, message.received_at), raw_code)])
         )
 
-    def _security_event(self, message: _Message) -> Heard:
+    def _security_event(self, message: Message) -> Heard:
         payload = message.payload
         kind, info = faults.word(payload.get("type")), faults.word(payload.get("techInfo"))
         moment, refused = self._moment(message, payload.get("timestamp"))
-        content = _content("security", message, moment, "type", "timestamp", "techInfo")
+        content = content_of("security", message, moment, "type", "timestamp", "techInfo")
         if not kind:
             return Heard(refused=(*refused, Refusal.MISSING.value))
         raw_code = f"{kind}/{info}" if info else kind
@@ -263,13 +228,13 @@ class Pile:
         mark = self._transactions.event(self.settings.id, moment.observed_at, content)
         return Heard([reading], marks=(mark,), refused=refused)
 
-    def _sign_certificate(self, _message: _Message) -> Heard:
+    def _sign_certificate(self, _message: Message) -> Heard:
         return Heard(answer={"status": "Rejected"})
 
-    def _data_transfer(self, _message: _Message) -> Heard:
+    def _data_transfer(self, _message: Message) -> Heard:
         return Heard(answer={"status": "UnknownVendorId"}, refused=("data_transfer",))
 
-    _handlers: ClassVar[Mapping[str, Callable[[Any, _Message], Heard]]] = {
+    _handlers: ClassVar[Mapping[str, Callable[[Any, Message], Heard]]] = {
         Action.boot_notification.value: _boot,
         Action.heartbeat.value: _heartbeat,
         Action.status_notification.value: _status,
@@ -289,7 +254,7 @@ class Pile:
 
     # --- what they consist of -----------------------------------------------------------------------------------
 
-    def _measured(self, message: _Message, connector: int | None, values: Any) -> tuple[list[Reading], tuple[str, ...]]:
+    def _measured(self, message: Message, connector: int | None, values: Any) -> tuple[list[Reading], tuple[str, ...]]:
         """The readings of a list of meter values."""
         if not isinstance(values, list):
             return [], (Refusal.MALFORMED.value,)
@@ -373,7 +338,7 @@ class Pile:
             return ""
         return f".{connector}" if connector <= self.settings.connectors else None
 
-    def _moment(self, message: _Message, timestamp: Any, *, optional: bool = False) -> tuple[Moment, tuple[str, ...]]:
+    def _moment(self, message: Message, timestamp: Any, *, optional: bool = False) -> tuple[Moment, tuple[str, ...]]:
         at = instant(timestamp)
         moment = self.clock.moment(at, message.received_at, message.correction)
         bad = moment.device_at is None and not (optional and timestamp is None)
@@ -409,34 +374,3 @@ class Pile:
     def _is_state(self, reading: Reading) -> bool:
         point = self._points.get(reading.point)
         return point is not None and point.kind == "state" and ReadingFlag.REPLAYED not in reading.flag
-
-
-def _times(payload: Mapping[str, Any]) -> list[datetime | None]:
-    """All times in a message that tell when it was made."""
-    values = payload.get("meterValue")
-    own = [instant(payload.get("timestamp"))]
-    if not isinstance(values, list):
-        return own
-    return own + [instant(value.get("timestamp")) for value in values[-MOST_TIMES:] if isinstance(value, dict)]
-
-
-def _content(kind: str, message: _Message, moment: Moment, *keys: str) -> tuple[Any, ...]:
-    """By what a message is known when it comes again: what it says, and where it says no time that can be meant, its id."""
-    said = tuple(faults.word(message.payload.get(key)) for key in keys)
-    return (kind, *said) if moment.device_at is not None else (kind, *said, message.message_id)
-
-
-def _connector(value: Any) -> int | None:
-    """A connector's number; None where it is none."""
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65_535:
-        return None
-    return number
-
-
-def _number(value: Any) -> int:
-    """A charge's number; 0 where it is none."""
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12 else value
-    if isinstance(number, bool) or not isinstance(number, int) or abs(number) > LARGEST_NUMBER:
-        return 0
-    return number

@@ -23,9 +23,10 @@ from edge.flow import DeviceControl, Health, Parcel
 from edge.settings import NodeConfiguration, OcppSettings
 from edge.sources.commits import Commits
 from edge.sources.ocpp.admission import Admission, Denial, Denied, digest
+from edge.sources.ocpp.messages import Heard
 from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, order, trigger, wanted_settings
 from edge.sources.ocpp.pace import Pace
-from edge.sources.ocpp.pile import Heard, Pile
+from edge.sources.ocpp.pile import Pile
 from edge.sources.ocpp.server import Limits, Listener
 from edge.sources.ocpp.station import Figures, OrderRefused, Patience, Station
 from edge.sources.ocpp.transactions import TransactionBook

@@ -31,8 +31,9 @@ from edge.sources.ocpp.frames import (
     error,
     result,
 )
+from edge.sources.ocpp.messages import Heard
 from edge.sources.ocpp.pace import Pace
-from edge.sources.ocpp.pile import Heard, Pile
+from edge.sources.ocpp.pile import Pile
 
 MOST_FLAWS: Final = 20
 """Frames in a row that can't be read; who sends more speaks something else."""

@@ -11,7 +11,8 @@ from edge.contract.telemetry import ReadingFlag
 from edge.flow import Reading
 from edge.settings.ocpp import OcppPileSettings, Quantity
 from edge.sources.ocpp.frames import Call, ErrorCode
-from edge.sources.ocpp.pile import Heard, Pile
+from edge.sources.ocpp.messages import Heard
+from edge.sources.ocpp.pile import Pile
 from edge.sources.ocpp.transactions import TransactionBook
 from tests.edge.sources.ocpp.test_frames import ANY_JSON
 from tests.fakes.ocpp_client import stamp
