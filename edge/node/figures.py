@@ -85,6 +85,7 @@ def status_of(node: "Node") -> dict[str, Any]:
         "memory": asdict(node.recollection.figures),
         "wall": {"shown": list(node.wall.shown), **asdict(node.wall.figures)},
         "protection": node.protection.figures(),
+        "provisioning": _provisioning(node),
         "linkage": {"waiting": node.linkage.waiting, **asdict(node.linkage.figures)},
         "evidence": {
             "level": node.alarms.level(EVIDENCE_RULE).value,
@@ -217,6 +218,27 @@ def _recalls(node: "Node") -> dict[str, GateRecall]:
 def subject_of(tally: DeadLetterTally) -> str:
     """The last word of a channel, or `evidence`."""
     return tally.channel.rpartition("/")[2]
+
+
+def _provisioning(node: "Node") -> dict[str, Any]:
+    """What the node was given to run, how far it is with what it shall run, and what it did not listen to."""
+    record = node.provisioning.record
+    return {
+        "running": {f"{each.artifact}/{each.name}": each.version for each in record.running()},
+        "steps": [
+            {
+                "name": f"{step.artifact}/{step.name}",
+                "version": step.version,
+                "state": step.state,
+                "code": step.code,
+                "reason": step.reason,
+                "at": _text(step.at),
+            }
+            for step in record.steps()
+        ],
+        "ignored": dict(node.provisioning.ignored),
+        "faults": node.provisioning.faults,
+    }
 
 
 def _drop(tally: DropTally) -> dict[str, Any]:

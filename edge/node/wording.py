@@ -30,6 +30,7 @@ def status_lines(found: Status) -> list[str]:
         *_commands(found.get("commands", {})),
         *_wall(found.get("wall", {})),
         *_linkage(found.get("linkage", {})),
+        *_provisioning(found.get("provisioning", {}), now),
         *_memory(found.get("memory", {})),
         *gateway_lines(found.get("gateways", {})),
         *(f"camera {name}: {_figures(figures)}" for name, figures in found["cameras"].items()),
@@ -47,6 +48,16 @@ def _uplink(uplink: Status, now: datetime) -> str:
         f"uplink: {link}, {uplink['in_flight']} in flight, {uplink['connections']} connections, "
         f"{uplink['resent']} of {uplink['sent']} sent again"
     )
+
+
+def _provisioning(provisioning: Status, now: datetime) -> Iterator[str]:
+    running = provisioning.get("running", {})
+    if running:
+        yield f"runs: {', '.join(f'{name} {version}' for name, version in running.items())}"
+    for step in provisioning.get("steps", ()):
+        if step["state"] != "applied":
+            why = f": {step['code']}: {step['reason']}" if step["code"] else ""
+            yield f"ordered: {step['name']} {step['version']}: {step['state']} {_moment(step['at'], now)}{why}"
 
 
 def _outbox(outbox: Status, now: datetime) -> Iterator[str]:

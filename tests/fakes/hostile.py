@@ -184,6 +184,14 @@ def _others(node: FakeNode) -> Iterator[Hostile]:
         ("a code with NUL", incident(), "raw_code", "E\x00A", None),
         ("a device behind what is no name", birth(DEVICE), "devices", [_BEHIND | {"behind": "../.."}], "malformed"),
         ("a device behind itself", birth(DEVICE), "devices", [_BEHIND | {"behind": "sensor-01"}], None),
+        ("an artifact without a hash", birth(DEVICE), "artifacts", [_RUNS | {"sha256": "zz"}], "malformed"),
+        ("an artifact that runs twice", birth(DEVICE), "artifacts", [_RUNS, _RUNS], None),
+        ("a version with NUL", birth(DEVICE), "artifacts", [_RUNS | {"version": "1\0"}], None),
+        ("65 artifacts", birth(DEVICE), "artifacts", [_RUNS] * 65, "malformed"),
+        ("a step in a state of its own", birth(DEVICE), "steps", [_STEP | {"state": "dancing", "code": "why"}], None),
+        ("a step of nobody's order", birth(DEVICE), "steps", [_STEP | {"desired_id": str(new_id())}], None),
+        ("a step of the year 1", birth(DEVICE), "steps", [_STEP | {"at": "0001-01-01T00:00:00+14:00"}], "malformed"),
+        ("a profile with NUL", birth(DEVICE), "devices", [{"id": "d", "kind": "x", "profile": "a\0b"}], None),
         ("a count of 2^70", incident(), "count", 2**70, None),
         ("a gap that runs backwards", gap(), "to_at", "1990-01-01T00:00:00Z", "malformed"),
         ("a gap of 2^63", gap(), "count", 2**63, "malformed"),
@@ -205,6 +213,10 @@ def _others(node: FakeNode) -> Iterator[Hostile]:
         ("a state of the year 1", "0001-01-01T00:00:00+14:00"),
     ):
         yield _made(name, node, changed, ("body.changes.0.observed_at", value), "malformed")
+
+
+_RUNS = {"artifact": "profile", "name": "x", "version": "1.0.0", "sha256": "ab" * 32}
+_STEP = _RUNS | {"state": "trying", "at": "2026-03-01T00:00:00Z"}
 
 
 def _names(node: FakeNode) -> Iterator[Hostile]:

@@ -143,3 +143,25 @@ def test_looks_at_spots_are_told_of_once_there_was_an_event() -> None:
     assert line == "linkage: 9 events at spots, 7 sights of 8 looks, 2 without a picture, 3 left since too many waited"
     for silent in ({}, {"linkage": dict.fromkeys(linkage, 0)}):
         assert not any(line.startswith("linkage:") for line in status_lines({**STATUS, **silent}))
+
+
+def test_what_was_given_to_run_and_what_is_under_way_is_told() -> None:
+    step = {
+        "name": "profile/power_meter",
+        "version": "2.0.0",
+        "at": "2026-03-01T08:00:00+00:00",
+        "code": None,
+        "reason": None,
+    }
+    refused = {**step, "state": "refused", "code": "downgrade", "reason": "2.0.0 is lower than 2.1.0"}
+    told = {
+        "running": {"profile/node": "1.0.0"},
+        "steps": [{**step, "state": "applied"}, refused],
+        "ignored": {},
+        "faults": 0,
+    }
+    said = status_lines(STATUS | {"provisioning": told})
+    assert "runs: profile/node 1.0.0" in said
+    [line] = [line for line in said if line.startswith("ordered:")]
+    assert line.startswith("ordered: profile/power_meter 2.0.0: refused ")
+    assert line.endswith(": downgrade: 2.0.0 is lower than 2.1.0")
