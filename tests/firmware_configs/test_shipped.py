@@ -1,16 +1,18 @@
 """What stands in `firmware_configs/profiles` is signed, as it was signed, and can be taken in by this software."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge.configuration.profile_lint import PROBES, profile_mistakes
-from edge.configuration.profiles import PROFILE_KINDS
+from edge.configuration.profiles import PROFILE_KINDS, merge_profiles
 from edge.node.declaration import software_version
-from edge.settings import DEVICE_SECTIONS
+from edge.settings import DEVICE_SECTIONS, NodeConfiguration
 from firmware_configs import shipped
 from firmware_configs.keyring import SHIPPED, Keyring
 from firmware_configs.problems import ArtifactProblem
+from firmware_configs.profile import Profile
 from firmware_configs.semver import Version
 from firmware_configs.shipped import FOLDER, signature_file
 
@@ -41,6 +43,35 @@ def test_a_changed_profile_is_no_longer_what_was_signed(file: Path, tmp_path: Pa
         copy.write_bytes(changed)
         with pytest.raises(ArtifactProblem):
             shipped.read_file(copy, RING)
+
+
+class One:
+    """A source of one profile."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+
+    def profile(self, _kind: str) -> Profile:
+        return self._profile
+
+
+@pytest.mark.parametrize("file", PROFILES, ids=name)
+def test_a_profile_takes_away_nothing_that_a_kind_watches_by_itself(file: Path) -> None:
+    profile = Profile.parse(file.read_bytes())
+    tree = {
+        "node": {"id": "n", "district": "110105", "data_directory": "/nowhere"},
+        "cloud": {"mqtt": "mqtt://192.0.2.1", "https": "http://192.0.2.1"},
+        **PROBES[profile.kind](profile),
+    }
+    for path in PROFILE_KINDS[profile.kind].places[:1]:
+        entries: Any = tree
+        for step in path:
+            entries = entries[step]
+        entries[0]["profile"] = profile.kind
+    merge_profiles(tree, One(profile))
+    for device in NodeConfiguration.model_validate(tree).devices:
+        watched = {(rule.kind, getattr(rule, "point", None)) for rule in device.rules}
+        assert {(rule.kind, getattr(rule, "point", None)) for rule in device.default_rules} <= watched
 
 
 def test_every_kind_that_the_software_knows_has_a_profile_and_a_probe() -> None:
