@@ -5,13 +5,11 @@ import contextlib
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 import structlog
@@ -26,6 +24,7 @@ from edge.sources.commits import Commits
 from edge.sources.payload import StateMemory
 from edge.sources.stations import Presence
 from edge.sources.ykc.answers import DataRequest
+from edge.sources.ykc.callers import BACKLOG, Callers
 from edge.sources.ykc.connection import READ_BYTES, RECEIVE_BYTES, Connection, Limits
 from edge.sources.ykc.conversation import Conversation, Outcome, Turn
 from edge.sources.ykc.orders import ACTIONS, Order, agreed, order_of
@@ -33,9 +32,6 @@ from edge.sources.ykc.platform import Platform
 
 RECEIPTS: Final = "ykc"
 TRY_AGAIN_S: Final = 1.0
-_BACKLOG: Final = 512
-"""Callers that are let in at once, at most; so many may be on their way out beside those who stay."""
-
 _STOP_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -72,14 +68,11 @@ class YkcSource:
     ) -> None:
         self.port: int | None = None
         """Where it listens, once it does."""
-        self.counts: Counter[str] = Counter()
         self.platform = Platform(settings, receipts=receipts)
-        self.connections: dict[str, Connection] = {}
-        """By device, of those that have logged in."""
-        self._all: dict[Connection, None] = {}
         self._settings = settings
         self._on_status = on_status
         self._clock, self._correction, self._timing = clock, correction, timing or Timing()
+        self.callers = Callers(self._timing.limits.strangers)
         self._last_receipt = datetime.min.replace(tzinfo=UTC)
         self._states = StateMemory()
         self._orders: dict[Order, tuple[Connection, asyncio.Future[Outcome]]] = {}
@@ -147,7 +140,7 @@ class YkcSource:
             "records": figures.records,
             "doubled": figures.doubled,
             "replayed": figures.replayed,
-            "connected": len(self.connections),
+            "connected": len(self.callers.by_device),
             "not_configured": figures.not_configured,
             "knocked": dict(figures.knocked),
             "before_login": figures.before_login,
@@ -158,9 +151,7 @@ class YkcSource:
             "clamped": dict(figures.clamped),
             "skew_s": dict(figures.skew_s),
             "faults": self._commits.faults,
-            **dict(self.counts),
-            "skipped_bytes": self.counts["skipped_bytes"] + sum(each.frames.skipped_bytes for each in list(self._all)),
-            "wrong_crc": self.counts["wrong_crc"] + sum(each.frames.wrong_crc for each in list(self._all)),
+            **self.callers.tally(),
         }
 
     def _has(self, device: str) -> bool:
@@ -184,7 +175,7 @@ class YkcSource:
             await self._rest(self._timing.look_s)
         if server is not None:
             server.close()
-        for connection in list(self._all):
+        for connection in self.callers:
             connection.hang_up("the node stops")
         for task in list(self._tasks):
             task.cancel()
@@ -195,7 +186,7 @@ class YkcSource:
         while not self._stopping.is_set():
             try:
                 server = await asyncio.start_server(
-                    self._accept, self._settings.host, self._settings.port, limit=READ_BYTES, backlog=_BACKLOG
+                    self._accept, self._settings.host, self._settings.port, limit=READ_BYTES, backlog=BACKLOG
                 )
             except OSError as error:
                 _log.error("piles can't call: the port is not to be had", port=self._settings.port, reason=str(error))
@@ -217,7 +208,7 @@ class YkcSource:
     def _look(self) -> None:
         """Who is there, and what is to be said without being asked."""
         now, now_s = self._clock(), time.monotonic()
-        for connection in self.connections.values():
+        for connection in self.callers.by_device.values():
             connection.send(connection.conversation.tick(now, now_s))
         for device, health, reason in self._presence.changes(now_s):
             if not self._commits.run(partial(self._on_status, device, health, reason)):
@@ -231,7 +222,7 @@ class YkcSource:
         self._settings = settings
         self.platform.adopt(settings)
         self._look_for(settings)
-        for connection in list(self.connections.values()):
+        for connection in list(self.callers.by_device.values()):
             pile = connection.conversation.pile
             present = None if pile is None else self.platform.pile(pile.number)
             if present is None or pile is None or present.id != pile.id:
@@ -242,19 +233,9 @@ class YkcSource:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let a caller in, where one may call from; it has to say who it is soon."""
         address = str((writer.get_extra_info("peername") or ("",))[0])
-        if not self._may_call(address):
-            self.counts["from_elsewhere"] += 1
+        if not self.callers.may_come(address, self._settings.networks, piles=len(self.platform.piles)):
             writer.transport.abort()
             return
-        most_strangers = len(self.platform.piles) + self._timing.limits.strangers
-        if len(self._all) >= len(self.platform.piles) + most_strangers + _BACKLOG:
-            self.counts["turned_away"] += 1
-            writer.transport.abort()
-            return
-        strangers = [each for each in self._all if each.device is None and not each.ending]
-        if len(strangers) >= most_strangers:  # the newest has the best prospects: a pile logs in at once
-            self.counts["strangers_dropped"] += 1
-            strangers[0].hang_up("others call")
         connection = Connection(
             reader,
             writer,
@@ -265,63 +246,35 @@ class YkcSource:
             limits=self._timing.limits,
             address=address,
         )
-        self.counts["calls"] += 1
-        self._all[connection] = None
+        self.callers.add(connection)
         self._spawn(self._serve(connection))
-
-    def _may_call(self, address: str) -> bool:
-        networks = self._settings.networks
-        if not networks:
-            return True
-        try:
-            called_from = ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(called_from, IPv6Address) and called_from.ipv4_mapped is not None:
-            called_from = called_from.ipv4_mapped
-        return any(called_from in ip_network(network) for network in networks)
 
     async def _serve(self, connection: Connection) -> None:
         reason = "its conversation failed"
         try:
             reason = await connection.run()
         except Exception:  # noqa: BLE001 (the top of a connection)
-            self.counts["failed"] += 1
+            self.callers.counts["failed"] += 1
             _log.exception("a pile's conversation failed", device=connection.device, address=connection.address)
             connection.hang_up(reason)
         finally:
-            self._all.pop(connection, None)
             self._gone(connection, reason)
 
     def _gone(self, connection: Connection, reason: str) -> None:
-        self.counts["skipped_bytes"] += connection.frames.skipped_bytes
-        self.counts["wrong_crc"] += connection.frames.wrong_crc
         for _, future in [each for each in self._orders.values() if each[0] is connection]:
             if not future.done():
                 future.set_exception(DeviceUnreachable(f"the connection ended: {reason}"))
-        device = connection.device
+        was_its_own, device = self.callers.gone(connection), connection.device
         if device is None:
             _log.debug("a caller is gone", address=connection.address, reason=reason)
-        elif self.connections.get(device) is connection:
-            del self.connections[device]
+        elif was_its_own:
             self._presence.gone(device, connection.heard_s, reason)
             _log.info("a pile is gone", device=device, address=connection.address, reason=reason)
 
     def _on_turn(self, connection: Connection, turn: Turn) -> None:
         """Before it is kept: who has logged in is this one from now on, and whoever was before is not."""
         if turn.login is not None:
-            before = self.connections.get(turn.login)
-            self.connections[turn.login] = connection
-            if before is not None and before is not connection:
-                self.counts["replaced"] += 1
-                if before.address != connection.address:
-                    _log.warning(
-                        "a pile has logged in from another address",
-                        device=turn.login,
-                        address=connection.address,
-                        before=before.address,
-                    )
-                before.hang_up("it has logged in anew")
+            self.callers.logged_in(connection, turn.login)
         if turn.stranger is not None:
             times = self.platform.figures.knocked.get(turn.stranger, 1)
             if times & (times - 1) == 0:  # the 1st, 2nd, 4th, 8th …: who tries for ever does not flood the log
@@ -376,7 +329,7 @@ class YkcSource:
     ) -> dict[str, Any]:
         if not self._has(device):
             raise CommandRefused(f"{device} is no pile of this node")
-        connection = self.connections.get(device)
+        connection = self.callers.by_device.get(device)
         if connection is None or connection.conversation.login is None or connection.conversation.pile is None:
             raise DeviceUnreachable(f"{device} is not connected")
         pile, now = connection.conversation.pile, shifted(self._clock(), self._correction())

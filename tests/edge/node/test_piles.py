@@ -119,7 +119,7 @@ def test_a_reload_touches_only_what_changed(node: Node, tmp_path: Path) -> None:
     port, first = port_of(node), pile("ykc-1", NUMBER)
     with Pile(port) as one:
         one.log_in()
-        wait_until(lambda: "ykc-1" in source_of(node).connections, "the login")
+        wait_until(lambda: "ykc-1" in source_of(node).callers.by_device, "the login")
         node.adopt(configuration(tmp_path / "data", first, pile("ykc-2", OTHER)))
         with Pile(port, OTHER) as two:
             two.log_in()

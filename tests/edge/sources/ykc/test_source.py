@@ -16,7 +16,7 @@ from edge.contract.device_command import DeviceAction
 from edge.errors import CommandRefused, DeviceUnreachable
 from edge.flow import Health
 from edge.settings import YkcPileSettings
-from edge.sources.ykc import answers, messages
+from edge.sources.ykc import answers, callers, messages
 from edge.sources.ykc.connection import READ_BYTES, RECEIVE_BYTES
 from edge.sources.ykc.frame import LARGEST_FRAME_BYTES
 from edge.sources.ykc.source import Timing, YkcSource
@@ -108,7 +108,7 @@ def test_who_logs_in_anew_replaces_himself() -> None:
         second.say(messages.Heartbeat(NUMBER, 1, 0))
         second.hear(answers.HeartbeatAnswer)
         assert made.tally()["replaced"] == 1
-        assert list(made.connections) == ["pile-1"]
+        assert list(made.callers.by_device) == ["pile-1"]
     assert ("pile-1", Health.LOST) not in keeper.statuses
 
 
@@ -172,7 +172,7 @@ def test_a_flood_of_one_holds_nobody_else_up() -> None:
             calm.say(messages.Heartbeat(OTHER, 1, 0))
             calm.hear(answers.HeartbeatAnswer)
         assert sent < MOST_BYTES, "held back by TCP itself"
-        waiting = [len(each._reader._buffer) + each.frames.waiting_bytes for each in made._all]  # type: ignore[attr-defined]
+        waiting = [len(each._reader._buffer) + each.frames.waiting_bytes for each in made.callers]  # type: ignore[attr-defined]
         assert max(waiting) <= 2 * READ_BYTES + 2 * RECEIVE_BYTES + LARGEST_FRAME_BYTES
         assert made.platform.figures.frames < sent / 17
 
@@ -183,7 +183,7 @@ def test_a_client_that_does_not_read_is_hung_up_on() -> None:
     with source(keeper, limits) as made, Pile(port_of(made)) as pile:
         pile.log_in()
         wait_until(lambda: pile.flood(messages.TariffRequest(NUMBER)) == 0, "that it takes no more")
-        wait_until(lambda: not made.connections, "its end")
+        wait_until(lambda: not made.callers.by_device, "its end")
 
 
 def test_strangers_take_no_place_from_piles() -> None:
@@ -192,11 +192,22 @@ def test_strangers_take_no_place_from_piles() -> None:
     with ExitStack() as stack:
         made = stack.enter_context(source(keeper, limits))
         silent = [stack.enter_context(Pile(port_of(made))) for _ in range(20)]
-        wait_until(lambda: made.counts["strangers_dropped"] == 20 - 6, "that the oldest go")
-        wait_until(lambda: len(made._all) <= 2 + 4, "the strangers' share")
+        wait_until(lambda: made.callers.counts["strangers_dropped"] == 20 - 6, "that the oldest go")
+        wait_until(lambda: len(made.callers) <= 2 + 4, "the strangers' share")
         with Pile(port_of(made)) as pile:
             pile.log_in()
         assert len(silent) == 20
+
+
+def test_beyond_all_bounds_callers_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "BACKLOG", -5)
+    limits = dataclasses.replace(LONG, strangers=4)
+    with ExitStack() as stack:
+        made = stack.enter_context(source(Keeper(), limits))
+        silent = [stack.enter_context(Pile(port_of(made))) for _ in range(4)]
+        assert silent[-1].is_hung_up_on()
+        assert made.callers.counts["turned_away"] == 1
+        assert len(made.callers) == 3
 
 
 def test_all_piles_may_come_back_at_once() -> None:
@@ -209,8 +220,8 @@ def test_all_piles_may_come_back_at_once() -> None:
         called = [stack.enter_context(Pile(port_of(made), number)) for number in numbers]
         for each in called:
             each.log_in()
-        assert made.counts["strangers_dropped"] == made.counts["turned_away"] == 0
-        assert len(made.connections) == 60
+        assert made.callers.counts["strangers_dropped"] == made.callers.counts["turned_away"] == 0
+        assert len(made.callers.by_device) == 60
 
 
 def test_orders_and_their_answers() -> None:
@@ -270,7 +281,7 @@ def test_orders_that_make_no_sense_or_find_nobody() -> None:
             made.act("pile-1", DeviceAction.RESET, {}, wait_s=0.1)
         with Pile(port_of(made)) as pile:
             pile.log_in()
-            wait_until(lambda: "pile-1" in made.connections, "the login")
+            wait_until(lambda: "pile-1" in made.callers.by_device, "the login")
             for action, arguments, words in (
                 (DeviceAction.CHANGE_CONFIGURATION, {"key": "a", "value": "b"}, "can't be asked to"),
                 (DeviceAction.STOP_CHARGE, {}, "say which one"),
@@ -355,7 +366,7 @@ def test_whatever_is_thrown_at_it_others_are_served(
         calm.log_in()
         calm.say(messages.Heartbeat(OTHER, 1, 0))
         calm.hear(answers.HeartbeatAnswer)
-    assert live_source.counts["failed"] == 0
+    assert live_source.callers.counts["failed"] == 0
 
 
 @pytest.fixture(scope="module")
