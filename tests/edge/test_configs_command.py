@@ -96,6 +96,14 @@ def test_mistakes_are_told_with_their_place(desk: Desk, kind: str, settings: dic
     assert any(each["where"].startswith(reason) for each in json.loads(said)["mistakes"]), said
 
 
+def test_a_site_that_has_decided_so_lets_its_piles_be_stopped_by_a_profile_of_its_own(desk: Desk) -> None:
+    rules = [{"kind": "threshold", "id": "hot", "point": "temperature_c", "above": 85, "act": "stop_charge"}]
+    file = desk.profile("1.1.0", "ocpp16_pile", allow_stop=True, rules=rules)
+    desk.says("lint", file)
+    file = desk.profile("1.1.0", "ocpp16_pile", rules=rules)
+    assert "allow_stop" in desk.says("lint", file, status=2)
+
+
 def test_a_mistake_is_told_with_its_line(desk: Desk) -> None:
     file = desk.profile()
     file.write_text("profile: node\nversion: 1.0.0\nminimum_software: 0.1.0\nsettings:\n  memory:\n    keep_days: -1\n")
