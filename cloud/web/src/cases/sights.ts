@@ -21,3 +21,11 @@ export function sightings(view: CameraSight): Sighting[] | null {
 export function cameraOf(incident: Incident | null, sha256: string): string | null {
   return incident?.views.find((view) => view.evidence.includes(sha256))?.name ?? null
 }
+
+/** The stored picture that stands for a film until it is played: one that the same camera took. */
+export function posterOf(incident: Incident | null, sha256: string): string | undefined {
+  const camera = cameraOf(incident, sha256)
+  return incident?.evidence.find(
+    (file) => file.stored && file.kind !== 'sealed' && file.mime.startsWith('image/') && cameraOf(incident, file.sha256) === camera,
+  )?.url
+}

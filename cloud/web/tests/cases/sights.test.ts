@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { CameraSight } from '@/api/types'
-import { cameraOf, sightings } from '@/cases/sights'
+import type { CameraSight, Evidence } from '@/api/types'
+import { cameraOf, posterOf, sightings } from '@/cases/sights'
 import { someIncident } from '../fakes/cases'
 
 function sight(part: Partial<CameraSight> = {}): CameraSight {
@@ -30,5 +30,26 @@ describe('what a camera saw', () => {
     expect(cameraOf(incident, 'cc')).toBe('大门')
     expect(cameraOf(incident, 'dd')).toBeNull()
     expect(cameraOf(null, 'aa')).toBeNull()
+  })
+
+  it('lends a film no picture of another camera', () => {
+    const file = (sha256: string, mime: string, stored = true): Evidence => ({
+      sha256,
+      kind: mime.startsWith('image') ? 'snapshot' : 'clip',
+      mime,
+      bytes: 1,
+      captured_at: '2026-05-01T00:00:00Z',
+      stored,
+      url: `/${sha256}`,
+    })
+    const incident = someIncident({
+      evidence: [file('aa', 'image/jpeg'), file('bb', 'image/jpeg'), file('cc', 'video/webm'), file('dd', 'video/webm')],
+      views: [sight({ evidence: ['aa', 'dd'] }), sight({ camera: 'cam-2', name: '大门', evidence: ['bb', 'cc'] })],
+    })
+    expect(posterOf(incident, 'cc')).toBe('/bb')
+    expect(posterOf(incident, 'dd')).toBe('/aa')
+    const own = someIncident({ evidence: [file('ee', 'image/jpeg', false), file('ff', 'image/jpeg'), file('gg', 'video/webm')] })
+    expect(posterOf(own, 'gg')).toBe('/ff')
+    expect(posterOf(null, 'gg')).toBeUndefined()
   })
 })
