@@ -373,6 +373,22 @@ def test_an_hour_of_stored_data_is_history_and_no_live_alarm(site: Site, pile: Y
     assert {each.state for each, _ in site.incidents} == {IncidentState.ENDED}
 
 
+def test_stored_data_of_an_idle_gun_has_no_time_and_is_history_all_the_same(site: Site, pile: YkcPile) -> None:
+    assert pile.login() == 0
+    pile.guns_now[1].faults = fault_bit(12)
+    pile.real_time(1)
+    wait_until(came(site, "faults.1", "contactor"), "the stored fault")
+    pile.check_price()
+    pile.guns_now[1].faults = 0
+    pile.real_time(1)
+    wait_until(came(site, "faults.1", "contactor", "none"), "the present")
+    site.tick(11)
+    site.tick(200)
+    [stored] = [each for each in site.readings if (each.point, each.value) == ("faults.1", "contactor")]
+    assert ReadingFlag.REPLAYED in stored.flag
+    assert site.opened() == []
+
+
 def test_what_still_holds_after_the_stored_data_rings(site: Site, pile: YkcPile) -> None:
     began = site.now() - timedelta(hours=1)
     gun = pile.guns_now[1]
