@@ -165,13 +165,23 @@ def test_a_new_connection_begins_open_and_keeps_what_was_learnt() -> None:
     assert camera.gate.state is GateState.WATCHING
 
 
-@given(st.lists(st.tuples(st.sampled_from([60, 100, 130, 1_500]), st.booleans(), st.booleans()), max_size=60))
-def test_while_the_analysis_sees_something_nothing_is_left_out(seconds: list[tuple[int, bool, bool]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([60, 100, 130, 1_500]), st.booleans(), st.booleans(), st.booleans()), max_size=60
+    )
+)
+def test_while_the_analysis_sees_something_or_somebody_asks_nothing_is_left_out(
+    seconds: list[tuple[int, bool, bool, bool]],
+) -> None:
     camera = Camera().settled()
-    for size_bytes, busy, answers in seconds:
+    for size_bytes, busy, answers, asks in seconds:
+        if asks:
+            camera.gate.asked(camera.now)
         was_busy, camera.busy, camera.answers = camera.busy and camera.answers, busy, answers
         open_before = camera.gate.state is not GateState.WATCHING
         orders = camera.send(1, size_bytes)
+        if asks:
+            assert set(orders) == {GateOrder.DECODE}
         if open_before and was_busy and busy and answers:
             assert set(orders) == {GateOrder.DECODE}
         if camera.gate.state is GateState.WATCHING:
