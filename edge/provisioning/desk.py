@@ -317,6 +317,9 @@ class ProvisioningDesk:
         entry = self._record.entry(artifact, desired.profile).told(step)
         try:
             self._save(entry)
+        except StepRefused as full:
+            self.ignored["too_many"] += 1
+            _log.error("a step can't be told", profile=desired.profile, reason=str(full))
         except OSError as error:
             _log.error("a step can't be recorded", reason=str(error))
             self._keep(entry)

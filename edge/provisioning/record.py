@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from edge.contract.artifacts import ARTIFACTS_TOLD, RunningArtifact, StepCode, StepReport, StepState, VersionText
 from edge.contract.fields import Instant, Name, Sha256
+from edge.errors import StepRefused
 from firmware_configs.signature import ArtifactClass
 
 MOST_STARTS: Final = 3
@@ -116,12 +117,15 @@ class Record(Struct, frozen=True, kw_only=True):
         )
 
     def with_entry(self, entry: Entry) -> "Record":
-        """The same with one entry replaced or added; an entry that only tells of a step goes where there are too many."""
+        """The same with one entry replaced or added; an entry that only tells of a step goes where there are too many.
+
+        Raises StepRefused where all of them hold something.
+        """
         others = [each for each in self.entries if each.key != entry.key]
         while len(others) >= ARTIFACTS_TOLD:
             idle = next((each for each in others if not each.holds), None)
             if idle is None:
-                raise ValueError(f"more than {ARTIFACTS_TOLD} things to run")
+                raise StepRefused(StepCode.NO_ROOM, f"a node runs {ARTIFACTS_TOLD} different things at most")
             others.remove(idle)
         return replace(self, entries=(*others, entry))
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from edge.contract.artifacts import StepCode, StepReport, StepState
+from edge.contract.artifacts import ARTIFACTS_TOLD, StepCode, StepReport, StepState
 from edge.contract.downlink import DesiredProfile
 from edge.contract.signing import public_bytes
 from edge.errors import ConfigurationError, StepRefused, UplinkLost
 from edge.node.starting import note_start
 from edge.provisioning.desk import FETCH_PATIENCE_S, MOST_WAITING, ProvisioningDesk
-from edge.provisioning.record import MOST_STARTS, Held
+from edge.provisioning.record import MOST_STARTS, Entry, Held, Record
 from edge.provisioning.store import Store
 from firmware_configs.signature import LARGEST_BYTES, ArtifactClass
 from firmware_configs.signing import SigningKey
@@ -277,6 +277,27 @@ def test_of_orders_for_ever_new_names_no_more_wait_than_may(rig: Rig) -> None:
     for number in range(MOST_WAITING + 50):
         rig.desk.receive(Artifact.profile(f"kind-{number}").order(number))
     assert rig.desk.ignored == {"too_many": 50}
+
+
+def test_of_refused_orders_for_ever_new_names_no_more_is_kept_than_may(rig: Rig) -> None:
+    rig.order(ONE.order(1))
+    rig.pass_by(60)
+    for number in range(2, 100):
+        rig.order(replace(Artifact.profile(f"kind-{number}").order(number), sig="?"))
+    assert len(rig.desk.record.entries) == ARTIFACTS_TOLD
+    assert rig.runs == "1.0.0"
+
+
+def test_a_node_that_holds_as_much_as_it_may_takes_nothing_more(rig: Rig) -> None:
+    held = Held("1.0.0", "0" * 64)
+    record = Record(
+        entries=tuple(Entry(artifact=PROFILE, name=f"kind-{number}", current=held) for number in range(ARTIFACTS_TOLD))
+    )
+    rig.store.save(record)
+    rig.begin_process()
+    rig.order(ONE.order(1))
+    assert rig.desk.ignored == {"too_many": 1}
+    assert rig.desk.record == record
 
 
 def test_a_process_that_begins_in_a_trial_goes_on_with_it(rig: Rig) -> None:
