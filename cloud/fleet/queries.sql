@@ -235,7 +235,7 @@ returning placed.id;
 -- name: count_devices(area_path)^
 -- Nodes are no devices here: a figure of what watches, not of what carries it.
 select
-    count(*) filter (where device.presence_shown in ('online', 'degraded') and node.presence <> 'lost') as online,
+    count(*) filter (where device.presence_shown in ('online', 'degraded') and node.presence = 'online') as online,
     count(*) as total
 from device
 join node on node.id = device.node_id
