@@ -430,4 +430,4 @@ class Orders(RuleBasedStateMachine):
 
 
 TestOrders = Orders.TestCase
-TestOrders.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestOrders.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)

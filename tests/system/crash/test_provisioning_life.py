@@ -15,7 +15,7 @@ from tests.system.crash.provisioning_life import KIND, MODEL, PROGRAM, begins_wi
 
 pytestmark = pytest.mark.system
 
-GO_ON_AFTER = 4
+GO_ON_AFTER = 8
 """Of the lives that were ended so many-th are taken to their end; what they begin with is looked at in all."""
 
 
