@@ -99,8 +99,8 @@ class CameraLink(BaseModel):
 
 
 class Device(BaseModel):
-    """A device; `presence` of one behind a lost node is unknown. `department`: whose it is, as its node says; `link` is told of
-    cameras.
+    """A device; `presence` of one behind a node that is not online is unknown. `department`: whose it is, `profile`: with which version of
+    which profile it is set up, `behind`: the line that it is reached over, all as its node says; `link` is told of cameras.
     """
 
     id: int
@@ -117,6 +117,8 @@ class Device(BaseModel):
     last_seen_at: AwareDatetime | None
     simulated: bool
     department: str | None
+    profile: str | None
+    behind: str | None
     points: list[DevicePoint]
     backlog: NodeBacklog | None
     link: CameraLink | None
@@ -243,6 +245,8 @@ def _devices(conn: Connection[Any], rows: Sequence[Any]) -> list[Device]:
             last_seen_at=row.last_seen_at,
             simulated=row.simulated,
             department=row.department,
+            profile=row.profile,
+            behind=row.behind,
             points=points[row.id],
             backlog=_backlog(row),
             link=None if row.link is None else CameraLink.model_validate({**row.link, "told_at": row.told_at}),

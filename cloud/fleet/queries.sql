@@ -259,7 +259,7 @@ select
         when device.kind = 'node' and device.name = node.name then node.last_seen_at
         else device.last_seen_at
     end as last_seen_at,
-    device.simulated, device.department, node_health.told_at, node_health.level, node_health.share,
+    device.simulated, device.department, device.profile, device.behind, node_health.told_at, node_health.level, node_health.share,
     node_health.readings_waiting, node_health.incidents_waiting, node_health.files_waiting, node_health.oldest_at,
     (
         select link

@@ -115,6 +115,9 @@ def test_a_later_birth_keeps_what_was_accepted_and_takes_off_the_list_what_is_go
         row = conn.execute("select title, profile, behind, declared from device where name = 'sensor-01'").fetchone()
     assert row is not None
     assert tuple(row) == ("Another name", "smoke_sensor/1.0.0", "line-1", True)
+    with pool.connection() as conn:
+        [shown] = fleet.list_devices(conn, scope="", kind="sensor")
+    assert (shown.profile, shown.behind) == ("smoke_sensor/1.0.0", "line-1")
 
 
 def test_a_device_that_says_it_is_another_kind_stays_what_it_was_until_a_person_has_looked(

@@ -2102,8 +2102,8 @@ export interface components {
         };
         /**
          * Device
-         * @description A device; `presence` of one behind a lost node is unknown. `department`: whose it is, as its node says; `link` is told of
-         *     cameras.
+         * @description A device; `presence` of one behind a node that is not online is unknown. `department`: whose it is, `profile`: with which version of
+         *     which profile it is set up, `behind`: the line that it is reached over, all as its node says; `link` is told of cameras.
          */
         Device: {
             /** Id */
@@ -2132,6 +2132,10 @@ export interface components {
             simulated: boolean;
             /** Department */
             department: string | null;
+            /** Profile */
+            profile: string | null;
+            /** Behind */
+            behind: string | null;
             /** Points */
             points: components["schemas"]["DevicePoint"][];
             backlog: components["schemas"]["NodeBacklog"] | null;

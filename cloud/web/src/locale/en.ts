@@ -527,6 +527,8 @@ export const en: Messages = {
   device: {
     nothing: 'none',
     department: 'Whose camera it is',
+    profile: 'Profile that it is set up with',
+    behind: 'reached over {line}',
     back: 'Back to devices',
     points: 'Points',
     picture: 'Last picture (masked)',

@@ -526,6 +526,8 @@ export const zh = {
   device: {
     nothing: '无',
     department: '归口部门',
+    profile: '所用配置档',
+    behind: '经专线 {line} 接入',
     back: '返回设备列表',
     points: '测点',
     picture: '最近一次现场图像（已遮蔽）',

@@ -19,6 +19,8 @@ const device: Device = {
   simulated: true,
   points: [{ name: 'temperature_c', kind: 'number', unit: '°C', minimum: null, maximum: null, period_s: 5, latest: { observed_at: T(10), value: 20 } }],
   department: null,
+  profile: null,
+  behind: null,
   backlog: null,
   link: null,
 }
