@@ -74,6 +74,7 @@ class ProfileApplier:
         self._standing = standing
         self._store = Store(directory)
         self.watch_s = watch_s
+        self.patience_s = 0.0
 
     def running(self, name: str) -> tuple[str, str | None] | None:
         """The version that came with the software, where it is the one that holds."""

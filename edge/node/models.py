@@ -36,6 +36,7 @@ class ModelApplier:
         self._shelf = shelf
         self._standing = standing
         self.watch_s = watch_s
+        self.patience_s = 0.0
 
     def running(self, name: str) -> tuple[str, str | None] | None:
         """The version that somebody has imported on this machine."""

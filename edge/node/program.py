@@ -14,6 +14,7 @@ from edge.node.declaration import software_version
 from edge.node.standing import Standing
 from edge.provisioning.record import Entry, Trial, Trouble
 from edge.provisioning.slots import (
+    CONFIRM_WITHIN_S,
     FOLDER_VARIABLE,
     SLOT_VARIABLE,
     Filled,
@@ -25,6 +26,9 @@ from edge.provisioning.wheel import inspect_wheel, unpack
 from firmware_configs.signature import PROGRAM_NAME, ArtifactClass, Signature
 
 WATCH_S: Final = 120.0
+MARGIN_S: Final = 30.0
+"""So much earlier than its parent the node itself judges."""
+
 NOT_CONNECTED: Final = ("uplink", "not_connected")
 
 _log = structlog.get_logger(__name__)
@@ -52,6 +56,7 @@ class ProgramApplier:
         self._slot = environment.get(SLOT_VARIABLE)
         self._filled: Filled | None = None
         self.watch_s = watch_s
+        self.patience_s = max(0.0, CONFIRM_WITHIN_S - watch_s - MARGIN_S)
 
     def running(self, _name: str) -> tuple[str, str | None] | None:
         """The version of this very process."""

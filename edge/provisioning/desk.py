@@ -44,6 +44,10 @@ class Applier(Protocol):
     def watch_s(self) -> float:
         """Seconds from the beginning of a trial, or of a process that begins in it, to its judgement."""
 
+    @property
+    def patience_s(self) -> float:
+        """So much longer what is not well then may take to become so: a link that has to be made."""
+
     def running(self, name: str) -> tuple[str, str | None] | None:
         """Version and hash of what runs where nothing was given to this node yet."""
 
@@ -269,9 +273,12 @@ class ProvisioningDesk:
 
     def _judge(self, trying: Entry) -> None:
         applier, trial = self._appliers[trying.artifact], trying.trial
-        if trial is None or self._monotonic_s() - self._began_s < applier.watch_s:
+        lasted_s = self._monotonic_s() - self._began_s
+        if trial is None or lasted_s < applier.watch_s:
             return
         new = applier.troubles(trying.name) - set(trial.troubles)
+        if new and lasted_s < applier.watch_s + applier.patience_s:
+            return
         if new:
             reason = "; ".join(f"{subject}: {what}" for subject, what in sorted(new)[:10])
             _log.error("what was tried is not well", name=trying.name, version=trial.held.version, reason=reason)

@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
-PATIENT_S = 60.0
+PATIENT_S = 120.0
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -130,7 +130,11 @@ def test_the_next_program_is_taken_in_and_one_that_is_broken_is_gone_back_from(s
     wait_until(lambda: site.software() == installed, what="the installed program", timeout_s=PATIENT_S)
 
     site.order(program(site.folder, "9.1.0"), 1)
-    wait_until(lambda: site.has_ended("applied", "refused", "failed", "rolled_back"), what="an end of the step", timeout_s=PATIENT_S)
+    wait_until(
+        lambda: site.has_ended("applied", "refused", "failed", "rolled_back"),
+        what="an end of the step",
+        timeout_s=PATIENT_S,
+    )
     assert site.has_ended("applied"), (site.step(), site.said())
     assert site.software() == "gridward 9.1.0"
     assert [each.version for each in site.cloud.births[-1].body.artifacts] == ["9.1.0"]

@@ -11,7 +11,15 @@ from edge.node.declaration import software_version
 from edge.node.program import NOT_CONNECTED, ProgramApplier
 from edge.node.standing import Standing
 from edge.provisioning.record import Entry, Held, Record, Trial
-from edge.provisioning.slots import FOLDER_VARIABLE, SLOT_VARIABLE, Selection, choose, read_selection, write_selection
+from edge.provisioning.slots import (
+    CONFIRM_WITHIN_S,
+    FOLDER_VARIABLE,
+    SLOT_VARIABLE,
+    Selection,
+    choose,
+    read_selection,
+    write_selection,
+)
 from firmware_configs.signature import PROGRAM_NAME, ArtifactClass, Signature
 from tests.edge.provisioning.orders import AT, trusting
 from tests.edge.provisioning.test_slots import wheel
@@ -142,3 +150,4 @@ def test_what_runs_is_this_very_version_and_a_lost_link_is_not_well(rig: Rig) ->
     assert process.troubles(PROGRAM_NAME) == frozenset()
     rig.connected = False
     assert process.troubles(PROGRAM_NAME) == {NOT_CONNECTED}
+    assert process.watch_s + process.patience_s < CONFIRM_WITHIN_S  # the node judges before its parent does

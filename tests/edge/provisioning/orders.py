@@ -73,6 +73,7 @@ class Steps:
 
     def __init__(self, watch_s: float = 60.0) -> None:
         self.watch_s = watch_s
+        self.patience_s = 0.0
         self.asked: list[str] = []
         self.unwell: set[Trouble] = set()
         self.runs: tuple[str, str | None] | None = None

@@ -133,7 +133,23 @@ def test_what_was_not_well_before_is_not_held_against_it(rig: Rig) -> None:
 
 
 OTHER_KEY = SigningKey.make()
-LARGE = Artifact(b"x", "power_meter")
+
+
+def test_what_may_take_longer_to_become_well_is_waited_for(rig: Rig) -> None:
+    rig.steps.patience_s = 30.0
+    rig.order(ONE.order(1))
+    rig.steps.unwell = {("uplink", "not_connected")}
+    rig.pass_by(80)
+    assert told(rig.step) == ("trying", None)
+    rig.steps.unwell = set()
+    rig.pass_by(1)
+    assert told(rig.step) == ("applied", None)
+    rig.order(TWO.order(2))
+    rig.steps.unwell = {("uplink", "not_connected")}
+    rig.pass_by(90)
+    assert told(rig.step) == ("rolled_back", "unhealthy")
+
+
 REFUSALS: dict[str, tuple[DesiredProfile, StepCode]] = {
     "a bad signature": (replace(ONE.order(), sig=TWO.signature.sig), StepCode.BAD_SIGNATURE),
     "a signature that is none": (replace(ONE.order(), sig="?"), StepCode.BAD_SIGNATURE),
