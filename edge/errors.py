@@ -63,6 +63,10 @@ class DeviceUnreachable(Retryable):
     """A device that should act is not there, or does not answer in time."""
 
 
+class DeviceBusy(DeviceUnreachable):
+    """A device that should act was not asked at all: other orders stood before this one for as long as it could wait."""
+
+
 class OutboxFull(Retryable):
     """There is no room now; what was offered is not acknowledged."""
 

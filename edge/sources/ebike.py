@@ -4,15 +4,17 @@ the wait for an answer.
 
 import secrets
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from edge.contract.device_command import DeviceAction
 from edge.contract.safety import NONE, SafetyFault, joined
-from edge.errors import CommandRefused, DeviceUnreachable
+from edge.errors import CommandRefused, DeviceBusy, DeviceUnreachable
 from edge.flow import DeviceControl, Reading
 from edge.settings import NodeConfiguration, PointSettings
 from edge.settings.ebike import PILE_ITSELF, EbikePileSettings
@@ -37,6 +39,12 @@ _LONGEST_CODE: Final = 100
 _PLACES: Final = 6
 """A scale of 0.001 leaves dust behind them."""
 
+MOST_ORDERS: Final = 64
+"""Orders of one pile that wait for their answers."""
+
+TURN_S: Final = 5.0
+"""So long an answer is waited for at the least that no name tells from others, while other orders wait for their turn."""
+
 _UNKNOWN_STATUS: Final = "unavailable"
 
 
@@ -45,18 +53,70 @@ class _Pending:
     """An order that waits for its answer."""
 
     name: str
-    answered: threading.Event = field(default_factory=threading.Event)
     result: str | None = None
+
+
+class _Orders:
+    """The orders of one pile that wait for their answers. Where an answer repeats the name of its order, all that are wanted go out at once: a
+    box that is hot stops all its sockets together. Where it does not, they take turns. Any thread.
+    """
+
+    def __init__(self, *, named: bool, turn_s: float) -> None:
+        self._named, self._turn_s = named, turn_s
+        self._changed = threading.Condition()
+        self._pending: dict[str, _Pending] = {}
+        self._waiting = 0
+
+    @contextmanager
+    def begun(self, name: str, wait_s: float) -> Iterator[_Pending]:
+        """An order that may be sent now. Raises DeviceBusy where others stand before it all the time."""
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+            try:
+                if not self._changed.wait_for(lambda: len(self._pending) < self._most, wait_s):
+                    raise DeviceBusy(f"other orders stood before it for {wait_s:.0f} s")
+            finally:
+                self._waiting -= 1
+            pending = self._pending[name] = _Pending(name)
+        try:
+            yield pending
+        finally:
+            with self._changed:
+                del self._pending[name]
+                self._changed.notify_all()
+
+    def answer(self, pending: _Pending, wait_s: float) -> str | None:
+        """What was answered; None where nothing was in time."""
+        with self._changed:
+            sure_s = min(wait_s, self._turn_s)
+            if not self._changed.wait_for(lambda: pending.result is not None, sure_s):
+                self._changed.wait_for(
+                    lambda: pending.result is not None or (self._waiting > 0 and not self._named), wait_s - sure_s
+                )
+            return pending.result
+
+    def answered(self, name: str | None, result: str) -> None:
+        """The pile answers the order of that name, or the one that is under way."""
+        with self._changed:
+            pending = self._pending.get(name or "") if self._named else next(iter(self._pending.values()), None)
+            if pending is not None and pending.result is None:
+                pending.result = result
+                self._changed.notify_all()
+
+    @property
+    def _most(self) -> int:
+        return MOST_ORDERS if self._named else 1
 
 
 class EbikePile:
     """One pile. What `parse` does besides reading is to wake whoever waits for an answer."""
 
-    def __init__(self, settings: EbikePileSettings) -> None:
+    def __init__(self, settings: EbikePileSettings, *, turn_s: float = TURN_S) -> None:
         self.settings = settings
         self._points: Mapping[str, PointSettings] = {point.name: point for point in settings.declared}
-        self._pending: _Pending | None = None
-        self._lock = threading.Lock()
+        order = settings.map.stop
+        self.orders = _Orders(named=order is not None and order.answer_order is not None, turn_s=turn_s)
 
     @property
     def topics(self) -> Sequence[str]:
@@ -156,29 +216,15 @@ class EbikePile:
 
     # --- orders ---------------------------------------------------------------------------------------------------
 
-    def begin(self, name: str) -> _Pending:
-        """An order is about to be sent. Raises CommandRefused while another one waits."""
-        with self._lock:
-            if self._pending is not None:
-                raise CommandRefused("another order is on its way")
-            self._pending = _Pending(name)
-            return self._pending
-
-    def end(self) -> None:
-        """Nobody waits any more."""
-        with self._lock:
-            self._pending = None
-
     def _note_answer(self, message: Any, said: Said) -> None:
-        order, pending = self.settings.map.stop, self._pending
-        if order is None or pending is None or said.retained or not (order.answer_when or order.answer_order):
+        order = self.settings.map.stop
+        if order is None or said.retained or not (order.answer_when or order.answer_order):
             return
         if not _holds(message, order.answer_when):
             return
-        if order.answer_order is not None and _code(at_path(message, order.answer_order)) != pending.name:
-            return
-        pending.result = "" if order.answer_result is None else (_code(at_path(message, order.answer_result)) or "")
-        pending.answered.set()
+        name = None if order.answer_order is None else _code(at_path(message, order.answer_order))
+        result = None if order.answer_result is None else _code(at_path(message, order.answer_result))
+        self.orders.answered(name, result or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,20 +257,24 @@ class _Control:
         if connector is None or not 1 <= connector <= settings.sockets:
             raise CommandRefused(f"say which of the {settings.sockets} sockets is meant")
         name = secrets.token_hex(8)
-        pending = self.pile.begin(name)
-        try:
-            payload = filled(self.order.payload, connector - 1 + settings.map.first_socket, name)
-            if not self.publish(self.order.topic.replace("{id}", settings.id), msgspec.json.encode(payload)):
-                raise DeviceUnreachable("the local broker is not connected")
-            if self.order.answer_result is None:
-                return {"result": "sent", "connector": connector}
-            if not pending.answered.wait(wait_s):
-                raise DeviceUnreachable(f"the pile did not answer within {wait_s:.0f} s")
-        finally:
-            self.pile.end()
-        if pending.result not in self.order.accepted:
-            raise CommandRefused(f"the pile does not stop socket {connector}: its answer is {pending.result!r}")
+        if self.order.answer_result is None:
+            self._send(connector, name)
+            return {"result": "sent", "connector": connector}
+        until_s = time.monotonic() + wait_s
+        with self.pile.orders.begun(name, wait_s) as pending:
+            self._send(connector, name)
+            result = self.pile.orders.answer(pending, max(0.0, until_s - time.monotonic()))
+        if result is None:
+            raise DeviceUnreachable(f"the pile did not answer in time ({wait_s:.0f} s at most)")
+        if result not in self.order.accepted:
+            raise CommandRefused(f"the pile does not stop socket {connector}: its answer is {result!r}")
         return {"result": "accepted", "connector": connector}
+
+    def _send(self, connector: int, name: str) -> None:
+        settings = self.pile.settings
+        payload = filled(self.order.payload, connector - 1 + settings.map.first_socket, name)
+        if not self.publish(self.order.topic.replace("{id}", settings.id), msgspec.json.encode(payload)):
+            raise DeviceUnreachable("the local broker is not connected")
 
 
 def filled(template: Any, socket: int, order: str) -> Any:

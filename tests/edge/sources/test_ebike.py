@@ -1,5 +1,6 @@
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +13,12 @@ from pydantic import ValidationError
 from edge.contract.device_command import DeviceAction
 from edge.contract.safety import SafetyFault
 from edge.contract.telemetry import ReadingFlag
-from edge.errors import CommandRefused, DeviceUnreachable
+from edge.errors import CommandRefused, DeviceBusy, DeviceUnreachable
 from edge.flow import DeviceControl
 from edge.settings import EbikePileSettings
 from edge.settings.ebike_map import EbikeMap
 from edge.settings.ebike_maps import EBIKE_MAPS
-from edge.sources.ebike import MOST_ITEMS, EbikePile, filled
+from edge.sources.ebike import MOST_ITEMS, TURN_S, EbikePile, filled
 from edge.sources.mqtt_device import Said
 from edge.sources.payload import Parsed, Refusal
 from tests.edge.waiting import wait_until
@@ -25,12 +26,11 @@ from tests.edge.waiting import wait_until
 NOW = datetime(2026, 3, 16, 9, 14, 47, tzinfo=UTC)
 
 
-def pile(vendor: str | dict[str, Any] = "shedwatt", **changes: Any) -> EbikePile:
-    return EbikePile(
-        EbikePileSettings.model_validate(
-            {"id": "shed-3", "topics": ["shed/3"], "map": vendor, "sockets": 10, **changes}
-        )
+def pile(vendor: str | dict[str, Any] = "shedwatt", *, turn_s: float = TURN_S, **changes: Any) -> EbikePile:
+    settings = EbikePileSettings.model_validate(
+        {"id": "shed-3", "topics": ["shed/3"], "map": vendor, "sockets": 10, **changes}
     )
+    return EbikePile(settings, turn_s=turn_s)
 
 
 def said(message: object, **changes: Any) -> Said:
@@ -277,6 +277,78 @@ def test_orders_that_find_nobody_or_make_no_sense() -> None:
         line.control.act("shed-3", DeviceAction.STOP_CHARGE, {"socket": 1}, connector=1, wait_s=1.0)
     assert line.control.actions("shed-3") == (DeviceAction.STOP_CHARGE,)
     assert line.control.actions("other") == ()
+
+
+@pytest.mark.parametrize("vendor", sorted(EBIKE_MAPS))
+def test_a_hot_box_stops_all_its_sockets_at_once_and_each_order_gets_its_own_answer(vendor: str) -> None:
+    made = pile(vendor)
+    line = Line(made)
+    with ThreadPoolExecutor(10) as threads:
+        stops = {socket: threads.submit(line.stop, socket, 60.0) for socket in range(1, 11)}
+        wait_until(lambda: len(line.sent) == 10, "all orders, before any answer")
+        assert not any(stop.done() for stop in stops.values())
+        for _, order in reversed(line.sent):
+            if vendor == "shedwatt":
+                made.parse(said({"cmd": "stop_ack", "sn": order["sn"], "code": 0 if order["no"] != 7 else 3}))
+            else:
+                is_seventh = order["data"]["index"] == 6
+                made.parse(said({"type": "reply", "data": {"ref": order["data"]["ref"], "ok": not is_seventh}}))
+        for socket, stop in stops.items():
+            if socket == 7:
+                with pytest.raises(CommandRefused, match="does not stop socket 7"):
+                    stop.result(60)
+            else:
+                assert stop.result(60) == {"result": "accepted", "connector": socket}
+
+
+NAMELESS: dict[str, Any] = {
+    "messages": [{"number": "n", "values": {"power_w": {"path": "p"}}}],
+    "stop": {
+        "topic": "x/{id}",
+        "payload": {"off": "{socket}"},
+        "answer_when": {"cmd": "off"},
+        "answer_result": "ok",
+        "accepted": ["1"],
+    },
+}
+
+
+def test_orders_whose_answers_have_no_name_take_turns() -> None:
+    made = pile(NAMELESS, turn_s=60.0)
+    line = Line(made)
+    with ThreadPoolExecutor(2) as threads:
+        stops = [threads.submit(line.stop, socket, 60.0) for socket in (1, 2)]
+        for sent in (1, 2):
+            wait_until(lambda sent=sent: len(line.sent) == sent, "the next order")  # type: ignore[misc]
+            made.parse(said({"cmd": "off", "ok": 1}))
+        assert sorted(stop.result(60)["connector"] for stop in stops) == [1, 2]
+
+
+def test_an_order_that_nobody_answers_gives_way_to_the_next_one() -> None:
+    made = pile(NAMELESS, turn_s=0.0)
+    line = Line(made)
+    with ThreadPoolExecutor(2) as threads:
+        silent = threads.submit(line.stop, 1, 3_600.0)
+        wait_until(lambda: len(line.sent) == 1, "the first order")
+        urgent = threads.submit(line.stop, 2, 60.0)
+        with pytest.raises(DeviceUnreachable, match="did not answer"):
+            silent.result(60)
+        wait_until(lambda: len(line.sent) == 2, "the second order")
+        made.parse(said({"cmd": "off", "ok": 1}))
+        assert urgent.result(60) == {"result": "accepted", "connector": 2}
+
+
+def test_an_order_that_never_had_its_turn_says_that_it_was_not_sent() -> None:
+    made = pile(NAMELESS, turn_s=3_600.0)
+    line = Line(made)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(line.stop, 1, 3_600.0)
+        wait_until(lambda: len(line.sent) == 1, "the first order")
+        with pytest.raises(DeviceBusy):
+            line.stop(2, wait_s=0.01)
+        assert [order["off"] for _, order in line.sent] == [1]
+        made.parse(said({"cmd": "off", "ok": 1}))
+        assert first.result(60) == {"result": "accepted", "connector": 1}
 
 
 def test_a_vendor_whose_piles_answer_nothing_is_believed_by_its_meter_only() -> None:
