@@ -159,6 +159,7 @@ def read_maintenance_figures(
     for moment in (from_at, to_at):
         if moment is not None and (moment.tzinfo is None or not 1970 < moment.year < 9999):
             raise Invalid("`from` and `to` need a zone and a year that can be, such as 2026-03-17T00:00:00+08:00")
-    until = to_at or parts.clock()
+    now = parts.clock()
+    until = to_at or now
     since = from_at or until - USUAL_WINDOW
-    return maintenance_figures.figures(conn, areas.scope_path(conn, user, area), from_at=since, to_at=until)
+    return maintenance_figures.figures(conn, areas.scope_path(conn, user, area), from_at=since, to_at=until, now=now)

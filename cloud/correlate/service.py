@@ -96,8 +96,9 @@ def receive_all(
     clamped = 0
     first = {report.incident.incident_id: place for place, report in reversed(list(enumerate(reports)))}
 
-    def order(report: IncidentReport) -> tuple[str, str, int, int]:
-        return report.district or "", report.key, first[report.incident.incident_id], -report.incident.revision
+    def order(report: IncidentReport) -> tuple[str, bool, str, int, int]:
+        place = first[report.incident.incident_id]
+        return report.district or "", belongs(report.incident), report.key, place, -report.incident.revision
 
     for report in sorted(reports, key=order):
         arrival = _Arrival(report, _believable(report.incident, report.received_at), rules)

@@ -18,6 +18,7 @@ from cloud.evidence.store import to_prune
 from cloud.fleet import metrics
 from cloud.fleet import service as fleet
 from cloud.maintenance import faults
+from cloud.maintenance import figures as maintenance_figures
 from cloud.rollouts import artifacts
 from cloud.rollouts.advance import advance_all
 from cloud.settings import CloudSettings
@@ -124,6 +125,12 @@ def sweep_orders(sweeper: Sweeper, now: datetime) -> int:
         return faults.sweep(conn, now=now, zone=sweeper.settings.zone)
 
 
+def prune_presence(sweeper: Sweeper, now: datetime) -> int:
+    """Forget when devices came and went before any window of the figures."""
+    with sweeper.pool.connection() as conn:
+        return maintenance_figures.prune(conn, now=now)
+
+
 def forget_wall(sweeper: Sweeper, now: datetime) -> int:
     """Delete the pictures that people looked at minutes ago."""
     with sweeper.pool.connection() as conn:
@@ -156,6 +163,7 @@ SWEEPS = (
     Sweep("sweep_absence", 15, sweep_absence),
     Sweep("count_backlog", 30, count_backlog),
     Sweep("sweep_orders", 60, sweep_orders),
+    Sweep("prune_presence", 24 * 3_600, prune_presence),
     Sweep("time_out_commands", 5, time_out_commands),
     Sweep("prune_commands", 3_600, prune_commands),
     Sweep("prune_enrolment", 3_600, prune_enrolment),

@@ -47,7 +47,7 @@ def maintenance_figures(
     """Online rate by kind, time from a fault to its repair, the devices with the most orders."""
     until = now()
     with transaction() as conn:
-        found = figures.figures(conn, _path(conn, area), from_at=until - timedelta(days=days), to_at=until)
+        found = figures.figures(conn, _path(conn, area), from_at=until - timedelta(days=days), to_at=until, now=until)
     tell(_plain(found), as_json=as_json, text="\n".join(_lines(found)))
 
 

@@ -145,14 +145,26 @@ def _take_in(conn: Connection[Any], fault: Fault, order: OrderFacts) -> None:
         if other.order_id == order.order_id:
             continue
         store.merge(conn, other.order_id, order.order_id, at=fault.received_at)
+        order = _with_what_it_took(conn, order, other, fault.received_at)
         _step(conn, other, OrderHistory.MERGED, fault.received_at, None, to_status=OrderStatus.MERGED)
         number = store.row(conn, other.order_id, scope="").number
         store.add_step(conn, order.order_id, Step(OrderHistory.TOOK_IN, fault.received_at, note=number))
         orders.announce(conn, other.order_id, "order.updated")
 
 
+def _with_what_it_took(conn: Connection[Any], order: OrderFacts, other: OrderFacts, at: datetime) -> OrderFacts:
+    """Nothing worse is hidden by a merge: what was known of the one is known of the other."""
+    facts = policy.merged(order, other)
+    store.update_facts(conn, facts, is_news=True)
+    if facts.severity is not order.severity:
+        _step(conn, facts, OrderHistory.SEVERITY_RAISED, at, None, severity=facts.severity)
+    return facts
+
+
 def _join(conn: Connection[Any], fault: Fault, order: OrderFacts, row_id: int, *, is_new: bool) -> None:
-    if not order.is_running:  # it was ended while the fault held: what is told of the same fault changes no order
+    if not order.is_running:
+        if policy.outgrows(order, fault.incident):
+            _continue_elsewhere(conn, fault, order, row_id)
         return
     joined = policy.join(order, fault.incident, is_new=is_new)
     is_news = is_new or joined.raised or joined.came_back
@@ -168,6 +180,21 @@ def _join(conn: Connection[Any], fault: Fault, order: OrderFacts, row_id: int, *
         _step(conn, order, OrderHistory.CAME_BACK, fault.received_at, row_id, to_status=OrderStatus.ASSIGNED)
     if _settle_well(conn, joined.facts, fault) or is_news:
         orders.announce(conn, order.order_id, "order.updated")
+
+
+def _continue_elsewhere(conn: Connection[Any], fault: Fault, ended: OrderFacts, row_id: int) -> None:
+    """A fault got worse than all that people knew when its order was ended: it goes on in one that runs."""
+    order, opened = _place(conn, fault)
+    store.place_incident(conn, row_id, order.order_id)
+    _step(conn, ended, OrderHistory.CONTINUED, fault.received_at, row_id, severity=fault.incident.severity)
+    orders.announce(conn, ended.order_id, "order.updated")
+    if not opened:
+        _join(conn, fault, order, row_id, is_new=True)
+        return
+    _step(conn, order, OrderHistory.OPENED, fault.received_at, row_id, to_status=OrderStatus.OPENED)
+    _settle_well(conn, order, fault)
+    _take_in(conn, fault, order)
+    orders.announce(conn, order.order_id, "order.opened")
 
 
 def _settle_well(conn: Connection[Any], order: OrderFacts, fault: Fault) -> bool:
@@ -205,9 +232,8 @@ def sweep(conn: Connection[Any], *, now: datetime, zone: ZoneInfo = SHANGHAI) ->
     """
     touched = _open_lost(conn, now, zone)
     for row in store.changed_lost(conn, lost=LOST):
-        is_lost = row.presence == "lost"
-        store.set_well(conn, row.id, None if is_lost else row.presence_since or now)
-        if not is_lost:
+        store.set_well(conn, row.id, None if row.holds else max(row.presence_since or now, _last_fault(conn, row.id)))
+        if not row.holds:
             store.add_step(conn, row.id, Step(OrderHistory.WELL, now))
         orders.announce(conn, row.id, "order.updated")
         touched += 1
@@ -221,6 +247,10 @@ def sweep(conn: Connection[Any], *, now: datetime, zone: ZoneInfo = SHANGHAI) ->
             orders.announce(conn, order_id, "order.updated")
             touched += 1
     return touched
+
+
+def _last_fault(conn: Connection[Any], order_id: int) -> datetime:
+    return store.facts(conn, order_id).last_fault_at
 
 
 def _open_lost(conn: Connection[Any], now: datetime, zone: ZoneInfo) -> int:

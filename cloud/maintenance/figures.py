@@ -56,16 +56,19 @@ class MaintenanceFigures:
     worst: list[WorstDevice]
 
 
-def figures(conn: Connection[Any], area_path: str, *, from_at: datetime, to_at: datetime) -> MaintenanceFigures:
-    """The figures of an area. Raises Invalid for a window that ends before it begins, or is longer than a year."""
+def figures(
+    conn: Connection[Any], area_path: str, *, from_at: datetime, to_at: datetime, now: datetime
+) -> MaintenanceFigures:
+    """The figures of an area; of what comes after `now` nothing is known. Raises Invalid for a window that ends before it begins, or is longer than a year."""
     if not timedelta(0) < to_at - from_at <= LONGEST_WINDOW:
         raise Invalid("`from` lies before `to`, by a year at most")
     times = store.repair_times(conn, area_path, from_at, to_at)
-    window_s = (to_at - from_at).total_seconds()
+    known_to = max(from_at, min(to_at, now))
+    window_s = (known_to - from_at).total_seconds()
     return MaintenanceFigures(
         from_at=from_at,
         to_at=to_at,
-        online=[_rate(row, window_s) for row in store.presence_spans(conn, area_path, from_at, to_at)],
+        online=[_rate(row, window_s) for row in store.presence_spans(conn, area_path, from_at, known_to)],
         running=store.counts(conn, area_path),
         repaired=times.repaired,
         repair_p50_s=None if times.p50_s is None else float(times.p50_s),
@@ -75,6 +78,11 @@ def figures(conn: Connection[Any], area_path: str, *, from_at: datetime, to_at: 
             for row in store.worst_devices(conn, area_path, from_at, to_at, count=WORST_SHOWN)
         ],
     )
+
+
+def prune(conn: Connection[Any], *, now: datetime) -> int:
+    """Forget what no window reaches any more; how many rows."""
+    return store.prune_presence(conn, now - LONGEST_WINDOW - timedelta(days=1))
 
 
 def _rate(row: Any, window_s: float) -> OnlineRate:

@@ -57,6 +57,8 @@ class OrderHistory(StrEnum):
     RECOVERED = "recovered"
     MERGED = "merged"
     TOOK_IN = "took_in"
+    CONTINUED = "continued"
+    """A fault of an ended order got worse: it goes on in another one."""
 
 
 @dataclass(frozen=True, slots=True)

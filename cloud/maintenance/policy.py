@@ -78,6 +78,22 @@ def join(order: OrderFacts, incident: Incident, *, is_new: bool) -> Joined:
     )
 
 
+def outgrows(order: OrderFacts, incident: Incident) -> bool:
+    """Whether a fault that is known got worse than all that people knew when they ended its order."""
+    return not order.is_running and incident.severity.rank > order.severity.rank
+
+
+def merged(order: OrderFacts, other: OrderFacts) -> OrderFacts:
+    """An order that has taken another one in: severity only rises, the span only grows."""
+    return replace(
+        order,
+        severity=max(order.severity, other.severity, key=lambda severity: severity.rank),
+        started_at=min(order.started_at, other.started_at),
+        last_fault_at=max(order.last_fault_at, other.last_fault_at),
+        simulated=order.simulated and other.simulated,
+    )
+
+
 def is_recovered(order: OrderFacts, now: datetime) -> bool:
     """Whether an order ends by itself: nobody was sent, and the device has been well for long."""
     if order.status is not OrderStatus.OPENED or order.well_since is None:

@@ -108,11 +108,18 @@ order by d.id
 limit 500;
 
 -- name: orders_of_lost(lost)
--- Running orders that were opened because a node did not reach a device, with whether it does now.
-select o.id, o.well_since, d.presence, d.presence_since
+-- Running orders that were opened because a node did not reach a device, of which `well_since` is not what holds now: the device is
+-- lost, or something else is wrong with it.
+select o.id, found.holds, d.presence_since
 from work_order o
 join device d on d.id = o.device_id
-where o.ended_at is null and o.cause = :lost and (o.well_since is null) = (d.presence <> 'lost');
+cross join lateral (
+    select d.presence = 'lost'
+        or exists (select from incident i where i.order_id = o.id and i.state <> 'ended') as holds
+) found
+where o.ended_at is null and o.cause = :lost and (o.well_since is null) <> found.holds
+order by o.id
+for update of o;
 
 -- name: well_since(before)
 select id from work_order where ended_at is null and status = 'opened' and well_since <= :before order by id;
@@ -217,24 +224,48 @@ limit :count;
 
 -- name: presence_spans(scope, from_at, to_at)
 -- Of each kind of device in an area the seconds in the window that they were there, were not, and that nobody knows: before the
--- first word of a device, and while its node itself was away.
-with place as (
-    select d.id, d.node_id, d.kind, a.path
+-- first word of a device, and while its node itself was away. What held when the window began is the last word before it.
+with place as materialized (
+    select d.id, d.node_id, d.kind
     from device d
     join node n on n.id = d.node_id
     join area a on a.code = coalesce(d.grid_code, n.area_code) and a.valid_to is null
     where d.declared and d.kind <> 'node' and a.path ^@ :scope
-), spell as (
-    select node_id, device_id, presence, tstzrange(at, coalesce(lead(at) over w, 'infinity'), '[)') as during
-    from presence_change
-    where at < :to_at
+), told as (
+    select place.id as device_id, null::bigint as node_id, c.at, c.id, c.presence
+    from place
+    cross join lateral (
+        (
+            select p.id, p.at, p.presence from presence_change p
+            where p.device_id = place.id and p.at < :from_at order by p.at desc, p.id desc limit 1
+        )
+        union all
+        select p.id, p.at, p.presence from presence_change p
+        where p.device_id = place.id and p.at >= :from_at and p.at < :to_at
+    ) c
+    union all
+    select null, nodes.node_id, c.at, c.id, c.presence
+    from (select distinct node_id from place) nodes
+    cross join lateral (
+        (
+            select p.id, p.at, p.presence from presence_change p
+            where p.node_id = nodes.node_id and p.device_id is null and p.at < :from_at
+            order by p.at desc, p.id desc limit 1
+        )
+        union all
+        select p.id, p.at, p.presence from presence_change p
+        where p.node_id = nodes.node_id and p.device_id is null and p.at >= :from_at and p.at < :to_at
+    ) c
+), during as (
+    select node_id, device_id, presence, tstzrange(at, coalesce(lead(at) over w, 'infinity'), '[)') as span
+    from told
     window w as (partition by node_id, device_id order by at, id)
 ), held as (
     select node_id, device_id,
-        coalesce(range_agg(during) filter (where presence in ('online', 'degraded')), '{}') as online,
-        coalesce(range_agg(during) filter (where presence = 'lost'), '{}') as lost
-    from spell
-    where not isempty(during)
+        coalesce(range_agg(span) filter (where presence in ('online', 'degraded')), '{}') as online,
+        coalesce(range_agg(span) filter (where presence = 'lost'), '{}') as lost
+    from during
+    where not isempty(span)
     group by node_id, device_id
 ), clipped as (
     select place.id, place.kind,
@@ -242,7 +273,7 @@ with place as (
         own.lost * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) as lost
     from place
     left join held own on own.device_id = place.id
-    left join held nodes on nodes.node_id = place.node_id and nodes.device_id is null
+    left join held nodes on nodes.node_id = place.node_id
 )
 select kind, count(distinct id) as devices,
     coalesce(sum(extract(epoch from upper(o) - lower(o))) filter (where part = 'online'), 0)::float8 as online_s,
@@ -254,6 +285,16 @@ from (
 ) as parts
 group by kind
 order by kind;
+
+-- name: prune_presence(before)!
+-- The last word before a time stays: it says what held then.
+delete from presence_change p
+where p.at < :before
+    and exists (
+        select from presence_change l
+        where l.node_id = p.node_id and l.device_id is not distinct from p.device_id
+            and l.at < :before and (l.at, l.id) > (p.at, p.id)
+    );
 
 -- name: label_of_device(device_id, scope)^
 select l.token, l.made_at, d.id, coalesce(d.title, d.name) as name, a.path as area_path, a.code as area_code

@@ -209,6 +209,17 @@ def assignable(conn: Connection[Any], roles: Sequence[str], area_path: str) -> l
     return list(_queries.assignable(conn, role_names=list(roles), area_path=area_path))
 
 
+def place_incident(conn: Connection[Any], row_id: int, order_id: int) -> None:
+    """Make an order the one that takes an incident's further revisions."""
+    _queries.place_incident(conn, id=row_id, order_id=order_id)
+
+
+def prune_presence(conn: Connection[Any], before: datetime) -> int:
+    """Forget words on presence from before a time, but for the last one of each."""
+    deleted: int = _queries.prune_presence(conn, before=before)
+    return deleted
+
+
 def counts(conn: Connection[Any], scope: str) -> dict[OrderStatus, int]:
     """How many orders run, by status."""
     return {OrderStatus(each.status): each.orders for each in _queries.order_counts(conn, scope=scope)}

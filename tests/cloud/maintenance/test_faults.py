@@ -271,3 +271,37 @@ def test_what_a_fault_showed_is_seen_with_its_order_and_kept_while_that_runs(con
     assert evidence.is_needed(conn, "node-1", picture.sha256)
     do(conn, mender, OrderAction.CANCEL, note="a drill")
     assert not evidence.is_needed(conn, "node-1", picture.sha256)
+
+
+def test_a_lost_device_that_is_back_is_not_well_while_something_else_is_wrong_with_it(conn: Connection[Any]) -> None:
+    ids = add_node(conn, ("cam-1", None))
+    set_presence(conn, ids["cam-1"], "lost", NOW)
+    faults.sweep(conn, now=NOW + HOUR)
+    set_presence(conn, ids["cam-1"], "online", NOW + HOUR)
+    correlate.receive(conn, from_device(ids, fault(1, start_s=3_600)))
+    for hours in range(2, 9):
+        faults.sweep(conn, now=NOW + hours * HOUR)
+    assert (only_order(conn).status, only_order(conn).well_since) == (OrderStatus.OPENED, None)
+    correlate.receive(conn, from_device(ids, fault(1, start_s=3_600, revision=2, state=ENDED, update_s=30_000)))
+    assert only_order(conn).well_since is not None
+
+
+def test_a_merge_hides_nothing_worse(conn: Connection[Any]) -> None:
+    ids = add_node(conn, ("line", None), ("cam-1", "line"))
+    correlate.receive(conn, from_device(ids, fault(1, device="cam-1", severity=Severity.CRITICAL)))
+    correlate.receive(conn, from_device(ids, fault(2, device="line", kind="line_lost", start_s=60)))
+    (line,) = [order for order in everything(conn) if order.ended_at is None]
+    assert (line.device.device, line.severity, line.started_at) == ("line", Severity.CRITICAL, NOW)
+
+
+def test_a_fault_that_gets_worse_after_its_order_was_ended_has_one_again(conn: Connection[Any]) -> None:
+    mender = principal(conn, "mender", Role.MAINTAINER)
+    correlate.receive(conn, report(fault(1)))
+    do(conn, mender, OrderAction.CANCEL, note="is known")
+    correlate.receive(conn, report(fault(1, revision=2, update_s=60)))
+    assert len(everything(conn)) == 1
+    correlate.receive(conn, report(fault(1, revision=3, update_s=90, severity=Severity.CRITICAL)))
+    running, ended = everything(conn)
+    assert (running.status, running.severity, running.fault_count) == (OrderStatus.OPENED, Severity.CRITICAL, 1)
+    assert (ended.status, ended.fault_count) == (OrderStatus.CANCELLED, 0)
+    assert [step.action for step in seen(conn, mender, ended.id).history][-1] == "continued"

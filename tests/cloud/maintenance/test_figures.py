@@ -81,7 +81,7 @@ def test_the_online_rate_is_what_each_second_says(
             device_id = _insert_device(conn, node_id, f"d{number}")
             for second, presence in changes:
                 _tell(conn, node_id, device_id, second, presence)
-        found = figures.figures(conn, "110105/", from_at=BEGIN, to_at=END)
+        found = figures.figures(conn, "110105/", from_at=BEGIN, to_at=END, now=END)
         (rate,) = found.online
         online, lost = naive(node, devices)
         assert (rate.devices, rate.online_s, rate.lost_s) == (len(devices), online, lost), (node, devices)
@@ -135,7 +135,9 @@ def test_time_to_repair_and_worst_devices(conn: Connection[Any]) -> None:
     for number, (device, hour) in enumerate(hours.items(), start=1):
         _repaired(conn, mender, number, device, NOW + timedelta(hours=hour))
     correlate.receive(conn, report(incident(9, device="cam-3", category="maintenance", start_s=6 * 3_600)))
-    found = figures.figures(conn, "", from_at=NOW - timedelta(days=1), to_at=NOW + timedelta(days=1))
+    found = figures.figures(
+        conn, "", from_at=NOW - timedelta(days=1), to_at=NOW + timedelta(days=1), now=NOW + timedelta(days=1)
+    )
     assert (found.repaired, found.repair_p50_s) == (3, 3 * 3_600)
     assert found.repair_p90_s == pytest.approx(4.6 * 3_600)
     assert [(each.device, each.orders, each.running) for each in found.worst] == [
@@ -164,4 +166,37 @@ def _repaired(conn: Connection[Any], mender: Any, number: int, device: str, fixe
 
 def test_a_window_has_an_end_after_its_beginning(conn: Connection[Any]) -> None:
     with pytest.raises(Invalid):
-        figures.figures(conn, "", from_at=END, to_at=BEGIN)
+        figures.figures(conn, "", from_at=END, to_at=BEGIN, now=END)
+
+
+def test_of_what_has_not_come_yet_nothing_is_known(conn: Connection[Any]) -> None:
+    conn.execute("savepoint figures")
+    node_id = _insert(
+        conn, "insert into node (name, district, area_code, created_at) values ('n', '110105', %s, %s)", GRID
+    )
+    device_id = _insert_device(conn, node_id, "d")
+    _tell(conn, node_id, None, 0, "online")
+    _tell(conn, node_id, device_id, 0, "online")
+    (rate,) = figures.figures(conn, "", from_at=BEGIN, to_at=END, now=BEGIN + timedelta(seconds=10)).online
+    assert (rate.online_s, rate.unknown_s) == (10, 0)
+    (rate,) = figures.figures(conn, "", from_at=BEGIN, to_at=END, now=NOW).online
+    assert (rate.online_s, rate.online_rate) == (0, None)
+    conn.execute("rollback to savepoint figures")
+
+
+def test_what_is_forgotten_changes_no_figure(conn: Connection[Any]) -> None:
+    conn.execute("savepoint figures")
+    node_id = _insert(
+        conn, "insert into node (name, district, area_code, created_at) values ('n', '110105', %s, %s)", GRID
+    )
+    device_id = _insert_device(conn, node_id, "d")
+    for second, presence in ((0, "online"), (1, "lost"), (2, "online"), (30, "lost")):
+        _tell(conn, node_id, None, second, "online")
+        _tell(conn, node_id, device_id, second, presence)
+    (before,) = figures.figures(conn, "", from_at=BEGIN, to_at=END, now=END).online
+    assert figures.prune(conn, now=BEGIN + figures.LONGEST_WINDOW + timedelta(days=1)) == 4
+    assert figures.prune(conn, now=BEGIN + figures.LONGEST_WINDOW + timedelta(days=1)) == 0
+    (after,) = figures.figures(conn, "", from_at=BEGIN, to_at=END, now=END).online
+    assert after == before
+    assert before.online_s == 10
+    conn.execute("rollback to savepoint figures")

@@ -312,6 +312,7 @@ export const en: Messages = {
     recovered: 'Works again by itself: ended',
     merged: 'Merged into the order above',
     took_in: 'Took in an order',
+    continued: 'Got worse: goes on in another order',
   },
   label: {
     title: 'QR label',

@@ -311,6 +311,7 @@ export const zh = {
     recovered: '设备自行恢复，自动结单',
     merged: '并入上级工单',
     took_in: '并入下级工单',
+    continued: '故障加重，转入新工单',
   },
   label: {
     title: '码上便知',
