@@ -305,10 +305,16 @@ class OcppSource:
         if pile is None:
             raise CommandRefused(f"{device} is no pile of this node")
         now = (self._clock() + self._correction()).isoformat(timespec="seconds").replace("+00:00", "Z")
-        asked = order(pile, action, arguments, connector=connector, now=now)
-        if station is None:
-            raise DeviceUnreachable(f"{device} is not connected")
-        answer = agreed(action, await station.ask(asked, wait_s=wait_s))
+        try:
+            asked = order(pile, action, arguments, connector=connector, now=now)
+            if station is None:
+                raise DeviceUnreachable(f"{device} is not connected")
+            answer = agreed(action, await station.ask(asked, wait_s=wait_s))
+        except (CommandRefused, OrderRefused):
+            is_there = connector is None or 1 <= connector <= pile.settings.connectors
+            if action is DeviceAction.STOP_CHARGE and station is not None and is_there:
+                self._spawn(self._ask_meter(station, connector))  # what flows has to be seen all the more
+            raise
         if action is DeviceAction.STOP_CHARGE:
             self._spawn(self._ask_meter(station, connector))
         return answer

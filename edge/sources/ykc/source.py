@@ -346,10 +346,11 @@ class YkcSource:
         answer = await self._ask(connection, order, wait_s)
         if answer is None:
             return {"result": "under way"}
-        given = agreed(answer, now=shifted(self._clock(), self._correction()))
-        if action is DeviceAction.STOP_CHARGE and order.gun is not None:
+        if (
+            action is DeviceAction.STOP_CHARGE and order.gun is not None
+        ):  # whatever it answers: what flows has to be seen
             self._spawn(self._ask_meter(connection, order.gun))
-        return given
+        return agreed(answer, now=shifted(self._clock(), self._correction()))
 
     async def _ask(self, connection: Connection, order: Order, wait_s: float) -> Outcome | None:
         """Send an order and wait; None for one that is carried out in its own time."""

@@ -197,6 +197,20 @@ def test_after_a_start_a_station_is_set_and_after_a_stop_its_meter_asked(connect
         wait_until(lambda: station.orders.count(("trigger", ("MeterValues", None))) == 2, "the meter")
 
 
+def test_the_meter_is_asked_too_where_a_stop_is_refused(connect: Connect) -> None:
+    with source(Keeper(), timing=FAST) as made:
+        station = connect(address(made), "pile-1")
+        wait_until(lambda: made.tally()["connected"] == 1, "the station")
+        with pytest.raises(CommandRefused, match="nothing to stop"):
+            act(made, DeviceAction.STOP_CHARGE, connector=1)
+        wait_until(lambda: station.orders.count(("trigger", ("MeterValues", 1))) == 2, "the meter")
+        station.start()
+        station.stop_answer = "Rejected"
+        with pytest.raises(CommandRefused, match="Rejected"):
+            act(made, DeviceAction.STOP_CHARGE, connector=1)
+        wait_until(lambda: station.orders.count(("trigger", ("MeterValues", 1))) == 4, "the meter again")
+
+
 def test_a_station_that_is_just_back_is_asked_what_it_is(connect: Connect) -> None:
     with source(Keeper(), timing=FAST) as made:
         station = connect(address(made), "pile-1")

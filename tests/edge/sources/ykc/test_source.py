@@ -247,8 +247,10 @@ def test_orders_and_their_answers() -> None:
 
         assert order(DeviceAction.STOP_CHARGE, stop(1, 0)) == {"result": "accepted", "connector": 1}
         assert pile.hear(answers.DataRequest) == answers.DataRequest(NUMBER, 1), "whether current still flows"
+        assert pile.hear(answers.DataRequest) == answers.DataRequest(NUMBER, 1), "as often as is configured"
         with pytest.raises(CommandRefused, match="the gun is not charging"):
             order(DeviceAction.STOP_CHARGE, stop(0, 2))
+        assert pile.hear(answers.DataRequest) == answers.DataRequest(NUMBER, 1), "all the more where it refuses"
 
         def reboot() -> None:
             assert pile.hear(answers.RebootOrder).when == 2
