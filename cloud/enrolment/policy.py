@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
-from cloud.enrolment.model import Claim, Credential
+from cloud.enrolment.model import BoundNode, Claim, Credential
 
 CLAIM_LASTS: Final = timedelta(hours=24)
 CLAIM_LASTS_MOST: Final = timedelta(days=30)
@@ -75,6 +75,20 @@ def refusal_of(claim: Claim | None, secret: str, key: bytes, now: datetime) -> s
         return "this claim code has been used by another machine; if that was not you, tell whoever gave it to you"
     if now >= claim.expires_at:
         return "this claim code is over; ask for a new one"
+    return None
+
+
+def refusal_at(claim: Claim, node: BoundNode | None, key: bytes) -> str | None:
+    """Why a code that is taken for itself does not bind `key` to the node of its name as that stands now; None where it does.
+
+    A used code only repeats an answer: the key that it bound has to be the node's key still, so that a machine that was shut out
+    does not come back by it. And a code never reaches past the area that it was made in.
+    """
+    if node is not None and (node.district, node.area_code) != (claim.district, claim.area_code):
+        return "this claim code was made for another area than the one in which its node stands; ask for a new one"
+    stands = node is not None and node.public_key is not None and hmac.compare_digest(node.public_key, key)
+    if claim.used_at is not None and not stands:
+        return "another machine has taken this place since; if that was not you, tell whoever gave you this claim code"
     return None
 
 

@@ -1,13 +1,25 @@
 -- Enrolment: claims, the keys of nodes, credentials and their ends.
 
--- name: revoke_open_claims(node, now)!
-update claim set revoked_at = :now where node = :node and used_at is null and revoked_at is null;
+-- name: lock_open_claim(node)$
+select id from claim where node = :node and used_at is null and revoked_at is null for update;
+
+-- name: withdraw_open_claims(node, scope, now)!
+update claim
+set revoked_at = :now
+where node = :node and used_at is null and revoked_at is null
+    and (
+        expires_at <= :now
+        or not exists (
+            select from area
+            where area.code = claim.area_code and area.valid_to is null and not area.path ^@ :scope
+        )
+    );
 
 -- name: add_claim(node, district, area_code, trusts_births, selector, code_hash, made_by, made_by_name, made_at, expires_at)$
--- Nothing comes back where the selector is taken.
+-- Nothing comes back where the selector is taken, or where somebody else has made a claim for this node meanwhile.
 insert into claim (node, district, area_code, trusts_births, selector, code_hash, made_by, made_by_name, made_at, expires_at)
 values (:node, :district, :area_code, :trusts_births, :selector, :code_hash, :made_by, :made_by_name, :made_at, :expires_at)
-on conflict (selector) do nothing
+on conflict do nothing
 returning id;
 
 -- name: lock_claim(selector)^

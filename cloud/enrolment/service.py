@@ -47,19 +47,24 @@ def make_claim(
     """A claim code for a node; what was open for it is withdrawn. The code is shown once.
 
     Without `actor` it was the command line. A node that exists keeps its place, its history and its district: the code gives it
-    another key. Raises Invalid for a name, an area or a time that can't be, NotFound for an area outside of the actor's scope.
+    another key. Raises Invalid for a name, an area or a time that can't be, NotFound for an area outside of the actor's scope, Conflict
+    for a name that a node has, or an open claim is for, outside of it.
     """
     if not timedelta(minutes=1) <= lasts <= policy.CLAIM_LASTS_MOST:
         raise Invalid("a claim code lasts from a minute to 30 days")
     area = areas.find(conn, area_code) if actor is None else areas.find_in_scope(conn, actor, area_code)
     if area is None:
         raise Invalid(f"there is no area {area_code}")
+    store.lock_open_claim(conn, node)  # before the node, as whoever uses it does
     known = store.lock_bound(conn, node)
     if known is not None and actor is not None and store.identity(conn, node, scope=actor.area_path) is None:
         raise Conflict(f"the name {node} is taken")
     district = area.ancestry[0] if known is None else known.district
     fleet.check_name(node, district)
+    scope = actor.area_path if actor is not None and known is None else ""
     for _ in range(20):
+        if not store.withdraw_open_claims(conn, node, scope=scope, now=now):
+            raise Conflict(f"somebody else has an open claim for the name {node}")
         code, selector = policy.new_code()
         parts = policy.parts_of(code)
         if parts is None:
@@ -113,8 +118,8 @@ def challenge(conn: Connection[Any], *, now: datetime) -> str:
 def enrol(pool: Pool, claim_code: str, proof: Proof, *, software: str, now: datetime, address: str) -> IssuedCredential:
     """Bind the key of whoever shows the code, and give it credentials.
 
-    The same key may come again while the code lasts. Raises LockedOut, Unproven (in words for whoever typed the code), Conflict for a key that is bound
-    elsewhere.
+    The same key may come again while the code lasts and no other machine has taken the place. Raises LockedOut, Unproven (in words for
+    whoever typed the code), Conflict for a key that is bound elsewhere.
     """
     subject = f"enrolment@{network_of(address)}"
     with pool.connection() as conn:
@@ -134,8 +139,11 @@ def enrol(pool: Pool, claim_code: str, proof: Proof, *, software: str, now: date
         claim = None if parts is None else store.lock_claim(conn, parts[0])
         before = None if claim is None else replace(claim, failures=claim.failures - (claim.used_at is None))
         refusal = policy.refusal_of(before, parts[1] if parts is not None else "", proof.public_key, now)
-        if refusal is None and claim is not None:
-            issued = _bind(conn, claim, proof.public_key, software=software, now=now, address=address)
+        node = None if claim is None or refusal is not None else store.lock_bound(conn, claim.node)
+        if claim is not None and refusal is None:
+            refusal = policy.refusal_at(claim, node, proof.public_key)
+        if claim is not None and refusal is None:
+            issued = _bind(conn, claim, node, proof.public_key, software=software, now=now, address=address)
             accounts.forget_attempts(conn, subject)
             return issued
         subject_of_line = claim.node if claim is not None else "enrolment"
@@ -151,12 +159,19 @@ def enrol(pool: Pool, claim_code: str, proof: Proof, *, software: str, now: date
 
 
 def _bind(
-    conn: Connection[Any], claim: Claim, public_key: bytes, *, software: str, now: datetime, address: str
+    conn: Connection[Any],
+    claim: Claim,
+    node: BoundNode | None,
+    public_key: bytes,
+    *,
+    software: str,
+    now: datetime,
+    address: str,
 ) -> IssuedCredential:
+    """`node` is the claim's node as it was found, its row locked."""
     owner = store.node_of_key(conn, public_key)
     if owner is not None and owner != claim.node:
         raise Conflict("this key is bound to another node; each node makes a key of its own")
-    node = store.lock_bound(conn, claim.node)
     if node is None:
         fleet.enrol_node(conn, claim.node, district=claim.district, area_code=claim.area_code, now=now)
         node = store.lock_bound(conn, claim.node)

@@ -13,8 +13,7 @@ _queries = load("cloud.enrolment")
 
 
 def add_claim(conn: Connection[Any], claim: Claim, *, made_by: int | None) -> int | None:
-    """Keep a claim and withdraw what was open for the same node; None where the selector is taken."""
-    _queries.revoke_open_claims(conn, node=claim.node, now=claim.made_at)
+    """Keep a claim; None where the selector is taken, or another claim for the same node is open."""
     added: int | None = _queries.add_claim(
         conn,
         node=claim.node,
@@ -29,6 +28,17 @@ def add_claim(conn: Connection[Any], claim: Claim, *, made_by: int | None) -> in
         expires_at=claim.expires_at,
     )
     return added
+
+
+def lock_open_claim(conn: Connection[Any], node: str) -> None:
+    """Lock the open claim for a node, where there is one."""
+    _queries.lock_open_claim(conn, node=node)
+
+
+def withdraw_open_claims(conn: Connection[Any], node: str, *, scope: str, now: datetime) -> bool:
+    """Withdraw what is open for a node in this scope, or over, or of an area that is no more; whether nothing is open any longer."""
+    _queries.withdraw_open_claims(conn, node=node, scope=scope, now=now)
+    return _queries.lock_open_claim(conn, node=node) is None
 
 
 def lock_claim(conn: Connection[Any], selector: str) -> Claim | None:

@@ -4,6 +4,11 @@ values (:name, :district, :area_code, :mqtt_password_hash, :token_hash, :created
 on conflict (name) do nothing
 returning id;
 
+-- name: withdraw_claims_elsewhere(name, area_code, now)!
+update claim
+set revoked_at = :now
+where node = :name and area_code <> :area_code and used_at is null and revoked_at is null;
+
 -- name: replace_secrets(name, mqtt_password_hash, token_hash)!
 update node
 set mqtt_password_hash = :mqtt_password_hash, token_hash = :token_hash, secrets_until = null

@@ -80,6 +80,7 @@ def _enrol(
         raise Invalid(f"there is no area {area_code}")
     if area.ancestry[0] != district:
         raise Invalid(f"the area {area_code} does not lie in the district {district}")
+    store.withdraw_claims_elsewhere(conn, name, area_code=area_code, now=now)
     node_id = store.add_node(
         conn,
         name,

@@ -88,6 +88,11 @@ class QuarantinedNode:
     last_seen_at: datetime
 
 
+def withdraw_claims_elsewhere(conn: Connection[Any], name: str, *, area_code: str, now: datetime) -> None:
+    """Withdraw claim codes for a name that were made for another area than this one: the name is taken now."""
+    _queries.withdraw_claims_elsewhere(conn, name=name, area_code=area_code, now=now)
+
+
 def add_node(
     conn: Connection[Any],
     name: str,

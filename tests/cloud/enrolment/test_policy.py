@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.enrolment import policy
-from cloud.enrolment.model import Claim, Credential
+from cloud.enrolment.model import BoundNode, Claim, Credential
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = bytes(range(32))
@@ -154,3 +154,31 @@ def test_names_at_the_broker(user: str, expected: tuple[str, int | None] | None)
     assert policy.node_of_user(user) == expected
     if expected is not None and expected[1] is not None:
         assert policy.mqtt_user(expected[0], expected[1]) == user
+
+
+KEY, OTHER_KEY = bytes(32), bytes([1]) * 32
+
+
+def node(**fields: object) -> BoundNode:
+    return BoundNode(
+        **{  # type: ignore[arg-type]
+            "id": 1,
+            "name": "station-01",
+            "district": "110105",
+            "area_code": "110105",
+            "public_key": None,
+            "renewal_wanted_at": None,
+            **fields,
+        }
+    )
+
+
+@given(st.booleans(), st.sampled_from([None, "gone", KEY, OTHER_KEY]), st.sampled_from(["110105", "110105001"]))
+def test_a_code_binds_at_its_area_alone_and_a_used_one_only_where_its_key_stands(
+    is_used: bool, bound: bytes | str | None, area: str
+) -> None:
+    used = {"used_at": AT, "used_key": KEY} if is_used else {}
+    found = None if isinstance(bound, str) else node(public_key=bound, area_code=area)
+    is_in_area = found is None or area == "110105"
+    binds = is_in_area and (bound == KEY or not is_used)
+    assert (policy.refusal_at(claim("x", **used), found, KEY) is None) == binds

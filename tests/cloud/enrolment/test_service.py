@@ -1,11 +1,14 @@
 """Enrolment over the real database: a code binds one key once, and a node that keeps to the rules is never shut out."""
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import Connection
 
 from cloud.access.model import Role
 from cloud.db.pool import Pool, open_pool
@@ -13,10 +16,12 @@ from cloud.enrolment import policy, service, store
 from cloud.enrolment.model import IssuedCredential, MadeClaim
 from cloud.errors import CloudError, Conflict, Invalid, LockedOut, NotFound, Unproven
 from cloud.fleet import service as fleet
+from cloud.fleet import store as fleet_rows
 from edge.contract.signing import fingerprint
 from tests.cloud.enrolment.machines import Machine
 from tests.cloud.samples import GRID, OTHER_GRID, principal, take_in_areas
 from tests.fakes.node import AT, DISTRICT
+from tests.waiting import wait_until
 
 NODE = "station-07"
 
@@ -101,6 +106,79 @@ def test_a_new_code_puts_another_machine_in_the_place_and_shuts_the_old_one_out(
     with pool.connection() as conn:
         keys = conn.execute("select replaced_at is null from node_key order by id").fetchall()
     assert [row[0] for row in keys] == [False, True]
+
+
+def test_a_machine_that_was_shut_out_does_not_come_back_by_its_used_code(pool: Pool) -> None:
+    old, new = Machine(), Machine()
+    used = made(pool)
+    old.enrol(pool, used.code, AT)
+    now = AT + timedelta(hours=2)
+    issued = new.enrol(pool, made(pool, now=now).code, now)
+    with pytest.raises(Unproven, match="another machine has taken this place"):
+        old.enrol(pool, used.code, now)
+    assert opens(pool, issued, now)
+    new.renew(pool, NODE, now)
+    assert "another machine has taken" in str(audited(pool, "enrolment.refused")[-1]["reason"])
+
+
+@pytest.mark.parametrize("comes_by", ["node add", "quarantine"])
+def test_a_code_of_one_area_does_not_reach_a_node_of_another(pool: Pool, comes_by: str) -> None:
+    with pool.connection() as conn:
+        elsewhere = principal(conn, "elsewhere", Role.MAINTAINER, OTHER_GRID)
+        claim = service.make_claim(conn, NODE, area_code=OTHER_GRID, now=AT, actor=elsewhere)
+    with pool.connection() as conn:
+        if comes_by == "node add":
+            fleet.add_node(conn, NODE, district=DISTRICT, area_code=GRID, now=AT)
+        else:
+            fleet_rows.see_quarantined_node(conn, NODE, DISTRICT, AT, 10)
+            fleet.accept_node(conn, NODE, area_code=GRID, now=AT)
+    with pytest.raises(Unproven, match="withdrawn"):
+        Machine().enrol(pool, claim.code, AT)
+    with pool.connection() as conn:
+        conn.execute("update claim set revoked_at = null")  # and where it stays open all the same
+    with pytest.raises(Unproven, match="another area"):
+        Machine().enrol(pool, claim.code, AT)
+    with pool.connection() as conn:
+        assert store.identity(conn, NODE, scope="").public_key is None
+
+
+def test_nobody_withdraws_the_open_claim_of_another_area_by_taking_its_name(pool: Pool) -> None:
+    with pool.connection() as conn:
+        keeper = principal(conn, "keeper", Role.MAINTAINER, GRID)
+        stranger = principal(conn, "stranger", Role.MAINTAINER, OTHER_GRID)
+        claim = service.make_claim(conn, NODE, area_code=GRID, now=AT, actor=keeper)
+
+    def take_the_name(now: datetime) -> MadeClaim:
+        with pool.connection() as conn:
+            return service.make_claim(conn, NODE, area_code=OTHER_GRID, now=now, actor=stranger)
+
+    with pytest.raises(Conflict, match="open claim"):
+        take_the_name(AT)
+    take_the_name(claim.claim.expires_at)  # what is over keeps no name
+    with pool.connection() as conn:
+        conn.execute("update claim set revoked_at = now()")
+    assert Machine().enrol(pool, made(pool).code, AT).node == NODE
+
+
+def test_of_two_presses_at_once_the_later_code_is_the_open_one(pool: Pool) -> None:
+    """The first has not ended when the second begins: it waits, and withdraws what the first made."""
+    codes: list[MadeClaim] = []
+    with pool.connection() as first:
+        earlier = service.make_claim(first, NODE, area_code=GRID, now=AT)
+        second = threading.Thread(target=lambda: codes.append(made(pool)))
+        second.start()
+        with pool.connection() as watcher:
+            wait_until(lambda: is_waiting(watcher))
+    second.join()
+    with pytest.raises(Unproven, match="withdrawn"):
+        Machine().enrol(pool, earlier.code, AT)
+    assert Machine().enrol(pool, codes[0].code, AT).generation == 1
+
+
+def is_waiting(conn: Connection[Any]) -> bool:
+    """Whether somebody waits for another's transaction."""
+    found = conn.execute("select exists (select from pg_locks where not granted)").fetchone()
+    return found is not None and bool(found[0])
 
 
 def test_a_key_belongs_to_one_node(pool: Pool) -> None:
