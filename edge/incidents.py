@@ -186,6 +186,25 @@ def _noted(note: str | None, known: Incident | None, *, dropped: bool = False, r
     return f"{words[: LONGEST_NOTE - len(EVIDENCE_DROPPED)]}; {EVIDENCE_DROPPED}" if words else EVIDENCE_DROPPED
 
 
+def _over(incident: Incident, key: str, *, replayed: bool) -> Finding:
+    """The end of an incident that its rule can't go on with."""
+    return Finding(
+        key=key,
+        state=IncidentState.ENDED,
+        rule=incident.rule.id if incident.rule else incident.kind,
+        kind=incident.kind,
+        category=incident.category,
+        severity=incident.severity,
+        device=incident.device,
+        started_at=incident.started_at,
+        at=incident.updated_at,
+        ended_at=max(incident.updated_at, incident.started_at),
+        point=incident.point,
+        fault=incident.fault,
+        replayed=replayed,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A finding that could not be kept yet."""
@@ -263,17 +282,36 @@ class IncidentBook:
 
     def ongoing(self) -> list[Incident]:
         """What is open at present: after `resume`, what the rules have to go on with."""
+        return list(self.ongoing_by_key().values())
+
+    def ongoing_by_key(self) -> dict[str, Incident]:
+        """The same, each by the key that its findings have. What is to end and waits for the disk is over."""
         with self._lock:
-            return list(self._open.values())
+            over = {incident.incident_id for incident, _, _ in self._unended}
+            return {key: incident for key, incident in self._open.items() if incident.incident_id not in over}
 
     def decided(self) -> Mapping[tuple[str, str], datetime]:
         """(device, rule) → until when that rule had decided before the restart: what is delivered again is no news to it."""
         return self._keeper.decided()
 
     def end(self, incident: Incident, reason: str) -> None:
-        """End what its rule can't go on with, where it was last seen."""
+        """End what its rule can't go on with, where it was last seen; what has ended meanwhile stays as it is. The listeners hear of it as of
+        any other end.
+        """
         with self._lock:
-            self._end_unseen(incident, reason, resumed_key(incident))
+            key = self._key_of(incident)
+            if key is None:
+                return
+            known = self._open[key]
+            over = _over(known, key, replayed=known.incident_id in self._replayed)
+            self._end_unseen(known, reason, key)
+        for listener in self._listeners:
+            listener(over)
+
+    def _key_of(self, incident: Incident) -> str | None:
+        """The key that the findings of an open incident have, whatever rule makes them; None once it is over."""
+        same = (key for key, known in self._open.items() if known.incident_id == incident.incident_id)
+        return next(same, None)
 
     def report(
         self, finding: Finding, evidence: Sequence[EvidenceFile] = (), *, model: ModelReference | None = None
@@ -354,7 +392,8 @@ class IncidentBook:
             self._declare_drops()
             waiting, self._unended = self._unended, []
             for incident, reason, key in waiting:
-                self._end_unseen(incident, reason, key)
+                if key is None or self._key_of(incident) == key:
+                    self._end_unseen(incident if key is None else self._open[key], reason, key)
 
     @property
     def unsaved(self) -> int:

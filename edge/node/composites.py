@@ -1,14 +1,13 @@
 """Composites at work: follows everything that is told at each spot, and tells what is worse together."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from edge.contract.incident import IncidentKind, IncidentState
 from edge.flow import Finding, Sight
 from edge.incidents import IncidentBook, RuleCards
 from edge.rules.composite import CompositeRule
-from edge.rules.identity import resumed_key
 from edge.settings import CameraSettings, DeviceSettings, NodeConfiguration
 
 
@@ -44,22 +43,25 @@ class Composites:
         """Go on with other composites and spots: one that is as it was goes on, one that is gone ends."""
         with self._lock:
             known = {(rule.settings, rule.spot): rule for rules in self._rules.values() for rule in rules}
-            devices = {*self._spots, *spots_of(configuration)}
-            self._spots = spots_of(configuration)
+            before, self._spots = self._spots, spots_of(configuration)
             fresh: list[CompositeRule] = []
-            going_on: dict[str, list[CompositeRule]] = {}
-            for spot, rules in _rules(configuration, self._spots).items():
-                for rule in rules:
-                    before = known.pop((rule.settings, spot), None)
-                    going_on.setdefault(spot, []).append(before or rule)
-                    fresh += [] if before else [rule]
+            staying: list[CompositeRule] = []
+            self._rules = _rules(configuration, self._spots)
+            for spot, rules in self._rules.items():
+                for place, rule in enumerate(rules):
+                    same = known.pop((rule.settings, spot), None)
+                    rules[place] = same or rule
+                    (fresh if same is None else staying).append(rules[place])
             for rule in known.values():
                 self._report(rule.ended(self._clock()))
-            self._rules = going_on
-            for device in devices:
+            for device in {*before, *self._spots}:
                 self._book.adopt(device, cards)
+            for rule in staying:
+                there = _at_spot(self._spots, rule.spot)
+                self._report(rule.leave(there, self._clock()))
+                self._feed(rule, there - _at_spot(before, rule.spot))
             for rule in fresh:
-                self._feed(rule)
+                self._feed(rule, _at_spot(self._spots, rule.spot))
 
     def follow(self, finding: Finding) -> None:
         """Something was told of a device."""
@@ -95,15 +97,15 @@ class Composites:
             else:
                 self._book.end(incident, "its rule is not configured any more; what followed was not seen")
         for rule in rules:
-            self._feed(rule)
+            self._feed(rule, _at_spot(self._spots, rule.spot))
 
-    def _feed(self, rule: CompositeRule) -> None:
-        """What is open at its spot, as it was told last."""
-        for incident in self._book.ongoing():
-            if rule.spot in self._spots.get(incident.device, ()):
+    def _feed(self, rule: CompositeRule, devices: Collection[str]) -> None:
+        """What is open of these devices, as it was told last, under the keys that the next words of it have."""
+        for key, incident in self._book.ongoing_by_key().items():
+            if incident.device in devices:
                 rule.take(
                     Finding(
-                        key=resumed_key(incident),
+                        key=key,
                         state=IncidentState.UPDATE,
                         rule=incident.rule.id if incident.rule else incident.kind,
                         kind=incident.kind,
@@ -121,6 +123,10 @@ class Composites:
     def _report(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
             self._book.report(finding)
+
+
+def _at_spot(spots: Mapping[str, frozenset[str]], spot: str) -> frozenset[str]:
+    return frozenset(device for device, names in spots.items() if spot in names)
 
 
 def _rules(configuration: NodeConfiguration, spots: Mapping[str, frozenset[str]]) -> dict[str, list[CompositeRule]]:

@@ -5,7 +5,7 @@ nothing lost. It opens with the sign that completes it, takes up those that foll
 more. Time is that of the signs; they may come late, doubled and in any order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -135,6 +135,18 @@ class CompositeRule:
         if self._open is None:
             return ()
         return (self._told(self._open, IncidentState.ENDED, at, ended_at=at),)
+
+    def leave(self, staying: Collection[str], at: datetime) -> Sequence[Finding]:
+        """Only these devices are at the spot from now on: what the others said last holds no longer here."""
+        members = frozenset[str]() if self._open is None else self._open.members
+        for key, seen in list(self._seen.items()):
+            if seen.device in staying:
+                continue
+            if key not in members:
+                del self._seen[key]
+            elif seen.ended_at is None:
+                self._seen[key] = replace(seen, ended_at=max(at, seen.started_at))
+        return list(self._decide(at))
 
     def _decide(self, at: datetime) -> Iterator[Finding]:
         meeting = self._meeting()

@@ -307,6 +307,31 @@ def test_a_rule_that_is_no_longer_configured_lets_its_incident_end_and_says_so()
     assert "not configured" in (keeper.kept[-1].note or "")
 
 
+@pytest.mark.parametrize("found", [HOT, SEEN, replace(HOT, key="pile-1/threshold-t/1773652487000000/1", fault="smoke")])
+def test_what_its_rule_can_not_go_on_with_ends_once_and_everybody_who_listens_hears_of_it(found: Finding) -> None:
+    keeper, clock = FakeKeeper(), SteppedClock()
+    written = book(keeper, clock)
+    told: list[Finding] = []
+    written.listen(told.append)
+    written.report(found)
+    assert list(written.ongoing_by_key()) == [found.key]
+    (incident,) = written.ongoing()
+    keeper.full = True
+    written.end(incident, "its rule is not configured any more")
+    assert written.ongoing() == [], "its end only waits for the disk"
+    assert [(each.key, each.state) for each in told] == [
+        (found.key, IncidentState.OPEN),
+        (found.key, IncidentState.ENDED),
+    ]
+    assert told[-1].ended_at == found.at
+    keeper.full = False
+    written.tick()
+    written.end(incident, "its rule is not configured any more")
+    written.tick()
+    assert summary(keeper) == [(1, "open"), (2, "ended")]
+    assert len(told) == 2
+
+
 def test_of_two_incidents_that_one_rule_left_open_one_goes_on() -> None:
     keeper, clock = FakeKeeper(), SteppedClock()
     for _ in range(2):

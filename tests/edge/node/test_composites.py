@@ -28,7 +28,7 @@ FIRE: dict[str, Any] = {
 }
 
 
-def configuration(composites: list[dict[str, Any]]) -> NodeConfiguration:
+def configuration(composites: list[dict[str, Any]], *, smoke_at: str = "shed") -> NodeConfiguration:
     def sensor(name: str, spot: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
         points = [{"name": "t"}, {"name": "smoke", "kind": "state"}]
         return {"id": name, "topic": f"sensors/{name}", "spot": spot, "points": points, "rules": rules}
@@ -42,7 +42,7 @@ def configuration(composites: list[dict[str, Any]]) -> NodeConfiguration:
             "local_mqtt": {"url": "mqtt://127.0.0.1"},
             "sensors": [
                 sensor("pile-1", "shed", [hot]),
-                sensor("smoke-1", "shed", [burning]),
+                sensor("smoke-1", smoke_at, [burning]),
                 sensor("smoke-2", "gate", [burning]),
             ],
             "composites": composites,
@@ -64,12 +64,14 @@ class Life:
         self.book.resume()
         self.composites.resume()
 
-    def find(self, device: str, rule: str, kind: str, point: str, state: IncidentState = OPEN) -> None:
+    def find(
+        self, device: str, rule: str, kind: str, point: str, state: IncidentState = OPEN, *, occurrence: str = ""
+    ) -> None:
         now = self.clock()
         ended_at = now if state is ENDED else None
         self.book.report(
             Finding(
-                f"{device}/{rule}",
+                f"{device}/{rule}{occurrence}",
                 state,
                 rule,
                 kind,
@@ -151,3 +153,55 @@ def test_one_that_is_not_configured_any_more_ends_and_a_new_one_begins_with_what
     assert composite.rule is not None
     life.composites.adopt(configuration([]), rule_cards(configuration([])))
     assert life.open() == []
+
+
+@pytest.mark.parametrize("occurrence", ["", "/1773652487000000"])
+def test_a_sign_whose_rule_a_reload_took_away_is_over(start: Callable[..., Life], occurrence: str) -> None:
+    life = start()
+    life.find("smoke-1", "burning", "state", "smoke", occurrence=occurrence)
+    (smoke,) = life.book.ongoing()
+    life.book.end(smoke, "its rule is not configured any more")
+    assert life.book.ongoing() == []
+    life.clock.step(86_400)
+    life.find("pile-1", "hot", "threshold", "t")
+    assert life.open() == []
+
+
+def test_a_composite_that_stands_ends_when_a_reload_takes_the_rules_of_its_signs_away(
+    start: Callable[..., Life],
+) -> None:
+    life = start()
+    life.find("pile-1", "hot", "threshold", "t")
+    life.find("smoke-1", "burning", "state", "smoke", occurrence="/1773652487000000")
+    for incident in life.book.ongoing():
+        if incident.kind != "composite":
+            life.book.end(incident, "its rule is not configured any more")
+    assert life.book.ongoing() == []
+
+
+def test_a_new_composite_hears_of_the_end_of_an_occurrence_that_was_there_before_it(start: Callable[..., Life]) -> None:
+    life = start([])
+    life.find("pile-1", "hot", "threshold", "t", occurrence="/1/2")
+    life.find("smoke-1", "burning", "state", "smoke", occurrence="/1773652487000000/3")
+    life.composites.adopt(configuration([FIRE]), rule_cards(configuration([FIRE])))
+    assert len(life.open()) == 1
+    life.find("pile-1", "hot", "threshold", "t", ENDED, occurrence="/1/2")
+    life.find("smoke-1", "burning", "state", "smoke", ENDED, occurrence="/1773652487000000/3")
+    assert life.book.ongoing() == []
+
+
+def test_a_sign_goes_to_another_spot_with_its_device(start: Callable[..., Life]) -> None:
+    life = start()
+    life.find("smoke-1", "burning", "state", "smoke")
+    moved = configuration([FIRE], smoke_at="yard")
+    life.composites.adopt(moved, rule_cards(moved))
+    life.find("pile-1", "hot", "threshold", "t")
+    assert life.open() == [], "the smoke is in the yard now"
+    back = configuration([FIRE])
+    life.composites.adopt(back, rule_cards(back))
+    assert len(life.open()) == 1, "and is back, beside the heat"
+    life.composites.adopt(moved, rule_cards(moved))
+    life.find("pile-1", "hot", "threshold", "t", ENDED)
+    assert life.open() == [], "nothing keeps it open here any more"
+    life.find("smoke-1", "burning", "state", "smoke", ENDED)
+    assert life.book.ongoing() == []
