@@ -16,7 +16,7 @@ from cloud.api.paging import After, Limit, decode_cursor, decode_id, encode_curs
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
 from cloud.errors import Invalid
-from cloud.rollouts import announced_store, plans, service, store
+from cloud.rollouts import announced_store, artifacts, plans, service, store
 from cloud.rollouts.model import (
     ACTIONS,
     Plan,
@@ -37,6 +37,7 @@ Steward = Annotated[Principal, Depends(require(Role.MAINTAINER, Role.ADMINISTRAT
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 _LONGEST_S = 30 * 86_400
+_TO_FURTHER_NODES = frozenset({RolloutAction.START, RolloutAction.RESUME, RolloutAction.APPROVE})
 
 
 class RolloutStage(BaseModel):
@@ -324,8 +325,11 @@ def act_on_rollout(
     conn: Conn, user: Steward, *, parts: Parts, request: Request, rollout_id: UUID, body: RolloutOrder
 ) -> RolloutDetail:
     """Start, pause, resume, approve, roll back or cancel. 403 for whoever approves what he started himself, 409 where the state or
-    another rollout does not allow it.
+    another rollout does not allow it, or where the key that vouched for the artifact is no longer trusted.
     """
+    if body.action in _TO_FURTHER_NODES:
+        rollout = service.find(conn, rollout_id, scope=user.area_path)
+        artifacts.require_vouched(rollout.artifact, artifacts.trusted_keys(parts.settings))
     after = service.act(
         conn,
         rollout_id,

@@ -65,6 +65,25 @@ def register(
     return found, is_new
 
 
+def require_vouched(artifact: Artifact, keyring: Keyring) -> None:
+    """Whether a key that is trusted *now* vouches for what was registered once: it may have been revoked since. Raises Conflict."""
+    try:
+        keyring.verify(
+            Signature(
+                artifact=ArtifactClass(artifact.kind),
+                name=artifact.name,
+                version=artifact.version,
+                sha256=artifact.sha256,
+                size_bytes=artifact.size_bytes,
+                signed_at=artifact.signed_at,
+                key=artifact.key,
+                sig=artifact.sig,
+            )
+        )
+    except ArtifactProblem as problem:
+        raise Conflict(f"{artifact.name} {artifact.version} goes to no further node: {problem}") from problem
+
+
 def check_content(path: Path, artifact: Artifact) -> None:
     """Look at bytes whose hash is right: are they what they were signed as? Raises UnsupportedMedia."""
     if artifact.kind == ArtifactClass.PROFILE:

@@ -29,8 +29,8 @@ from edge.contract.signing import key_of, key_text
 from edge.disk import make_folder, write_file
 from edge.errors import ConfigurationError, EnrolmentRefused, UplinkLost
 from edge.provisioning.key import NodeKey, identity_folder, make_key
-from firmware_configs.keyring import TrustedKey
-from firmware_configs.problems import ArtifactProblem
+from firmware_configs.keyring import ENDING, TrustedKey
+from firmware_configs.problems import ArtifactProblem, KeyFileWrong
 from firmware_configs.signing import write_public
 
 RENEW_FROM: Final = 2 / 3
@@ -70,12 +70,16 @@ def keep_credentials(data_directory: Path, given: Credentials) -> None:
     try:
         keep_configuration_keys(data_directory, given.configuration_keys)
         write_file(folder / _FILE, msgspec.json.encode(given), private=True)
-    except OSError as error:
-        raise ConfigurationError(f"what the cloud has given can't be kept in {folder}: {error.strerror}") from error
+    except (OSError, KeyFileWrong) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError(f"what the cloud has given can't be kept in {folder}: {reason}") from error
 
 
 def keep_configuration_keys(data_directory: Path, keys: tuple[str, ...]) -> None:
-    """Write the public keys that sign configurations; those that lie there stay. Raises OSError."""
+    """Write the public keys that sign configurations, as the cloud tells them now; those that it does not tell stay.
+
+    What was revoked stays revoked, whatever comes after it: an old answer gives no key back. Raises OSError, KeyFileWrong.
+    """
     folder = data_directory / KEYS
     for content in keys:
         try:
@@ -83,9 +87,18 @@ def keep_configuration_keys(data_directory: Path, keys: tuple[str, ...]) -> None
         except ArtifactProblem as problem:
             _log.warning("a public key of the cloud's can't be read and is left out", reason=str(problem))
             continue
-        if not (folder / f"{key.fingerprint}.pub").exists():
+        known = _known_key(folder / f"{key.fingerprint}{ENDING}")
+        if known != key and not (known is not None and known.revoked and not key.revoked):
             make_folder(folder)
             write_public(folder, key, by_fingerprint=True)
+
+
+def _known_key(file: Path) -> TrustedKey | None:
+    """The key of a file; None where there is none, or none that can be read."""
+    try:
+        return TrustedKey.parse(file.read_bytes())
+    except (FileNotFoundError, KeyFileWrong):
+        return None
 
 
 def is_due(given: Credentials, now: datetime) -> bool:

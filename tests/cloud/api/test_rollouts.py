@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,25 @@ def test_a_rollout_from_draft_to_the_way_back(trusting: Cloud) -> None:
         assert [event["after"] for event in events][-1] == "draft"
         page = client.get("/api/v1/rollouts").json()
         assert ([item["id"] for item in page["items"]], page["next"]) == ([draft["id"]], None)
+
+
+def test_what_a_revoked_key_signed_goes_to_no_further_node(trusting: Cloud, tmp_path: Path) -> None:
+    def trust(*, revoked: bool) -> None:
+        valid = KEY.public("the site's", valid_from=NOW - timedelta(days=1), valid_until=None)
+        write_public(tmp_path / "keys", replace(valid, revoked=revoked), by_fingerprint=True)
+
+    with maintainer(trusting) as client:
+        body = {"title": "x", "artifact_id": bring(client)["id"], "plan": plan()}
+        path = f"/api/v1/rollouts/{client.post('/api/v1/rollouts', json=body).json()['id']}/actions"
+        trust(revoked=True)
+        refused = client.post(path, json={"action": "start"})
+        assert (refused.status_code, "revoked" in refused.json()["detail"]) == (409, True)
+        trust(revoked=False)
+        assert client.post(path, json={"action": "start"}).json()["state"] == "running"
+        trust(revoked=True)
+        assert client.post(path, json={"action": "pause"}).json()["state"] == "paused"
+        assert client.post(path, json={"action": "resume"}).status_code == 409
+        assert client.post(path, json={"action": "roll_back"}).json()["state"] == "rolling_back"
 
 
 def test_a_maintainer_of_a_district_reaches_no_further(trusting: Cloud) -> None:

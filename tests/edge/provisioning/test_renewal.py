@@ -1,8 +1,10 @@
 """Renewal: whatever the cloud says or loses, what the node holds is whole, and what it uses is what it holds."""
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,13 +13,19 @@ from hypothesis import strategies as st
 
 from edge.contract.enrolment import Credentials, Standing
 from edge.errors import ConfigurationError, EnrolmentRefused, UplinkLost
-from edge.provisioning.enrolment import is_due, keep_credentials, read_credentials
+from edge.provisioning.enrolment import is_due, keep_configuration_keys, keep_credentials, read_credentials
 from edge.provisioning.key import NodeKey, identity_folder, make_key
 from edge.provisioning.renewal import Renewal
+from edge.provisioning.store import Store
+from firmware_configs.problems import ArtifactProblem
+from firmware_configs.signature import ArtifactClass
+from firmware_configs.signing import SigningKey
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIFE = timedelta(days=90)
 OVERLAP = timedelta(days=1)
+SIGNING_KEY = SigningKey.make()
+CONFIGURATION_KEY = SIGNING_KEY.public("site", valid_from=AT - timedelta(days=365), valid_until=None)
 
 
 def credentials(generation: int = 1, issued_at: datetime = AT, **fields: object) -> Credentials:
@@ -42,6 +50,7 @@ class FakeCloud:
         self.ends: dict[str, datetime] = {credentials().token: AT + LIFE}
         self.newest = 1
         self.wanted = False
+        self.configuration_keys: tuple[str, ...] = ()
         self.is_away = False
         self.loses_answers = False
         self.refuses = False
@@ -68,7 +77,11 @@ class FakeCloud:
             if int(other.removeprefix("gwn_")) < generation:
                 self.ends[other] = min(end, self.now + OVERLAP)
         return Standing(
-            node="station-01", generation=generation, expires_at=self.ends[token], renewal_wanted=self.wanted
+            node="station-01",
+            generation=generation,
+            expires_at=self.ends[token],
+            renewal_wanted=self.wanted,
+            configuration_keys=self.configuration_keys,
         )
 
     def _reach(self) -> None:
@@ -199,6 +212,48 @@ def test_while_the_cloud_is_not_away_for_a_month_the_node_is_never_shut_out(
             cloud.wanted = True
         cloud.is_away = cloud.loses_answers = False
         look()
+
+
+def key_file(**fields: Any) -> str:
+    return replace(CONFIGURATION_KEY, **fields).content().decode()
+
+
+def trusts(directory: Path) -> bool:
+    signature = SIGNING_KEY.sign(ArtifactClass.PROFILE, "ocpp16_pile", "1.0.1", b"x", at=AT)
+    try:
+        Store(directory).keyring().verify(signature)
+    except ArtifactProblem:
+        return False
+    return True
+
+
+def test_a_revoked_configuration_key_reaches_a_node_that_has_it_and_no_old_answer_gives_it_back(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    for told, is_trusted in ((key_file(), True), (key_file(revoked=True), False), (key_file(), False)):
+        site.cloud.configuration_keys = (told,)
+        site.renewal.look()
+        assert trusts(tmp_path) is is_trusted
+
+
+def test_another_end_of_a_configuration_key_reaches_a_node_and_a_damaged_file_is_mended(tmp_path: Path) -> None:
+    keep_configuration_keys(tmp_path, (key_file(valid_until=AT - timedelta(days=1)),))
+    assert not trusts(tmp_path)
+    keep_configuration_keys(tmp_path, (key_file(),))
+    assert trusts(tmp_path)
+    [file] = (tmp_path / "keys").iterdir()
+    file.write_bytes(b"{")
+    assert not trusts(tmp_path)
+    keep_configuration_keys(tmp_path, (key_file(),))
+    assert trusts(tmp_path)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=6))
+def test_in_whatever_order_the_files_of_a_key_come_revoked_is_revoked(
+    tmp_path_factory: pytest.TempPathFactory, revoked: list[bool]
+) -> None:
+    directory = tmp_path_factory.mktemp("node")
+    keep_configuration_keys(directory, tuple(key_file(revoked=each) for each in revoked))
+    assert trusts(directory) is not any(revoked)
 
 
 def test_when_they_are_due() -> None:

@@ -816,7 +816,7 @@ export interface paths {
         /**
          * Act On Rollout
          * @description Start, pause, resume, approve, roll back or cancel. 403 for whoever approves what he started himself, 409 where the state or
-         *     another rollout does not allow it.
+         *     another rollout does not allow it, or where the key that vouched for the artifact is no longer trusted.
          */
         post: operations["actOnRollout"];
         delete?: never;
