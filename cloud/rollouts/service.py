@@ -236,11 +236,10 @@ def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> N
 def _cancel(conn: Connection[Any], rollout: Rollout, _actor: Principal, now: datetime, reason: str | None) -> Rollout:
     changed = []
     for step, _facts in store.steps(conn, rollout.id):
-        if step.state not in _CANCELLED_WITH_IT:
-            continue
-        if step.order is not None:
+        if step.order is not None and step.state not in _HAVE_IT:
             order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
-        changed.append((step, judgement.moved(step, StepState.CANCELLED, now=now)))
+        if step.state in _CANCELLED_WITH_IT:
+            changed.append((step, judgement.moved(step, StepState.CANCELLED, now=now)))
     store.save_steps(conn, [after for _, after in changed])
     store.add_events(conn, rollout.id, [event_of(step, after) for step, after in changed], now=now)
     cancelled = replace(rollout, state=RolloutState.CANCELLED, reason=reason, cause=RolloutCause.PERSON, ended_at=now)
@@ -253,6 +252,9 @@ _CANCELLED_WITH_IT = frozenset(
     {StepState.PENDING, StepState.OFFERED, StepState.ABSENT, StepState.FETCHING, StepState.TRYING}
 )
 """Nodes that announced it are watched on: what they run is a fact."""
+
+_HAVE_IT = frozenset({StepState.ANNOUNCED, StepState.DONE, StepState.SKIPPED})
+"""Of all others nothing is wanted any more, also of those that failed or did not answer: they would be told when they return."""
 
 _DO = {
     RolloutAction.START: _start,

@@ -1,5 +1,6 @@
 """Rollouts over a real database and simulated nodes: each kind of trouble, and what people do."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -7,7 +8,7 @@ import pytest
 
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound, TransitionRefused
 from cloud.rollouts import artifact_store, service, store
-from cloud.rollouts.model import Plan, Ring, RolloutAction, RolloutState, Stage, StepReason, StepState
+from cloud.rollouts.model import FAILURES, Plan, Ring, RolloutAction, RolloutState, Stage, StepReason, StepState
 from cloud.rollouts.service import Draft
 from tests.cloud.rollouts.simulated import KEY, MINUTE, Fleet, Nature, digest, running, signature
 from tests.fakes.node import AT
@@ -265,6 +266,27 @@ def test_cancelling_ends_it_where_it_stands_and_it_can_still_be_turned_back(flee
     fleet.act(rollout_id, RolloutAction.ROLL_BACK)
     fleet.settle(rollout_id, RolloutState.ROLLED_BACK)
     assert all(node.running == running("1.0.0") for node in fleet.nodes.values())
+
+
+@pytest.mark.parametrize("nature", [Nature.DEAF, Nature.HANGS, Nature.DIES])
+def test_after_cancelling_nobody_is_told_of_it_any_more(fleet: Fleet, nature: Nature) -> None:
+    node = fleet.add("missing", nature)
+    fleet.add("good")
+    rollout_id = fleet.start("1.1.0", replace(PATIENT, soak=timedelta(hours=2)))
+    while fleet.states(rollout_id)["missing"] not in FAILURES:
+        fleet.round()
+    state = fleet.states(rollout_id)["missing"]
+    fleet.go(node)
+    fleet.act(rollout_id, RolloutAction.CANCEL)
+    assert fleet.states(rollout_id)["missing"] is state, "what went wrong is not forgotten"
+    fleet.now += timedelta(days=7)
+    told = len(node.was_told)
+    node.nature, node.order, node.newest = Nature.GOOD, None, None
+    fleet.come(node)
+    assert fleet.send() == 0
+    fleet.live_through(10 * MINUTE)
+    assert len(node.was_told) == told
+    assert node.running == running("1.0.0")
 
 
 def test_what_runs_already_or_is_newer_is_left_alone(fleet: Fleet) -> None:
