@@ -321,6 +321,10 @@ where d.declared and d.kind <> 'node' and a.path ^@ :area_path
 order by name, d.id
 limit :count;
 
+-- name: lock_labelled(device_id, area_code)
+-- Whatever a label is made for has one at a time: two that make one come one after the other.
+select pg_advisory_xact_lock(3, hashtext(coalesce('device ' || :device_id::bigint::text, 'area ' || :area_code::text)));
+
 -- name: revoke_labels(device_id, area_code, at)!
 update public_label set revoked_at = :at
 where revoked_at is null and (device_id = :device_id or area_code = :area_code);

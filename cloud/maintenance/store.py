@@ -258,7 +258,8 @@ def labels_below(conn: Connection[Any], area_path: str, *, count: int) -> list[A
 def renew_label(
     conn: Connection[Any], token: str, *, device_id: int | None, area_code: str | None, made_by: str, at: datetime
 ) -> None:
-    """Put a new label in the place of the one that stands, which opens nothing any more."""
+    """Put a new label in the place of the one that stands, which opens nothing any more. Whoever does the same at once waits for it."""
+    list(_queries.lock_labelled(conn, device_id=device_id, area_code=area_code))
     revoke_label(conn, device_id=device_id, area_code=area_code, at=at)
     _queries.insert_label(conn, token=token, device_id=device_id, area_code=area_code, made_by_name=made_by, made_at=at)
 
