@@ -369,11 +369,11 @@ class Node:
             is_connected=lambda: self.publisher.figures.connected,
             watch_s=2 * trial_s,
         )
-        try:
-            models.reconcile()
-            program.reconcile(self.clock.told())
-        except (ConfigurationError, OSError) as error:
-            self.standing.degrade(PROVISIONING, "not_reconciled", str(error))
+        for reconcile in (models.reconcile, lambda: program.reconcile(self.clock.told())):
+            try:
+                reconcile()
+            except (ConfigurationError, OSError) as error:
+                self.standing.degrade(PROVISIONING, "not_reconciled", str(error))
         return ProvisioningDesk(
             self.identity.node,
             store,

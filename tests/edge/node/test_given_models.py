@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from edge.contract.artifacts import StepCode
-from edge.errors import StepRefused
-from edge.node.models import ModelApplier
+from edge.contract.artifacts import StepCode, StepReport
+from edge.errors import ConfigurationError, StepRefused
+from edge.node.models import NOT_TAKEN_IN, UNPACKED, ModelApplier, unpacked
 from edge.node.shelf import REASON, ModelShelf
 from edge.node.standing import Standing
-from edge.provisioning.record import Entry, Held, Record, Trial
+from edge.node.starting import note_start
+from edge.provisioning.record import MOST_STARTS, Entry, Held, Record, Trial
 from edge.provisioning.store import Store
 from firmware_configs.signature import ArtifactClass
 from models import catalogue, imported
@@ -60,12 +61,16 @@ class Rig:
         self.store = trusting(folder / "data")
         self.standing = Standing(clock=lambda: AT, on_change=lambda: None)
         self.shelf = ModelShelf(["fire"], self.standing)
-        self.applier = ModelApplier(self.store, shelf=self.shelf, standing=self.standing)
+        self.applier = self.process()
 
     def take(self, artifact: Artifact) -> Held:
         self.store.put(artifact.signature, artifact.content)
         self.applier.inspect(artifact.signature)
         return Held(artifact.signature.version, artifact.signature.sha256)
+
+    def process(self) -> ModelApplier:
+        """As it is made at a start."""
+        return ModelApplier(self.store, shelf=self.shelf, standing=self.standing)
 
     def entry(self, current: Held | None, trial: Held) -> Entry:
         return Entry(artifact=ArtifactClass.MODEL, name="fire", current=current, trial=Trial(trial, AT))
@@ -73,6 +78,10 @@ class Rig:
     def opened(self, version: str) -> bool:
         detector = self.shelf.detector("fire")
         return detector is not None and detector.manifest.version == version
+
+
+def step_of(held: Held) -> StepReport:
+    return StepReport(artifact="model", name="fire", version=held.version, sha256=held.sha256, state="trying", at=AT)
 
 
 @pytest.fixture
@@ -97,6 +106,117 @@ def test_a_model_is_taken_in_opened_and_gone_back_from(rig: Rig) -> None:
     wait_until(lambda: rig.opened("1.0.0"), "the first again")
     rig.applier.go_back(rig.entry(None, one), "")
     assert "fire" not in imported.entries().sound
+
+
+def brought_by_hand(rig: Rig, version: str, name: str = "by-hand") -> None:
+    """As `gridward-edge models import` leaves it."""
+    folder = rig.folder / name
+    folder.mkdir()
+    artifact = model(folder, version)
+    file = folder / "model.zip"
+    file.write_bytes(artifact.content)
+    imported.keep(*unpacked(file, folder, artifact.signature))
+
+
+def in_catalogue() -> str | None:
+    """The version of the model that cameras get, whole."""
+    found = imported.entries().sound.get("fire")
+    if found is None:
+        return None
+    assert hashlib.sha256(imported.weights(found).read_bytes()).hexdigest() == found.sha256
+    return found.version
+
+
+def test_what_somebody_has_imported_is_put_back_after_a_trial_that_failed(rig: Rig) -> None:
+    brought_by_hand(rig, "1.0.0")
+    for version in ("2.0.0", "3.0.0"):
+        held = rig.take(model(rig.folder, version))
+        rig.applier.begin(rig.entry(None, held), Trial(held, AT))
+        assert in_catalogue() == version
+        rig.applier.go_back(rig.entry(None, held), "not well")
+        assert in_catalogue() == "1.0.0"
+    wait_until(lambda: rig.opened("1.0.0"), "the imported one again")
+
+
+def test_a_trial_that_could_not_begin_takes_no_imported_model_along(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_by_hand(rig, "1.0.0")
+    held = rig.take(model(rig.folder, "2.0.0"))
+
+    def full(*_values: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge.node.aside.shutil.copyfile", full)
+    with pytest.raises(ConfigurationError, match="put aside"):
+        rig.applier.begin(rig.entry(None, held), Trial(held, AT))
+    rig.applier.go_back(rig.entry(None, held), "")
+    assert in_catalogue() == "1.0.0"
+
+
+@pytest.mark.parametrize("by_hand", [None, "1.0.0", "2.0.0"])
+def test_a_first_model_that_ends_every_process_is_left(rig: Rig, by_hand: str | None) -> None:
+    if by_hand is not None:
+        brought_by_hand(rig, by_hand)
+    held = rig.take(model(rig.folder, "2.0.0"))
+    tried = rig.entry(None, held).tried(Trial(held, AT, starts=1), step_of(held))
+    rig.store.save(Record().with_entry(tried))
+    rig.applier.begin(tried, Trial(held, AT))
+    for _ in range(MOST_STARTS):
+        assert in_catalogue() == "2.0.0"
+        note_start(rig.store, now=AT)
+        rig.process().reconcile()
+    assert rig.store.record().trial is None
+    assert in_catalogue() == by_hand
+
+
+@pytest.mark.parametrize("by_hand", [None, "1.0.0"])
+def test_a_model_that_was_given_up_is_left_also_by_the_next_process(rig: Rig, by_hand: str | None) -> None:
+    if by_hand is not None:
+        brought_by_hand(rig, by_hand)
+    held = rig.take(model(rig.folder, "2.0.0"))
+    tried = rig.entry(None, held).tried(Trial(held, AT), step_of(held))
+    rig.applier.begin(tried, Trial(held, AT))
+    rig.store.save(Record().with_entry(tried.given_up(AT, StepCode.UNHEALTHY, "")))  # and then it was killed
+    rig.process().reconcile()
+    assert in_catalogue() == by_hand
+    rig.process().reconcile()
+    assert in_catalogue() == by_hand
+
+
+def test_what_is_tried_is_left_also_where_what_ran_before_is_damaged(rig: Rig) -> None:
+    brought_by_hand(rig, "1.0.0")
+    held = rig.take(model(rig.folder, "2.0.0"))
+    rig.applier.begin(rig.entry(None, held), Trial(held, AT))
+    (rig.store.folder / "aside" / "fire" / "model.onnx").write_bytes(b"something else")
+    with pytest.raises(ConfigurationError, match="can't be put back"):
+        rig.applier.go_back(rig.entry(None, held), "")
+    assert in_catalogue() is None
+
+
+def test_a_trial_that_never_came_into_the_catalogue_is_not_well(rig: Rig) -> None:
+    brought_by_hand(rig, "1.0.0")
+    one = rig.take(model(rig.folder, "2.0.0"))
+    rig.store.save(Record().with_entry(rig.entry(None, one)))
+    rig.store.path(one.sha256).write_bytes(b"no ZIP any more")
+    process = rig.process()
+    with pytest.raises(ConfigurationError):
+        process.reconcile()
+    assert ("fire", NOT_TAKEN_IN) in process.troubles("fire")
+
+
+def test_a_start_compares_what_the_catalogue_holds_and_not_only_its_version(rig: Rig) -> None:
+    brought_by_hand(rig, "1.0.0")
+    other = rig.take(model(rig.folder, "1.0.0", title="the same version of somebody else"))
+    rig.store.save(Record().with_entry(Entry(artifact=ArtifactClass.MODEL, name="fire", current=other)))
+    rig.process().reconcile()
+    assert imported.entries().sound["fire"].title == "the same version of somebody else"
+
+
+def test_what_a_process_that_was_killed_had_unpacked_is_removed(rig: Rig) -> None:
+    for left in (f"{UNPACKED}x", "aside/fire~"):
+        (rig.store.folder / left).mkdir(parents=True)
+        (rig.store.folder / left / "model.onnx").write_bytes(b"half")
+    rig.process().reconcile()
+    assert not [*rig.store.folder.rglob("model.onnx")]
 
 
 def test_a_model_that_is_withdrawn_is_not_well(rig: Rig) -> None:

@@ -1,5 +1,5 @@
 """One life of what a node is given to run: a profile after the one that came with it, two versions of a model, a program after the installed
-one, ordered one after another, told so that it can be begun anew anywhere. Cloud and parent are played by hand; the desk, the store, the slots and the catalogue are the node's own.
+one, another model in the place of one imported by hand, which is not well; ordered one after another, told so that it can be begun anew anywhere. Cloud and parent are played by hand; the desk, the store, the slots and the catalogue are the node's own.
 """
 
 import hashlib
@@ -41,6 +41,8 @@ from tests.firmware_configs.keys import profile_bytes
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"a key for the tests of crashes.."))
 AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 KIND, MODEL, PROGRAM = "node", "fire", "gridward"
+BY_HAND = "smoke"
+"""A model that somebody has imported on the machine; what the cloud gives under its name is never well."""
 PROCESSES = 40
 """More than a life needs: one that does not come to its end by then never does."""
 
@@ -49,11 +51,11 @@ class Ended(Exception):
     """A process of the node ends by its own will, for its parent to start the next."""
 
 
-def _model(version: str) -> Artifact:
-    weights = f"weights {version}".encode() * 50
+def _model(version: str, name: str = MODEL) -> Artifact:
+    weights = f"weights {name} {version}".encode() * 50
     manifest = replace(
         own_models()["yolox_nano_416"],
-        id=MODEL,
+        id=name,
         version=version,
         sha256=hashlib.sha256(weights).hexdigest(),
         bytes=len(weights),
@@ -65,7 +67,7 @@ def _model(version: str) -> Artifact:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(zipfile.ZipInfo("manifest.yaml"), imported.text(manifest))
         archive.writestr(zipfile.ZipInfo("model.onnx"), weights)
-    return Artifact(content.getvalue(), MODEL, version, ArtifactClass.MODEL, KEY)
+    return Artifact(content.getvalue(), name, version, ArtifactClass.MODEL, KEY)
 
 
 def _program(version: str, folder: Path) -> Artifact:
@@ -90,6 +92,17 @@ class QuickModels(ModelApplier):
             file.unlink()
         folder.rmdir()
 
+    def troubles(self, name: str) -> frozenset[Trouble]:
+        tried = self._store.record().entry(ArtifactClass.MODEL, name).trial is not None
+        return super().troubles(name) | ({(name, "sees nothing")} if tried and name == BY_HAND else frozenset())
+
+
+def _import_by_hand(artifact: Artifact, folder: Path) -> None:
+    """As `gridward-edge models import` leaves it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "model.zip").write_bytes(artifact.content)
+    imported.keep(*unpacked(folder / "model.zip", folder, artifact.signature))
+
 
 class WellProgram(ProgramApplier):
     """Is always connected."""
@@ -110,6 +123,7 @@ class ProvisioningLife:
             _profile("2.0.0", 5),
             _program("9.0.0", directory / "wheels"),
             _model("2.0.0"),
+            _model("2.0.0", BY_HAND),
         )
         self.by_hash = {each.signature.sha256: each for each in self.artifacts}
         self.now_s = 0.0
@@ -117,6 +131,7 @@ class ProvisioningLife:
     def run(self) -> None:
         """Order after order, each until the node announces it, over as many processes as that takes."""
         if not self.file.exists():
+            _import_by_hand(_model("1.0.0", BY_HAND), self.directory.parent / "by-hand")
             self.file.write_text(
                 f"node: {{id: {NODE}, district: '110105', data_directory: ./data, profile: {KIND}}}\n"
                 "cloud: {mqtt: 'mqtt://127.0.0.1:1', https: 'http://127.0.0.1:1'}\n"
@@ -207,11 +222,12 @@ def begins_with(directory: Path) -> dict[str, Any]:
     configuration = load(life.file)
     found: dict[str, Any] = {"program": None if chosen.filled is None else chosen.filled.version}
     found["keep_days"] = configuration.memory.keep_days
-    manifest = imported.entries().sound.get(MODEL)
     if imported.entries().problems:
         raise StepRefused(None, "a manifest of a model is not whole")  # type: ignore[arg-type]
-    found["model"] = None if manifest is None else manifest.version
-    if manifest is not None:
-        content = imported.weights(manifest).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == manifest.sha256
+    for told, name in (("model", MODEL), ("by_hand", BY_HAND)):
+        manifest = imported.entries().sound.get(name)
+        found[told] = None if manifest is None else manifest.version
+        if manifest is not None:
+            content = imported.weights(manifest).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == manifest.sha256
     return found

@@ -51,6 +51,7 @@ def judge_beginning(directory: Path) -> None:
     assert found["program"] in {None, "9.0.0"}
     assert found["keep_days"] in {14, 5}
     assert found["model"] in {None, "1.0.0", "2.0.0"}
+    assert found["by_hand"] in {"1.0.0", "2.0.0"}  # a device never loses its detector
     in_force = Profiles(directory / "data").of(KIND)
     assert in_force is not None
     assert in_force.passed_over == ()
@@ -63,7 +64,7 @@ def judge_end(directory: Path) -> None:
     assert running == {KIND: "2.0.0", MODEL: "2.0.0", PROGRAM: "9.0.0"} or _given_up(directory)
     assert record.trial is None
     found = begins_with(directory)
-    assert (found["keep_days"], found["model"]) == (5, "2.0.0")
+    assert (found["keep_days"], found["model"], found["by_hand"]) == (5, "2.0.0", "1.0.0")
     in_force = Profiles(directory / "data").of(KIND)
     assert in_force is not None
     assert in_force.standing is Standing.CURRENT
