@@ -9,10 +9,19 @@ from typing import Any
 
 from psycopg import Connection
 
-from cloud.enrolment import policy, service
+from cloud.enrolment import policy, service, store
 from cloud.errors import Invalid
 from cloud.fleet import store as fleet
-from cloud.fleet.grants import CLOUD_GRANTS, Access, BrokerUser, Grant, node_grants, password_fits, user
+from cloud.fleet.grants import (
+    CLOUD_GRANTS,
+    Access,
+    BrokerUser,
+    Grant,
+    node_grants,
+    password_fits,
+    reaches_root,
+    user,
+)
 
 
 class Answer(StrEnum):
@@ -58,14 +67,14 @@ def users(conn: Connection[Any], cloud: CloudUser | None, *, now: datetime) -> l
 
 
 def authenticate(conn: Connection[Any], name: str, password: str, cloud: CloudUser | None, *, now: datetime) -> Answer:
-    """Whether a client is who it says; somebody of whom nothing is known here is left to the broker."""
+    """Whether a client is who it says; only somebody who never had secrets of ours is left to the broker."""
     if cloud is not None and name == cloud.name:
         fits = hmac.compare_digest(password.encode("utf-8", "surrogatepass"), cloud.password.encode())
         return Answer.ALLOW if fits else Answer.DENY
     parts = policy.node_of_user(name)
     secrets = [] if parts is None else _of_generation(conn, *parts, now=now)
     if not secrets or parts is None:
-        return Answer.IGNORE
+        return Answer.IGNORE if _is_left_to_the_broker(conn, parts) else Answer.DENY
     if not any(password_fits(password, each.password_hash) for each in secrets):
         return Answer.DENY
     if parts[1] is not None:
@@ -76,17 +85,37 @@ def authenticate(conn: Connection[Any], name: str, password: str, cloud: CloudUs
 def authorise(
     conn: Connection[Any], name: str, action: Action, topic: str, cloud: CloudUser | None, *, now: datetime
 ) -> Answer:
-    """Whether a client may publish on a topic, or subscribe to a filter: nothing that its grants do not name."""
+    """Whether a client may publish on a topic, or subscribe to a filter: nothing that its grants do not name.
+
+    A client may be connected still whose credentials have ended, and a broker may allow what nobody forbids. So nothing is left to it
+    that lies under the contract's root, and nothing of a node that has or had secrets of ours.
+    """
     wanted = Access.WRITE if action is Action.PUBLISH else Access.READ
     if cloud is not None and name == cloud.name:
-        grants: Sequence[Grant] = CLOUD_GRANTS
-    else:
-        parts = policy.node_of_user(name)
-        secrets = [] if parts is None else _of_generation(conn, *parts, now=now)
-        if not secrets:
-            return Answer.IGNORE
+        return _of_grants(CLOUD_GRANTS, wanted, topic, granted=Answer.ALLOW)
+    parts = policy.node_of_user(name)
+    secrets = [] if parts is None else _of_generation(conn, *parts, now=now)
+    if secrets:
         grants = node_grants(secrets[0].district, secrets[0].node)
-    return Answer.ALLOW if any(grant.allows(wanted, topic) for grant in grants) else Answer.DENY
+        return _of_grants(grants, wanted, topic, granted=Answer.ALLOW)
+    if not _is_left_to_the_broker(conn, parts):
+        return Answer.DENY
+    node = None if parts is None else store.identity(conn, parts[0], scope="")
+    if node is not None:
+        return _of_grants(node_grants(node.district, node.name), wanted, topic, granted=Answer.IGNORE)
+    return Answer.DENY if reaches_root(topic) else Answer.IGNORE
+
+
+def _of_grants(grants: Sequence[Grant], wanted: Access, topic: str, *, granted: Answer) -> Answer:
+    return granted if any(grant.allows(wanted, topic) for grant in grants) else Answer.DENY
+
+
+def _is_left_to_the_broker(conn: Connection[Any], parts: tuple[str, int | None] | None) -> bool:
+    """Whether a name without secrets of ours that work never had any: a stranger, or a node that was accepted as it is."""
+    node = None if parts is None else store.identity(conn, parts[0], scope="")
+    if parts is None or node is None:
+        return True
+    return parts[1] is None and node.public_key is None and not node.has_secrets
 
 
 def _of_generation(

@@ -7,6 +7,7 @@ kinds of broker and no password stands on a command line.
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from edge.contract.topics import ROOT
 
 _ITERATIONS = 10_000
 _SALT_BYTES = 12  # mosquitto takes no other length
+_CARRIER = re.compile(r"^(?:\$(?:share/[^/]*|delayed/[^/]*|exclusive|queue)/)+")
 _FORBIDDEN = frozenset(" :\n\r\t\0#+")
 
 
@@ -77,6 +79,15 @@ def covers(granted: str, topic: str) -> bool:
         if index >= len(right) or right[index] == "#" or (level != "+" and level != right[index]):
             return False
     return len(left) == len(right)
+
+
+def reaches_root(topic: str) -> bool:
+    """Whether a topic lies in the tree of the contract, in whichever version, or a filter to subscribe to could match one that does.
+
+    A broker's own prefixes (shared, exclusive, delayed) carry another topic behind them.
+    """
+    plain = _CARRIER.sub("", topic)
+    return plain.partition("/")[0] in {ROOT.partition("/")[0], "+", "#"}
 
 
 def hash_password(password: str, *, salt: bytes | None = None, iterations: int = _ITERATIONS) -> str:

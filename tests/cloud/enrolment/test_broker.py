@@ -195,13 +195,17 @@ def test_what_a_broker_that_asks_is_told(pool: Pool) -> None:
 
     assert login(issued.mqtt_user, issued.mqtt_password) is Answer.ALLOW
     assert login(issued.mqtt_user, other.mqtt_password) is Answer.DENY
-    assert login(issued.mqtt_user, issued.mqtt_password, policy.CREDENTIAL_LASTS) is Answer.IGNORE
-    assert login("station-01", issued.mqtt_password) is Answer.IGNORE
+    assert login(issued.mqtt_user, issued.mqtt_password, policy.CREDENTIAL_LASTS) is Answer.DENY
+    for name in ("station-01", "station-01~99"):
+        assert login(name, issued.mqtt_password) is Answer.DENY
+        assert may(name, Action.PUBLISH, f"{own}/up/birth") is Answer.DENY
     assert login(CLOUD.name, CLOUD.password) is Answer.ALLOW
     assert login(CLOUD.name, "x") is Answer.DENY
-    for stranger in ("nobody", "", "a~b", "\x00", "station-01~99"):
+    for stranger in ("nobody", "", "a~b", "\x00"):
         assert login(stranger, "x") is Answer.IGNORE
-        assert may(stranger, Action.PUBLISH, f"{own}/up/birth") is Answer.IGNORE
+        assert may(stranger, Action.PUBLISH, f"{own}/up/birth") is Answer.DENY
+        assert may(stranger, Action.SUBSCRIBE, "#") is Answer.DENY
+        assert may(stranger, Action.SUBSCRIBE, "other/#") is Answer.IGNORE
     user = issued.mqtt_user
     assert may(user, Action.PUBLISH, f"{own}/up/birth") is Answer.ALLOW
     assert may(user, Action.SUBSCRIBE, f"{own}/down/command") is Answer.ALLOW
@@ -217,6 +221,39 @@ def test_what_a_broker_that_asks_is_told(pool: Pool) -> None:
     assert may(CLOUD.name, Action.SUBSCRIBE, "gw/1/+/+/up/birth") is Answer.ALLOW
 
 
+def test_whose_credentials_have_ended_may_nothing_any_longer_though_it_is_connected(pool: Pool) -> None:
+    issued = enrolled(pool, "station-01")
+    topics = [f"gw/1/{DISTRICT}/{name}/{rest}" for name in ("station-01", "other") for rest in ("up/birth", "down/x")]
+
+    def answers(user: str) -> set[Answer]:
+        with pool.connection() as conn:
+            return {
+                broker.authorise(conn, user, action, topic, CLOUD, now=AT)
+                for action in Action
+                for topic in (*topics, "elsewhere")
+            }
+
+    assert answers(issued.mqtt_user) == {Answer.ALLOW, Answer.DENY}
+    with pool.connection() as conn:
+        service.rotate(conn, "station-01", now=AT, at_once=True)
+        assert broker.authenticate(conn, issued.mqtt_user, issued.mqtt_password, CLOUD, now=AT) is Answer.DENY
+    assert answers(issued.mqtt_user) == {Answer.DENY}
+
+
+def test_a_node_that_never_had_secrets_of_ours_is_left_to_the_broker_for_its_own_topics(pool: Pool) -> None:
+    with pool.connection() as conn:
+        fleet.enrol_node(conn, "station-09", district=DISTRICT, area_code=GRID, now=AT)
+        own = f"gw/1/{DISTRICT}/station-09"
+        assert broker.authenticate(conn, "station-09", "x", CLOUD, now=AT) is Answer.IGNORE
+        for action, topic, answer in (
+            (Action.PUBLISH, f"{own}/up/birth", Answer.IGNORE),
+            (Action.SUBSCRIBE, f"{own}/down/#", Answer.IGNORE),
+            (Action.PUBLISH, f"{own}/down/command", Answer.DENY),
+            (Action.PUBLISH, f"gw/1/{DISTRICT}/station-08/up/birth", Answer.DENY),
+        ):
+            assert broker.authorise(conn, "station-09", action, topic, CLOUD, now=AT) is answer
+
+
 def test_the_first_use_at_a_broker_that_asks_begins_the_end_of_the_older_ones(pool: Pool) -> None:
     machine = Machine()
     old = enrolled(pool, "station-01", machine)
@@ -225,4 +262,4 @@ def test_the_first_use_at_a_broker_that_asks_begins_the_end_of_the_older_ones(po
         assert broker.authenticate(conn, new.mqtt_user, new.mqtt_password, None, now=AT) is Answer.ALLOW
         assert broker.authenticate(conn, old.mqtt_user, old.mqtt_password, None, now=AT) is Answer.ALLOW
         later = AT + policy.OVERLAP
-        assert broker.authenticate(conn, old.mqtt_user, old.mqtt_password, None, now=later) is Answer.IGNORE
+        assert broker.authenticate(conn, old.mqtt_user, old.mqtt_password, None, now=later) is Answer.DENY

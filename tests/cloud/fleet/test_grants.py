@@ -3,7 +3,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.fleet import grants
-from cloud.fleet.grants import Access, Grant, covers, hash_password, node_grants, password_fits, read_users, user
+from cloud.fleet.grants import (
+    Access,
+    Grant,
+    covers,
+    hash_password,
+    node_grants,
+    password_fits,
+    reaches_root,
+    read_users,
+    user,
+)
 
 LEVELS = st.sampled_from(["a", "b", "", "+"])
 FILTERS = st.builds(
@@ -33,6 +43,25 @@ def test_a_covered_filter_matches_nothing_outside(granted: str, asked: str, topi
 @given(FILTERS, TOPICS)
 def test_a_topic_is_covered_when_it_is_matched(granted: str, topic: str) -> None:
     assert covers(granted, topic) == matches(granted, topic)
+
+
+ROOTED = st.lists(st.sampled_from(["gw", "1", "a", "", "+"]), min_size=1, max_size=4).map("/".join)
+
+
+@given(ROOTED, st.booleans(), st.sampled_from(["", "$share/group/", "$queue/", "$exclusive/", "$delayed/5/"]), TOPICS)
+def test_whatever_could_match_below_the_root_reaches_it(asked: str, rest: bool, carrier: str, topic: str) -> None:
+    wanted = f"{asked}/#" if rest else asked
+    reaches = reaches_root(carrier + wanted)
+    if matches(wanted, f"gw/{topic}") or matches(wanted, "gw"):
+        assert reaches
+    assert reaches == (asked.split("/", maxsplit=1)[0] in {"gw", "+"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "reaches"), [("#", True), ("$SYS/#", False), ("$share/gw/x", False), ("x/gw/1", False)]
+)
+def test_what_reaches_the_root(asked: str, reaches: bool) -> None:
+    assert reaches_root(asked) is reaches
 
 
 @pytest.mark.parametrize("asked", ["#", "gw/#", "gw/1/+/+/up/telemetry", "gw/1/110105/other/down/ack", "$SYS/#"])
