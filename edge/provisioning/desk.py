@@ -22,7 +22,7 @@ from edge.errors import ConfigurationError, EdgeError, StepRefused, UplinkLost
 from edge.masking import without_secrets
 from edge.provisioning import policy
 from edge.provisioning.fetching import Fetcher
-from edge.provisioning.record import LONGEST_REASON, Entry, Held, Record, Trial, Trouble
+from edge.provisioning.record import LONGEST_REASON, MOST_STARTS, Entry, Held, Record, Trial, Trouble
 from edge.provisioning.store import Store
 from firmware_configs.signature import ArtifactClass, Signature
 
@@ -198,11 +198,22 @@ class ProvisioningDesk:
         policy.require_forward(signature, running, roll_back=desired.roll_back)
         applier.admit(desired.profile)
         self._end(desired, StepState.FETCHING)
-        self._store.sweep(self._record, keep_part=signature.sha256)
+        self._store.sweep(self._record, fetching=signature.sha256)
         self._fetch(signature)
+        self._count_look(signature, desired)
         applier.inspect(signature)
         with self._lock:
             self._ready = _Ready(signature, desired)
+
+    def _count_look(self, signature: Signature, desired: DesiredProfile) -> None:
+        """Write down that it is looked at before it is: what ends the process over that is not looked at for ever. Raises StepRefused."""
+        looked = self._record.entry(signature.artifact, signature.name).looked(signature.sha256, desired.desired_id)
+        if looked.look is not None and looked.look.times > MOST_STARTS:
+            raise StepRefused(StepCode.CRASHED, f"{MOST_STARTS} processes of the node ended while they looked at it")
+        try:
+            self._write(looked)
+        except OSError as error:
+            raise StepRefused(StepCode.NO_ROOM, f"the disk does not take it: {error.strerror}") from error
 
     def _fetch(self, signature: Signature) -> None:
         until_s, wait_s = self._monotonic_s() + FETCH_PATIENCE_S, FIRST_WAIT_S
@@ -287,8 +298,7 @@ class ProvisioningDesk:
             self._go_back(back, reason)
         else:
             applier.confirm(trying)
-            self._save(trying.confirmed(self._told()))
-            self._store.sweep(self._record)
+            self._save(trying.confirmed(self._told()), sweep=True)
             _log.info("what was tried is well", name=trying.name, version=trial.held.version)
         self._wake.set()
 
@@ -335,10 +345,19 @@ class ProvisioningDesk:
         with self._lock:
             self._record = self._record.with_entry(entry)
 
-    def _save(self, entry: Entry) -> None:
-        """Write the record with this entry, then go on with it. Raises OSError; nothing has changed then."""
+    def _save(self, entry: Entry, *, sweep: bool = False) -> None:
+        """Write the record with this entry, go on with it, and tell. Raises OSError; nothing has changed then."""
+        self._write(entry, sweep=sweep)
+        self._on_change()
+
+    def _write(self, entry: Entry, *, sweep: bool = False) -> None:
+        """`sweep`: remove what it does not refer to any more, before the thread can begin to fetch what comes next."""
         with self._lock:
             record = self._record.with_entry(entry)
             self._store.save(record)
             self._record = record
-        self._on_change()
+            if sweep:
+                try:
+                    self._store.sweep(record)
+                except OSError as error:
+                    _log.error("what is not needed any more can't be removed", reason=str(error))

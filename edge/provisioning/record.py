@@ -12,13 +12,21 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from edge.contract.artifacts import ARTIFACTS_TOLD, RunningArtifact, StepCode, StepReport, StepState, VersionText
+from edge.contract.artifacts import (
+    ARTIFACTS_TOLD,
+    STEPS_ENDED,
+    RunningArtifact,
+    StepCode,
+    StepReport,
+    StepState,
+    VersionText,
+)
 from edge.contract.fields import Instant, Name, Sha256
 from edge.errors import StepRefused
 from firmware_configs.signature import ArtifactClass
 
 MOST_STARTS: Final = 3
-"""So often a process may start with something that is being tried: one that ended twice in it has shown enough."""
+"""So often a process may start with something that is being tried, or begin to look at what is to be."""
 
 STEPS_TOLD: Final = 32
 LONGEST_REASON: Final = 240
@@ -50,8 +58,18 @@ class Trial(Struct, frozen=True, omit_defaults=True):
     starts: Annotated[int, Meta(ge=0)] = 0
 
 
+class Look(Struct, frozen=True, omit_defaults=True):
+    """Bytes that are looked at before they are tried: `times` counts the processes that began to, `desired_id` is the order's."""
+
+    sha256: Sha256
+    desired_id: UUID | None = None
+    times: Annotated[int, Meta(ge=0)] = 0
+
+
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All about one name. Without `current` what came with the software runs. `ordered_at`: when the last order was given that was taken."""
+    """All about one name. Without `current` what came with the software runs. `ordered_at`: when the last order was given that was taken.
+    `look` stands from before the first look at what was ordered until that led to something.
+    """
 
     artifact: ArtifactClass
     name: Name
@@ -60,6 +78,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     trial: Trial | None = None
     step: StepReport | None = None
     ordered_at: Instant | None = None
+    look: Look | None = None
 
     @property
     def key(self) -> tuple[ArtifactClass, str]:
@@ -67,12 +86,19 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.artifact, self.name
 
     def told(self, step: StepReport) -> "Entry":
-        """With another last step."""
-        return replace(self, step=step)
+        """With another last step; what ended processes stays known as that, however often the same order comes."""
+        led_on = step.state in STEPS_ENDED and step.code != StepCode.CRASHED
+        return replace(self, step=step, look=None if led_on else self.look)
+
+    def looked(self, sha256: str, desired_id: UUID | None) -> "Entry":
+        """A process is about to look at what was ordered."""
+        before = self.look
+        again = before is not None and (before.sha256, before.desired_id) == (sha256, desired_id)
+        return replace(self, look=Look(sha256, desired_id, before.times + 1 if before is not None and again else 1))
 
     def tried(self, trial: Trial, step: StepReport) -> "Entry":
         """It begins to be tried."""
-        return replace(self, trial=trial, step=step)
+        return replace(self, trial=trial, step=step, look=None)
 
     def started(self) -> "Entry":
         """A process begins with what is being tried."""

@@ -113,13 +113,13 @@ class Store:
         signature, content = self.content(held, ArtifactClass.PROFILE, kind, keyring)
         return verified(content, signature, keyring)
 
-    def sweep(self, record: Record, *, keep_part: str | None = None) -> None:
-        """Remove what nothing refers to any more, but for what is on its way."""
+    def sweep(self, record: Record, *, fetching: str | None = None) -> None:
+        """Remove what nothing refers to any more, but for what is on its way: a part of it, or all of it that a process died over."""
         stay = record.hashes()
         with contextlib.suppress(FileNotFoundError):
             for file in list(self.folder.iterdir()):
-                stem, _, ending = file.name.partition(".")
-                wanted = stem in stay or (ending == PART[1:] and stem == keep_part)
+                stem = file.name.partition(".")[0]
+                wanted = stem in stay or stem == fetching
                 if file.is_file() and file.name != RECORD and not wanted:
                     file.unlink(missing_ok=True)
             sync_folder(self.folder)

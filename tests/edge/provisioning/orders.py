@@ -79,6 +79,7 @@ class Steps:
         self.runs: tuple[str, str | None] | None = None
         self.refuses: StepRefused | None = None
         self.on_begin: Callable[[], None] = lambda: None
+        self.on_inspect: Callable[[], None] = lambda: None
 
     def running(self, _name: str) -> tuple[str, str | None] | None:
         return self.runs
@@ -87,6 +88,7 @@ class Steps:
         return
 
     def inspect(self, _signature: Signature) -> None:
+        self.on_inspect()
         if self.refuses is not None:
             raise self.refuses
 

@@ -40,6 +40,7 @@ class Rig:
         self.now_s = 0.0
         self.changes = 0
         self.on_wait: Callable[[], object] = lambda: None
+        self.on_change: Callable[[], object] = lambda: None
         self._cloud_keys = cloud_keys
         self.begin_process()
 
@@ -68,6 +69,7 @@ class Rig:
 
     def changed(self) -> None:
         self.changes += 1
+        self.on_change()
 
     def order(self, desired: DesiredProfile) -> StepReport | None:
         self.desk.receive(desired)
@@ -348,6 +350,70 @@ def test_a_fetch_that_a_process_died_over_is_begun_anew_when_the_order_comes_aga
     assert told(rig.order(ONE.order())) == ("trying", None)
 
 
+class Killed(BaseException):
+    """The process ends in the middle of something."""
+
+
+def order_until_it_is_answered(rig: Rig, desired: DesiredProfile) -> int:
+    """The cloud sends an order anew to each process that does not answer it; how many were killed by it."""
+    for killed in range(20):
+        try:
+            rig.order(desired)
+        except Killed:
+            rig.begin_process()
+        else:
+            return killed
+    raise AssertionError("the node is ended by it for ever")
+
+
+@pytest.mark.parametrize("desired", [ONE.order(), replace(ONE.order(), desired_id=None)])
+def test_what_ends_every_process_that_looks_at_it_is_refused(rig: Rig, desired: DesiredProfile) -> None:
+    rig.steps.on_inspect = killed
+    assert order_until_it_is_answered(rig, desired) == MOST_STARTS
+    assert told(rig.step) == ("refused", "crashed")
+    assert order_until_it_is_answered(rig, desired) == 0  # nor in the next session
+    assert told(rig.step) == ("refused", "crashed")
+    rig.steps.on_inspect = lambda: None
+    assert told(rig.order(TWO.order(2))) == ("trying", None)
+
+
+def test_a_new_order_for_what_ended_processes_is_looked_at_anew(rig: Rig) -> None:
+    rig.steps.on_inspect = killed
+    order_until_it_is_answered(rig, ONE.order())
+    rig.steps.on_inspect = lambda: None
+    assert told(rig.order(ONE.order(2))) == ("trying", None)
+    assert rig.desk.record.entry(PROFILE, "power_meter").look is None
+
+
+def test_what_is_refused_for_its_content_did_not_end_a_process(rig: Rig) -> None:
+    rig.steps.refuses = StepRefused(StepCode.NOT_VALID, "sensors[0]: no")
+    for _ in range(MOST_STARTS + 2):
+        assert told(rig.order(replace(ONE.order(), desired_id=None))) == ("refused", "not_valid")
+
+
+def test_what_can_not_be_counted_is_not_looked_at(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: Store, _record: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    rig.steps.on_inspect = killed
+    monkeypatch.setattr(Store, "save", full)
+    assert told(rig.order(ONE.order())) == ("refused", "no_room")
+
+
+def killed() -> None:
+    raise Killed
+
+
+def test_what_is_fetched_as_soon_as_a_trial_is_confirmed_stays(rig: Rig) -> None:
+    rig.order(ONE.order(1))
+    rig.desk.receive(TWO.order(2))
+    rig.on_change = rig.desk.follow_next  # the thread is at once on its way
+    rig.pass_by(60)
+    rig.on_change = lambda: None
+    assert rig.hand.fetched == ["1.0.0", "1.1.0"]
+    assert rig.store.has(TWO.signature.sha256)
+
+
 def test_a_disk_that_takes_nothing_leaves_what_ran(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.order(ONE.order(1))
     rig.pass_by(60)
@@ -420,6 +486,14 @@ class Orders(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         self.rig.begin_process()
+
+    @rule(version=st.sampled_from(sorted(VERSIONS)))
+    def order_that_ends_who_looks(self, version: str) -> None:
+        self.number += 1
+        desired = VERSIONS[version].order(self.number)
+        self.rig.steps.on_inspect = killed
+        assert order_until_it_is_answered(self.rig, desired) <= MOST_STARTS
+        self.rig.steps.on_inspect = lambda: None
 
     @precondition(lambda self: self.rig.desk.record.trial is not None)
     @rule()
