@@ -116,7 +116,7 @@ class StageProgress(BaseModel):
 
 class RolloutSummary(BaseModel):
     """A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned
-    back, `cause` what that is about.
+    back, `cause` what that is about. `actions` is what its state allows.
     """
 
     id: UUID
@@ -164,7 +164,9 @@ class FailureReason(BaseModel):
 
 
 class RolloutDetail(RolloutSummary):
-    """One rollout, with the reasons of failures; a draft with whom it would have."""
+    """One rollout, with the reasons of failures; a draft with whom it would have. `actions` is what can be done with it now: one of which
+    later rollouts have all nodes can't be turned back.
+    """
 
     failures: list[FailureReason]
     preview: RolloutPreview | None
@@ -494,4 +496,5 @@ def _detail(conn: Connection[Any], rollout: Rollout) -> RolloutDetail:
         FailureReason(reason=reason, nodes=nodes, example=example)
         for reason, nodes, example in store.failures(conn, rollout.id)
     ]
-    return RolloutDetail.model_validate(_summary(rollout, tallies) | {"failures": failures, "preview": preview})
+    told = {"actions": service.actions(conn, rollout), "failures": failures, "preview": preview}
+    return RolloutDetail.model_validate(_summary(rollout, tallies) | told)

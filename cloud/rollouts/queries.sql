@@ -132,6 +132,31 @@ limit 5;
 -- name: hold(rollout_id, holds)!
 update rollout_step set holds = :holds where rollout_id = :rollout_id and holds <> :holds;
 
+-- name: turnable(rollout_id, count)
+-- Nodes of a rollout that is over, as far as they can be turned back: they were asked, are not back, and no later rollout wants
+-- something of them (it asked them, or will when they are there). What a later one that was itself turned back left behind is what
+-- this one brought, and is its own again.
+select step.node_id
+from rollout_step as step
+join rollout on rollout.id = step.rollout_id
+where step.rollout_id = :rollout_id
+    and (step.desired_id is not null or step.state = 'absent') and step.state not in ('skipped', 'superseded', 'reverted')
+    and not exists (
+        select
+        from node_desired as wanted
+        left join rollout as later on later.id = wanted.rollout_id
+        where wanted.node_id = step.node_id and wanted.artifact = step.artifact and wanted.name = step.name
+            and wanted.desired_id is distinct from step.desired_id
+            and not (coalesce(later.state, '') in ('rolled_back', 'failed') and wanted.artifact_id = rollout.artifact_id)
+    )
+    and not exists (
+        select
+        from rollout_step as other
+        where other.node_id = step.node_id and other.artifact = step.artifact and other.name = step.name
+            and other.rollout_id <> step.rollout_id and other.state = 'absent'
+    )
+limit :count;
+
 -- name: steps(rollout_id, states)
 -- Steps with what is known of their nodes. All of a rollout, or those in some states.
 select

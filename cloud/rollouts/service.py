@@ -218,19 +218,34 @@ def _roll_back(conn: Connection[Any], rollout: Rollout, actor: Principal, now: d
     steps = [step for step, _ in store.steps(conn, rollout.id)]
     if not steps:
         raise TransitionRefused("the rollout never began: there is nothing to turn back")
-    if rollout.state not in LIVE:
-        _hold_again(conn, rollout, steps)
-    return turn_back(conn, rollout, reason=reason, cause=RolloutCause.PERSON, now=now, actor_name=actor.name)
+    turnable = None if rollout.state in LIVE else _hold_again(conn, rollout, steps)
+    return turn_back(
+        conn, rollout, reason=reason, cause=RolloutCause.PERSON, now=now, actor_name=actor.name, turnable=turnable
+    )
 
 
-def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> None:
-    """A rollout that is over let go of its nodes; one that has begun since is not disturbed."""
+def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> frozenset[int]:
+    """A rollout that is over let go of its nodes; one that has begun since is not disturbed. Which of them no later one had."""
     _require_free(conn, rollout, [step.node_id for step in steps])
     try:
         with conn.transaction():
             store.hold(conn, rollout.id, holds=True)
+            turnable = store.turnable(conn, rollout.id)
+            if not turnable:
+                raise TransitionRefused(
+                    "none of its nodes can be turned back: they are back, or later rollouts had them"
+                )
     except UniqueViolation as error:
         raise Conflict("another rollout has just begun with some of these nodes") from error
+    return turnable
+
+
+def actions(conn: Connection[Any], rollout: Rollout) -> list[RolloutAction]:
+    """What people can do with it as it stands; turning back one that is over only while it has a node that could be."""
+    possible = [action for action in RolloutAction if (rollout.state, action) in ACTIONS]
+    if rollout.state not in LIVE and not store.turnable(conn, rollout.id, count=1):
+        return [action for action in possible if action is not RolloutAction.ROLL_BACK]
+    return possible
 
 
 def _cancel(conn: Connection[Any], rollout: Rollout, _actor: Principal, now: datetime, reason: str | None) -> Rollout:

@@ -240,6 +240,11 @@ def hold(conn: Connection[Any], rollout_id: UUID, *, holds: bool) -> None:
     _queries.hold(conn, rollout_id=rollout_id, holds=holds)
 
 
+def turnable(conn: Connection[Any], rollout_id: UUID, *, count: int | None = None) -> frozenset[int]:
+    """Nodes, by id, of a rollout that is over, which were asked by it and are no later one's since; at most so many."""
+    return frozenset(row.node_id for row in _queries.turnable(conn, rollout_id=rollout_id, count=count))
+
+
 def steps(
     conn: Connection[Any], rollout_id: UUID, states: Iterable[StepState] | None = None
 ) -> list[tuple[Step, Facts]]:

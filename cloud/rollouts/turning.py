@@ -1,5 +1,6 @@
 """Turning a rollout back: each node that may have the new gets what it ran before."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from psycopg import Connection
 
 from cloud.rollouts import artifact_store, judgement, order_store, store
 from cloud.rollouts.model import (
+    STEPS,
     Announced,
     Artifact,
     Facts,
@@ -30,15 +32,20 @@ def turn_back(
     cause: RolloutCause | None,
     now: datetime,
     actor_name: str | None = None,
+    turnable: Collection[int] | None = None,
 ) -> Rollout:
-    """Want of each node of the rollout what it ran before; nodes whose turn had not come are left alone.
+    """Want of each node of the rollout what it ran before; nodes whose turn had not come are left alone. Of a rollout that was over
+    only those are turned (`turnable`) that no later one has had since.
 
     Nobody sends orders of the rollout meanwhile (`lock_orders`), so that what may have been sent is known.
     """
     order_store.lock_orders(conn, rollout.id)
     changed = []
     for step, facts in store.steps(conn, rollout.id):
-        after = _turned(conn, rollout, step, facts, now=now)
+        if turnable is None or step.node_id in turnable:
+            after = _turned(conn, rollout, step, facts, now=now)
+        else:
+            after = _given_up(step, now=now)
         if after != step:
             changed.append((step, after))
     store.save_steps(conn, [after for _, after in changed])
@@ -87,6 +94,13 @@ def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *
 
 
 _LEFT_ALONE = frozenset({StepState.SKIPPED, StepState.SUPERSEDED, StepState.REVERTED, StepState.REVERTING})
+
+
+def _given_up(step: Step, *, now: datetime) -> Step:
+    """A node that is a later rollout's; one that was never asked, or had no step to make, is what it was."""
+    if step.order is None or StepState.SUPERSEDED not in STEPS[step.state]:
+        return step
+    return judgement.moved(step, StepState.SUPERSEDED, now=now)
 
 
 def _moved_once(step: Step, state: StepState, *, now: datetime, reason: str) -> Step:

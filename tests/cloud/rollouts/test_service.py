@@ -192,6 +192,55 @@ def test_two_rollouts_of_an_artifact_never_have_one_node(fleet: Fleet) -> None:
     assert fleet.nodes["station-1"].running == running("1.1.0")
 
 
+def test_turning_back_an_old_rollout_leaves_what_a_later_one_has(fleet: Fleet) -> None:
+    both, only_first = fleet.add("both"), fleet.add("only-first")
+    first = fleet.start("1.1.0", PATIENT)
+    fleet.settle(first, RolloutState.DONE)
+    only_first.running = running("1.2.0")  # somebody else brought it there: the later rollout skips it
+    fleet.come(only_first)
+    second = fleet.start("1.2.0", PATIENT)
+    fleet.settle(second, RolloutState.DONE)
+    assert RolloutAction.ROLL_BACK not in service.actions(fleet.conn, fleet.rollout(first))
+    with pytest.raises(TransitionRefused, match="later rollouts"):
+        fleet.act(first, RolloutAction.ROLL_BACK)
+    fleet.live_through(10 * MINUTE)
+    assert both.running == running("1.2.0")
+    assert fleet.states(second)["both"] is StepState.DONE
+    assert RolloutAction.ROLL_BACK in service.actions(fleet.conn, fleet.rollout(second))
+
+
+def test_of_an_old_rollout_only_nodes_are_turned_back_that_no_later_one_asked(fleet: Fleet) -> None:
+    for number in range(2):
+        fleet.add(f"station-{number}")
+    first = fleet.start("1.1.0", PATIENT)
+    fleet.settle(first, RolloutState.DONE)
+    second = fleet.start("1.2.0", *HALVES)
+    while StepState.DONE not in fleet.states(second).values():
+        fleet.round()
+    fleet.act(second, RolloutAction.CANCEL)
+    asked = next(name for name, state in fleet.states(second).items() if state is StepState.DONE)
+    [other] = set(fleet.nodes) - {asked}
+    assert RolloutAction.ROLL_BACK in service.actions(fleet.conn, fleet.rollout(first))
+    fleet.act(first, RolloutAction.ROLL_BACK)
+    fleet.settle(first, RolloutState.ROLLED_BACK)
+    assert fleet.states(first) == {asked: StepState.SUPERSEDED, other: StepState.REVERTED}
+    assert fleet.nodes[asked].running == running("1.2.0")
+    assert fleet.nodes[other].running == running("1.0.0")
+
+
+def test_rollouts_are_turned_back_one_after_the_other(fleet: Fleet) -> None:
+    node = fleet.add("station-1")
+    started = []
+    for version in ("1.1.0", "1.2.0"):
+        started.append(fleet.start(version, PATIENT))
+        fleet.settle(started[-1], RolloutState.DONE)
+    for rollout_id, version in zip(reversed(started), ("1.1.0", "1.0.0"), strict=True):
+        fleet.act(rollout_id, RolloutAction.ROLL_BACK)
+        fleet.settle(rollout_id, RolloutState.ROLLED_BACK)
+        assert node.running == running(version)
+    assert not any(RolloutAction.ROLL_BACK in service.actions(fleet.conn, fleet.rollout(each)) for each in started)
+
+
 def test_pausing_holds_what_was_not_sent_and_failures_turn_back_all_the_same(fleet: Fleet) -> None:
     fleet.add("a")
     fleet.add("b", Nature.FAILS)

@@ -3605,7 +3605,8 @@ export interface components {
         RolloutCause: "failures" | "below_success" | "stage_approval" | "nobody_present" | "not_all_back" | "person";
         /**
          * RolloutDetail
-         * @description One rollout, with the reasons of failures; a draft with whom it would have.
+         * @description One rollout, with the reasons of failures; a draft with whom it would have. `actions` is what can be done with it now: one of which
+         *     later rollouts have all nodes can't be turned back.
          */
         RolloutDetail: {
             /**
@@ -3823,7 +3824,7 @@ export interface components {
         /**
          * RolloutSummary
          * @description A rollout and how far it is. `stage` counts from 0; `reason` says why it waits, is paused, or was turned
-         *     back, `cause` what that is about.
+         *     back, `cause` what that is about. `actions` is what its state allows.
          */
         RolloutSummary: {
             /**
