@@ -130,10 +130,8 @@ def reading_rule(settings: ReadingRuleSettings, device: DeviceSettings) -> Readi
 
 
 def _of_readings(settings: ReadingRuleSettings, device: DeviceSettings) -> ReadingRule:
-    if isinstance(settings, ActingSettings) and settings.act is not None and not device.may_be_stopped:
-        raise ConfigurationError(
-            f"device {device.id}: rule {settings.kind} asks for `act: {settings.act}`, and the device does not allow it: `allow_stop: true`"
-        )
+    if isinstance(settings, ActingSettings) and settings.act is not None:
+        _require_acting(settings, device)
     match settings:
         case ThresholdSettings() | RateOfChangeSettings() | StaleSettings():
             return _of_a_number(settings, _point(settings, device, "number"), device.id)
@@ -161,6 +159,20 @@ def _of_a_number(
             return RateOfChangeRule(settings, device, unit=point.unit, period_s=point.period_s)
         case StaleSettings():
             return StaleRule(settings, device, unit=point.unit)
+
+
+def _require_acting(settings: ThresholdSettings | DeviceFaultSettings, device: DeviceSettings) -> None:
+    """What acts has to see each time that it is too hot: nothing may hold its findings back."""
+    held_back = [name for name in ("schedule", "fold_s", "cooldown_s") if getattr(settings, name)]
+    if held_back:
+        raise ConfigurationError(
+            f"device {device.id}: rule {settings.kind} asks for `act: {settings.act}` and has `{'`, `'.join(held_back)}`: "
+            "what is held back, or joins what was told already, would stop nothing; give what is to be told less often a rule of its own, without `act`"
+        )
+    if not device.may_be_stopped:
+        raise ConfigurationError(
+            f"device {device.id}: rule {settings.kind} asks for `act: {settings.act}`, and the device does not allow it: `allow_stop: true`"
+        )
 
 
 _IN_WORDS = {"number": "a numeric point", "state": "a state", "event": "an event"}

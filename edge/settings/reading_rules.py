@@ -32,7 +32,8 @@ class Act(StrEnum):
 
 class ActingSettings(Strict):
     """What a rule does besides telling. With `act: stop_charge` the charge is stopped at once, where the device allows it, and its meter
-    has to say within `confirm_s` that nothing flows any more: at most `zero_a` ampere, or `zero_w` watt where it has no ammeter.
+    has to say within `confirm_s` that nothing flows any more: at most `zero_a` ampere, or `zero_w` watt where it has no ammeter. Such a
+    rule has no schedule, folding or cool-down: what is too hot and not told would not be stopped.
     """
 
     act: Act | None = None

@@ -8,6 +8,9 @@ import yaml
 
 from edge.configuration.reading import examine_text
 
+ACTING_PILE = {"id": "a", "number": "1" * 14, "allow_stop": True}
+HOT = {"kind": "threshold", "point": "temperature_c.1", "above": 85, "act": "stop_charge"}
+
 
 @pytest.mark.parametrize(
     ("part", "words"),
@@ -32,6 +35,22 @@ from edge.configuration.reading import examine_text
         (
             {"ebike": {"piles": [{"id": "a", "topics": ["a"], "map": "shedwatt", "sockets": 32}]}},
             "32 sockets have 323 points with this map, a device has 200 at most",
+        ),
+        (
+            {"ykc": {"piles": [{**ACTING_PILE, "rules": [{**HOT, "cooldown_s": 600}]}]}},
+            "has `cooldown_s`: what is held back, or joins what was told already, would stop nothing",
+        ),
+        (
+            {"ykc": {"piles": [{**ACTING_PILE, "rules": [{**HOT, "schedule": [{"start": "08:00", "end": "20:00"}]}]}]}},
+            "has `schedule`: what is held back, or joins what was told already, would stop nothing",
+        ),
+        (
+            {
+                "ykc": {
+                    "piles": [{**ACTING_PILE, "rules": [{"kind": "device_fault", "act": "stop_charge", "fold_s": 60}]}]
+                }
+            },
+            "has `fold_s`: what is held back, or joins what was told already, would stop nothing",
         ),
     ],
 )
