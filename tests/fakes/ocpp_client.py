@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
+import json
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -146,6 +147,22 @@ class Station:
             await self.point.start()
         except Exception:  # noqa: BLE001 (the connection has ended; what the test says next fails)
             return
+
+    async def mute(self) -> None:
+        """From now on it answers nothing by itself: what it is asked is read with `asked`."""
+        assert self._listening is not None
+        self._listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._listening
+
+    def asked(self) -> tuple[str, str]:
+        """Of a mute one: the next thing that it is asked, as the message's number and the action."""
+        _, number, action, _ = json.loads(self.run(self.connection.recv()))
+        return number, action
+
+    def answer(self, number: str, **payload: Any) -> None:
+        """Of a mute one: answer it after all."""
+        self.run(self.connection.send(json.dumps([3, number, payload])))
 
     async def close(self) -> None:
         await self.connection.close()

@@ -22,7 +22,7 @@ from edge.contract.device_command import (
 from edge.errors import CommandRefused
 from edge.sources.ocpp.meter import MEASURANDS
 from edge.sources.ocpp.pile import Pile
-from edge.sources.ocpp.station import OrderRefused, Station
+from edge.sources.ocpp.station import GaveWay, OrderRefused, Station
 
 ACTIONS: Final = frozenset(DeviceAction) - {DeviceAction.SET_CLOCK}
 """A station of OCPP 1.6 takes the time from each start and heartbeat, and can't be told it otherwise."""
@@ -42,6 +42,9 @@ _TRIGGERS: Final[Mapping[Trigger, MessageTrigger]] = {
 
 _SECRET: Final = frozenset({"authorizationkey"})
 """Keys that hold what a station logs in with (OCPP 1.6 security whitepaper)."""
+
+_MOST_TRIES: Final = 4
+"""A question that gives way to orders to stop is asked again so often."""
 
 _LARGEST_ANSWER_BYTES: Final = 100 * 1024
 
@@ -122,7 +125,7 @@ async def configure(station: Station, *, wait_s: float, refused: Callable[[str, 
     """Set what has to be set; what the station refuses is told to `refused`, by key. Raises DeviceUnreachable."""
     for key, value in wanted_settings(station.pile).items():
         try:
-            answer = await station.ask(call.ChangeConfiguration(key=key, value=value), wait_s=wait_s)
+            answer = await _asked(station, call.ChangeConfiguration(key=key, value=value), wait_s)
         except OrderRefused as error:
             refused(key, str(error))
             continue
@@ -142,6 +145,16 @@ async def introduce(
         if (station.booted and message is Trigger.BOOT_NOTIFICATION) or connector in station.status_of:
             continue
         try:
-            await station.ask(trigger(message, connector), wait_s=wait_s)
+            await _asked(station, trigger(message, connector), wait_s)
         except OrderRefused:
             return  # it does not know the message, and so none of them
+
+
+async def _asked(station: Station, payload: Any, wait_s: float) -> dict[str, Any]:
+    """The answer to what may be asked twice without harm, after whatever it gives way to."""
+    for _ in range(_MOST_TRIES - 1):
+        try:
+            return await station.ask(payload, wait_s=wait_s)
+        except GaveWay:
+            continue
+    return await station.ask(payload, wait_s=wait_s)

@@ -18,7 +18,7 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 
 from edge.contract.device_command import DeviceAction, Trigger
-from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
+from edge.errors import CommandRefused, ConfigurationError, DeviceBusy, DeviceUnreachable, Retryable
 from edge.flow import DeviceControl, Health, Parcel
 from edge.settings import NodeConfiguration, OcppSettings
 from edge.sources.commits import Commits
@@ -28,7 +28,7 @@ from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, orde
 from edge.sources.ocpp.pace import Pace
 from edge.sources.ocpp.pile import Pile
 from edge.sources.ocpp.server import Limits, Listener
-from edge.sources.ocpp.station import Figures, OrderRefused, Patience, Station
+from edge.sources.ocpp.station import Figures, GaveWay, OrderRefused, Patience, Station
 from edge.sources.ocpp.transactions import TransactionBook
 from edge.sources.stations import GRACE_S, SILENT_HEARTBEATS, Presence
 
@@ -263,7 +263,8 @@ class OcppSource:
         self._presence.heard(station.device, time.monotonic())
         if station.device in self._unheard:  # rules lost sight of a charge that outlasted the node's last end
             self._unheard.discard(station.device)
-            self._commits.deliver((), again=station.pile.charging(self._clock()))
+            first = self._commits.deliver((), again=station.pile.charging(self._clock()))
+            self._spawn(self._show_charges(station.pile, first))
         self._spawn(self._introduce(station))
 
     def _on_gone(self, station: Station, reason: str) -> None:
@@ -284,6 +285,18 @@ class OcppSource:
         total = self._listener.denials[Denial.UNKNOWN.value]
         if total & (total - 1) == 0:  # the 1st, 2nd, 4th, 8th …
             _log.warning("somebody calls who is not configured", identity=denied.identity, address=address, times=total)
+
+    async def _show_charges(self, pile: Pile, shown: Future[None]) -> None:
+        """Rules see the charges that are under way, as soon as what they are told of can be kept; between two messages of the pile, as each
+        changes what is under way.
+        """
+        device, kept = pile.settings.id, await _is_kept(shown)
+        while not kept:
+            await asyncio.sleep(self._timing.patience.again_s)
+            if self._piles.get(device) is not pile:
+                return
+            async with self._turns.setdefault(device, asyncio.Lock()):
+                kept = await _is_kept(self._commits.deliver((), again=pile.charging(self._clock())))
 
     async def _introduce(self, station: Station) -> None:
         with contextlib.suppress(DeviceUnreachable):
@@ -309,7 +322,8 @@ class OcppSource:
             asked = order(pile, action, arguments, connector=connector, now=now)
             if station is None:
                 raise DeviceUnreachable(f"{device} is not connected")
-            answer = agreed(action, await station.ask(asked, wait_s=wait_s))
+            is_stop = action is DeviceAction.STOP_CHARGE
+            answer = agreed(action, await station.ask(asked, wait_s=wait_s, urgent=is_stop))
         except (CommandRefused, OrderRefused):
             is_there = connector is None or 1 <= connector <= pile.settings.connectors
             if action is DeviceAction.STOP_CHARGE and station is not None and is_there:
@@ -326,12 +340,21 @@ class OcppSource:
             for at_s in self._timing.meter_s:
                 await asyncio.sleep(at_s - asked_s)
                 asked_s = at_s
-                await station.ask(trigger(Trigger.METER_VALUES, connector), wait_s=self._timing.answer_s)
+                with contextlib.suppress(GaveWay, DeviceBusy):  # there is a next time
+                    await station.ask(trigger(Trigger.METER_VALUES, connector), wait_s=self._timing.answer_s)
 
     def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _is_kept(delivery: Future[None]) -> bool:
+    try:
+        await asyncio.wrap_future(delivery)
+    except Retryable:
+        return False
+    return True
 
 
 def check_files(settings: OcppSettings) -> None:

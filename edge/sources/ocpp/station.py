@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from edge.contract.telemetry import ReadingFlag
-from edge.errors import DeviceUnreachable, Retryable
+from edge.errors import DeviceBusy, DeviceUnreachable, Retryable
 from edge.flow import Reading
 from edge.sources.ocpp.frames import (
     BadFrame,
@@ -34,12 +34,16 @@ from edge.sources.ocpp.frames import (
 from edge.sources.ocpp.messages import Heard
 from edge.sources.ocpp.pace import Pace
 from edge.sources.ocpp.pile import Pile
+from edge.sources.ocpp.turns import Turns
 
 MOST_FLAWS: Final = 20
 """Frames in a row that can't be read; who sends more speaks something else."""
 
 MOST_ORDERS: Final = 4
-"""Orders that wait for their turn; the standard has one on its way at a time (OCPP-J 1.6 §4.1.1)."""
+"""Orders that are on their way or wait for their turn; the standard has one on its way at a time (OCPP-J 1.6 §4.1.1)."""
+
+MOST_URGENT: Final = 16
+"""The same of orders to stop, which have places of their own."""
 
 MOST_OWED: Final = 100
 """States that could not be kept and will not be told again by the station."""
@@ -51,11 +55,16 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds. `keep_s`: so long a station waits for an answer while nothing can be kept; most give up after 30. `again_s`: between two
-    tries of that.
+    tries of that. `give_way_s`: so long the node waits for an answer at the least while an order to stop waits behind the question.
     """
 
     keep_s: float = 20.0
     again_s: float = 1.0
+    give_way_s: float = 3.0
+
+
+class GaveWay(DeviceUnreachable):
+    """The station was asked and had not answered when an order to stop came: its answer is not waited for. Asking again can help."""
 
 
 class OrderRefused(Exception):
@@ -86,6 +95,15 @@ class Figures:
         clamped = sum(ReadingFlag.CLAMPED in reading.flag for reading in heard.readings)
         if clamped:
             self.clamped[device] += clamped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pending:
+    """An order that was sent, at a time of the loop's clock."""
+
+    number: MessageId
+    asked_s: float
+    answered: asyncio.Future[CallResult | CallError]
 
 
 class Station:
@@ -120,10 +138,9 @@ class Station:
         self._patience, self._pace, self._sleep = patience, pace, sleep
         self._in_turn = in_turn
         self._owed: dict[str, Reading] = {}
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns(self._hurry)
         self._numbers = itertools.count(1)
-        self._pending: tuple[MessageId, asyncio.Future[CallResult | CallError]] | None = None
+        self._pending: _Pending | None = None
 
     @property
     def device(self) -> str:
@@ -157,25 +174,29 @@ class Station:
         except ConnectionClosed:
             pass
         finally:
-            if self._pending is not None and not self._pending[1].done():
-                self._pending[1].set_exception(DeviceUnreachable("its connection was lost"))
+            if self._pending is not None and not self._pending.answered.done():
+                self._pending.answered.set_exception(DeviceUnreachable("its connection was lost"))
 
-    async def ask(self, payload: Any, *, wait_s: float) -> dict[str, Any]:
-        """Send an order (one of `ocpp.v16.call`) and give the answer. Raises OrderRefused for an error, DeviceUnreachable when none
-        comes in time, or as much waits as may.
+    async def ask(self, payload: Any, *, wait_s: float, urgent: bool = False) -> dict[str, Any]:
+        """Send an order (one of `ocpp.v16.call`) and give the answer. What is `urgent` stops something: it goes before all others, and what is
+        under way and not answered gives way to it.
+
+        Raises OrderRefused for an error, DeviceUnreachable when no answer comes in time, DeviceBusy where it was not sent because of
+        others, GaveWay where it was, and another one was urgent.
         """
-        if self._waiting >= MOST_ORDERS:
-            raise DeviceUnreachable("it is busy with other orders")
-        self._waiting += 1
+        if self._turns.count(urgent=urgent) >= (MOST_URGENT if urgent else MOST_ORDERS):
+            raise DeviceBusy("it is busy with other orders")
+        is_sent = False
         try:
-            async with asyncio.timeout(wait_s), self._turn:
+            async with asyncio.timeout(wait_s), self._turns.turn(urgent=urgent):
+                is_sent = True
                 return await self._ask(payload)
         except TimeoutError as late:
-            raise DeviceUnreachable(f"it did not answer within {wait_s:.0f} s") from late
+            if is_sent:
+                raise DeviceUnreachable(f"it did not answer within {wait_s:.0f} s") from late
+            raise DeviceBusy(f"it was busy with other orders for {wait_s:.0f} s") from late
         except ConnectionClosed as closed:
             raise DeviceUnreachable("its connection was lost") from closed
-        finally:
-            self._waiting -= 1
 
     async def _ask(self, payload: Any) -> dict[str, Any]:
         order = Order(
@@ -183,16 +204,30 @@ class Station:
             action=type(payload).__name__,
             payload=remove_nones(snake_to_camel_case(serialize_as_dict(payload))),
         )
-        answered: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
-        self._pending = order.unique_id, answered
+        loop = asyncio.get_running_loop()
+        pending = _Pending(order.unique_id, loop.time(), loop.create_future())
+        self._pending = pending
+        self._hurry()
         try:
             await self.connection.send(order.to_json())
-            answer = await answered
+            answer = await pending.answered
         finally:
             self._pending = None
+            pending.answered.cancel()
         if isinstance(answer, CallError):
             raise OrderRefused(f"{answer.code}: {answer.description}" if answer.description else answer.code)
         return answer.payload
+
+    def _hurry(self) -> None:
+        """Where an order to stop waits, the answer to what is under way is not waited for much longer."""
+        pending = self._pending
+        if pending is not None and self._turns.is_pressing:
+            at_s = pending.asked_s + self._patience.give_way_s
+            asyncio.get_running_loop().call_at(at_s, self._give_way, pending)
+
+    def _give_way(self, pending: _Pending) -> None:
+        if pending is self._pending and self._turns.is_pressing and not pending.answered.done():
+            pending.answered.set_exception(GaveWay("it had not answered when something had to be stopped; ask again"))
 
     async def _answer(self, call: Call, received_at: datetime) -> None:
         self._figures.messages += 1
@@ -251,7 +286,8 @@ class Station:
         self._on_heard(self, None)
 
     def _take(self, answer: CallResult | CallError) -> None:
-        if self._pending is None or self._pending[0] != answer.message_id or self._pending[1].done():
+        pending = self._pending
+        if pending is None or pending.number != answer.message_id or pending.answered.done():
             self._figures.flaws["unasked_answer"] += 1
             return
-        self._pending[1].set_result(answer)
+        pending.answered.set_result(answer)

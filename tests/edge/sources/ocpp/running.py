@@ -38,6 +38,7 @@ class Keeper:
         self.marks: list[bytes] = []
         self.parcels = 0
         self.refusing = False
+        self.refused = 0
         self.failing_on: str | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -46,6 +47,7 @@ class Keeper:
     def keep(self, parcel: Parcel) -> None:
         self.gate.wait(20)
         if self.refusing:
+            self.refused += 1
             raise OutboxFull("no room in this test")
         if self.failing_on is not None and any(reading.device == self.failing_on for reading in parcel.readings):
             raise ValueError("nothing that is tried again by itself")

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from cloud.api.certificate import demo_certificate
 from edge.contract.telemetry import ReadingFlag
-from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
+from edge.errors import CommandRefused, ConfigurationError, DeviceBusy, DeviceUnreachable
 from edge.flow import DeviceAction, Health
 from edge.settings import NodeConfiguration, OcppSettings
-from edge.sources.ocpp.source import OcppSource
-from tests.edge.sources.ocpp.running import FAST, Keeper, address, piles, settings, source
+from edge.sources.ocpp.orders import wanted_settings
+from edge.sources.ocpp.source import OcppSource, Timing
+from edge.sources.ocpp.station import MOST_ORDERS, GaveWay
+from tests.edge.sources.ocpp.running import FAST, QUIET, Keeper, address, piles, settings, source
 from tests.edge.waiting import wait_until
 from tests.fakes.ocpp_client import Station, stamp, stations
 
@@ -182,6 +185,103 @@ def test_a_station_that_answers_nothing_holds_nobody_up(connect: Connect) -> Non
             made.act("pile-1", DeviceAction.RESET, {}, wait_s=0.2)
         assert made.act("pile-2", DeviceAction.RESET, {}, wait_s=10) == {"status": "Accepted"}
         assert other.orders == [("reset", "Soft")]
+
+
+def patient(give_way_s: float) -> Timing:
+    return replace(QUIET, patience=replace(QUIET.patience, give_way_s=give_way_s), answer_s=3_600.0)
+
+
+def ask(made: OcppSource, action: DeviceAction, wait_s: float) -> dict[str, Any]:
+    return made.act("pile-1", action, {}, wait_s=wait_s)
+
+
+def test_a_stop_does_not_wait_behind_a_question_that_is_not_answered(connect: Connect) -> None:
+    with source(Keeper(), timing=patient(0.0)) as made, ThreadPoolExecutor(2) as threads:
+        station = connect(address(made), "pile-1")
+        station.start()
+        station.run(station.mute())
+        question = threads.submit(ask, made, DeviceAction.RESET, 3_600.0)
+        late, action = station.asked()
+        assert action == "Reset"
+        stop = threads.submit(ask, made, DeviceAction.STOP_CHARGE, 60.0)
+        number, action = station.asked()
+        assert action == "RemoteStopTransaction"
+        with pytest.raises(GaveWay, match="ask again"):
+            question.result(60)
+        station.answer(late, status="Accepted")
+        station.answer(number, status="Accepted")
+        assert stop.result(60) == {"status": "Accepted"}
+        assert made.tally()["flaws"] == {"unasked_answer": 1}
+
+
+def test_a_stop_has_a_place_of_its_own_before_all_that_wait(connect: Connect) -> None:
+    with source(Keeper(), timing=patient(3_600.0)) as made, ThreadPoolExecutor(MOST_ORDERS + 1) as threads:
+        station = connect(address(made), "pile-1")
+        station.start()
+        station.run(station.mute())
+        questions = [threads.submit(ask, made, DeviceAction.RESET, 3_600.0) for _ in range(MOST_ORDERS)]
+        turns = made._listener.stations["pile-1"]._turns
+        wait_until(lambda: turns.count(urgent=False) == MOST_ORDERS, "as many questions as may wait")
+        with pytest.raises(DeviceBusy):
+            ask(made, DeviceAction.RESET, 60.0)
+        stop = threads.submit(ask, made, DeviceAction.STOP_CHARGE, 60.0)
+        wait_until(lambda: turns.is_pressing, "the stop")
+        order = []
+        for _ in range(MOST_ORDERS + 1):
+            number, action = station.asked()
+            order.append(action)
+            station.answer(number, status="Accepted")
+        assert order == ["Reset", "RemoteStopTransaction", *["Reset"] * (MOST_ORDERS - 1)]
+        assert [asked.result(60) for asked in (stop, *questions)] == [{"status": "Accepted"}] * (MOST_ORDERS + 1)
+
+
+def test_what_never_had_its_turn_was_not_sent_and_says_so(connect: Connect) -> None:
+    with source(Keeper(), timing=patient(3_600.0)) as made, ThreadPoolExecutor(1) as threads:
+        station = connect(address(made), "pile-1")
+        station.start()
+        station.run(station.mute())
+        question = threads.submit(ask, made, DeviceAction.RESET, 3_600.0)
+        number, _ = station.asked()
+        with pytest.raises(DeviceBusy):
+            ask(made, DeviceAction.STOP_CHARGE, 0.05)
+        station.answer(number, status="Accepted")
+        assert question.result(60) == {"status": "Accepted"}
+
+
+def test_a_setting_that_gave_way_to_a_stop_is_set_after_it(connect: Connect) -> None:
+    with source(Keeper(), timing=patient(0.0)) as made, ThreadPoolExecutor(1) as threads:
+        station = connect(address(made), "pile-1")
+        station.start()
+        wait_until(lambda: made._listener.stations.get("pile-1") is not None, "the station")
+        station.run(station.mute())
+        asyncio.run_coroutine_threadsafe(made._configure(made._listener.stations["pile-1"]), made._loop)
+        _, action = station.asked()
+        assert action == "ChangeConfiguration"
+        stop = threads.submit(ask, made, DeviceAction.STOP_CHARGE, 60.0)
+        number, action = station.asked()
+        assert action == "RemoteStopTransaction"
+        station.answer(number, status="Accepted")
+        assert stop.result(60) == {"status": "Accepted"}
+        for _ in wanted_settings(made._piles["pile-1"]):
+            number, action = station.asked()
+            assert action == "ChangeConfiguration"
+            station.answer(number, status="Accepted")
+
+
+def test_a_charge_that_can_not_be_shown_to_rules_at_once_is_shown_later(connect: Connect) -> None:
+    keeper, began = Keeper(), datetime.now(UTC) - timedelta(minutes=30)
+    with source(keeper) as made:
+        number = connect(address(made), "pile-1").start(at=began)
+    after = Keeper()
+    after.refusing = True
+    with source(after, receipts=keeper.marks) as made:
+        connect(address(made), "pile-1")
+        wait_until(lambda: after.refused > 1, "it was tried, and once more")
+        after.refusing = False
+        wait_until(lambda: after.again, "what rules have to see again")
+        assert {(reading.point, reading.value) for reading in after.again} == {("charging.1", str(number))}
+        made.stop()
+        assert len(after.again) == 1, "once"
 
 
 def test_after_a_start_a_station_is_set_and_after_a_stop_its_meter_asked(connect: Connect) -> None:
