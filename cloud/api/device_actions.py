@@ -1,5 +1,6 @@
 """Asking a device to do something: a charge is stopped, a pile starts anew, is set, updated, or tells how it is."""
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -77,6 +78,19 @@ def _checked(body: DeviceOrder) -> DeviceActionArguments:
 
 
 def _told(asked: DeviceActionArguments) -> dict[str, Any]:
-    """What the audit trail keeps: all but the value of a setting, which may be nobody's business."""
+    """What the audit trail keeps: all but the value of a setting, and what lets one in at an address, which may be nobody's business."""
     said = {key: value for key, value in asked.arguments.items() if key != "value"}
+    if isinstance(location := said.get("location"), str):
+        said["location"] = _without_secrets(location)
     return {"action": asked.action.value, "connector": asked.connector, "arguments": said}
+
+
+def _without_secrets(url: str) -> str:
+    """An address without the user in it, and without its query, where signed addresses have their signature.
+
+    A password may hold what ends an authority: whatever stands before the last `@` is left out.
+    """
+    scheme, _, rest = url.partition("://")
+    _, at, place = rest.rpartition("@")
+    shown, *more = re.split(r"[?#]", place, maxsplit=1)
+    return f"{scheme}://{'***@' if at else ''}{shown}{'?***' if more else ''}"

@@ -71,6 +71,27 @@ def test_a_pile_is_asked_and_its_answer_read(cloud: Cloud, station: Station) -> 
     assert details[1]["arguments"] == {"kind": "hard"}
 
 
+@pytest.mark.usefixtures("station")
+@pytest.mark.parametrize(
+    ("location", "kept"),
+    [
+        ("https://files.example/pile/1.2.bin", "https://files.example/pile/1.2.bin"),
+        ("ftp://vendor:hush@files.example/1.2.bin", "ftp://***@files.example/1.2.bin"),
+        ("ftp://vendor:hu/sh?@files.example/1.2.bin", "ftp://***@files.example/1.2.bin"),
+        ("https://files.example/1.2.bin?X-Signature=hush#hush", "https://files.example/1.2.bin?***"),
+    ],
+)
+def test_no_secret_of_an_address_stays_in_the_audit_trail(cloud: Cloud, location: str, kept: str) -> None:
+    with cloud.client("maintainer") as client:
+        arguments = {"location": location, "retrieve_at": "2026-03-01T00:00:00Z"}
+        asked = client.post(actions_of(client), json={"action": "update_firmware", "arguments": arguments})
+        assert asked.status_code == ACCEPTED, asked.text
+    [detail] = cloud.conn.execute("select detail from audit where action = 'command.asked'").fetchone() or [None]
+    assert detail["arguments"] == arguments | {"location": kept}
+    [sent] = cloud.conn.execute("select arguments from command").fetchone() or [None]
+    assert sent["arguments"]["location"] == location
+
+
 def test_a_duty_chief_stops_a_charge_and_nothing_else(cloud: Cloud, station: Station) -> None:
     with cloud.client("maintainer") as client:
         log = client.post(LOG, json={}).json()
