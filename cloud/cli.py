@@ -16,7 +16,7 @@ from cloud.access import accounts, areas
 from cloud.access.model import Role
 from cloud.backup.command import backup, restore
 from cloud.db.migrate import migrate as migrate_database
-from cloud.enrolment.command import broker_app, node_claim, node_identity, node_rotate
+from cloud.enrolment.command import broker_app, command_key_app, node_claim, node_identity, node_rotate
 from cloud.errors import CloudError, ConfigurationError, Invalid
 from cloud.evidence.command import evidence_app
 from cloud.fleet import service as fleet
@@ -42,6 +42,7 @@ node_app.command("claim")(node_claim)
 node_app.command("rotate")(node_rotate)
 node_app.command("identity")(node_identity)
 app.add_typer(broker_app, name="broker")
+app.add_typer(command_key_app, name="command-key")
 app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(evidence_app, name="evidence")

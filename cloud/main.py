@@ -27,7 +27,7 @@ from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
 from cloud.db.pool import Pool, open_pool
-from cloud.enrolment import store as enrolment
+from cloud.enrolment import service as enrolment
 from cloud.errors import ConfigurationError, DatabaseAway, SchemaTooNew
 from cloud.evidence.service import EvidenceService
 from cloud.ingest.service import IngestService, make_subscriber
@@ -168,7 +168,7 @@ def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Call
     stack.callback(ingest.stop, _STOP_S)
     signer = Signer.of(settings)
     with pool.connection() as conn:
-        enrolment.use_command_key(conn, signer.public_key, utc_now())
+        enrolment.use_command_key(conn, signer.public_key, now=utc_now())
     dispatch = Dispatch(pool, subscriber, signer=signer)
     dispatch.start()
     stack.callback(dispatch.stop, _STOP_S)

@@ -1,4 +1,4 @@
-"""`gridward-cloud node claim | rotate | identity` and `gridward-cloud broker export`."""
+"""`gridward-cloud node claim | rotate | identity`, `gridward-cloud broker export` and `gridward-cloud command-key list | retire`."""
 
 import threading
 from dataclasses import asdict
@@ -17,6 +17,8 @@ from cloud.terminal import AsJson, now, progress, read_settings, tell, transacti
 from edge.contract.signing import fingerprint
 
 broker_app = typer.Typer(no_args_is_help=True, help="The rights of nodes at the broker.")
+
+command_key_app = typer.Typer(no_args_is_help=True, help="The keys that sign what nodes are asked to do.")
 
 FOLLOW_EVERY_S = 1.0
 
@@ -95,6 +97,33 @@ def broker_export(
         if not follow:
             return
         resting.wait(FOLLOW_EVERY_S)
+
+
+@command_key_app.command("list")
+def command_key_list(as_json: AsJson = False) -> None:
+    """The keys that sign commands, or signed them, the newest first."""
+    with transaction() as conn:
+        keys = store.lock_command_keys(conn)
+    told = [
+        {"key": fingerprint(each.public_key), "first_used_at": each.first_used_at, "retired_at": each.retired_at}
+        for each in keys
+    ]
+    lines = [
+        f"{fingerprint(each.public_key)} since {each.first_used_at:%Y-%m-%d %H:%M} UTC{' (retired)' if each.retired_at else ''}"
+        for each in keys
+    ]
+    tell({"items": told}, as_json=as_json, text="\n".join(lines))
+
+
+@command_key_app.command("retire")
+def command_key_retire(
+    key: Annotated[str, typer.Argument(help="The beginning of its fingerprint, see `command-key list`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Have nodes believe a key no longer, from their next look. It does not come back: a cloud that still signs with it is refused."""
+    with transaction() as conn:
+        whole = service.retire_command_key(conn, key, now=now())
+    tell({"key": whole}, as_json=as_json, text=f"{whole} is retired")
 
 
 def cloud_user(settings: CloudSettings) -> CloudUser | None:

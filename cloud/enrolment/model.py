@@ -55,6 +55,15 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandKey:
+    """The public half of a key that signs, or signed, what nodes are asked to do."""
+
+    public_key: bytes
+    first_used_at: datetime
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedCredential:
     """New credentials of a node, shown once."""
 

@@ -161,12 +161,18 @@ delete from node_credential
 where expires_at < :before
     and generation < (select max(other.generation) from node_credential other where other.node_id = node_credential.node_id);
 
--- name: use_command_key(public_key, now)!
-insert into command_key (public_key, first_used_at) values (:public_key, :now)
-on conflict (public_key) do update set retired_at = null where command_key.retired_at is not null;
+-- name: use_command_key(public_key, now)$
+-- Nothing comes back for one that was retired.
+insert into command_key as known (public_key, first_used_at) values (:public_key, :now)
+on conflict (public_key) do update set first_used_at = known.first_used_at where known.retired_at is null
+returning public_key;
 
 -- name: command_keys()
-select public_key from command_key where retired_at is null order by first_used_at, public_key limit 16;
+-- The newest: what is used now has to be among them.
+select public_key from command_key where retired_at is null order by first_used_at desc, public_key limit 16;
+
+-- name: lock_command_keys()
+select public_key, first_used_at, retired_at from command_key order by first_used_at desc, public_key for update;
 
 -- name: retire_command_key(public_key, now)!
 update command_key set retired_at = :now where public_key = :public_key and retired_at is null;

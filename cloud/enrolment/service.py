@@ -349,6 +349,32 @@ def rotate(
     )
 
 
+def use_command_key(conn: Connection[Any], public_key: bytes, *, now: datetime) -> None:
+    """Tell the nodes of the key that this process signs with. One that was retired is not told again, and that is said."""
+    if not store.use_command_key(conn, public_key, now):
+        _log.error(
+            "commands are signed with a key that was retired, and nodes refuse them: put another file in its place",
+            key=signing.fingerprint(public_key),
+        )
+
+
+def retire_command_key(conn: Connection[Any], fingerprint: str, *, now: datetime) -> str:
+    """Have nodes believe a key no longer, from their next look; the whole fingerprint of it, of which the beginning was said.
+
+    Raises NotFound, Conflict for the last one: without any, a node would take commands that nobody signed.
+    """
+    standing = [each.public_key for each in store.lock_command_keys(conn) if each.retired_at is None]
+    meant = [each for each in standing if fingerprint and signing.fingerprint(each).startswith(fingerprint.lower())]
+    if len(meant) != 1:
+        raise NotFound(f"{len(meant) or 'none'} of the keys in use has a fingerprint that begins with {fingerprint!r}")
+    if len(standing) == 1:
+        raise Conflict("this is the last key: start the cloud with another one first")
+    store.retire_command_key(conn, meant[0], now)
+    whole = signing.fingerprint(meant[0])
+    audit.write(conn, "command_key.retired", whole, actor_name="command line")
+    return whole
+
+
 def prune(conn: Connection[Any], *, now: datetime) -> int:
     """Forget what is over for long; how many rows."""
     return store.prune(

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.db.queries import load
-from cloud.enrolment.model import BoundNode, Claim, Credential
+from cloud.enrolment.model import BoundNode, Claim, CommandKey, Credential
 
 _queries = load("cloud.enrolment")
 
@@ -194,14 +194,26 @@ def highest_generation(conn: Connection[Any], node_id: int) -> int:
     return highest
 
 
-def use_command_key(conn: Connection[Any], public_key: bytes, now: datetime) -> None:
-    """Note that commands are signed with this key: nodes that enrol are given it."""
-    _queries.use_command_key(conn, public_key=public_key, now=now)
+def use_command_key(conn: Connection[Any], public_key: bytes, now: datetime) -> bool:
+    """Note that commands are signed with this key, which nodes are given; False for one that was retired: it stays so."""
+    return _queries.use_command_key(conn, public_key=public_key, now=now) is not None
 
 
 def command_keys(conn: Connection[Any]) -> list[bytes]:
-    """The keys that sign commands, the oldest first."""
+    """The keys that sign commands and that nodes are told, the newest first."""
     return [bytes(row.public_key) for row in _queries.command_keys(conn)]
+
+
+def lock_command_keys(conn: Connection[Any]) -> list[CommandKey]:
+    """All keys that ever signed commands, the newest first, their rows locked."""
+    return [
+        CommandKey(bytes(row.public_key), row.first_used_at, row.retired_at) for row in _queries.lock_command_keys(conn)
+    ]
+
+
+def retire_command_key(conn: Connection[Any], public_key: bytes, now: datetime) -> None:
+    """Have nodes believe this key no longer."""
+    _queries.retire_command_key(conn, public_key=public_key, now=now)
 
 
 def prune(conn: Connection[Any], *, claims_before: datetime, ends_before: datetime, spent_before: datetime) -> int:

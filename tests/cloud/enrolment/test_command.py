@@ -5,9 +5,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from cloud.access import sample
 from cloud.db.pool import open_pool
+from cloud.enrolment import service, store
 from cloud.ingest.writer import Writer
 from edge.contract import signing
 from edge.contract.envelope import Lane
@@ -57,6 +59,32 @@ def test_the_files_of_a_broker(run: Run, migrated_url: str, tmp_path: Path, monk
     assert answer(run("broker", "export", str(folder), "--json"))["users"] == 2
     assert (folder / "acl").read_text(encoding="utf-8").count("user ") == 2
     assert "the cloud's own" not in (folder / "passwords").read_text(encoding="utf-8")
+
+
+def test_a_key_of_commands_is_retired_and_does_not_come_back(run: Run, migrated_url: str) -> None:
+    keys = [bytes([number]) * 32 for number in range(2)]
+
+    def use(key: bytes) -> list[bytes]:
+        with psycopg.connect(migrated_url) as conn:
+            service.use_command_key(conn, key, now=datetime.now(UTC))
+            return store.command_keys(conn)
+
+    use(keys[0])
+    only = signing.fingerprint(keys[0])
+    assert "the last key" in run("command-key", "retire", only)[2]
+    assert use(keys[1]) == keys[::-1]
+    assert run("command-key", "retire", "")[0] == 1
+    assert answer(run("command-key", "retire", only[:12].upper(), "--json")) == {"key": only}
+    assert run("command-key", "retire", only)[0] == 1
+    with capture_logs() as logged:
+        assert use(keys[0]) == keys[1:]
+    assert [line["key"] for line in logged] == [only]
+    shown = answer(run("command-key", "list", "--json"))["items"]
+    assert [(each["key"] == only, each["retired_at"] is not None) for each in shown] == [(False, False), (True, True)]
+    assert "(retired)" in run("command-key", "list")[1]
+    with psycopg.connect(migrated_url) as conn:
+        [line] = conn.execute("select subject, actor_name from audit where action = 'command_key.retired'").fetchall()
+    assert line == (only, "command line")
 
 
 def test_a_person_vouches_for_what_is_not_signed(run: Run, migrated_url: str) -> None:

@@ -287,6 +287,17 @@ def test_a_person_asks_for_a_rotation_and_an_emergency_ends_everything_at_once(p
         service.rotate(conn, "keyless", now=AT)
 
 
+@given(st.permutations(range(20)))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_however_many_keys_of_commands_nodes_are_told_the_newest(pool: Pool, numbers: list[int]) -> None:
+    with pool.connection() as conn, conn.transaction(force_rollback=True):
+        for number in numbers:
+            service.use_command_key(conn, bytes([number]) * 32, now=AT + timedelta(days=number))
+        service.use_command_key(conn, bytes([numbers[0]]) * 32, now=AT + timedelta(days=99))  # a restart
+        told = store.command_keys(conn)
+    assert told == [bytes([number]) * 32 for number in range(19, 3, -1)]
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("pass"), st.integers(1, 40)),
