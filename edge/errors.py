@@ -6,6 +6,8 @@ EdgeError
 │   │   ├── GatewayLost     a video gateway does not answer, or does not let the node in
 │   │   └── ChannelRefused  a video gateway answers, and has no stream of this channel
 │   ├── UplinkLost          the cloud can't be reached
+│   ├── DeviceUnreachable   a device that should act is not there, or does not answer in time
+│   │   └── DeviceBusy      it was not asked at all: other orders stood before this one
 │   ├── OutboxFull          no room now; the source is not acknowledged
 │   ├── OutboxDamaged       the store can't be opened or read; a new start sets a damaged one aside, or finds the disk back
 │   ├── EvidenceNotKept     the disk takes an incident's files no more; the incident goes without them

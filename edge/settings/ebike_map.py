@@ -91,7 +91,8 @@ class EbikeMessage(Strict):
 class EbikeOrder(Strict):
     """How a charge is stopped: a JSON `payload` on `topic`. A text in it that is exactly `{socket}` becomes the vendor's number of the socket,
     `{order}` a name of this order; `{id}` in the topic becomes the pile's id. What the pile answers to it is told by `answer`: under
-    these paths it holds these codes, with the order's name under `order` where it repeats that.
+    these paths it holds these codes, with the order's name under `order` where it repeats that. Where it does not, sockets are stopped one
+    after the other, as nothing says which order an answer belongs to.
     """
 
     topic: Topic
