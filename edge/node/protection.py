@@ -4,11 +4,10 @@ What is decided stands in `edge/rules/protection.py`; here are the threads that 
 the book. An order is remembered before the incident that it answers is told, and before it goes out.
 """
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,12 +16,14 @@ import structlog
 from edge.contract.incident import Incident, IncidentKind, IncidentState, Severity
 from edge.contract.safety import SafetyFault
 from edge.contract.telemetry import ReadingFlag
-from edge.errors import CommandRefused, DeviceUnreachable, EdgeError
+from edge.errors import CommandRefused, DeviceBusy, DeviceUnreachable, EdgeError
 from edge.flow import DeviceAction, DeviceControl, Finding, Reading, RuleMemory
 from edge.incidents import IncidentBook
+from edge.node.stop_case import Case, Reason
 from edge.node.telemetry import ACTING
-from edge.rules.identity import connector_of, quantity_of, resumed_key, rule_id, stop_key
-from edge.rules.protection import OLDEST_S, Flow, Means, Stage, Stop
+from edge.rules.connector import Connector, Lag, Means
+from edge.rules.identity import connector_of, quantity_of, resumed_key, rule_id
+from edge.rules.protection import OLDEST_S, Stage, Stop
 from edge.settings import ActingSettings, DeviceFaultSettings, DeviceSettings, ReadingRuleSettings, ThresholdSettings
 
 HOT: Final = frozenset({SafetyFault.OVER_TEMPERATURE, SafetyFault.BATTERY_OVER_TEMPERATURE, SafetyFault.SMOKE})
@@ -34,28 +35,9 @@ AGAIN_FOR_S: Final = 600.0
 """So long after the last word that it is too hot a stop is asked for again."""
 
 _AT_ONCE: Final = 8
-_METERS: Final = ("current_a", "power_w")
-_CONNECTED: Final = (*_METERS, "charging", "status")
+_TELLING: Final = ("current_a", "power_w", "charging", "status")
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Case:
-    """One stop, and what has to be known to go on with it."""
-
-    stop: Stop
-    means: Means
-    device: str
-    rule: str
-    holds_at: datetime | None = None
-    hot: bool = False
-    said: str = ""
-
-    @property
-    def name(self) -> str:
-        """What it is remembered as."""
-        return f"{ACTING}{self.device}/{self.rule}/{self.stop.connector or 0}/{self.stop.key}"
 
 
 class Protection:
@@ -76,8 +58,9 @@ class Protection:
         self._control, self._book, self._memory, self._clock = control, book, memory, clock
         self._lock = threading.RLock()
         self._devices = _stoppable(devices)
-        self._flows: dict[tuple[str, int | None], Flow] = {}
-        self._cases: dict[tuple[str, int | None], _Case] = {}
+        self._connectors: dict[tuple[str, int | None], Connector] = {}
+        self._lags: dict[str, Lag] = {}
+        self._cases: dict[tuple[str, int | None], Case] = {}
         self._workers = workers or ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="protection")
 
     def resume(self) -> None:
@@ -87,25 +70,30 @@ class Protection:
             for name, words in self._memory.remembered().items():
                 if not name.startswith(ACTING):
                     continue
-                case = _remembered(words)
-                if case is None or case.device not in self._devices or self._is_idle(case, ongoing):
+                case = Case.of(words)
+                if case is not None:
+                    case.reasons = {key: reason for key, reason in case.reasons.items() if key in ongoing}
+                if (
+                    case is None
+                    or case.device not in self._devices
+                    or name != _name(case)
+                    or not (case.reasons or case.key in ongoing)
+                ):
                     self._remember(name, None)
                     continue
-                case.stop = replace(case.stop, over=case.stop.key not in ongoing)
-                self._cases[case.stop.key, case.stop.connector] = case
+                self._cases[case.place] = case
                 self._say(case)
-            known = {stop_key(case.device, case.rule, case.stop.connector) for case in self._cases.values()}
+                if case.stop.stage is Stage.UNCONFIRMED and case.key not in ongoing:
+                    self._report(case, IncidentState.OPEN, self._clock())
+            told = {case.key for case in self._cases.values() if case.stop.stage is Stage.UNCONFIRMED}
             for key, incident in ongoing.items():
-                if incident.kind == IncidentKind.STOP_UNCONFIRMED and key not in known:
-                    self._book.end(incident, "nothing is known of this stop any more")
-
-    @staticmethod
-    def _is_idle(case: _Case, ongoing: dict[str, Incident]) -> bool:
-        is_told = stop_key(case.device, case.rule, case.stop.connector) in ongoing
-        return case.stop.key not in ongoing and not is_told
+                if incident.kind == IncidentKind.STOP_UNCONFIRMED and key not in told:
+                    self._book.end(incident, "nothing is left to be confirmed of this stop")
+            for case in [case for case in self._cases.values() if case.is_done]:
+                self._drop(case)
 
     def adopt(self, devices: Sequence[DeviceSettings]) -> None:
-        """Go on with other devices and rules: what must not be stopped any more is left alone."""
+        """Go on with other devices and rules, once they are in force: what must not be stopped any more is left alone."""
         with self._lock:
             self._devices = _stoppable(devices)
             acting = {
@@ -114,11 +102,37 @@ class Protection:
                 for rule in device.standing_rules
                 if isinstance(rule, ActingSettings) and rule.act is not None
             }
-            for case in [case for case in self._cases.values() if (case.device, case.rule) not in acting]:
-                if case.stop.stage is Stage.UNCONFIRMED:
-                    self._report(case, IncidentState.ENDED, self._clock())
-                self._drop(case)
-            self._flows = {name: flow for name, flow in self._flows.items() if name[0] in self._devices}
+            for case in list(self._cases.values()):
+                rules = {case.rule, *(reason.rule for reason in case.reasons.values())}
+                for rule in sorted(name for name in rules if (case.device, name) not in acting):
+                    self._without(case, rule)
+            self._forget_ended()
+            self._connectors = {place: of for place, of in self._connectors.items() if place[0] in self._devices}
+            self._lags = {device: lag for device, lag in self._lags.items() if device in self._devices}
+
+    def _without(self, case: Case, rule: str) -> None:
+        """A rule acts no more."""
+        before, is_told = case.key, case.stop.stage is Stage.UNCONFIRMED
+        goes_on = case.goes_on_by(rule)
+        if case.key != before or not goes_on:
+            for incident in [each for each in self._book.ongoing() if is_told and _is_of(each, before)]:
+                self._book.end(incident, "its rule acts no more")
+        if not goes_on:
+            self._drop(case)
+            return
+        self._keep(case)
+        if case.key != before and is_told:
+            self._report(case, IncidentState.OPEN, self._clock())
+
+    def _forget_ended(self) -> None:
+        """What other rules have ended with the reload is no reason any more; what was said just now may not be told yet."""
+        now, ongoing = self._clock(), {resumed_key(incident) for incident in self._book.ongoing()}
+        for case in list(self._cases.values()):
+            for key, reason in list(case.reasons.items()):
+                if key not in ongoing and (
+                    reason.holds_at is None or (now - reason.holds_at).total_seconds() > OLDEST_S
+                ):
+                    self._over(case, key)
 
     def stop(self) -> None:
         """No order goes out any more; what was ordered is gone on with at the next start."""
@@ -133,12 +147,18 @@ class Protection:
         with self._lock:
             if finding.state is IncidentState.ENDED:
                 for case in self._of(finding.key):
-                    self._change(case, replace(case.stop, over=True))
+                    self._over(case, finding.key)
             elif reading is not None and not finding.replayed:
                 self._want(settings, finding, reading)
 
-    def _of(self, key: str) -> list[_Case]:
-        return [case for case in self._cases.values() if case.stop.key == key]
+    def _of(self, key: str) -> list[Case]:
+        return [case for case in self._cases.values() if key in case.reasons]
+
+    def _over(self, case: Case, key: str) -> None:
+        """One reason is over. What is done later is no word of its incident any more."""
+        del case.reasons[key]
+        self._keep(case)
+        self._look_at(case)
 
     def holds(self, settings: ReadingRuleSettings, finding: Finding, reading: Reading) -> None:
         """What is open holds still, as a live reading says."""
@@ -150,18 +170,38 @@ class Protection:
         """What is open only waits for its end, as a live reading says."""
         with self._lock:
             for case in self._of(key):
-                case.hot = False
+                case.reasons[key].hot = False
 
     def look(self, reading: Reading) -> None:
-        """A live reading; of those that a meter tells the newest count."""
-        quantity = quantity_of(reading.point)
-        if quantity not in _METERS or reading.device not in self._devices or isinstance(reading.value, str):
+        """A live reading; of those that tell what flows, and whether a charge is under way, the newest count."""
+        if reading.device not in self._devices or ReadingFlag.REPLAYED in reading.flag:
             return
+        quantity = quantity_of(reading.point)
         with self._lock:
-            name = reading.device, connector_of(reading.point)
-            self._flows[name] = self._flows.get(name, Flow()).said(quantity, reading.value, reading.observed_at)
-            for case in [case for case in self._cases.values() if (case.device, case.stop.connector) == name]:
+            lag = self._lags.setdefault(reading.device, Lag())
+            if reading.own_time:
+                lag.hear(reading.observed_at, reading.received_at)
+            if quantity not in _TELLING:
+                return
+            place = reading.device, connector_of(reading.point)
+            before = self._known(place)
+            known = before.said(quantity, reading.value, reading.observed_at, lag.of(own_time=reading.own_time))
+            self._connectors[place] = known
+            case = self._cases.get(place)
+            if case is not None:
+                if known.charge is not None and known.charge != before.charge:
+                    self._lasts_with_the_next(case)
                 self._look_at(case)
+                self._order_if_due(case)
+
+    def _lasts_with_the_next(self, case: Case) -> None:
+        """A charge has begun while a state still says that it is too hot."""
+        for reason in case.reasons.values():
+            if reason.hot and reason.lasts:
+                reason.holds_at = self._clock()
+
+    def _known(self, place: tuple[str, int | None]) -> Connector:
+        return self._connectors.get(place, Connector())
 
     def tick(self) -> None:
         """Time has passed: what is not confirmed in time is told, and asked for again."""
@@ -200,26 +240,52 @@ class Protection:
             return
         means = Means(settings.confirm_s, settings.zero_a, settings.zero_w)
         for connector in _connectors(device, finding):
-            known = self._cases.get((finding.key, connector))
-            if known is None or known.stop.over:
-                going_on = known is not None and known.stop.stage is Stage.UNCONFIRMED
-                stage = Stage.UNCONFIRMED if going_on else Stage.ORDERED
-                stop = Stop(finding.key, finding.started_at, connector, now, stage)
-                known = _Case(stop, means, device.id, finding.rule)
-                self._cases[finding.key, connector] = known
-            known.holds_at, known.hot = now, True
-            self._order_if_due(known)
+            case = self._cases.get((device.id, connector))
+            if case is None:
+                case = Case(device.id, finding.rule, means, Stop(connector, now, Stage.IDLE))
+                self._cases[case.place] = case
+            is_new = finding.key not in case.reasons
+            reason = case.reasons.setdefault(
+                finding.key, Reason(finding.rule, means, isinstance(settings, DeviceFaultSettings))
+            )
+            reason.holds_at, reason.hot = now, True
+            if is_new:
+                self._joined(case)
+            self._look_at(case)
+            self._order_if_due(case)
 
-    def _order_if_due(self, case: _Case) -> None:
-        now = self._clock()
-        if (
-            case.holds_at is None
-            or not case.hot
-            or (now - case.holds_at).total_seconds() > AGAIN_FOR_S
-            or not case.stop.is_due(now)
-        ):
+    def _joined(self, case: Case) -> None:
+        """There is one reason more. A zero that was confirmed for another one counts for this one too, while nothing has flowed since."""
+        now, known = self._clock(), self._known(case.place)
+        if case.stop.stage is Stage.CONFIRMED and not case.stop.still_counts(known, case.means):
+            case.stop = case.stop.begun(now, known.charge)
+        elif case.stop.stage is Stage.LEFT:
+            case.stop = replace(case.stop, stage=Stage.IDLE)
+        elif case.stop.stage is Stage.UNCONFIRMED:
+            case.stop = replace(case.stop, next_at=None, confirmed_at=None)
+        self._keep(case)
+
+    def _begin_if_charging(self, case: Case) -> None:
+        """It is too hot: what is charged there now, as far as is known, has to stop."""
+        now, known = self._clock(), self._known(case.place)
+        if not case.is_fresh(now):
             return
-        self._change(case, case.stop.asked(now))
+        if case.stop.stage is Stage.IDLE and not known.is_idle(case.means):
+            self._change(case, case.stop.begun(now, known.charge))
+        elif case.stop.stage in {Stage.ORDERED, Stage.UNCONFIRMED} and case.stop.confirmed_at is None:
+            other = known.charge
+            if other is not None and case.stop.charge is not None and other != case.stop.charge:
+                self._change(case, case.stop.meant_for(other))
+
+    def _order_if_due(self, case: Case) -> None:
+        now, known = self._clock(), self._known(case.place)
+        self._begin_if_charging(case)
+        holds_at = case.holds_at
+        if holds_at is None or (now - holds_at).total_seconds() > AGAIN_FOR_S or not case.stop.is_due(now):
+            return
+        if case.stop.attempts and (known.is_idle(case.means) or known.has_left(case.stop.charge, case.means)):
+            return  # the charge that was meant is over: another one is nobody's fault
+        self._change(case, case.stop.asked(now, known.charge))
         self.orders += 1
         _log.warning("a charge is to stop", device=case.device, connector=case.stop.connector, rule=case.rule)
         try:
@@ -227,19 +293,26 @@ class Protection:
         except RuntimeError:  # the node stops
             self._change(case, case.stop.answered(""))
 
-    def _ask(self, case: _Case) -> None:
+    def _ask(self, case: Case) -> None:
+        busy = ""
         try:
             words = self._asked(case)
+        except DeviceBusy as error:
+            words, busy = "", f"waits its turn: {error}"
         except Exception as error:  # noqa: BLE001 (the top of the thread)
             self.faults += 1
             _log.exception("asking a pile to stop failed", device=case.device)
             words = f"failed: {type(error).__name__}"
         with self._lock:
-            if self._cases.get((case.stop.key, case.stop.connector)) is case:
-                self._change(case, case.stop.answered(words))
+            if self._cases.get(case.place) is case:
+                if busy:
+                    self.orders -= 1
+                    self._change(case, case.stop.unasked(self._clock(), busy))
+                else:
+                    self._change(case, case.stop.answered(words))
                 self._look_at(case)
 
-    def _asked(self, case: _Case) -> str:
+    def _asked(self, case: Case) -> str:
         control = self._control(case.device)
         if control is None:
             return "nothing here can act on it"
@@ -247,61 +320,62 @@ class Protection:
             control.act(case.device, DeviceAction.STOP_CHARGE, {}, connector=case.stop.connector, wait_s=ANSWER_IN_S)
         except CommandRefused as error:
             return f"refused: {error}"
+        except DeviceBusy:
+            raise
         except DeviceUnreachable as error:
             return f"no answer: {error}"
         return "accepted"
 
-    def _look_at(self, case: _Case) -> None:
-        flow = self._flows.get((case.device, case.stop.connector), Flow())
+    def _look_at(self, case: Case) -> None:
         before = case.stop.stage
-        self._change(case, case.stop.looked(flow, case.means, self._clock(), hot=case.hot))
-        if case.stop.stage is before:
-            return
-        if case.stop.stage is Stage.CONFIRMED:
-            case.hot = False  # until it is said again
-        if case.stop.stage is Stage.UNCONFIRMED:
-            _log.error("a stop is not confirmed", device=case.device, connector=case.stop.connector)
-            self._report(case, IncidentState.OPEN, self._clock())
-        elif before is Stage.UNCONFIRMED:
-            self._report(case, IncidentState.ENDED, self._clock())
-        if case.stop.is_done:
+        self._change(case, case.looked(self._known(case.place), self._clock()))
+        if case.stop.stage is not before:
+            if case.stop.stage is Stage.CONFIRMED:
+                case.confirmed()
+            if case.stop.stage is Stage.UNCONFIRMED:
+                _log.error("a stop is not confirmed", device=case.device, connector=case.stop.connector)
+                self._report(case, IncidentState.OPEN, self._clock())
+            elif before is Stage.UNCONFIRMED:
+                self._report(case, IncidentState.ENDED, self._clock())
+        if case.is_done:
             self._drop(case)
 
-    def _change(self, case: _Case, stop: Stop) -> None:
-        if stop == case.stop:
-            return
-        case.stop = stop
-        if stop.is_done:
-            self._say(case)
-            self._drop(case)
-            return
-        self._remember(case.name, json.dumps(_plain(case), sort_keys=True))
-        self._say(case)
+    def _change(self, case: Case, stop: Stop) -> None:
+        if stop != case.stop:
+            was_told = case.stop.stage is Stage.UNCONFIRMED
+            case.stop = stop
+            self._keep(case, was_told=was_told)
 
-    def _say(self, case: _Case) -> None:
-        """The incident says what was done, and so does the one of a stop that is not confirmed."""
-        words = "; ".join(
-            (f"connector {each.stop.connector}: " if each.stop.connector else "") + each.stop.words()
-            for each in self._cases.values()
-            if each.stop.key == case.stop.key
-        )
-        if words != case.said:
-            case.said = words
-            self._book.remark(case.stop.key, f"protection: {words}")
-            self._book.remark(stop_key(case.device, case.rule, case.stop.connector), f"protection: {case.stop.words()}")
+    def _keep(self, case: Case, *, was_told: bool = False) -> None:
+        """What is done is remembered, and told."""
+        self._remember(_name(case), case.kept() if case.is_kept else None)
+        self._say(case, was_told=was_told)
 
-    def _drop(self, case: _Case) -> None:
-        self._cases.pop((case.stop.key, case.stop.connector), None)
-        self._remember(case.name, None)
+    def _say(self, case: Case, *, was_told: bool = False) -> None:
+        """The incidents that are its reasons say what was done, and so does the one of a stop that is not confirmed."""
+        for key in case.reasons:
+            words = "; ".join(
+                (f"connector {each.stop.connector}: " if each.stop.connector else "") + each.stop.words()
+                for each in self._cases.values()
+                if key in each.reasons
+            )
+            self._book.remark(key, f"protection: {words}")
+        if was_told or case.stop.stage is Stage.UNCONFIRMED:
+            self._book.remark(case.key, f"protection: {case.stop.words()}")
 
-    def _report(self, case: _Case, state: IncidentState, at: datetime) -> None:
-        flow = self._flows.get((case.device, case.stop.connector), Flow())
+    def _drop(self, case: Case) -> None:
+        self._cases.pop(case.place, None)
+        self._remember(_name(case), None)
+
+    def _report(self, case: Case, state: IncidentState, at: datetime) -> None:
+        flow = self._known(case.place).flow
         by_power = flow.current_a is None and flow.power_w is not None
-        quantity, value, unit = ("power_w", flow.power_w, "W") if by_power else ("current_a", flow.current_a, "A")
+        quantity, unit = ("power_w", "W") if by_power else ("current_a", "A")
+        measured = flow.power_w if by_power else flow.current_a
         connector = case.stop.connector
         self._book.report(
             Finding(
-                key=stop_key(case.device, case.rule, connector),
+                key=case.key,
                 state=state,
                 rule=case.rule,
                 kind=IncidentKind.STOP_UNCONFIRMED.value,
@@ -313,8 +387,8 @@ class Protection:
                 ended_at=at if state is IncidentState.ENDED else None,
                 dwell_s=max(0.0, round((at - case.stop.ordered_at).total_seconds(), 3)),
                 point=quantity if connector is None else f"{quantity}.{connector}",
-                value=value,
-                unit=None if value is None else unit,
+                value=None if measured is None else measured.value,
+                unit=None if measured is None else unit,
             )
         )
 
@@ -323,6 +397,15 @@ class Protection:
             self._memory.remember(name, words)
         except EdgeError as error:
             _log.error("what was ordered is not kept over a restart", order=name, reason=str(error))
+
+
+def _name(case: Case) -> str:
+    """What it is remembered as."""
+    return f"{ACTING}{case.device}/{case.stop.connector or 0}"
+
+
+def _is_of(incident: Incident, key: str) -> bool:
+    return incident.kind == IncidentKind.STOP_UNCONFIRMED and resumed_key(incident) == key
 
 
 def _stoppable(devices: Sequence[DeviceSettings]) -> dict[str, DeviceSettings]:
@@ -344,19 +427,6 @@ def _connectors(device: DeviceSettings, finding: Finding) -> Iterator[int | None
     if connector:
         yield connector
         return
-    told = {connector_of(point.name) for point in device.declared if quantity_of(point.name) in _CONNECTED}
+    told = {connector_of(point.name) for point in device.declared if quantity_of(point.name) in _TELLING}
     numbers = sorted(number for number in told if number)
     yield from numbers or (None,)
-
-
-def _plain(case: _Case) -> dict[str, Any]:
-    means = {"confirm_s": case.means.confirm_s, "zero_a": case.means.zero_a, "zero_w": case.means.zero_w}
-    return {"device": case.device, "rule": case.rule, "means": means, "stop": case.stop.plain()}
-
-
-def _remembered(words: str) -> _Case | None:
-    try:
-        plain = json.loads(words)
-        return _Case(Stop.of(plain["stop"]), Means(**plain["means"]), str(plain["device"]), str(plain["rule"]))
-    except (ValueError, TypeError, KeyError):
-        return None

@@ -12,15 +12,16 @@ import pytest
 
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.telemetry import ReadingFlag
-from edge.errors import CommandRefused, ConfigurationError, DeviceUnreachable
+from edge.errors import CommandRefused, ConfigurationError, DeviceBusy, DeviceUnreachable
 from edge.flow import DeviceAction, EvidenceFile, Parcel, Reading, StagedFile
 from edge.incidents import IncidentBook, rule_cards
 from edge.node.protection import Protection
 from edge.node.standing import Standing
 from edge.node.telemetry import DeviceDesk
 from edge.outbox.outbox import Outbox
+from edge.rules.identity import rule_id
 from edge.rules.registry import reading_rule
-from edge.settings import NodeConfiguration
+from edge.settings import NodeConfiguration, OcppPileSettings
 from tests.edge.records import SteppedClock
 
 OPEN, UPDATE, ENDED = IncidentState.OPEN, IncidentState.UPDATE, IncidentState.ENDED
@@ -86,10 +87,19 @@ class Life:
     clock: SteppedClock
     kept: list[tuple[Incident, bool]]
 
-    def hear(self, point: str, value: float | str, *, flag: ReadingFlag = ReadingFlag.NONE, age_s: float = 0.0) -> None:
+    def hear(
+        self,
+        point: str,
+        value: float | str,
+        *,
+        flag: ReadingFlag = ReadingFlag.NONE,
+        age_s: float = 0.0,
+        raw_code: str | None = None,
+    ) -> None:
         now = self.clock()
         observed_at = now - timedelta(seconds=age_s)
-        self.desk.keep(Parcel([Reading(PILE, point, observed_at, value, now, flag=flag, own_time=True)]))
+        reading = Reading(PILE, point, observed_at, value, now, flag=flag, own_time=True, raw_code=raw_code)
+        self.desk.keep(Parcel([reading]))
 
     def wait(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -232,6 +242,231 @@ def test_current_that_flows_again_while_it_is_hot_is_told_and_no_order(start: St
     assert "current flows again" in (life.of("stop_unconfirmed")[0].note or "")
     life.wait(60)
     assert pile.asked == [1]
+
+
+def test_a_zero_that_one_rule_has_seen_counts_for_the_next_while_nothing_has_flowed_since(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.hear("current_a.1", 16.0)
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(3)
+    life.hear("current_a.1", 0.0)
+    life.hear("charging.1", "none")
+    life.wait(3)
+    pile.refuses = CommandRefused("no charge is known on connector 1: there is nothing to stop")
+    life.hear("faults.1", "over_temperature+smoke")
+    life.wait(90)
+    assert pile.asked == [1]
+    assert life.of("stop_unconfirmed") == []
+    assert all("meter says zero" in (each.note or "") for each in life.of("device_fault"))
+
+
+@pytest.mark.parametrize(
+    "idle", [{"charging.2": "none"}, {"status.2": "available"}, {"charging.2": "none", "status.2": "finishing"}]
+)
+def test_where_no_charge_is_known_there_is_nothing_to_stop_until_one_begins(start: Start, idle: dict[str, str]) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    for point, state in idle.items():
+        life.hear(point, state)
+    life.wait(1)
+    life.hear("temperature_c.0", 92.0)
+    life.wait(4)
+    life.hear("current_a.1", 0.0)
+    life.wait(40)
+    assert pile.asked == [1]
+    assert life.of("stop_unconfirmed") == []
+    life.hear("temperature_c.0", 92.0)
+    life.hear("charging.2", "78")
+    assert pile.asked == [1, 2]
+
+
+def test_a_meter_is_believed_where_a_pile_says_that_no_charge_is_under_way(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "none")
+    life.wait(1)
+    life.hear("current_a.1", 16.0)
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    assert pile.asked == [1]
+    life.wait(31)
+    assert life.states("stop_unconfirmed") == [OPEN]
+
+
+def test_a_charge_that_begins_while_a_fault_stands_is_stopped(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("status.1", "available")
+    life.hear("faults.1", "smoke")
+    life.wait(900)
+    assert pile.asked == []
+    assert "nothing to stop" in (life.of("device_fault")[-1].note or "")
+    life.hear("charging.1", "77")
+    assert pile.asked == [1]
+
+
+def test_a_stop_of_which_nothing_was_known_is_let_go_once_it_is_known_that_there_was_no_charge(start: Start) -> None:
+    pile = Pile(CommandRefused("no charge is known on connector 1: there is nothing to stop"))
+    life = start(pile)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(40)
+    assert life.states("stop_unconfirmed")[-1] is not ENDED
+    life.hear("status.1", "available")
+    assert life.states("stop_unconfirmed")[-1] is ENDED
+
+
+def test_a_zero_from_before_a_new_charge_says_nothing_of_it(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.hear("temperature_c.1", 92.0)
+    life.wait(3)
+    life.hear("current_a.1", 0.0)
+    life.hear("charging.1", "none")
+    life.wait(20)
+    life.hear("charging.1", "78")
+    life.wait(1)
+    life.hear("faults.1", "smoke")
+    assert pile.asked == [1, 1]
+    life.wait(31)
+    assert life.states("stop_unconfirmed") == [OPEN]
+
+
+def test_the_next_charge_is_not_asked_to_stop_for_the_heat_of_the_one_before(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(2)
+    life.hear("charging.1", "none")
+    life.wait(95)
+    assert life.states("stop_unconfirmed") == [OPEN]
+    life.hear("charging.1", "78")
+    life.wait(500)
+    assert pile.asked == [1]
+    life.hear("temperature_c.1", 92.0)
+    assert pile.asked == [1, 1], "it is the next one's own now"
+
+
+def test_once_it_is_cool_a_stop_ends_with_the_charge_that_it_meant(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(35)
+    life.hear("charging.1", "none")
+    assert life.states("stop_unconfirmed")[-1] is not ENDED
+    for _ in range(8):
+        life.hear("temperature_c.1", 40.0)
+        life.wait(10)
+    assert life.states("stop_unconfirmed")[-1] is ENDED
+    assert "the charge is over, as the pile says" in (life.of("stop_unconfirmed")[-1].note or "")
+    assert life.protection.figures()["stops"] == []
+
+
+def test_faults_at_one_connector_share_one_stop_and_what_is_told_of_it(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("current_a.1", 16.0)
+    life.wait(1)
+    life.hear("faults.1", "over_temperature")
+    life.wait(10)
+    life.hear("current_a.1", 16.0)
+    life.hear("faults.1", "over_temperature+smoke")
+    life.wait(25)
+    life.hear("faults.1", "smoke")
+    life.wait(40)
+    told = life.of("stop_unconfirmed")
+    assert {each.incident_id for each in told} == {told[0].incident_id}
+    assert ENDED not in life.states("stop_unconfirmed"), "smoke is there still, and no meter says zero"
+    life.hear("faults.1", "none")
+    life.hear("current_a.1", 0.0)
+    assert life.states("stop_unconfirmed")[-1] is ENDED
+
+
+def test_a_device_that_was_not_asked_is_asked_as_soon_as_it_may_be(start: Start) -> None:
+    pile = Pile(DeviceBusy("others are asked first"))
+    life = start(pile)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(6)
+    assert len(pile.asked) == 7
+    (stop,) = life.protection.figures()["stops"]
+    assert stop["attempts"] == 0
+    pile.refuses = None
+    life.wait(1)
+    assert len(pile.asked) == 8
+    (stop,) = life.protection.figures()["stops"]
+    assert stop["attempts"] == life.protection.figures()["orders"] == 1
+
+
+def test_a_pile_whose_clock_is_slow_is_believed_that_nothing_flows(start: Start) -> None:
+    life = start(Pile())
+    life.hear("current_a.1", 16.0, age_s=45)
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0, age_s=45)
+    life.wait(5)
+    life.hear("current_a.1", 0.0, age_s=45)
+    life.wait(60)
+    assert life.of("stop_unconfirmed") == []
+
+
+def test_a_zero_of_before_the_order_that_comes_late_confirms_nothing(start: Start) -> None:
+    life = start(Pile())
+    life.hear("temperature_c.1", 60.0)
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(5)
+    life.hear("current_a.1", 0.0, age_s=45)
+    life.wait(60)
+    assert life.states("stop_unconfirmed")[0] is OPEN
+
+
+def test_what_is_done_after_an_incident_is_over_is_no_word_of_the_next_one(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("faults.1", "smoke")
+    life.wait(2)
+    life.hear("faults.1", "none")
+    life.wait(60)
+    life.hear("current_a.1", 0.0)
+    assert life.states("stop_unconfirmed")[-1] is ENDED
+    for minutes, state in ((40, "smoke"), (30, "none")):
+        life.hear("faults.1", state, flag=ReadingFlag.REPLAYED, age_s=60.0 * minutes)
+    life.wait(30)
+    last = life.of("device_fault")[-1]
+    assert (last.revision, last.state, last.note) == (1, ENDED, None)
+
+
+def test_a_stop_that_was_not_told_before_a_crash_is_told_after_it(start: Start) -> None:
+    life = start(Pile())
+    life.hear("temperature_c.1", 92.0)
+    life.wait(29)
+    life.clock.step(5)
+    (case,) = life.protection._cases.values()
+    life.protection._change(case, case.looked(life.protection._known(case.place), life.clock()))
+    life = start(Pile())
+    assert life.states("stop_unconfirmed") == [OPEN]
+
+
+def test_without_its_rule_a_stop_is_told_by_another_one_that_acts(start: Start) -> None:
+    life = start(Pile())
+    life.hear("temperature_c.1", 92.0)
+    life.hear("faults.1", "smoke")
+    life.wait(31)
+    (first,) = {each.rule.id for each in life.of("stop_unconfirmed") if each.rule is not None}
+    (device,) = configuration().devices
+    left = [rule for rule in device.standing_rules if rule_id(rule) != first]
+    life.protection.adopt([OcppPileSettings(id=PILE, connectors=2, allow_stop=True, spot="shed", rules=tuple(left))])
+    assert life.states("stop_unconfirmed")[-2:] == [ENDED, OPEN]
+    last = life.of("stop_unconfirmed")[-1]
+    assert last.rule is not None
+    assert last.rule.id == "device_fault"
 
 
 def test_heat_of_the_housing_stops_every_connector(start: Start) -> None:

@@ -8,18 +8,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from edge.rules.protection import FIRST_AGAIN_S, Flow, Means, Stage, Stop
+from edge.rules.connector import Connector, Flow, Means
+from edge.rules.protection import FIRST_AGAIN_S, Stage, Stop
 from tests.fakes.scenes import at
 
 MEANS = Means(confirm_s=30, zero_a=0.2, zero_w=20)
 
 
 def ordered() -> Stop:
-    return Stop("pile-1/hot", at(-5), 1, at(0)).asked(at(0))
+    return Stop(1, at(0)).asked(at(0), "77")
 
 
 def looked(stop: Stop, time_s: float, flow: Flow) -> Stop:
-    return stop.looked(flow, MEANS, at(time_s), hot=True)
+    return stop.looked(Connector(flow), MEANS, at(time_s), hot=True)
 
 
 def test_a_zero_that_was_measured_before_the_order_confirms_nothing() -> None:
@@ -41,7 +42,7 @@ def test_what_the_pile_says_counts_for_nothing() -> None:
 
 
 def test_it_is_asked_again_ever_more_seldom_until_it_is_confirmed() -> None:
-    stop, times = Stop("pile-1/hot", at(-5), 1, at(0)), []
+    stop, times = Stop(1, at(0)), []
     for second in range(120):
         if stop.is_due(at(second)):
             stop = stop.asked(at(second)).answered("refused: busy")
