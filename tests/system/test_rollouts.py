@@ -121,9 +121,9 @@ def site(
         f"node: {{id: {NODE}, district: '{DISTRICT}', data_directory: {tmp_path / 'data'}}}\n"
         f"cloud: {{mqtt: '{mosquitto_broker.url}', https: '{cloud.address}', mqtt_user: {NODE},"
         f" mqtt_password_file: {tmp_path / 'password'}, token_file: {tmp_path / 'token'}}}\n"
-        "local_mqtt: {url: 'mqtt://127.0.0.1:1'}\n"
+        f"local_mqtt: {{url: '{mosquitto_broker.url}', user: {NODE}, password_file: {tmp_path / 'password'}}}\n"
         f"sensors: [{{id: meter-1, profile: {KIND}, topic: m/1,"
-        " points: [{name: residual_ma}, {name: temperature_c}, {name: current_a}]}]\n",
+        " points: [{name: residual_ma, period_s: 600}, {name: temperature_c, period_s: 600}, {name: current_a, period_s: 600}]}]\n",
         encoding="utf-8",
     )
     node = Node(configuration_at_start(file, now=now), file=file, on_fatal=pytest.fail)
