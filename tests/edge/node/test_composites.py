@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.view import SightCount
@@ -15,6 +18,7 @@ from edge.node.composites import Composites
 from edge.outbox.outbox import Outbox
 from edge.settings import NodeConfiguration
 from tests.edge.records import SteppedClock
+from tests.edge.test_incidents import FakeKeeper
 
 OPEN, UPDATE, ENDED = IncidentState.OPEN, IncidentState.UPDATE, IncidentState.ENDED
 
@@ -55,10 +59,10 @@ class Life:
 
     def __init__(self, directory: Path, clock: SteppedClock, composites: list[dict[str, Any]]) -> None:
         self.clock = clock
-        settings = configuration(composites)
-        self.outbox = Outbox(directory, settings.outbox, devices=[], clock=clock, window_s=0.0)
-        self.book = IncidentBook(self.outbox, rule_cards(settings), clock=clock)
-        self.composites = Composites(settings, self.book, clock=clock)
+        known = configuration(composites)
+        self.outbox = Outbox(directory, known.outbox, devices=[], clock=clock, window_s=0.0)
+        self.book = IncidentBook(self.outbox, rule_cards(known), clock=clock)
+        self.composites = Composites(known, self.book, clock=clock)
         self.told: list[Finding] = []
         self.book.listen(self.told.append)
         self.book.resume()
@@ -205,3 +209,56 @@ def test_a_sign_goes_to_another_spot_with_its_device(start: Callable[..., Life])
     assert life.open() == [], "nothing keeps it open here any more"
     life.find("smoke-1", "burning", "state", "smoke", ENDED)
     assert life.book.ongoing() == []
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["open", "open", "open", "tell", "end", "take the rule away", "reload"]),
+        st.integers(0, 11),
+        st.sampled_from(["shed", "gate", "yard"]),
+    ),
+    max_size=30,
+)
+SIGNS = (
+    ("pile-1", "hot", "threshold", "t"),
+    ("smoke-1", "burning", "state", "smoke"),
+    ("smoke-2", "burning", "state", "smoke"),
+)
+
+
+@settings(max_examples=60)
+@given(steps)
+def test_whatever_reloads_take_away_no_composite_outlives_its_signs(wanted: list[tuple[str, int, str]]) -> None:
+    clock, keeper = SteppedClock(), FakeKeeper()
+    known = configuration([FIRE])
+    book = IncidentBook(keeper, rule_cards(known), clock=clock)
+    composites = Composites(known, book, clock=clock)
+    spot_of = {"pile-1": "shed", "smoke-1": "shed", "smoke-2": "gate"}
+    told = dict[str, Finding]()
+    for number, (step, which, spot) in enumerate(wanted):
+        clock.step(7)
+        open_ = [told[key] for key in book.ongoing_by_key() if key in told]
+        chosen = open_[which % len(open_)] if open_ else None
+        if step == "open":
+            device, rule, kind, point = SIGNS[which % len(SIGNS)]
+            key = f"{device}/{rule}/{number}"
+            told[key] = Finding(
+                key, OPEN, rule, kind, "fire_safety", Severity.HIGH, device, clock(), clock(), point=point
+            )
+            book.report(told[key])
+        elif step == "tell" and chosen is not None:
+            book.report(replace(chosen, state=UPDATE, at=clock()))
+        elif step == "end" and chosen is not None:
+            book.report(replace(chosen, state=ENDED, at=clock(), ended_at=clock()))
+        elif step == "take the rule away" and chosen is not None:
+            book.end(book.ongoing_by_key()[chosen.key], "its rule is not configured any more")
+        elif step == "reload":
+            spot_of["smoke-1"] = spot
+            changed = configuration([FIRE] if which else [], smoke_at=spot)
+            composites.adopt(changed, rule_cards(changed))
+        there = {spot_of[incident.device] for incident in book.ongoing() if incident.kind != "composite"}
+        assert {spot_of["pile-1"] for incident in book.ongoing() if incident.kind == "composite"} <= there
+    for key in list(book.ongoing_by_key()):
+        if key in told:
+            book.report(replace(told[key], state=ENDED, at=clock(), ended_at=clock()))
+    assert book.ongoing() == []
