@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from edge.contract.artifacts import StepCode
 from edge.errors import StepRefused
 from edge.node.declaration import software_version
 from edge.node.standing import Standing
-from edge.provisioning.record import Entry, Trial, Trouble
+from edge.provisioning.record import Entry, Held, Trial, Trouble
 from edge.provisioning.slots import (
     CONFIRM_WITHIN_S,
     FOLDER_VARIABLE,
     SLOT_VARIABLE,
     Filled,
+    Selection,
     read_selection,
     write_selection,
 )
@@ -110,23 +112,46 @@ class ProgramApplier:
         """At a start: bring the record to what the parent started, whatever ended the process before. Raises OSError."""
         record = self._store.record()
         entry = record.entry(ArtifactClass.PROGRAM, PROGRAM_NAME)
+        selection = read_selection(self._folder) if self._folder is not None else Selection()
+        is_tried = selection.trial is not None and self._slot == selection.trial.slot
+        if is_tried and entry.trial is not None and _is(selection.trial, entry.trial.held.sha256):
+            return
+        settled = self._ended(entry, selection, now)
+        if not is_tried:  # one that the record knows nothing of is ended by the parent soon
+            settled = self._in_effect(settled, selection)
+        if settled != entry:
+            self._store.save(record.with_entry(settled))
+
+    def _ended(self, entry: Entry, selection: Selection, now: datetime) -> Entry:
+        """What became of a trial that this process does not run."""
         if entry.trial is None:
-            return
-        selection = read_selection(self._folder) if self._folder is not None else None
+            return entry
         held = entry.trial.held
-        if selection is not None and _is(selection.trial, held.sha256) and selection.trial is not None:
-            if self._slot == selection.trial.slot:
-                return
+        if _is(selection.current, held.sha256):
+            return entry.confirmed(now)
+        if _is(selection.trial, held.sha256):
             reason = "the parent has not started it"
-        elif selection is not None and _is(selection.current, held.sha256):
-            self._store.save(record.with_entry(entry.confirmed(now)))
-            return
         else:
-            reason = (
-                selection.given_up if selection is not None else ""
-            ) or "the node ended before it could be started"
+            reason = selection.given_up or "the node ended before it could be started"
         _log.error("a program did not come to run", version=held.version, reason=reason)
-        self._store.save(record.with_entry(entry.given_up(now, StepCode.CRASHED, reason)))
+        return entry.given_up(now, StepCode.CRASHED, reason)
+
+    def _in_effect(self, entry: Entry, selection: Selection) -> Entry:
+        """What is announced is what this very process was started from: not a slot that the parent passed over, and nothing that was
+        given where the installed program runs.
+        """
+        found = (selection.current, selection.previous)
+        filled = next((each for each in found if each is not None and each.slot == self._slot), None)
+        runs = None if filled is None else Held(filled.version, filled.sha256)
+        if entry.current == runs:
+            return entry
+        _log.warning(
+            "what was given is not what runs",
+            given=None if entry.current is None else entry.current.version,
+            runs=software_version(),
+        )
+        previous = entry.previous if runs not in {None, entry.previous} else None
+        return replace(entry, current=runs, previous=previous)
 
     def _slots(self) -> Path:
         if self._folder is None:

@@ -10,6 +10,8 @@ writer at a time. Before each start the parent compares every file of the slot w
 import hashlib
 import json
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +30,8 @@ FOLDER_VARIABLE: Final = "GRIDWARD_PROGRAM"
 SLOT_VARIABLE: Final = "GRIDWARD_SLOT"
 """What the parent tells a node: where the slots are, and from which one it was started."""
 
+_PACKAGE: Final = "gridward"
+_TELLING: Final = ("Version:", "Requires-Dist:", "Requires-Python:")
 _LARGEST_SELECTION_BYTES: Final = 64 << 10
 
 _log = structlog.get_logger(__name__)
@@ -45,13 +49,16 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is to be started. `given_up` says why the last trial was, for the node that runs next."""
+    """What is to be started. `given_up` says why the last trial was, for the node that runs next; `installed` is the installed program
+    that all of it came after.
+    """
 
     current: Filled | None = None
     previous: Filled | None = None
     trial: Filled | None = None
     starts: int = 0
     given_up: str = ""
+    installed: str = ""
 
     def tried(self, trial: Filled) -> "Selection":
         """A program begins to be tried; what ran last before is no way back any more if it lay in the same slot."""
@@ -60,11 +67,23 @@ class Selection:
 
     def confirmed(self) -> "Selection":
         """What was tried runs from now on."""
-        return self if self.trial is None else Selection(current=self.trial, previous=self.current)
+        if self.trial is None:
+            return self
+        return Selection(current=self.trial, previous=self.current, installed=self.installed)
 
     def gone_back(self, reason: str) -> "Selection":
         """What ran before runs again."""
         return self if self.trial is None else replace(self, trial=None, starts=0, given_up=reason[:500])
+
+    def overtaken(self, installed: str) -> "Selection":
+        """Another program has been installed: it runs, and what was given before it does not come back."""
+        reason = "" if self.trial is None else "another program has been installed"
+        return Selection(given_up=reason or self.given_up, installed=installed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was given yet."""
+        return self.current is None and self.previous is None and self.trial is None
 
     @property
     def free_slot(self) -> str:
@@ -106,6 +125,7 @@ def read_selection(folder: Path) -> Selection:
             trial=_filled(told["trial"]),
             starts=int(told["starts"]),
             given_up=str(told["given_up"]),
+            installed=str(told.get("installed", "")),
         )
     except FileNotFoundError:
         return Selection()
@@ -120,9 +140,38 @@ def write_selection(folder: Path, selection: Selection) -> None:
     write_file(folder / SELECTION, (json.dumps(asdict(selection), indent=2) + "\n").encode())
 
 
-def choose(folder: Path) -> Chosen:
-    """What the parent starts now; a start of a trial is counted before it happens."""
+def installed_program() -> str:
+    """What is installed here: version, what it needs, and the Python it runs on; empty where that can't be told.
+
+    Read from the file itself: the parent, which lives beside every node, is spared a reader of packages.
+    """
+    for place in sys.path:
+        for file in sorted(Path(place).glob(f"{_PACKAGE}-*.dist-info/METADATA")):
+            try:
+                described = file.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines()
+            except OSError:
+                continue
+            told = sorted(line.strip() for line in described if line.startswith(_TELLING))
+            version = next((line.partition(":")[2].strip() for line in told if line.startswith("Version:")), "")
+            python = ".".join(map(str, sys.version_info[:2]))
+            return f"{version} {hashlib.sha256(repr((python, told)).encode()).hexdigest()[:16]}"
+    return ""
+
+
+def choose(folder: Path, installed: Callable[[], str] = installed_program) -> Chosen:
+    """What the parent starts now; a start of a trial is counted before it happens.
+
+    Once another program has been installed than the slots were filled after, that one runs: it may bring other packages, and whoever
+    installs it wants it to.
+    """
     selection = read_selection(folder)
+    if not selection.is_empty and selection.installed != (present := installed()) and present:
+        if selection.installed:
+            _log.warning("another program has been installed and runs from now on", program=present)
+            _written(folder, selection.overtaken(present))
+            return Chosen()
+        selection = replace(selection, installed=present)
+        _written(folder, selection)
     trial = selection.trial
     if trial is not None:
         reason = ""
@@ -165,9 +214,9 @@ def tree_hash(folder: Path) -> str:
     for file in sorted(each for each in folder.rglob("*") if not each.is_dir() or each.is_symlink()):
         if file.is_symlink():
             raise OSError(f"{file} is a link")
-        digest.update(
-            f"{file.relative_to(folder).as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
-        )
+        with file.open("rb") as opened:
+            content = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 
 

@@ -120,7 +120,9 @@ def test_a_program_that_ends_by_itself_is_given_up(house: House, mode: str) -> N
 def test_a_program_that_never_says_that_it_is_well_is_given_up(house: House) -> None:
     house.stage("hang", "2.0.0", "a")
     house.start(confirm_within_s=0.5)
-    wait_until(lambda: house.modes() == ["hang", "installed"], "what ran before")
+    # where starting Python takes longer than that, the process is ended before it could say that it was there
+    wait_until(lambda: house.modes()[-1:] == ["installed"], "what ran before")
+    assert set(house.modes()) <= {"hang", "installed"}
     assert "not found to be well" in read_selection(house.folder).given_up
 
 

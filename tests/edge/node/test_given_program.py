@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from edge.contract.artifacts import StepCode, StepReport
 from edge.errors import StepRefused
@@ -133,6 +134,76 @@ def test_a_confirmation_that_reached_the_parent_alone_reaches_the_record(rig: Ri
     write_selection(rig.slots, read_selection(rig.slots).confirmed())
     rig.process("a").reconcile(LATER)
     assert (rig.entry.current, rig.ended()[0]) == (held, "applied")
+
+
+def run_two(rig: Rig) -> tuple[Held, Held]:
+    """The node has come to run 9.0.0 in slot a, then 9.1.0 in slot b."""
+    held = []
+    for version, slot in (("9.0.0", None), ("9.1.0", "a")):
+        current = rig.entry.current
+        held.append(rig.try_out(rig.process(slot), version))
+        write_selection(rig.slots, read_selection(rig.slots).confirmed())
+        rig.store.save(Record().with_entry(replace(rig.entry, current=current).confirmed(LATER)))
+    return held[0], held[1]
+
+
+def started(rig: Rig) -> ProgramApplier:
+    """The next process, as its parent starts it and as it reconciles."""
+    chosen = choose(rig.slots)
+    process = rig.process(None if chosen.filled is None else chosen.filled.slot)
+    process.reconcile(LATER)
+    return process
+
+
+def damage(rig: Rig, slot: str) -> None:
+    (rig.slots / slot / "edge" / "cli.py").write_text("damaged\n")
+
+
+def test_a_slot_that_is_not_started_is_not_announced(rig: Rig) -> None:
+    before, now = run_two(rig)
+    started(rig)
+    assert (rig.entry.current, rig.entry.previous) == (now, before)
+    damage(rig, "b")
+    started(rig)
+    assert (rig.entry.current, rig.entry.previous) == (before, None)
+    damage(rig, "a")
+    process = started(rig)
+    assert rig.store.record().running() == ()
+    assert process.running(PROGRAM_NAME) == (software_version(), None)
+
+
+def test_another_installed_program_runs_and_is_announced(rig: Rig) -> None:
+    run_two(rig)
+    choose(rig.slots)
+    chosen = choose(rig.slots, lambda: "another image")
+    assert chosen.filled is None
+    rig.process().reconcile(LATER)
+    assert rig.store.record().running() == ()
+
+
+def test_a_program_that_is_tried_when_another_one_is_installed_is_given_up(rig: Rig) -> None:
+    rig.try_out(rig.process(), "9.0.0")
+    choose(rig.slots)
+    choose(rig.slots, lambda: "another image")
+    rig.process().reconcile(LATER)
+    assert rig.ended() == ("rolled_back", "crashed", "another program has been installed")
+
+
+def test_a_process_without_a_parent_does_not_take_the_slots_away(rig: Rig) -> None:
+    before, now = run_two(rig)
+    rig.process(parent=False).reconcile(LATER)
+    assert rig.store.record().running() == ()
+    started(rig)
+    assert rig.entry.current == now
+    assert read_selection(rig.slots).previous is not None
+    assert before != now
+
+
+def test_a_trial_that_the_record_knows_nothing_of_announces_nothing(rig: Rig) -> None:
+    rig.try_out(rig.process(), "9.0.0")
+    rig.store.save(Record())
+    started(rig)
+    assert rig.store.record() == Record()
 
 
 def test_a_node_without_such_a_parent_takes_no_program(rig: Rig) -> None:

@@ -23,6 +23,7 @@ from edge.provisioning.slots import (
     Selection,
     choose,
     give_up,
+    installed_program,
     is_whole,
     read_selection,
     tree_hash,
@@ -123,6 +124,62 @@ def test_a_start_that_can_not_be_counted_does_not_happen(tmp_path: Path, monkeyp
     assert choose(tmp_path) == Chosen(one)
 
 
+def test_another_installed_program_runs_and_the_slots_before_it_never_again(tmp_path: Path) -> None:
+    one, two = filled(tmp_path, "a", "1.1.0"), filled(tmp_path, "b", "1.0.0")
+    write_selection(tmp_path, Selection(current=one, previous=two))
+    assert choose(tmp_path, lambda: "1.0 x") == Chosen(one)
+    assert choose(tmp_path, lambda: "1.0 x") == Chosen(one)
+    assert choose(tmp_path, lambda: "1.2 y") == Chosen()
+    assert choose(tmp_path, lambda: "1.0 x") == Chosen()
+    three = filled(tmp_path, "a", "1.3.0")
+    write_selection(tmp_path, read_selection(tmp_path).tried(three).confirmed())
+    assert choose(tmp_path, lambda: "1.0 x") == Chosen()  # it was filled after 1.2 y
+    write_selection(tmp_path, read_selection(tmp_path).tried(three).confirmed())
+    assert choose(tmp_path, lambda: "1.0 x") == Chosen(three)
+
+
+def test_another_installed_program_runs_also_where_that_can_not_be_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_selection(tmp_path, Selection(current=filled(tmp_path, "a", "1.1.0"), installed="1.0 x"))
+
+    def full(*_values: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge.provisioning.slots.write_file", full)
+    assert choose(tmp_path, lambda: "1.2 y") == Chosen()
+
+
+def test_where_nobody_knows_what_is_installed_the_slots_run_on(tmp_path: Path) -> None:
+    one = filled(tmp_path, "a", "1.1.0")
+    write_selection(tmp_path, Selection(current=one, installed="1.0 x"))
+    assert choose(tmp_path, lambda: "") == Chosen(one)
+
+
+def test_what_is_installed_is_its_version_what_it_needs_and_its_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert installed_program().startswith(f"{metadata.version('gridward')} ")
+    described = (
+        "Metadata-Version: 2.4\nName: gridward\nVersion: 1.0.0\nRequires-Dist: {needs}\n\nVersion: 8\n{readme}\n"
+    )
+
+    def of(needs: str, readme: str = "") -> str:
+        info = tmp_path / "gridward-1.0.0.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(described.format(needs=needs, readme=readme))
+        return installed_program()
+
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "none"), str(tmp_path)])
+    assert installed_program() == ""
+    assert of("av>=1").startswith("1.0.0 ")
+    assert of("av>=1") == of("av>=1", "other words")
+    assert of("av>=1") != of("av>=2")
+    before = of("av>=1")
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    assert of("av>=1") != before
+
+
 def test_a_process_is_told_where_it_was_started_from(tmp_path: Path) -> None:
     one = filled(tmp_path, "a", "1.0.0")
     assert Chosen(one).command([sys.executable, "-m", "edge.cli"]) == [sys.executable, "-P", "-m", "edge.cli"]
@@ -184,7 +241,11 @@ class Lives(RuleBasedStateMachine):
         self.path = Path(self.folder.name)
         self.number = 0
         self.confirmed: list[str] = []
-        self.chosen = choose(self.path)
+        self.installed = "1.0 image"
+        self.chosen = self.choose()
+
+    def choose(self) -> Chosen:
+        return choose(self.path, lambda: self.installed)
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -209,19 +270,28 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def the_process_ends_and_another_begins(self) -> None:
-        self.chosen = choose(self.path)
+        self.chosen = self.choose()
 
     @rule()
     def the_parent_gives_up(self) -> None:
         if self.chosen.is_trial:
             give_up(self.path, "it took too long")
-            self.chosen = choose(self.path)
+            self.chosen = self.choose()
+
+    @rule()
+    def another_program_is_installed(self) -> None:
+        self.installed += "+"
+        never_started = not read_selection(self.path).installed
+        self.chosen = self.choose()
+        # the very first one of all is tried whatever is installed, and has to show that it is well like any other
+        assert self.chosen.filled is None or (never_started and self.chosen.is_trial)
+        self.confirmed.clear()
 
     @rule(slot=st.sampled_from(["a", "b"]))
     def a_slot_is_damaged(self, slot: str) -> None:
         if (self.path / slot).exists():
             (self.path / slot / "damage.py").write_text("")
-            self.chosen = choose(self.path)
+            self.chosen = self.choose()
 
     @invariant()
     def what_was_chosen_is_whole_or_installed(self) -> None:
