@@ -86,6 +86,10 @@ class ReadingRule(Protocol):
         """Whether it makes no difference to it in which order readings come."""
         return False
 
+    def stands_alone(self, finding: Finding) -> bool:  # noqa: ARG002
+        """Whether what is found has happened and needs no state that holds: it is told, whatever is told afterwards."""
+        return False
+
     def concerns(self, reading: Reading) -> bool:
         """Whether it looks at this reading at all."""
         ...

@@ -48,6 +48,7 @@ class DeviceFaultRule(ReadingRule):
     def __init__(self, settings: DeviceFaultSettings, device: str) -> None:
         self._settings, self._device = settings, device
         self._faults: dict[tuple[int | None, SafetyFault], _Connector] = {}
+        self._newest: dict[int | None, tuple[datetime, frozenset[SafetyFault]]] = {}
         self._stops: deque[tuple[str, datetime, str]] = deque(maxlen=_REMEMBERED)
         self._anchor: tuple[datetime, datetime] | None = None
         self._decided_at: datetime | None = None
@@ -103,10 +104,17 @@ class DeviceFaultRule(ReadingRule):
         of.spells.take_up(Spell(fault.value, incident.started_at), incident.updated_at)
         of.raw_codes = dict.fromkeys(incident.raw_code.split("; ") if incident.raw_code else ())
         of.stated = quantity_of(incident.point) == FAULTS
-        if not of.stated:
+        if of.stated:
+            since, present = self._newest.get(name[0], (incident.started_at, frozenset()))
+            self._newest[name[0]] = max(since, incident.started_at), present | {fault}
+        else:
             of.until = incident.updated_at + timedelta(seconds=self._settings.hold_s)
             self._anchor = self._anchor or (incident.updated_at, incident.updated_at)
         return True
+
+    def stands_alone(self, finding: Finding) -> bool:
+        """Whether it is what a charge was stopped for: that has happened, whatever is told afterwards."""
+        return quantity_of(finding.point or "") == STOP_REASON
 
     def pass_over(self, until: datetime) -> None:
         """Everything up to `until` was decided before a restart."""
@@ -124,6 +132,11 @@ class DeviceFaultRule(ReadingRule):
 
     def _stated(self, reading: Reading, present: Collection[SafetyFault]) -> Iterator[Finding]:
         connector = connector_of(reading.point)
+        newest_at, since_present = self._newest.get(connector, (reading.observed_at, frozenset()))
+        if reading.observed_at < newest_at:
+            yield from self._stated_before(reading, present, newest_at, since_present)
+            return
+        self._newest[connector] = reading.observed_at, frozenset(present)
         for fault in sorted(present):
             of = self._of((connector, fault), reading.point)
             of.point, of.stated, of.until = reading.point, True, None
@@ -133,6 +146,25 @@ class DeviceFaultRule(ReadingRule):
             if name[0] == connector and name[1] not in present and of.stated:
                 of.stated = False
                 yield from self._take(name, of, reading.observed_at, None)
+
+    def _stated_before(
+        self,
+        reading: Reading,
+        present: Collection[SafetyFault],
+        newest_at: datetime,
+        since_present: Collection[SafetyFault],
+    ) -> Iterator[Finding]:
+        """What was wrong before the newest that was told: it begins and ends with what is known since."""
+        connector = connector_of(reading.point)
+        for fault in sorted(present):
+            name = connector, fault
+            of = self._of(name, reading.point)
+            self._note(of, reading.raw_code)
+            yield from self._take(name, of, reading.observed_at, fault)
+            if fault not in since_present and of.until is None:
+                yield from self._take(name, of, newest_at, None)
+        for fault in sorted(set(since_present) - set(present)):
+            yield from self._take((connector, fault), self._faults[connector, fault], reading.observed_at, None)
 
     def _stopped(self, reading: Reading, present: Collection[SafetyFault]) -> Iterator[Finding]:
         occurrence = reading.point, reading.observed_at, str(reading.value)

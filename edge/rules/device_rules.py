@@ -47,13 +47,15 @@ class _Told:
 
 @dataclass(slots=True, eq=False)
 class Standing:
-    """One rule, `fresh` makes another one of the same `settings`. `decided_at`: until then it had decided before a restart."""
+    """One rule, `fresh` makes another one of the same `settings`. `decided_at`: until then it had decided before a restart; `newest_at`: the
+    newest reading of each point that it has judged, for what is known of one connector says nothing of another one.
+    """
 
     rule: ReadingRule
     fresh: Callable[[], ReadingRule]
     settings: ReadingRuleSettings
     decided_at: datetime | None = None
-    newest_at: datetime | None = None
+    newest_at: dict[str, datetime] = field(default_factory=dict)
     open: dict[str, Finding] = field(default_factory=dict)
     held: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)
     told: deque[_Told] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
@@ -62,6 +64,17 @@ class Standing:
     def take_up(self, finding: Finding) -> None:
         """An incident of it was open before a restart."""
         self.open[finding.key] = finding
+
+    def judged(self, reading: Reading) -> None:
+        """It has seen this reading."""
+        known = self.newest_at.get(reading.point)
+        if known is None or reading.observed_at > known:
+            self.newest_at[reading.point] = reading.observed_at
+
+    def is_behind(self, reading: Reading) -> bool:
+        """Whether it has seen a newer reading of the same point, and goes by the order."""
+        newest_at = self.newest_at.get(reading.point)
+        return newest_at is not None and reading.observed_at <= newest_at and not self.rule.takes_late
 
 
 class DeviceRules:
@@ -76,11 +89,14 @@ class DeviceRules:
         for standing in self.standing:
             if not standing.rule.concerns(reading) or (again and _is_decided(standing, reading)):
                 continue
-            found = self._guard(partial(standing.rule.observe, reading))
-            standing.recent.append(reading)
-            if standing.newest_at is None or reading.observed_at > standing.newest_at:
-                standing.newest_at = reading.observed_at
-            yield from _each(standing, self._live(standing, found))
+            yield from self.observe_by(standing, reading)
+
+    def observe_by(self, standing: Standing, reading: Reading) -> Iterator[tuple[Standing, Finding]]:
+        """A live reading, for one of the rules."""
+        found = self._guard(partial(standing.rule.observe, reading))
+        standing.recent.append(reading)
+        standing.judged(reading)
+        yield from _each(standing, self._live(standing, found))
 
     def passed(self, at: datetime) -> Iterator[tuple[Standing, Finding]]:
         """Node time has gone on."""
@@ -89,8 +105,12 @@ class DeviceRules:
             yield from _each(standing, self._live(standing, found))
             overdue = [key for key, (_, since) in standing.held.items() if (at - since).total_seconds() >= HELD_S]
             for key in overdue:
-                finding, _ = standing.held.pop(key)
-                yield standing, self._noted(standing, replace(finding, state=IncidentState.OPEN, replayed=True))
+                yield standing, self._told_open(standing, key)
+
+    def flush(self, standing: Standing) -> Iterator[tuple[Standing, Finding]]:
+        """One of the rules goes, or the node stops: what waits for a word that it is over waits no longer."""
+        for key in list(standing.held):
+            yield standing, self._told_open(standing, key)
 
     def past(self, past: Past, at: datetime) -> Iterator[tuple[Standing, Finding]]:
         """A history that is complete, at a moment of node time."""
@@ -100,14 +120,10 @@ class DeviceRules:
                 for index, reading in enumerate(past.readings)
                 if standing.rule.concerns(reading) and not (index in past.again and _is_decided(standing, reading))
             ]
-            newest_at = standing.newest_at
-            older = [
-                reading
-                for reading in readings
-                if newest_at is not None and reading.observed_at <= newest_at and not standing.rule.takes_late
-            ]
+            older = [reading for reading in readings if standing.is_behind(reading)]
+            newer = [reading for reading in readings if not standing.is_behind(reading)]
             yield from _each(standing, self._before(standing, older))
-            yield from _each(standing, self._until_now(standing, readings[len(older) :], at, complete=past.complete))
+            yield from _each(standing, self._until_now(standing, newer, at, complete=past.complete))
 
     def _live(self, standing: Standing, found: Sequence[Finding]) -> Iterator[Finding]:
         for finding in found:
@@ -166,9 +182,8 @@ class DeviceRules:
         if not readings and not standing.held:
             return
         found = self._fed(standing.rule, readings)
-        if readings:
-            newest_at = readings[-1].observed_at
-            standing.newest_at = newest_at if standing.newest_at is None else max(newest_at, standing.newest_at)
+        for reading in readings:
+            standing.judged(reading)
         if complete:
             found += self._guard(partial(standing.rule.passed, at))
         pending: dict[str, Finding] = {key: finding for key, (finding, _) in standing.held.items()}
@@ -183,11 +198,15 @@ class DeviceRules:
         for key, finding in pending.items():
             if key in standing.open:
                 yield self._noted(standing, replace(finding, state=IncidentState.UPDATE, replayed=True))
-            elif key in holding and complete:
+            elif complete and (key in holding or standing.rule.stands_alone(finding)):
                 standing.held.pop(key, None)
                 yield self._noted(standing, replace(finding, state=IncidentState.OPEN, replayed=True))
             else:
                 standing.held[key] = finding, at
+
+    def _told_open(self, standing: Standing, key: str) -> Finding:
+        finding, _ = standing.held.pop(key)
+        return self._noted(standing, replace(finding, state=IncidentState.OPEN, replayed=True))
 
     def _fed(self, rule: ReadingRule, readings: Sequence[Reading]) -> list[Finding]:
         return [finding for reading in readings for finding in self._guard(partial(rule.observe, reading))]

@@ -39,6 +39,10 @@ class EventRule(ReadingRule):
         """Each occurrence stands for itself."""
         return True
 
+    def stands_alone(self, finding: Finding) -> bool:  # noqa: ARG002 (all that it finds)
+        """It has happened, whatever is told afterwards."""
+        return True
+
     def concerns(self, reading: Reading) -> bool:
         """Whether it is an occurrence that counts."""
         if reading.device != self._device or reading.point != self._settings.point:

@@ -57,6 +57,10 @@ class FoldedReadings(ReadingRule):
         """What is folded has an order."""
         return False
 
+    def stands_alone(self, finding: Finding) -> bool:
+        """Whether what is found has happened, whatever is told afterwards."""
+        return self.rule.stands_alone(finding)
+
     def concerns(self, reading: Reading) -> bool:
         """Whether the rule looks at this reading."""
         return self.rule.concerns(reading)
@@ -79,8 +83,10 @@ class FoldedReadings(ReadingRule):
     def passed(self, at: datetime) -> Sequence[Finding]:
         """Node time has gone on without a reading: what waits for its fold to be over does not wait for the device."""
         found = self.rule.passed(at)
-        if self._at is None or self._of_node is None:
-            return found
+        if (
+            self._at is None or self._of_node is None
+        ):  # nothing is told since the start: what was known before it goes on
+            return list(self._told(found, at)) if found or self._foldings else ()
         return list(self._told(found, self._at + max(at - self._of_node, _NOT_AT_ALL)))
 
     def holding(self) -> Sequence[Finding]:

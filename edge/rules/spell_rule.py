@@ -87,6 +87,8 @@ class SpellRule(ReadingRule):
             return False
         current = self._spells.current
         label = current.label if current is not None and current.at <= incident.updated_at else None
+        if label is None:  # it only waited for its end
+            label = _IN if isinstance(self._settings, StateSettings) else self._label(incident.note or "")
         self._spells.take_up(
             Spell(label, incident.started_at, incident.note or "", incident.raw_code), incident.updated_at
         )
@@ -101,10 +103,12 @@ class SpellRule(ReadingRule):
         current = self._spells.current
         if current is None or current.label is None:
             return None
-        return {"at": current.at.isoformat(), "text": current.text}
+        return {"at": current.at.isoformat(), "text": current.text, "point": self._settings.point}
 
     def recall(self, memory: Mapping[str, str]) -> None:
-        """What was told last before a restart."""
+        """What was told last before a restart, as far as it was told of the same point: it holds on, also if nothing more is told."""
+        if memory.get("point", self._settings.point) != self._settings.point:
+            return
         try:
             at = datetime.fromisoformat(memory["at"])
             text = memory["text"]
@@ -113,6 +117,7 @@ class SpellRule(ReadingRule):
         if at.tzinfo is None:
             return
         self._spells.recall(Change(at, self._label(text), text))
+        self._anchor = at, at
 
     def _label(self, text: str) -> str | None:
         if isinstance(self._settings, StateSettings):

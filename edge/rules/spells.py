@@ -1,16 +1,18 @@
 """Spells (持续状态): since when a state has been told, and when that begins and ends to count. Pure.
 
 A state holds until another one is told: unlike that of a number, its silence is no gap. Changes may come late, doubled and out of
-order; what was decided stays decided.
+order; what was decided stays decided. But how things stand now is never thrown away: a change that is newer than all that was told,
+and older than a decision that was made while it was on its way, counts from just after that decision.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 _MOST_KEPT: Final = 64
+_JUST_AFTER: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Spells:
     _base: Change | None = None
     _changes: list[Change] | None = None
     _decided_at: datetime | None = None
+    _passed_over: datetime | None = None
+    _newest_at: datetime | None = None
     _now: datetime | None = None
 
     @property
@@ -70,20 +74,29 @@ class Spells:
         self.open = spell
         if self._base is None:
             self._base = Change(spell.since, spell.label, spell.text, spell.raw_code)
+        self._is_known(self._base.at)
         self.pass_over(decided_at)
 
     def recall(self, change: Change) -> None:
         """What was told last before a restart; its end will be told, and nothing before it."""
         self._base = change
+        self._is_known(change.at)
 
     def pass_over(self, until: datetime) -> None:
-        """Everything up to `until` was decided before a restart."""
-        self._decided_at = until if self._decided_at is None else max(until, self._decided_at)
+        """Everything up to `until` was decided before a restart: of it only that counts which ends what is open."""
+        self._passed_over = until if self._passed_over is None else max(until, self._passed_over)
+        self._decide(until)
 
     def take(self, change: Change) -> Iterator[Decision]:
         """One change, or the same state once more."""
         if self._decided_at is not None and change.at <= self._decided_at:
-            return
+            if not self._is_news(change.at):
+                return
+            latest = max([self._decided_at, *(kept.at for kept in self._changes or ())])
+            self._is_known(change.at)
+            change = replace(change, at=latest + _JUST_AFTER)
+        else:
+            self._is_known(change.at)
         if self._changes is None:
             self._changes = []
         place = bisect_left(self._changes, change.at, key=lambda kept: kept.at)
@@ -95,6 +108,18 @@ class Spells:
         self._changes.insert(place, change)
         yield from self.passed(change.at)
         self._fold()
+
+    def _is_news(self, at: datetime) -> bool:
+        """Whether what was told of a time before the last decision is newer than all that was told."""
+        if self._newest_at is not None and at <= self._newest_at:
+            return False
+        return self._passed_over is None or at > self._passed_over or self.open is not None
+
+    def _is_known(self, at: datetime) -> None:
+        self._newest_at = at if self._newest_at is None else max(at, self._newest_at)
+
+    def _decide(self, at: datetime) -> None:
+        self._decided_at = at if self._decided_at is None else max(at, self._decided_at)
 
     def passed(self, at: datetime) -> Iterator[Decision]:
         """Event time has gone on to a moment, as far as is known without a change since."""
@@ -163,7 +188,7 @@ class Spells:
             if change.at <= through and (self._base is None or change.label != self._base.label):
                 self._base = change
         self._changes = kept
-        self.pass_over(decision.at)
+        self._decide(decision.at)
 
     def _fold(self) -> None:
         """Bound the memory: of the oldest changes what holds after them is kept."""

@@ -4,10 +4,11 @@ Silence is measured between the times at which values were measured, and at its 
 what it has measured meanwhile was not silent for longer than nothing was heard.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from edge.contract.incident import Incident, IncidentState
 from edge.contract.telemetry import ReadingFlag
@@ -15,6 +16,10 @@ from edge.errors import ConfigurationError
 from edge.flow import Finding, Reading, ReadingRule
 from edge.rules.identity import rule_id, told_kind
 from edge.settings import StaleSettings
+
+_NOTED_AGAIN_S: Final = 300.0
+_NOTED_AGAIN_PART: Final = 8
+"""When something was heard is noted again after five minutes, and of a long silence that counts after this part: not with each reading."""
 
 
 class Staleness(StrEnum):
@@ -53,6 +58,8 @@ class StaleRule(ReadingRule):
         self._last: _Last | None = None
         self._open: _Open | None = None
         self._decided_at: datetime | None = None
+        self._noted_at: datetime | None = None
+        self._silent_since: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -73,6 +80,7 @@ class StaleRule(ReadingRule):
             return ()
         at, last = reading.observed_at, self._last
         of_node = at if ReadingFlag.REPLAYED in reading.flag else reading.received_at
+        self._note(of_node)
         if last is None:
             self._last = _Last(at, of_node, reading.value, at)
             return list(self._heard(self._last))
@@ -88,8 +96,10 @@ class StaleRule(ReadingRule):
         return [*found, *self._heard(self._last), *self._froze(self._last)]
 
     def passed(self, at: datetime) -> Sequence[Finding]:
-        """Nothing was heard meanwhile."""
-        if self._last is None or at <= self._last.of_node:
+        """Nothing was heard meanwhile; where nothing was heard since the start, the silence is as old as is known."""
+        if self._last is None:
+            return self._never_heard(at)
+        if at <= self._last.of_node:
             return ()
         return list(self._fell_silent(self._last, self._last.at + (at - self._last.of_node)))
 
@@ -113,6 +123,40 @@ class StaleRule(ReadingRule):
     def pass_over(self, until: datetime) -> None:
         """Everything up to `until` was decided before a restart."""
         self._decided_at = until
+
+    def memory(self) -> Mapping[str, str] | None:
+        """When something was heard of it, not to the second: it is kept for the case of a restart."""
+        if self._noted_at is None or self._settings.silent_s is None:
+            return None
+        return {"heard_at": self._noted_at.isoformat(), "point": self._settings.point}
+
+    def recall(self, memory: Mapping[str, str]) -> None:
+        """When something was heard before a restart; it may have been heard for a little longer."""
+        if memory.get("point") != self._settings.point:
+            return
+        try:
+            heard_at = datetime.fromisoformat(memory.get("heard_at", ""))
+        except ValueError:
+            return
+        if heard_at.tzinfo is not None:
+            self._noted_at, self._silent_since = heard_at, heard_at + self._noted_again
+
+    @property
+    def _noted_again(self) -> timedelta:
+        return timedelta(seconds=max(_NOTED_AGAIN_S, (self._settings.silent_s or 0.0) / _NOTED_AGAIN_PART))
+
+    def _note(self, heard_at: datetime) -> None:
+        if self._noted_at is None or heard_at - self._noted_at >= self._noted_again:
+            self._noted_at = heard_at
+
+    def _never_heard(self, at: datetime) -> Sequence[Finding]:
+        if self._silent_since is None or self._silent_since > at:
+            self._silent_since = at
+        if self._open is not None or self._settings.silent_s is None or not self._is_silence(self._silent_since, at):
+            return ()
+        self._open = _Open(Staleness.SILENT, self._silent_since)
+        opened_at = self._silent_since + timedelta(seconds=self._settings.silent_s)
+        return (self._told(self._open, IncidentState.OPEN, opened_at),)
 
     @property
     def _patience_s(self) -> float:

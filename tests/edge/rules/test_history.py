@@ -31,6 +31,8 @@ POINTS: list[dict[str, object]] = [
     {"name": "temperature_c", "period_s": 30},
     {"name": "status", "kind": "state"},
     {"name": "faults", "kind": "state"},
+    {"name": "faults.1", "kind": "state"},
+    {"name": "faults.2", "kind": "state"},
     {"name": "charging", "kind": "state"},
     {"name": "sos", "kind": "event"},
     {"name": "stop_reason", "kind": "event"},
@@ -172,7 +174,8 @@ def test_an_hour_that_is_replayed_opens_what_it_would_have_opened_live_and_nothi
     for finding in desk.told:
         assert finding.replayed
         if finding.state is OPEN:
-            assert any(finding.key == each.key for each in desk.device.standing_for(finding.rule).rule.holding())
+            rule = desk.device.standing_for(finding.rule).rule
+            assert rule.stands_alone(finding) or finding.key in {each.key for each in rule.holding()}
         else:
             assert finding.state is ENDED
     all_is_well(desk)
@@ -234,6 +237,58 @@ def test_what_seems_to_end_and_holds_after_all_is_open_with_its_true_beginning()
     desk.hear(live("temperature_c", HOUR_S + 20, HOT))
     (opened,) = desk.told
     assert (opened.state, seconds(opened.started_at)) == (OPEN, 3000)
+
+
+OTHER_WORDS = st.tuples(
+    st.sampled_from(["faults.2", "stop_reason", "faults"]), st.sampled_from(["none", "lock", "remote"])
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(OTHER_WORDS, max_size=4), st.lists(OTHER_WORDS, max_size=4))
+def test_what_is_heard_of_one_connector_makes_no_fault_of_another_one_a_thing_of_the_past(
+    before: list[tuple[str, str]], meanwhile: list[tuple[str, str]]
+) -> None:
+    desk = Desk(rules=[{"kind": "device_fault", "hold_s": 60}])
+    for point, value in before:
+        desk.hear(live(point, HOUR_S - 1, value))
+    desk.hear(late(live("faults.1", HOUR_S - 1800, "over_temperature"), HOUR_S))
+    for index, (point, value) in enumerate(meanwhile):
+        desk.hear(live(point, HOUR_S + 1 + index, value))
+    desk.settle()
+    (opened,) = [each for each in desk.told if each.point == "faults.1"]
+    assert (opened.state, opened.replayed, seconds(opened.started_at)) == (OPEN, True, HOUR_S - 1800)
+    assert opened.key in {each.key for each in desk.device.standing_for(opened.rule).rule.holding()}
+
+
+def test_a_call_for_help_that_comes_late_is_told_as_soon_as_all_of_the_history_is_there() -> None:
+    desk = Desk()
+    desk.hear(late(live("sos", HOUR_S, "pressed"), HOUR_S + 65))
+    desk.settle()
+    (opened,) = desk.told
+    assert (opened.state, opened.replayed, seconds(opened.started_at)) == (OPEN, True, HOUR_S)
+    desk.tick(300)
+    assert [each.state for each in desk.told] == [OPEN, ENDED]
+
+
+def test_a_stop_for_a_fault_that_comes_late_is_told_as_soon_as_all_of_the_history_is_there() -> None:
+    desk = Desk(rules=[{"kind": "device_fault", "hold_s": 600}])
+    desk.hear(late(live("stop_reason", HOUR_S, "smoke"), HOUR_S + 65))
+    desk.settle()
+    (opened,) = desk.told
+    assert (opened.state, opened.replayed, opened.fault) == (OPEN, True, "smoke")
+
+
+def test_what_waits_for_a_word_that_it_is_over_is_told_where_the_node_stops() -> None:
+    desk = Desk(rules=[RULES[0]])
+    for index in range(60):
+        desk.hear(late(live("temperature_c", 3000.0 + 10 * index, HOT if index < 58 else COOL), HOUR_S + index * 0.1))
+    desk.settle()
+    assert desk.told == []
+    (standing,) = desk.device.standing
+    for _ in range(2):
+        desk.told += [finding for _, finding in desk.device.flush(standing)]
+    assert [(each.state, each.replayed) for each in desk.told] == [(OPEN, True)]
 
 
 def test_a_slow_clock_is_no_history() -> None:

@@ -148,6 +148,46 @@ def test_what_was_stale_before_a_restart_ends_with_the_first_news() -> None:
     assert lines(told(again, "t", [(500, 21.0)])) == [(ENDED, 500)]
 
 
+def test_what_was_never_heard_since_the_start_is_silent_from_then_on() -> None:
+    rule = made(kind="stale", point="t", silent_s=60)
+    assert not rule.passed(at(1000))
+    assert not rule.passed(at(1059))
+    (opened,) = rule.passed(at(1061))
+    assert (opened.state, seconds(opened.started_at), seconds(opened.at), opened.value) == (OPEN, 1000, 1060, None)
+    assert not rule.passed(at(5000))
+    assert lines(told(rule, "t", [(5010, 20.0)])) == [(ENDED, 5010)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 40_000), min_size=1, max_size=40), st.integers(0, 40_000))
+def test_a_long_silence_is_known_over_restarts_and_what_was_heard_is_never_called_silent_too_soon(
+    heard_at: list[int], restart_s: int
+) -> None:
+    rule = made(kind="stale", point="t", silent_s=86_400)
+    said = [float(each) for each in sorted(heard_at) if each <= restart_s]
+    kept = []
+    for time_s in said:
+        rule.observe(heard("t", time_s, 20.0))
+        kept.append(rule.memory())
+    again = made(kind="stale", point="t", silent_s=86_400)
+    again.recall(rule.memory() or {})
+    last_s = max(said, default=float(restart_s))
+    assert not again.passed(at(restart_s))
+    assert not again.passed(at(last_s + 86_399))
+    (opened,) = again.passed(at(max(last_s, restart_s) + 86_401 + 86_400 / 8))
+    assert last_s <= seconds(opened.started_at) <= last_s + 86_400 / 8 or seconds(opened.started_at) == restart_s
+    changes = [one for one, other in zip([None, *kept], kept, strict=False) if one != other]
+    assert len(changes) <= 1 + 40_000 / (86_400 / 8)  # not kept anew with each reading
+
+
+def test_a_silence_since_before_a_restart_is_folded_like_any_other() -> None:
+    rule = made(kind="stale", point="t", silent_s=60, fold_s=30)
+    assert not rule.passed(at(0))
+    assert [each.state for each in rule.passed(at(60))] == [OPEN]
+    assert not rule.passed(at(90))
+    assert [each.state for each in told(rule, "t", [(100, 20.0), (110, 20.0), (140, 20.0)])] == [ENDED]
+
+
 # --- state --------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +215,106 @@ def test_since_when_a_state_holds_is_known_after_a_restart() -> None:
     again.recall(rule.memory() or {})
     assert told(again, "door", [(300, "open")]) == []
     assert lines(list(again.passed(at(601)))) == [(OPEN, 0)]
+
+
+def test_what_stood_before_a_restart_counts_though_nothing_more_is_told() -> None:
+    rule = made(kind="state", point="door", states=["open"], for_s=600)
+    told(rule, "door", [(0, "open")])
+    again = made(kind="state", point="door", states=["open"], for_s=600)
+    again.recall(rule.memory() or {})
+    assert not again.passed(at(599))
+    assert lines(list(again.passed(at(601)))) == [(OPEN, 0)]
+    assert lines(told(again, "door", [(700, "closed")])) == [(ENDED, 700)]
+
+
+def test_what_stood_at_another_point_before_a_restart_is_nothing() -> None:
+    rule = made(kind="state", id="hatch", point="door", states=["open"], for_s=600)
+    told(rule, "door", [(0, "open")])
+    again = made(kind="state", id="hatch", point="status.2", states=["open"], for_s=600)
+    again.recall(rule.memory() or {})
+    assert not again.passed(at(5000))
+
+
+def test_an_end_that_is_heard_after_it_was_decided_is_an_end() -> None:
+    rule = made(kind="state", point="door", states=["open"], for_s=30)
+    told(rule, "door", [(0, "open")])
+    assert lines(list(rule.passed(at(31)))) == [(OPEN, 0)]
+    assert [each.state for each in told(rule, "door", [(20, "closed")])] == [ENDED]
+    assert told(rule, "door", [(10, "open"), (20, "closed")]) == []
+
+
+def test_a_beginning_that_is_heard_after_the_end_was_decided_is_a_beginning() -> None:
+    rule = made(kind="state", point="door", states=["open"], clear_for_s=60)
+    assert lines(told(rule, "door", [(0, "open"), (10, "closed")])) == [(OPEN, 0)]
+    assert lines(list(rule.passed(at(71)))) == [(ENDED, 10)]
+    assert [each.state for each in told(rule, "door", [(69, "open")])] == [OPEN]
+
+
+def test_an_end_from_before_a_restart_ends_what_is_open_and_what_was_told_before_opens_nothing() -> None:
+    rule = made(kind="state", point="door", states=["open"])
+    (opened,) = told(rule, "door", [(0, "open")])
+    again = made(kind="state", point="door", states=["open"])
+    again.recall(rule.memory() or {})
+    again.pass_over(at(40))
+    assert again.resume(incident(opened, updated_at=at(40)))
+    assert [each.state for each in told(again, "door", [(30, "closed")])] == [ENDED]
+    assert told(again, "door", [(35, "open")]) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "over"),
+    [
+        ({"kind": "state", "point": "door", "states": ["open"], "clear_for_s": 60}, "open", "closed"),
+        ({"kind": "overlong_charge", "point": "door", "limit_s": 60}, "17", "none"),
+    ],
+)
+def test_what_is_over_after_a_restart_ends_though_nothing_is_known_but_the_incident(
+    rule: dict[str, object], value: str, over: str
+) -> None:
+    before = made(**rule)
+    (opened,) = [*told(before, "door", [(0, value)]), *before.passed(at(100))]
+    again = made(**rule)
+    assert again.resume(incident(opened, updated_at=at(100)))
+    assert again.holding()
+    assert told(again, "door", [(110, value)]) == []
+    said = [*told(again, "door", [(120, over)]), *again.passed(at(200))]
+    assert lines(said) == [(ENDED, 120)]
+    third = made(**rule)
+    assert third.resume(incident(opened, updated_at=at(100)))
+    said = [*told(third, "door", [(120, over)]), *third.passed(at(200))]
+    assert lines(said) == [(ENDED, 120)]
+
+
+DELAYED = st.lists(
+    st.tuples(st.integers(1, 60), st.integers(0, 59), st.sampled_from(["none", "smoke"])), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(DELAYED, st.sampled_from([0, 20]), st.sampled_from([0, 15]))
+def test_however_late_it_is_heard_what_was_told_last_holds_in_the_end(
+    words: list[tuple[int, int, str]], for_s: int, clear_for_s: int
+) -> None:
+    """Each word comes up to a minute late, so that some overtake others, and the node's clock decides meanwhile."""
+    time_s, heard_at = 0, dict[int, list[Reading]]()
+    for step_s, delay_s, value in words:
+        time_s += step_s
+        said = Reading("pile-1", "faults.1", at(time_s), value, at(time_s + delay_s))
+        heard_at.setdefault(time_s + delay_s, []).append(said)
+    for rule in (
+        made(kind="state", point="faults.1", states=["smoke"], for_s=for_s, clear_for_s=clear_for_s),
+        made(kind="device_fault", clear_for_s=clear_for_s),
+    ):
+        found: list[Finding] = []
+        for now_s in range(time_s + 200):
+            for said in heard_at.get(now_s, ()):
+                found += rule.observe(said)
+            found += rule.passed(at(now_s))
+        last_said, last = words[-1][2], found[-1].state if found else ENDED
+        assert (last is not ENDED) == (last_said == "smoke")
+        assert bool(rule.holding()) == (last_said == "smoke")
+        opened = [each.state is OPEN for each in found if each.state is not UPDATE]
+        assert opened == [index % 2 == 0 for index in range(len(opened))]
 
 
 CHANGES = st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["open", "closed"])), min_size=1, max_size=25)
