@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -11,10 +12,12 @@ from typing import Protocol
 import structlog
 
 from edge.contract.incident import Incident, IncidentKind, IncidentState
+from edge.contract.telemetry import ReadingFlag
 from edge.errors import EdgeError, OutboxFull
 from edge.flow import Finding, Health, Parcel, Reading, Recorder, RuleMemory
 from edge.incidents import IncidentBook, RuleCards
 from edge.node.standing import Standing
+from edge.node.states import States
 from edge.node.watch import presence_reading
 from edge.rules.device_rules import DeviceRules
 from edge.rules.device_rules import Standing as StandingRule
@@ -82,6 +85,8 @@ class DeviceDesk:
         self._clock = clock
         self._protector = protector
         self._history = History(clock, settle_s=settle_s)
+        self._states = States(devices)
+        self._begun: list[tuple[str, StandingRule]] = []
         self._remembered: dict[str, str] = {}
         self._devices: Mapping[str, DeviceSettings] = {device.id: device for device in devices}
         self._rules: Mapping[str, DeviceRules] = {
@@ -119,14 +124,24 @@ class DeviceDesk:
                     standing.append(rule)
                     fresh += [] if known else [rule]
                 rules[device.id] = self._of(device, standing)
+            self._flush(
+                {
+                    name: [each for each in known.standing if each not in rules[name].standing]
+                    if name in rules
+                    else known.standing
+                    for name, known in self._rules.items()
+                }
+            )
             gone = [name for name in self._devices if name not in rules]
             names = {*self._devices, *rules}
             self._devices, self._rules = {device.id: device for device in devices}, rules
             self._history.forget(gone)
+            self._states.adopt(devices)
             for name in names:
                 self._book.adopt(name, cards)
             self._end_without_rule(names)
             self._take_up(fresh)
+            self._tell_what_stands(fresh)
             self._forget_unconfigured()
         for name in gone:
             self._standing.forget(name)
@@ -162,6 +177,41 @@ class DeviceDesk:
                 continue
             known.take_up(_as_found(incident, known.rule.id))
 
+    def _tell_what_stands(self, fresh: Collection[StandingRule]) -> None:
+        """Rules that begin on a reload learn what states stand: nobody tells them again before they change."""
+        for device, rules in self._rules.items():
+            for each in rules.standing:
+                if each in fresh:
+                    self._tell_of(device, rules, each)
+
+    def _tell_of(self, device: str, rules: DeviceRules, begun: StandingRule) -> None:
+        known_until = [finding.at for finding in begun.open.values()]
+        known_until += [] if begun.decided_at is None else [begun.decided_at]
+        for reading in self._states.of(device, after=max(known_until, default=None)):
+            if begun.rule.concerns(reading):
+                replayed = ReadingFlag.REPLAYED in reading.flag
+                for standing, finding in rules.observe_by(begun, reading):
+                    self._tell(standing, replace(finding, replayed=finding.replayed or replayed), None)
+        self._begun.append((device, begun))
+
+    def _act_on_what_stands(self) -> None:
+        """What a rule that begins asks for, for a state that stands: once all of the node goes on with the new configuration."""
+        begun, self._begun = self._begun, []
+        now = self._clock()
+        for device, standing in begun:
+            rules = self._rules.get(device)
+            if self._protector is None or rules is None or standing not in rules.standing:
+                continue
+            for reading in self._states.of(device):
+                if ReadingFlag.REPLAYED not in reading.flag:
+                    self._say_of(self._protector, standing, replace(reading, observed_at=now, received_at=now))
+
+    def _flush(self, leaving: Mapping[str, Sequence[StandingRule]]) -> None:
+        for device, standing in leaving.items():
+            for each in standing:
+                for rule, finding in self._rules[device].flush(each):
+                    self._tell(rule, finding, None)
+
     def _forget_unconfigured(self) -> None:
         names = {f"{device}/{each.rule.id}" for device, rules in self._rules.items() for each in rules.standing}
         for name in [name for name in self._remembered if name not in names]:
@@ -194,6 +244,7 @@ class DeviceDesk:
         """Now and then, from any thread: what a rule holds open for what may follow ends in time, also while no reading comes."""
         with self._lock:
             self._judge_histories()
+            self._act_on_what_stands()
             now = self._clock()
             for device, rules in self._rules.items():
                 if self._history.is_begun(device):
@@ -207,6 +258,7 @@ class DeviceDesk:
         with self._lock:
             for past in self._history.rest():
                 self._judge_past(past.device, past)
+            self._flush({device: rules.standing for device, rules in self._rules.items()})
 
     def _judge(self, reading: Reading, *, again: bool = False) -> Reading | None:
         """The reading as rules have seen it now; None where it waits, or is nobody's."""
@@ -214,6 +266,7 @@ class DeviceDesk:
         seen = None if rules is None else self._history.take(reading, again=again)
         if rules is None or seen is None:
             return None
+        self._states.take(seen)
         for standing, finding in rules.observe(seen, again=again):
             self._tell(standing, finding, seen)
         return seen
@@ -229,17 +282,20 @@ class DeviceDesk:
 
     def _say_what_holds(self, protector: Protector, reading: Reading) -> None:
         """Of what is open and asks for more than being told, whether it holds still."""
-        device, rules = self._devices[reading.device], self._rules[reading.device]
-        for settings, standing in zip(device.standing_rules, rules.standing, strict=True):
-            if not isinstance(settings, ActingSettings) or settings.act is None or not standing.open:
-                continue
-            if standing.rule.concerns(reading):
-                holding = {finding.key: finding for finding in self._guarded(device.id, standing.rule.holding)}
-                for key in standing.open:
-                    if key in holding:
-                        protector.holds(settings, holding[key], reading)
-                    else:
-                        protector.cools(key)
+        for standing in self._rules[reading.device].standing:
+            self._say_of(protector, standing, reading)
+
+    def _say_of(self, protector: Protector, standing: StandingRule, reading: Reading) -> None:
+        settings = standing.settings
+        if not isinstance(settings, ActingSettings) or settings.act is None or not standing.open:
+            return
+        if standing.rule.concerns(reading):
+            holding = {finding.key: finding for finding in self._guarded(reading.device, standing.rule.holding)}
+            for key in standing.open:
+                if key in holding:
+                    protector.holds(settings, holding[key], reading)
+                else:
+                    protector.cools(key)
 
     def _judge_histories(self) -> None:
         for past in self._history.due():
@@ -249,6 +305,8 @@ class DeviceDesk:
     def _judge_past(self, device: str, past: Past) -> None:
         rules = self._rules.get(device)
         if rules is not None:
+            for reading in past.readings:
+                self._states.take(reading)
             for standing, finding in rules.past(past, self._clock()):
                 self._tell(standing, finding, None)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 from edge.contract.envelope import Lane
 from edge.contract.incident import Incident, IncidentState
 from edge.contract.telemetry import ReadingFlag
-from edge.flow import Health, Parcel, Reading
+from edge.flow import Finding, Health, Parcel, Reading
 from edge.incidents import IncidentBook, rule_cards
 from edge.node.standing import Standing
-from edge.node.telemetry import DeviceDesk
+from edge.node.telemetry import DeviceDesk, Protector
 from edge.outbox.outbox import Outbox
 from edge.rules.history import SETTLE_S
-from edge.settings import NodeConfiguration
+from edge.settings import NodeConfiguration, ReadingRuleSettings
 from tests.edge.records import SteppedClock
 
 OPEN, UPDATE, ENDED = IncidentState.OPEN, IncidentState.UPDATE, IncidentState.ENDED
@@ -28,12 +29,12 @@ PILE = "pile-1"
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def configuration() -> NodeConfiguration:
+def configuration(**pile: Any) -> NodeConfiguration:
     return NodeConfiguration.model_validate(
         {
             "node": {"id": "station-01", "district": "110105", "data_directory": "data"},
             "cloud": {"mqtt": "mqtt://127.0.0.1", "https": "http://127.0.0.1"},
-            "ocpp": {"security_profile": 0, "piles": [{"id": PILE, "connectors": 1}]},
+            "ocpp": {"security_profile": 0, "piles": [{"id": PILE, "connectors": 1, **pile}]},
         }
     )
 
@@ -65,6 +66,10 @@ class Life:
             is_event=point.startswith("stop_reason"),
         )
 
+    def reload(self, **pile: Any) -> None:
+        settings = configuration(**pile)
+        self.desk.adopt(settings.devices, rule_cards(settings))
+
     def wait(self, seconds: float, *, step_s: float = 1.0) -> None:
         for _ in range(round(seconds / step_s)):
             self.clock.step(step_s)
@@ -79,13 +84,15 @@ class Life:
         return [(each.kind, each.fault, each.state, replayed) for each, replayed in self.revisions()]
 
 
-def life(directory: Path, clock: SteppedClock, stack: ExitStack) -> Life:
-    settings = configuration()
+def life(
+    directory: Path, clock: SteppedClock, stack: ExitStack, protector: Protector | None = None, **pile: Any
+) -> Life:
+    settings = configuration(**pile)
     outbox = Outbox(directory, settings.outbox, devices=[PILE], clock=clock, window_s=0.0)
     stack.callback(outbox.close)
     book = IncidentBook(outbox, rule_cards(settings), clock=clock)
     standing = Standing(clock=clock, on_change=lambda: None)
-    desk = DeviceDesk(settings.devices, recorder=outbox, book=book, standing=standing, clock=clock)
+    desk = DeviceDesk(settings.devices, recorder=outbox, book=book, standing=standing, clock=clock, protector=protector)
     book.resume()
     desk.resume()
     return Life(desk, outbox, clock)
@@ -204,6 +211,136 @@ def test_what_waits_when_the_node_stops_is_looked_at_before(start: Start) -> Non
     assert pile.desk.waiting == 1
     pile.desk.flush()
     assert pile.told() == [("device_fault", "smoke", ENDED, True)]
+
+
+def test_what_waits_for_a_word_that_it_is_over_is_told_when_the_node_stops(start: Start) -> None:
+    pile = start()
+    for age_s in range(600, 60, -15):
+        pile.hear(pile.said("temperature_c.1", 95.0 if age_s > 90 else 30.0, age_s=float(age_s)))
+    pile.wait(SETTLE_S + 1)
+    assert pile.told() == []
+    pile.desk.flush()
+    assert pile.told() == [("threshold", None, OPEN, True)]
+    pile = start()
+    for _ in range(8):
+        pile.wait(15, step_s=15)
+        pile.hear(pile.said("temperature_c.1", 30.0))
+    assert pile.told()[-1][2] is ENDED
+
+
+def test_what_waits_for_a_word_that_it_is_over_is_told_when_its_rule_goes(start: Start) -> None:
+    pile = start()
+    for age_s in range(600, 60, -15):
+        pile.hear(pile.said("temperature_c.1", 95.0 if age_s > 90 else 30.0, age_s=float(age_s)))
+    pile.wait(SETTLE_S + 1)
+    assert pile.told() == []
+    pile.reload(rules=[])
+    assert [state for *_, state, _ in pile.told()] == [OPEN, ENDED]
+
+
+@dataclass
+class Protecting:
+    """What the desk says to what acts on devices."""
+
+    held: list[tuple[str, Reading]] = field(default_factory=list)
+
+    def look(self, reading: Reading) -> None:
+        pass
+
+    def found(self, settings: ReadingRuleSettings, finding: Finding, reading: Reading | None) -> None:
+        pass
+
+    def holds(self, settings: ReadingRuleSettings, finding: Finding, reading: Reading) -> None:
+        assert settings.kind == "device_fault"
+        self.held.append((finding.key, reading))
+
+    def cools(self, key: str) -> None:
+        pass
+
+
+FAULTS: dict[str, Any] = {"kind": "device_fault"}
+ACTING: dict[str, Any] = {"kind": "device_fault", "act": "stop_charge"}
+
+
+def test_a_rule_that_begins_with_a_reload_sees_what_stands(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    with ExitStack() as stack:
+        pile = life(tmp_path, clock, stack, rules=[])
+        pile.hear(pile.said("faults.1", "lock"))
+        pile.wait(60, step_s=10)
+        began = clock()
+        pile.hear(pile.said("faults.1", "over_temperature"), pile.said("charging.1", "17"))
+        pile.wait(3600, step_s=600)
+        pile.hear(pile.said("faults.1", "over_temperature"))
+        assert pile.told() == []
+        pile.reload(rules=[FAULTS, {"kind": "overlong_charge", "point": "charging.1", "limit_s": 7200}])
+        ((opened, replayed),) = pile.revisions()
+        assert (opened.fault, opened.state, opened.started_at, replayed) == ("over_temperature", OPEN, began, False)
+        pile.wait(3500, step_s=100)
+        assert len(pile.told()) == 1
+        pile.wait(200, step_s=100)
+        *_, (overlong, _) = pile.revisions()
+        assert (overlong.kind, overlong.started_at) == ("overlong_charge", began)
+
+
+def test_a_rule_that_changes_with_a_reload_goes_on_and_sees_what_it_did_not_look_at(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    with ExitStack() as stack:
+        pile = life(tmp_path, clock, stack, rules=[{**FAULTS, "ignored": ["lock"]}])
+        pile.hear(pile.said("faults.1", "lock+smoke"))
+        pile.wait(30)
+        pile.hear(pile.said("faults.1", "lock"))
+        pile.wait(30)
+        assert pile.told() == [("device_fault", "smoke", OPEN, False), ("device_fault", "smoke", ENDED, False)]
+        pile.reload(rules=[FAULTS])
+        assert pile.told()[2:] == [("device_fault", "lock", OPEN, False)]
+        pile.reload(rules=[{**FAULTS, "severity": "critical"}])
+        pile.hear(pile.said("faults.1", "none"))
+        assert pile.told()[2:] == [("device_fault", "lock", OPEN, False), ("device_fault", "lock", ENDED, False)]
+
+
+def test_what_a_rule_did_not_look_at_before_a_reload_and_is_over_is_nothing(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    with ExitStack() as stack:
+        pile = life(tmp_path, clock, stack, rules=[])
+        pile.hear(pile.said("faults.1", "smoke"), pile.said("stop_reason.1", "smoke"))
+        pile.wait(10)
+        pile.hear(pile.said("faults.1", "none"))
+        pile.reload(rules=[FAULTS])
+        assert pile.told() == []
+
+
+def test_contact_that_is_lost_while_it_charges_is_seen_by_a_rule_that_begins_meanwhile(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    with ExitStack() as stack:
+        pile = life(tmp_path, clock, stack, rules=[])
+        pile.hear(pile.said("charging.1", "17"))
+        pile.wait(10)
+        pile.desk.on_status(PILE, Health.LOST, "no answer")
+        pile.wait(600, step_s=60)
+        pile.reload(rules=[{"kind": "lost_while_charging", "for_s": 60}])
+        pile.wait(1)
+        assert pile.told() == [("lost_while_charging", None, OPEN, False)]
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_what_stands_when_a_rule_begins_to_act_is_acted_on_unless_only_history_says_so(
+    tmp_path: Path, *, replayed: bool
+) -> None:
+    clock, protecting = SteppedClock(), Protecting()
+    with ExitStack() as stack:
+        pile = life(tmp_path, clock, stack, protecting, rules=[FAULTS], allow_stop=True)
+        pile.hear(pile.said("faults.1", "over_temperature", age_s=300.0 if replayed else 0.0))
+        pile.wait(3600, step_s=600)
+        ((opened, _),) = pile.revisions()
+        pile.reload(rules=[ACTING], allow_stop=True)
+        pile.wait(2)
+        assert len(pile.revisions()) == 1
+        assert opened.state is OPEN
+        assert len(protecting.held) == (0 if replayed else 1)
+        for _, reading in protecting.held:
+            assert (reading.point, reading.value) == ("faults.1", "over_temperature")
+            assert clock() - reading.observed_at < timedelta(seconds=5)
 
 
 def test_rules_that_are_gone_leave_nothing_behind(start: Start) -> None:
