@@ -120,7 +120,8 @@ class Pile:
         if state in faults.NOT_CHARGING and connector:
             freed, marks = self._freed(connector, moment)
             readings += freed
-        return Heard(self._changed(readings), marks=marks, refused=refused, status_of=connector or 0)
+        told_now = None if moment.replayed else connector or 0  # how it was says nothing of how it is
+        return Heard(self._changed(readings), marks=marks, refused=refused, status_of=told_now)
 
     def _freed(self, connector: int, moment: Moment) -> tuple[list[Reading], tuple[bytes, ...]]:
         """A connector is free: whatever began there before has ended, though its end may be told later, or never."""

@@ -54,6 +54,14 @@ def meter(
     return {"connectorId": connector, "meterValue": [{"timestamp": stamp(at), "sampledValue": [sample]}], **more}
 
 
+def test_how_a_connector_was_says_nothing_of_how_it_is() -> None:
+    """Whatever was told of it this way need not be asked for."""
+    told_late = status("Charging", timestamp=stamp(NOW - timedelta(minutes=30)))
+    assert say(pile(), "StatusNotification", told_late).status_of is None
+    assert say(pile(), "StatusNotification", status("Charging", timestamp=stamp(NOW))).status_of == 1
+    assert say(pile(), "StatusNotification", status("Charging")).status_of == 1
+
+
 def test_a_start_is_answered_with_the_true_time() -> None:
     heard = pile().hear(Call("1", "BootNotification", {"firmwareVersion": "2.1"}), NOW, timedelta(hours=1))
     assert heard.answer == {"status": "Accepted", "currentTime": "2026-03-01T13:00:00.000Z", "interval": 60}
