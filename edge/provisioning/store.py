@@ -3,6 +3,7 @@
     <data_directory>/provisioned/record.json        what runs, ran before, is being tried
     <data_directory>/provisioned/<sha256>[.sig]     the bytes and who vouches for them
     <data_directory>/provisioned/<sha256>.part      on its way
+    <data_directory>/provisioned/aside/             imported models while one that was given is tried (`edge.node.aside`)
     <data_directory>/keys/*.pub                     whom this site trusts, besides those who made the software
 
 A file is looked at anew whenever it is used: hash, signature, key. What fails goes unused, and what stands behind it runs.
