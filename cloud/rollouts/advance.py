@@ -3,7 +3,7 @@
 Each rollout is one transaction. Orders are locked before steps, here and everywhere, so that nobody waits in a ring.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -54,16 +54,19 @@ def advance(conn: Connection[Any], rollout_id: UUID, *, now: datetime) -> bool:
     order_store.lock_orders(conn, rollout.id)
     pairs = store.steps(conn, rollout.id)
     judged = [(step, _judged(rollout, step, facts, now=now), facts) for step, facts in pairs]
-    tallies = policy.tallies_of((after for _, after, _ in judged), rollout.plan)
-    verdict = policy.decide(rollout, tallies, now=now)
-    policy.require_by_itself(rollout.state, verdict.state)
+    after_all = {after.node_id: after for _, after, _ in judged}
+    verdict = _verdict(rollout, after_all.values(), now=now)
+    if verdict.state not in {RolloutState.ROLLING_BACK, RolloutState.PAUSED}:
+        after_all |= _welcome(conn, rollout, [(after, facts) for _, after, facts in judged], now=now)
+        verdict = _verdict(rollout, after_all.values(), now=now)
     if verdict.state is RolloutState.ROLLING_BACK and rollout.state is not RolloutState.ROLLING_BACK:
-        _save(conn, rollout, [(step, after) for step, after, _ in judged if after != step], now=now)
+        _save(conn, rollout, _changed(judged, after_all), now=now)
         tell(conn, turn_back(conn, rollout, reason=verdict.reason, cause=verdict.cause, now=now))
         return True
-    offered = _offer(conn, rollout, [(after, facts) for _, after, facts in judged], verdict, now=now)
-    changed = [(step, offered.get(after.node_id, after)) for step, after, _ in judged]
-    moved = [(step, after) for step, after in changed if after != step]
+    after_all |= _offer(
+        conn, rollout, [(after_all[step.node_id], facts) for step, _, facts in judged], verdict, now=now
+    )
+    moved = _changed(judged, after_all)
     _save(conn, rollout, moved, now=now)
     has_moved = _proceed(conn, rollout, verdict, now=now)
     if moved or has_moved:
@@ -71,16 +74,34 @@ def advance(conn: Connection[Any], rollout_id: UUID, *, now: datetime) -> bool:
     return bool(moved) or has_moved
 
 
+def _verdict(rollout: Rollout, steps: Iterable[Step], *, now: datetime) -> Verdict:
+    verdict = policy.decide(rollout, policy.tallies_of(steps, rollout.plan), now=now)
+    policy.require_by_itself(rollout.state, verdict.state)
+    return verdict
+
+
+def _changed(judged: Sequence[tuple[Step, Step, Facts]], after_all: Mapping[int, Step]) -> list[tuple[Step, Step]]:
+    return [(step, after_all[step.node_id]) for step, _, _ in judged if after_all[step.node_id] != step]
+
+
 def note_late(conn: Connection[Any], rollout_id: UUID, *, now: datetime) -> bool:
-    """What nodes said after the rollout was over: it is written down, and moves nothing but their steps."""
+    """What nodes said after the rollout was over: it is written down, and moves nothing but their steps.
+
+    Nodes that were away when it was done are asked when they are back, unless another rollout has them now.
+    """
     rollout = store.lock_ended(conn, rollout_id)
     if rollout is None:
         return False
-    changed = []
-    for step, facts in store.steps(conn, rollout.id, OPEN):
-        after = _judged(rollout, step, facts, now=now)
-        if after != step:
-            changed.append((step, after))
+    judged = [
+        (step, _judged(rollout, step, facts, now=now), facts) for step, facts in store.steps(conn, rollout.id, OPEN)
+    ]
+    after_all = {after.node_id: after for _, after, _ in judged}
+    if rollout.state is RolloutState.DONE:
+        back = [step.node_id for step, _, facts in judged if step.state is StepState.ABSENT and facts.is_present]
+        taken = store.held(conn, rollout, back) if back else frozenset()
+        free = [(after, facts) for _, after, facts in judged if after.node_id not in taken]
+        after_all |= _welcome(conn, rollout, free, now=now)
+    changed = _changed(judged, after_all)
     _save(conn, rollout, changed, now=now)
     if changed:
         tell(conn, rollout)
@@ -93,35 +114,65 @@ def _judged(rollout: Rollout, step: Step, facts: Facts, *, now: datetime) -> Ste
     return judgement.judge(step, facts, target, now=now)
 
 
+def _welcome(
+    conn: Connection[Any], rollout: Rollout, steps: Sequence[tuple[Step, Facts]], *, now: datetime
+) -> dict[int, Step]:
+    """Ask as many as may be asked now of those that were away when their turn came and are back, by node."""
+    places = policy.free_places(rollout.plan, policy.tallies_of((step for step, _ in steps), rollout.plan))
+    back = [each for each in steps if each[0].state is StepState.ABSENT and each[1].is_present]
+    back.sort(key=lambda each: (each[0].stage, policy.draw(rollout.id, each[0].node)))
+    return _ask(conn, rollout, back[:places], now=now)
+
+
 def _offer(
     conn: Connection[Any], rollout: Rollout, steps: Sequence[tuple[Step, Facts]], verdict: Verdict, *, now: datetime
 ) -> dict[int, Step]:
-    """Ask as many nodes of the stage as may be asked now, by node."""
+    """Ask as many nodes of the stage as may be asked now, by node. Those that are away take no place, and get no order either."""
     if not verdict.offer:
         return {}
-    artifact = rollout.artifact
-    target = Target(artifact.version, artifact.sha256, rollout.plan.stages[verdict.stage].soak, rollout.plan.patience)
     waiting = [each for each in steps if each[0].state is StepState.PENDING and each[0].stage == verdict.stage]
     waiting.sort(key=lambda each: policy.draw(rollout.id, each[0].node))
-    found = {}
-    for step, facts in waiting[: verdict.offer]:
-        after = judgement.offered(step, facts, target, may_lower=rollout.may_lower, now=now)
-        if after.reason != StepReason.NEWER:
-            after = replace(after, order=uuid7(int(now.timestamp() * 1000)))
-            order_store.want(
-                conn,
-                step.node_id,
-                artifact,
-                desired_id=after.order or rollout.id,
-                roll_back=rollout.may_lower,
-                confirm=False,
-                rollout_id=rollout.id,
-                now=now,
-            )
-        found[step.node_id] = after
+    here = [each for each in waiting if each[1].is_present]
+    away = [each for each in waiting if not each[1].is_present]
+    found = _ask(conn, rollout, here[: verdict.offer] + away, now=now)
+    absent = sorted(node_id for node_id, step in found.items() if step.state is StepState.ABSENT)
+    order_store.want_nothing(conn, absent, rollout.artifact)  # what earlier rollouts wanted of them is over
     for other, node in store.supersede(conn, rollout, sorted(found), now=now):
         store.add_events(conn, other, [Event(StepState.SUPERSEDED.value, node=node, reason=str(rollout.id))], now=now)
     return found
+
+
+def _ask(
+    conn: Connection[Any], rollout: Rollout, waiting: Sequence[tuple[Step, Facts]], *, now: datetime
+) -> dict[int, Step]:
+    """The steps of these nodes now that it is their turn, by node; what is wanted of them is written down."""
+    found = {}
+    for step, facts in waiting:
+        stage = rollout.plan.stages[step.stage]
+        target = Target(rollout.artifact.version, rollout.artifact.sha256, stage.soak, rollout.plan.patience)
+        after = judgement.offered(step, facts, target, may_lower=rollout.may_lower, now=now)
+        if after.reason == StepReason.NEWER:
+            if step.order is not None:
+                order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+        elif after.state is not StepState.ABSENT and step.order is None:
+            after = replace(after, order=_want(conn, rollout, step.node_id, now=now))
+        found[step.node_id] = after
+    return found
+
+
+def _want(conn: Connection[Any], rollout: Rollout, node_id: int, *, now: datetime) -> UUID:
+    order = uuid7(int(now.timestamp() * 1000))
+    order_store.want(
+        conn,
+        node_id,
+        rollout.artifact,
+        desired_id=order,
+        roll_back=rollout.may_lower,
+        confirm=False,
+        rollout_id=rollout.id,
+        now=now,
+    )
+    return order
 
 
 def _save(conn: Connection[Any], rollout: Rollout, changed: Sequence[tuple[Step, Step]], *, now: datetime) -> None:

@@ -43,6 +43,8 @@ def judge(step: Step, facts: Facts, target: Target, *, now: datetime) -> Step:
         return _judge_return(step, facts, target, now=now)
     if step.state is StepState.ANNOUNCED:
         return _judge_watched(step, facts, target, now=now)
+    if step.state is StepState.ABSENT and step.order is None:
+        return step  # nothing was ever wanted of it: what it runs is looked at when its turn comes
     if step.state in WORKING or step.state in {StepState.ABSENT, StepState.TIMED_OUT}:
         return _judge_forward(step, facts, target, now=now)
     return step
@@ -52,16 +54,19 @@ def _judge_forward(step: Step, facts: Facts, target: Target, *, now: datetime) -
     if is_announced(facts.announced, target.version, target.sha256):
         fresh = replace(step, announced_at=now, session=facts.session, restarts=0, ill_since=None)
         return moved(fresh, StepState.ANNOUNCED, now=now)
-    ended = _ended(step, facts)
-    if ended is not None:
-        return moved(step, *ended, now=now)
+    told = _ended(step, facts) or _going_on(step, facts)
+    if told is not None:
+        return moved(step, *told, now=now)
     if _is_a_lie(step, facts, target):
         return moved(step, StepState.FAILED, StepReason.OTHER_BYTES, now=now)
     if not facts.is_present:
         return _judge_away(step, facts, now=now)
-    if step.state is StepState.ABSENT:
-        return moved(step, StepState.OFFERED, now=now)
-    return _judge_present(step, facts, target, now=now)
+    if step.state in WORKING and _is_late(step, target, now=now):
+        word = _word(step, facts)
+        says_applied = word is not None and word.state == Word.APPLIED
+        reason = StepReason.SAYS_APPLIED if says_applied else StepReason.NO_ANSWER
+        return moved(step, StepState.TIMED_OUT, reason, now=now)
+    return step
 
 
 def _judge_away(step: Step, facts: Facts, *, now: datetime) -> Step:
@@ -70,18 +75,6 @@ def _judge_away(step: Step, facts: Facts, *, now: datetime) -> Step:
         return moved(step, StepState.ABSENT, now=now)
     if _is_gone(facts, now) and step.state in {StepState.FETCHING, StepState.TRYING}:
         return moved(step, StepState.FAILED, StepReason.LOST, now=now)
-    return step
-
-
-def _judge_present(step: Step, facts: Facts, target: Target, *, now: datetime) -> Step:
-    word = _word(step, facts)
-    going = None if word is None else _GOES_ON.get(word.state)
-    if step.state is not StepState.TIMED_OUT and going not in {None, step.state}:
-        return moved(step, going or step.state, now=now)
-    if step.state is not StepState.TIMED_OUT and _is_late(step, target, now=now):
-        says_applied = word is not None and word.state == Word.APPLIED
-        reason = StepReason.SAYS_APPLIED if says_applied else StepReason.NO_ANSWER
-        return moved(step, StepState.TIMED_OUT, reason, now=now)
     return step
 
 
@@ -161,6 +154,15 @@ def _ended(step: Step, facts: Facts) -> tuple[StepState, str | None, str | None]
     return None if word is None or state is None else (state, word.code, word.reason)
 
 
+def _going_on(step: Step, facts: Facts) -> tuple[StepState, None, None] | None:
+    """How far it says that it is, where that is news; what it says after it was given up is not."""
+    word = _word(step, facts)
+    state = None if word is None else _GOES_ON.get(word.state)
+    return (
+        None if state in {None, step.state} or step.state is StepState.TIMED_OUT else (state or step.state, None, None)
+    )
+
+
 def _is_a_lie(step: Step, facts: Facts, target: Target) -> bool:
     """It says that it applied the version, and runs one of that name with other bytes."""
     word, announced = _word(step, facts), facts.announced
@@ -193,7 +195,7 @@ def _is_gone(facts: Facts, now: datetime) -> bool:
 
 
 def offered(step: Step, facts: Facts, target: Target, *, may_lower: bool, now: datetime) -> Step:
-    """A pending step whose turn has come: wanted of the node, unless it runs this or something newer already."""
+    """A step whose turn has come (again): wanted of the node, unless it is away, or runs this or something newer already."""
     known = replace(step, previous=facts.announced, degraded_before=facts.degraded)
     if is_announced(facts.announced, target.version, target.sha256):
         return moved(known, StepState.SKIPPED, StepReason.ALREADY, now=now)

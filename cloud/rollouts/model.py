@@ -138,7 +138,7 @@ class StepState(StrEnum):
     OFFERED = "offered"
     """It is wanted of the node, which has not said anything of it."""
     ABSENT = "absent"
-    """It is wanted of the node, which is not there; when it is back it gets what is wanted then."""
+    """Its turn came, and it is not there. Nothing is told to it until it is back and there is room for one more (`Plan.at_once`)."""
     FETCHING = "fetching"
     TRYING = "trying"
     ANNOUNCED = "announced"
@@ -201,7 +201,7 @@ STEPS: Final = MappingProxyType(
             {StepState.OFFERED, StepState.ABSENT, StepState.SKIPPED, StepState.CANCELLED, StepState.REVERTED}
         ),
         StepState.OFFERED: _FORWARD | {StepState.FETCHING, StepState.TRYING, StepState.ABSENT},
-        StepState.ABSENT: _FORWARD | {StepState.OFFERED, StepState.FETCHING, StepState.TRYING},
+        StepState.ABSENT: _FORWARD | {StepState.OFFERED, StepState.FETCHING, StepState.TRYING, StepState.SKIPPED},
         StepState.FETCHING: _FORWARD | {StepState.TRYING},
         StepState.TRYING: _FORWARD | {StepState.FETCHING},
         StepState.TIMED_OUT: _FORWARD - {StepState.TIMED_OUT, StepState.CANCELLED},
@@ -280,7 +280,7 @@ class Stage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How a rollout goes on. `patience` is how long a node that is present may stay without a word of progress; `at_once` nodes at
-    most are at it at the same time.
+    most are at it at the same time, those that come back after they were away included, also after the rollout is done.
     """
 
     stages: tuple[Stage, ...]

@@ -67,6 +67,11 @@ def want_no_more(conn: Connection[Any], node_id: int, artifact: Artifact, desire
     _queries.want_no_more(conn, node_id=node_id, artifact=artifact.kind, name=artifact.name, desired_id=desired_id)
 
 
+def want_nothing(conn: Connection[Any], node_ids: Sequence[int], artifact: Artifact) -> None:
+    """Take back whatever was wanted of these nodes for the name."""
+    _queries.want_nothing(conn, node_ids=list(node_ids), artifact=artifact.kind, name=artifact.name)
+
+
 def lock_orders(conn: Connection[Any], rollout_id: UUID) -> None:
     """Nobody sends an order of the rollout until the transaction ends. Before steps are read that depend on it."""
     list(_queries.lock_orders(conn, rollout_id=rollout_id))

@@ -60,13 +60,17 @@ def decide(rollout: Rollout, tallies: Sequence[Tally], *, now: datetime) -> Verd
 def _going_on(rollout: Rollout, tallies: Sequence[Tally]) -> Verdict:
     tally = tallies[rollout.stage]
     if waiting := tally.of(StepState.PENDING):
-        offer = max(0, min(waiting, rollout.plan.at_once - sum(each.of(*WORKING) for each in tallies)))
-        return Verdict(RolloutState.RUNNING, rollout.stage, offer)
+        return Verdict(RolloutState.RUNNING, rollout.stage, min(waiting, free_places(rollout.plan, tallies)))
     if tally.of(*WORKING):
         return Verdict(RolloutState.RUNNING, rollout.stage)
     if tally.of(StepState.ANNOUNCED):
         return Verdict(RolloutState.SOAKING, rollout.stage)
     return _stage_over(rollout, tally)
+
+
+def free_places(plan: Plan, tallies: Iterable[Tally]) -> int:
+    """How many more nodes may be at it now."""
+    return max(0, plan.at_once - sum(each.of(*WORKING) for each in tallies))
 
 
 def _stage_over(rollout: Rollout, tally: Tally) -> Verdict:

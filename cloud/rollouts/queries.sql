@@ -129,6 +129,10 @@ where rollout_step.holds and rollout_step.artifact = :artifact and rollout_step.
 order by rollout.id
 limit 5;
 
+-- name: held_nodes(artifact, name, node_ids)
+select node_id from rollout_step
+where holds and artifact = :artifact and name = :name and node_id = any(:node_ids::bigint[]);
+
 -- name: hold(rollout_id, holds)!
 update rollout_step set holds = :holds where rollout_id = :rollout_id and holds <> :holds;
 
@@ -229,7 +233,7 @@ set state = :state, changed_at = :changed_at, reason = :reason, detail = :detail
 where rollout_id = :rollout_id and node_id = :node_id;
 
 -- name: ended_with_open_steps(count)
--- Rollouts that are over, with nodes of which a word may still come.
+-- Rollouts that are over, with nodes of which a word may still come; first those with absent nodes that are back.
 select rollout.id
 from rollout
 where state in ('done', 'failed', 'cancelled', 'rolled_back')
@@ -239,7 +243,14 @@ where state in ('done', 'failed', 'cancelled', 'rolled_back')
         where rollout_step.rollout_id = rollout.id
             and rollout_step.state in ('offered', 'absent', 'fetching', 'trying', 'announced', 'timed_out', 'reverting', 'stuck')
     )
-order by ended_at desc
+order by
+    exists (
+        select
+        from rollout_step
+        join node on node.id = rollout_step.node_id
+        where rollout_step.rollout_id = rollout.id and rollout_step.state = 'absent' and node.presence = 'online'
+    ) desc,
+    ended_at desc
 limit :count;
 
 -- name: lock_ended_rollout(id)^
@@ -276,9 +287,14 @@ select desired_id from node_desired where rollout_id = :rollout_id order by node
 delete from node_desired
 where node_id = :node_id and artifact = :artifact and name = :name and desired_id = :desired_id;
 
+-- name: want_nothing(node_ids, artifact, name)!
+delete from node_desired
+where node_id = any(:node_ids::bigint[]) and artifact = :artifact and name = :name;
+
 -- name: due_orders(now, again_before, count)
 -- What present nodes have to be told: they announce something else, did not say that they are through with the order, and were
--- not told it in this session, or have not mentioned it since. A rollout that is paused tells nobody anything new.
+-- not told it in this session, or have not mentioned it since. A rollout that is paused tells nobody anything new; whoever came back
+-- after it was away is told when its rollout has room for it.
 select
     wanted.node_id, node.name as node, node.district, node.session, wanted.desired_id, wanted.roll_back, wanted.issued_at,
     wanted.rollout_id, wanted.artifact, wanted.name, artifact.version, artifact.sha256, artifact.size_bytes,
@@ -287,13 +303,15 @@ from node_desired as wanted
 join node on node.id = wanted.node_id
 join artifact on artifact.id = wanted.artifact_id and artifact.stored_at is not null
 left join rollout on rollout.id = wanted.rollout_id
+left join rollout_step as step
+    on step.rollout_id = wanted.rollout_id and step.node_id = wanted.node_id and step.desired_id = wanted.desired_id
 left join node_artifact as running
     on running.node_id = wanted.node_id and running.artifact = wanted.artifact and running.name = wanted.name
 left join node_step as told
     on told.node_id = wanted.node_id and told.artifact = wanted.artifact and told.name = wanted.name
     and told.desired_id = wanted.desired_id
 where node.presence = 'online' and node.session is not null and coalesce(node.presence_session, node.session) = node.session
-    and coalesce(rollout.state, 'done') <> 'paused'
+    and coalesce(rollout.state, 'done') <> 'paused' and coalesce(step.state, '') <> 'absent'
     and case
         when (running.version, running.sha256) is not distinct from (artifact.version, artifact.sha256)
             then wanted.confirm and told.state is distinct from 'applied'

@@ -109,7 +109,7 @@ def lock_live(conn: Connection[Any], rollout_id: UUID) -> Rollout | None:
 
 
 def ended_ids(conn: Connection[Any], count: int) -> list[UUID]:
-    """Those that are over, of which nodes still have to say something."""
+    """Those that are over, of which nodes still have to say something; first those with nodes that came back and wait."""
     return [row.id for row in _queries.ended_with_open_steps(conn, count=count)]
 
 
@@ -233,6 +233,13 @@ def holders(conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int]) ->
         conn, artifact=rollout.artifact.kind, name=rollout.artifact.name, node_ids=list(node_ids), except_id=rollout.id
     )
     return [(row.id, row.title) for row in rows]
+
+
+def held(conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int]) -> frozenset[int]:
+    """Which of these nodes a live rollout of the artifact has."""
+    artifact = rollout.artifact
+    rows = _queries.held_nodes(conn, artifact=artifact.kind, name=artifact.name, node_ids=list(node_ids))
+    return frozenset(row.node_id for row in rows)
 
 
 def hold(conn: Connection[Any], rollout_id: UUID, *, holds: bool) -> None:

@@ -65,14 +65,15 @@ def event_of(step: Step, after: Step) -> Event:
 def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *, now: datetime) -> Step:
     if step.state is StepState.PENDING:
         return judgement.moved(step, StepState.CANCELLED, now=now)
-    if step.state in _LEFT_ALONE or step.order is None:
+    if step.state in _LEFT_ALONE or not _was_its_turn(step):
         return step
     before = _artifact_of(conn, rollout.artifact, step.previous)
     may_have_it = step.was_sent or judgement.is_announced(
         facts.announced, rollout.artifact.version, rollout.artifact.sha256
     )
     if before is None:
-        order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+        if step.order is not None:
+            order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
         if may_have_it:
             return _moved_once(step, StepState.STUCK, now=now, reason=StepReason.NO_WAY_BACK)
         return judgement.moved(step, StepState.REVERTED, StepReason.NEVER_SENT, now=now)
@@ -96,9 +97,13 @@ def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *
 _LEFT_ALONE = frozenset({StepState.SKIPPED, StepState.SUPERSEDED, StepState.REVERTED, StepState.REVERTING})
 
 
+def _was_its_turn(step: Step) -> bool:
+    return step.order is not None or step.state is StepState.ABSENT
+
+
 def _given_up(step: Step, *, now: datetime) -> Step:
     """A node that is a later rollout's; one that was never asked, or had no step to make, is what it was."""
-    if step.order is None or StepState.SUPERSEDED not in STEPS[step.state]:
+    if not _was_its_turn(step) or StepState.SUPERSEDED not in STEPS[step.state]:
         return step
     return judgement.moved(step, StepState.SUPERSEDED, now=now)
 

@@ -113,6 +113,23 @@ def test_a_short_break_of_the_link_is_nothing() -> None:
     assert (lost.state, lost.reason) == (StepState.FAILED, StepReason.LOST)
 
 
+def test_who_was_away_is_not_asked_by_being_back_alone() -> None:
+    never = step(StepState.ABSENT, order=None, sent_at=None, was_sent=False)
+    for seen in (HERE, replace(HERE, announced=NEW), replace(HERE, is_present=False)):
+        assert judge(never, seen, TARGET, now=AT + timedelta(days=7)) == never
+    told = step(StepState.ABSENT)
+    assert judge(told, HERE, TARGET, now=AT + timedelta(days=7)) == told
+    assert judge(told, replace(HERE, announced=NEW), TARGET, now=AT).state is StepState.ANNOUNCED
+    assert judge(told, replace(HERE, report=word("trying")), TARGET, now=AT).state is StepState.TRYING
+
+
+def test_who_said_that_it_is_at_it_and_vanished_is_lost_and_not_absent() -> None:
+    gone = replace(HERE, is_present=False, presence_since=AT, report=word("fetching"))
+    now = AT + LOST_AFTER
+    lost = judge(judge(step(), gone, TARGET, now=now), gone, TARGET, now=now)
+    assert (lost.state, lost.reason) == (StepState.FAILED, StepReason.LOST)
+
+
 def test_what_was_broken_before_counts_for_nothing_and_what_heals_neither() -> None:
     watched = step(StepState.ANNOUNCED, announced_at=AT, session=SESSION, degraded_before=frozenset({"cam:slow"}))
     well = replace(HERE, announced=NEW, health_at=AT + TARGET.soak, degraded=frozenset({"cam:slow"}))

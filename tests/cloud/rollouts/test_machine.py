@@ -24,6 +24,7 @@ from cloud.rollouts.model import (
     LIVE,
     STEPS,
     UNTOUCHED,
+    WORKING,
     Ring,
     RolloutAction,
     RolloutState,
@@ -164,7 +165,24 @@ class Rollouts(RuleBasedStateMachine):
             touched = [step for step in steps if step.order is not None]
             assert all(step.stage <= rollout.stage for step in touched)
             assert len(touched) <= math.ceil(rollout.plan.stages[rollout.stage].percent * size / 100)
-            assert all(step.state in UNTOUCHED for step in steps if step.order is None)
+            without_order = UNTOUCHED | {StepState.ABSENT, StepState.REVERTED}
+            assert all(step.state in without_order for step in steps if step.order is None)
+
+    @invariant()
+    def never_more_are_at_it_than_the_plan_says_whoever_comes_and_goes(self) -> None:
+        for rollout_id in self.sizes:
+            rollout = self.fleet.rollout(rollout_id)
+            steps = [step for step, _ in store.steps(self.fleet.conn, rollout_id)]
+            assert sum(step.state in WORKING for step in steps) <= rollout.plan.at_once
+            waiting = {step.order for step in steps if step.state in WORKING | {StepState.ABSENT}} - {None}
+            busy = [node for node in self.fleet.nodes.values() if self._is_at_one_of(node, waiting)]
+            assert len(busy) <= rollout.plan.at_once
+
+    @staticmethod
+    def _is_at_one_of(node: SimulatedNode, orders: set[UUID | None]) -> bool:
+        """Whether it lies in the node's hands, heard or begun."""
+        in_hand = [*node.inbox, *([] if node.order is None else [node.order])]
+        return node.is_present and any(each.desired_id in orders for each in in_hand)
 
     @invariant()
     def a_node_is_held_once_and_has_one_order(self) -> None:

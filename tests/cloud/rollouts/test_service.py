@@ -2,13 +2,24 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound, TransitionRefused
-from cloud.rollouts import artifact_store, service, store
-from cloud.rollouts.model import FAILURES, Plan, Ring, RolloutAction, RolloutState, Stage, StepReason, StepState
+from cloud.rollouts import advance, artifact_store, service, store
+from cloud.rollouts.model import (
+    FAILURES,
+    WORKING,
+    Plan,
+    Ring,
+    RolloutAction,
+    RolloutState,
+    Stage,
+    StepReason,
+    StepState,
+)
 from cloud.rollouts.service import Draft
 from tests.cloud.rollouts.simulated import KEY, MINUTE, Fleet, Nature, digest, running, signature
 from tests.fakes.node import AT
@@ -370,6 +381,107 @@ def test_no_more_are_at_it_at_once_than_the_plan_says(fleet: Fleet) -> None:
         fleet.round()
         at_it = [state for state in fleet.states(rollout_id).values() if state is not StepState.PENDING]
         assert len(at_it) <= 5
+
+
+def at_it(fleet: Fleet, rollout_id: UUID) -> int:
+    return sum(state in WORKING for state in fleet.states(rollout_id).values())
+
+
+def test_nodes_that_come_back_together_are_asked_a_few_at_a_time(fleet: Fleet) -> None:
+    """A dead uplink does not make a guarded stage an all at once."""
+    fleet.add("here")
+    away = [fleet.add(f"away-{number:02}", Nature.GOES_BACK) for number in range(19)]
+    for node in away:
+        fleet.go(node)
+    stage = Stage(name="all", percent=100, soak=60 * MINUTE, error_percent=5)
+    rollout_id = fleet.start("1.1.0", stage, plan={"at_once": 2})
+    fleet.live_through(15 * MINUTE)
+    assert list(fleet.states(rollout_id).values()).count(StepState.ABSENT) == 19
+    assert fleet.send() == 0
+    for node in away:
+        fleet.come(node)
+    fleet.sweep()
+    assert fleet.send() == 2
+    fleet.settle(rollout_id, RolloutState.ROLLED_BACK)
+    assert sum(bool(node.was_told) for node in away) <= 4, "it was turned back before many had it"
+
+
+def test_who_was_told_and_went_away_waits_for_a_place_when_it_is_back(fleet: Fleet) -> None:
+    nodes = [fleet.add(f"station-{number}", Nature.DEAF) for number in range(4)]
+    rollout_id = fleet.start("1.1.0", replace(PATIENT, soak=timedelta(hours=5)), plan={"at_once": 2})
+    fleet.round()
+    first = [node for node in nodes if node.was_told]
+    assert len(first) == 2
+    for node in first:
+        fleet.go(node)
+    fleet.live_through(10 * MINUTE)
+    assert all(node.was_told for node in nodes), "who is away keeps nobody from his turn"
+    for node in first:
+        fleet.come(node)
+    fleet.sweep()
+    assert fleet.send() == 0
+    assert at_it(fleet, rollout_id) == 2
+    for node in nodes:
+        node.nature = Nature.GOOD
+    while set(fleet.states(rollout_id).values()) != {StepState.ANNOUNCED}:
+        fleet.round()
+        assert at_it(fleet, rollout_id) <= 2
+    assert [len(node.was_told) for node in nodes] == [1] * 4, "it is still the same order"
+
+
+def test_who_comes_back_after_it_is_done_is_asked_a_few_at_a_time_too(fleet: Fleet) -> None:
+    fleet.add("here")
+    away = [fleet.add(f"away-{number}") for number in range(5)]
+    for node in away:
+        fleet.go(node)
+    rollout_id = fleet.start("1.1.0", PATIENT, plan={"at_once": 2})
+    fleet.settle(rollout_id, RolloutState.DONE)
+    away[0].running = running("1.2.0")  # a person was there
+    away[1].running = running("1.1.0")
+    for node in away:
+        fleet.come(node)
+    while StepState.ABSENT in fleet.states(rollout_id).values():
+        fleet.sweep()
+        assert fleet.send() <= 2
+        assert at_it(fleet, rollout_id) <= 2
+        fleet.round()
+    fleet.live_through(30 * MINUTE)
+    states = fleet.states(rollout_id)
+    assert [states[node.fake.name] for node in away] == [StepState.SKIPPED] * 2 + [StepState.DONE] * 3
+    assert [bool(node.was_told) for node in away] == [False] * 2 + [True] * 3
+
+
+def test_who_was_away_hears_of_the_newest_alone_while_that_has_it(fleet: Fleet) -> None:
+    fleet.add("here")
+    away = fleet.add("away")
+    fleet.go(away)
+    first = fleet.start("1.1.0", PATIENT)
+    fleet.settle(first, RolloutState.DONE)
+    second = fleet.start("1.2.0", PATIENT)  # its turn has not come there
+    fleet.come(away)
+    for rollout_id in store.ended_ids(fleet.conn, 100):
+        advance.note_late(fleet.conn, rollout_id, now=fleet.now)
+    assert fleet.send() == 0
+    fleet.settle(second, RolloutState.DONE)
+    assert [each.version for each in away.was_told] == ["1.2.0"]
+    assert fleet.states(first)["away"] is StepState.SUPERSEDED
+
+
+def test_an_absent_node_is_told_nothing_that_an_earlier_rollout_wanted(fleet: Fleet) -> None:
+    fleet.add("here")
+    slow = fleet.add("slow", Nature.HANGS)
+    first = fleet.start("1.1.0", PATIENT)
+    fleet.settle(first, RolloutState.DONE)
+    assert fleet.states(first)["slow"] is StepState.TIMED_OUT
+    fleet.go(slow)
+    second = fleet.start("1.2.0", PATIENT)
+    fleet.live_through(2 * MINUTE)
+    assert fleet.states(second)["slow"] is StepState.ABSENT
+    fleet.come(slow)
+    assert fleet.send() == 0
+    fleet.act(second, RolloutAction.CANCEL)
+    fleet.come(slow)
+    assert fleet.send() == 0
 
 
 def test_new_hardware_under_an_old_name_is_told_again(fleet: Fleet) -> None:
