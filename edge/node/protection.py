@@ -30,6 +30,7 @@ HOT: Final = frozenset({SafetyFault.OVER_TEMPERATURE, SafetyFault.BATTERY_OVER_T
 """The faults for which a charge is stopped."""
 
 CATEGORY: Final = "fire_safety"
+ACCEPTED: Final = "accepted"
 ANSWER_IN_S: Final = 10.0
 AGAIN_FOR_S: Final = 600.0
 """So long after the last word that it is too hot a stop is asked for again."""
@@ -258,7 +259,7 @@ class Protection:
         """There is one reason more. A zero that was confirmed for another one counts for this one too, while nothing has flowed since."""
         now, known = self._clock(), self._known(case.place)
         if case.stop.stage is Stage.CONFIRMED and not case.stop.still_counts(known, case.means):
-            case.stop = case.stop.begun(now, known.charge)
+            case.stop = case.stop.begun(now, known)
         elif case.stop.stage is Stage.LEFT:
             case.stop = replace(case.stop, stage=Stage.IDLE)
         elif case.stop.stage is Stage.UNCONFIRMED:
@@ -271,7 +272,7 @@ class Protection:
         if not case.is_fresh(now):
             return
         if case.stop.stage is Stage.IDLE and not known.is_idle(case.means):
-            self._change(case, case.stop.begun(now, known.charge))
+            self._change(case, case.stop.begun(now, known))
         elif case.stop.stage in {Stage.ORDERED, Stage.UNCONFIRMED} and case.stop.confirmed_at is None:
             other = known.charge
             if other is not None and case.stop.charge is not None and other != case.stop.charge:
@@ -309,7 +310,7 @@ class Protection:
                     self.orders -= 1
                     self._change(case, case.stop.unasked(self._clock(), busy))
                 else:
-                    self._change(case, case.stop.answered(words))
+                    self._change(case, case.stop.answered(words, agreed=words == ACCEPTED))
                 self._look_at(case)
 
     def _asked(self, case: Case) -> str:
@@ -324,7 +325,7 @@ class Protection:
             raise
         except DeviceUnreachable as error:
             return f"no answer: {error}"
-        return "accepted"
+        return ACCEPTED
 
     def _look_at(self, case: Case) -> None:
         before = case.stop.stage

@@ -11,7 +11,9 @@ NOTHING: Final = "none"
 LONGEST_LAG_S: Final = 60.0
 """What is farther behind is no clock that is a little slow: it is history."""
 
-_FREE: Final = frozenset({"available", "reserved"})
+_FREE: Final = frozenset({"available", "preparing", "reserved"})
+"""In these no charge is under way, or none yet."""
+
 _CHARGING: Final = "charging"
 _NO_LAG: Final = timedelta(0)
 _LAGS: Final = 5
@@ -104,13 +106,18 @@ class Connector:
         """
         if self.charging is not None and self.charging_at is not None:
             says_so, since = self.charging == NOTHING, self.charging_at
-            if self.status == _CHARGING and self.status_at is not None and self.status_at > since:
-                return False
+            if self.status == _CHARGING and self.status_at is not None and self.status_at >= since:
+                return False  # one that has no number
         elif self.status_at is not None:
             says_so, since = self.status in _FREE, self.status_at
         else:
             return False
         return says_so and not self.flow.is_flowing(means, since)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the device has said nothing of it at all."""
+        return self.charging is None and self.status is None and self.flow == Flow()
 
     def has_left(self, charge: str | None, means: Means) -> bool:
         """Whether it is another charge that is under way now, or none, as the device says."""

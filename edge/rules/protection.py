@@ -47,13 +47,14 @@ class Stop:
     """The stop of one charge at one connector. All times are of the node's clock.
 
     `ordered_at` is the first order's time: what is measured later counts. `charge` is the one that the newest order meant, where that is
-    known. `answer` is what came of the newest order, in words; `pending` while one is under way.
+    known; `blind` says that nothing was known of the connector, and that the pile has not agreed. `answer` is what came of the newest order, in words; `pending` while one is under way.
     """
 
     connector: int | None
     ordered_at: datetime
     stage: Stage = Stage.ORDERED
     charge: str | None = None
+    blind: bool = False
     attempts: int = 0
     next_at: datetime | None = None
     pending: bool = False
@@ -66,18 +67,18 @@ class Stop:
         next_at = at + timedelta(seconds=wait_s)
         return replace(self, attempts=self.attempts + 1, pending=True, next_at=next_at, charge=charge or self.charge)
 
-    def answered(self, words: str) -> "Stop":
-        """What came of it; it says nothing of what the pile does."""
-        return replace(self, pending=False, answer=words)
+    def answered(self, words: str, *, agreed: bool = False) -> "Stop":
+        """What came of it; it says nothing of what the pile does, but that one which agrees had something to stop."""
+        return replace(self, pending=False, answer=words, blind=self.blind and not agreed)
 
     def unasked(self, at: datetime, words: str) -> "Stop":
         """It did not go out after all: that was no attempt."""
         next_at = at + timedelta(seconds=TURN_S)
         return replace(self, attempts=max(0, self.attempts - 1), pending=False, next_at=next_at, answer=words)
 
-    def begun(self, at: datetime, charge: str | None) -> "Stop":
+    def begun(self, at: datetime, known: Connector) -> "Stop":
         """There is a charge to stop, now; nothing that was measured before says anything of it."""
-        return Stop(self.connector, at, charge=charge, pending=self.pending)
+        return Stop(self.connector, at, charge=known.charge, blind=known.is_unknown, pending=self.pending)
 
     def meant_for(self, charge: str) -> "Stop":
         """It is still too hot, and another charge is under way than the one that was meant: that one has to stop, and at once."""
@@ -98,7 +99,7 @@ class Stop:
         match self.stage:
             case Stage.ORDERED | Stage.UNCONFIRMED if zero:
                 return replace(self, stage=Stage.CONFIRMED, confirmed_at=self.confirmed_at or at)
-            case Stage.ORDERED | Stage.UNCONFIRMED if self._was_blind(known, means):
+            case Stage.ORDERED | Stage.UNCONFIRMED if self._was_for_nothing(known, means):
                 return replace(self, stage=Stage.IDLE)
             case Stage.UNCONFIRMED if over and known.has_left(self.charge, means):
                 return replace(self, stage=Stage.LEFT)
@@ -110,9 +111,9 @@ class Stop:
             case _:
                 return self
 
-    def _was_blind(self, known: Connector, means: Means) -> bool:
-        """It was asked for while nothing was known of any charge, and by now it is known that there is none, and never was any flow."""
-        return self.charge is None and known.is_idle(means) and not known.flow.is_flowing(means)
+    def _was_for_nothing(self, known: Connector, means: Means) -> bool:
+        """It was asked for while nothing was known, and by now it is known that there is no charge, and never was any flow."""
+        return self.blind and self.charge is None and known.is_idle(means) and not known.flow.is_flowing(means)
 
     def still_counts(self, known: Connector, means: Means) -> bool:
         """Whether a confirmed stop is that of whatever is there now: nothing has flowed since, and no other charge has begun."""

@@ -319,6 +319,15 @@ def test_a_stop_of_which_nothing_was_known_is_let_go_once_it_is_known_that_there
     assert life.states("stop_unconfirmed")[-1] is ENDED
 
 
+def test_a_pile_without_a_meter_that_agrees_is_not_believed_for_saying_that_it_is_free(start: Start) -> None:
+    life = start(Pile())
+    life.hear("temperature_c.1", 92.0)
+    life.wait(2)
+    life.hear("status.1", "available")
+    life.wait(40)
+    assert life.states("stop_unconfirmed")[-1] is not ENDED
+
+
 def test_a_zero_from_before_a_new_charge_says_nothing_of_it(start: Start) -> None:
     pile = Pile()
     life = start(pile)

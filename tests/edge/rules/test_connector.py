@@ -41,7 +41,7 @@ def test_it_is_idle_only_where_that_was_said_and_no_meter_says_otherwise_since(
 ) -> None:
     connector = said(*((quantity, value, float(time_s)) for time_s, (quantity, value) in enumerate(words)))
     if connector.is_idle(MEANS):
-        assert connector.charging == "none" or connector.status == "available"
+        assert connector.charging == "none" or connector.status in {"available", "preparing"}
         assert connector.charge is None
         current = connector.flow.current_a
         since = connector.charging_at or connector.status_at
@@ -54,6 +54,8 @@ def test_it_is_idle_only_where_that_was_said_and_no_meter_says_otherwise_since(
         ([], False),
         ([("status", "available", 0)], True),
         ([("status", "finishing", 0)], False),
+        ([("status", "preparing", 0)], True),
+        ([("charging", "none", 0), ("status", "charging", 0)], False),
         ([("charging", "none", 0), ("status", "finishing", 1)], True),
         ([("charging", "none", 0), ("status", "charging", 1)], False),
         ([("status", "charging", 0), ("charging", "none", 1)], True),
