@@ -53,9 +53,7 @@ def sweep(pool: Pool, now: datetime) -> int:
 
 def told(pool: Pool, kind: str = "node_lost") -> list[Any]:
     with pool.connection() as conn:
-        return conn.execute(
-            "select node, state, revision from incident where kind = %s order by id", [kind]
-        ).fetchall()
+        return conn.execute("select node, state, revision from incident where kind = %s order by id", [kind]).fetchall()
 
 
 def orders(pool: Pool) -> list[Any]:
