@@ -80,7 +80,7 @@ def _judge_away(step: Step, facts: Facts, *, now: datetime) -> Step:
 
 def _judge_watched(step: Step, facts: Facts, target: Target, *, now: datetime) -> Step:
     ended = _ended(step, facts)
-    if ended is not None:
+    if ended is not None and ended[0] is not StepState.REFUSED:  # who refused touched nothing: what it runs is judged
         return moved(step, *ended, now=now)
     if not is_announced(facts.announced, target.version, target.sha256):
         runs = "nothing" if facts.announced is None else facts.announced.version

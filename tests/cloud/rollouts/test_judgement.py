@@ -113,6 +113,15 @@ def test_a_short_break_of_the_link_is_nothing() -> None:
     assert (lost.state, lost.reason) == (StepState.FAILED, StepReason.LOST)
 
 
+def test_who_refuses_what_it_runs_already_is_watched_as_if_it_had_said_nothing() -> None:
+    refuses = replace(HERE, announced=NEW, report=word("refused", "downgrade"), health_at=AT + TARGET.soak)
+    watched = judge(step(), refuses, TARGET, now=AT)
+    assert watched.state is StepState.ANNOUNCED
+    assert judge(watched, refuses, TARGET, now=AT + TARGET.soak).state is StepState.DONE
+    other = judge(watched, replace(refuses, announced=OLD), TARGET, now=AT)
+    assert (other.state, other.reason) == (StepState.FAILED, StepReason.OTHER_VERSION)
+
+
 def test_who_was_away_is_not_asked_by_being_back_alone() -> None:
     never = step(StepState.ABSENT, order=None, sent_at=None, was_sent=False)
     for seen in (HERE, replace(HERE, announced=NEW), replace(HERE, is_present=False)):
