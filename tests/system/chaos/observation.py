@@ -114,7 +114,7 @@ def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
             dropped=sum(gap.count for gap in gaps if gap.device in counted),
             sightings=[_incident(row) for row in connection.execute(_INCIDENTS, [[CAMERA]])],
             pictures=[NamedPicture(str(row[0]), *row[1:]) for row in connection.execute(_PICTURES)],
-            kept_files=kept_files(world),
+            kept_files=_without_artifacts(connection, kept_files(world)),
             revisions=_count(connection, "select count(*) from incident_revision"),
             node_accepted=status["outbox"]["readings_accepted"],
             node_waiting=status["outbox"]["readings_waiting"],
@@ -122,6 +122,12 @@ def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
             node_pictures_waiting=status["evidence"]["files_waiting"],
             node_pictures_refused=status["outbox"]["evidence_refused"],
         )
+
+
+def _without_artifacts(connection: psycopg.Connection[Any], files: dict[str, KeptFile]) -> dict[str, KeptFile]:
+    """What nodes are given lies in the same store, each file whole and under its own hash; no incident names it."""
+    given = {row[0] for row in connection.execute("select sha256 from artifact")}
+    return {name: file for name, file in files.items() if name not in given or file.sha256 != name}
 
 
 def kept_files(world: World) -> dict[str, KeptFile]:
