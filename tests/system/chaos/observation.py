@@ -124,7 +124,7 @@ def observe(world: World, truth: Truth, *, since: datetime) -> Observation:
         )
 
 
-def _without_artifacts(connection: psycopg.Connection[Any], files: dict[str, KeptFile]) -> dict[str, KeptFile]:
+def _without_artifacts(connection: Connection[Any], files: dict[str, KeptFile]) -> dict[str, KeptFile]:
     """What nodes are given lies in the same store, each file whole and under its own hash; no incident names it."""
     given = {row[0] for row in connection.execute("select sha256 from artifact")}
     return {name: file for name, file in files.items() if name not in given or file.sha256 != name}
