@@ -56,7 +56,7 @@ def _judge_forward(step: Step, facts: Facts, target: Target, *, now: datetime) -
         return moved(fresh, StepState.ANNOUNCED, now=now)
     told = _ended(step, facts) or _going_on(step, facts)
     if told is not None:
-        return moved(step, *told, now=now)
+        return _before_it_begins(moved(step, *told, now=now), facts)
     if _is_a_lie(step, facts, target):
         return moved(step, StepState.FAILED, StepReason.OTHER_BYTES, now=now)
     if not facts.is_present:
@@ -66,7 +66,17 @@ def _judge_forward(step: Step, facts: Facts, target: Target, *, now: datetime) -
         says_applied = word is not None and word.state == Word.APPLIED
         reason = StepReason.SAYS_APPLIED if says_applied else StepReason.NO_ANSWER
         return moved(step, StepState.TIMED_OUT, reason, now=now)
-    return step
+    return _before_it_begins(step, facts)
+
+
+def _before_it_begins(step: Step, facts: Facts) -> Step:
+    """What is broken before a node begins to try is nothing that it could have broken: a node that was away for long is asked
+    before its cameras are back.
+    """
+    word = _word(step, facts)
+    if step.state not in {StepState.OFFERED, StepState.FETCHING} or (word is not None and word.state in _BEGUN):
+        return step
+    return replace(step, degraded_before=facts.degraded)
 
 
 def _judge_away(step: Step, facts: Facts, *, now: datetime) -> Step:
@@ -138,6 +148,7 @@ _ENDS: Final[Mapping[str, StepState]] = MappingProxyType(
         Word.ROLLED_BACK: StepState.ROLLED_BACK,
     }
 )
+_BEGUN: Final = frozenset({Word.TRYING, Word.APPLIED, *_ENDS})
 _GOES_ON: Final[Mapping[str, StepState]] = MappingProxyType(
     {Word.FETCHING: StepState.FETCHING, Word.TRYING: StepState.TRYING}
 )

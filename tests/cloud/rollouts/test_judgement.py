@@ -151,6 +151,20 @@ def test_what_was_broken_before_counts_for_nothing_and_what_heals_neither() -> N
     assert (failed.state, failed.reason, failed.detail) == (StepState.FAILED, StepReason.DEGRADED, "pile:no_link")
 
 
+def test_what_breaks_before_a_node_begins_to_try_is_not_held_against_the_new() -> None:
+    broken = replace(HERE, degraded=frozenset({"cam:slow"}))
+    waits = judge(step(), broken, TARGET, now=AT)
+    assert (waits.state, waits.degraded_before) == (StepState.OFFERED, broken.degraded)
+    fetches = judge(step(), replace(broken, report=word("fetching")), TARGET, now=AT)
+    assert (fetches.state, fetches.degraded_before) == (StepState.FETCHING, broken.degraded)
+    healed = judge(fetches, replace(HERE, report=word("fetching")), TARGET, now=AT)
+    assert healed.degraded_before == frozenset()
+    tries = judge(healed, replace(broken, report=word("trying")), TARGET, now=AT)
+    assert (tries.state, tries.degraded_before) == (StepState.TRYING, frozenset())
+    applied = judge(healed, replace(broken, report=word("applied")), TARGET, now=AT)
+    assert applied.degraded_before == frozenset()
+
+
 def test_without_a_word_on_its_health_nobody_is_done() -> None:
     watched = step(StepState.ANNOUNCED, announced_at=AT, session=SESSION)
     silent = replace(HERE, announced=NEW, health_at=AT - timedelta(seconds=1))
