@@ -12,6 +12,7 @@ from edge.contract.incident import Incident, IncidentState
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Finding, Reading, ReadingRule
 from edge.rules.identity import rule_id, told_kind
+from edge.rules.listening import Listening
 from edge.rules.spells import Change, Decision, Spell, Spells
 from edge.settings import OverlongChargeSettings, StateSettings
 
@@ -32,6 +33,7 @@ class SpellRule(ReadingRule):
         else:
             self._spells = Spells(settings.limit_s, 0.0)
         self._anchor: tuple[datetime, datetime] | None = None
+        self._remembered: Listening | None = None
 
     @property
     def id(self) -> str:
@@ -61,6 +63,7 @@ class SpellRule(ReadingRule):
         anchor = reading.observed_at, reading.observed_at if replayed else reading.received_at
         if self._anchor is None or anchor[0] >= self._anchor[0]:
             self._anchor = anchor
+        self._remembered = None
         change = Change(reading.observed_at, self._label(text), text, reading.raw_code)
         return [self._finding(decision) for decision in self._spells.take(change)]
 
@@ -69,6 +72,8 @@ class SpellRule(ReadingRule):
         if self._anchor is None:
             return ()
         observed_at, of_node = self._anchor
+        if self._remembered is not None and not self._remembered.has_heard_enough(at):
+            return ()
         if at <= of_node:
             return ()
         return [self._finding(decision) for decision in self._spells.passed(observed_at + (at - of_node))]
@@ -118,6 +123,7 @@ class SpellRule(ReadingRule):
             return
         self._spells.recall(Change(at, self._label(text), text))
         self._anchor = at, at
+        self._remembered = Listening()
 
     def _label(self, text: str) -> str | None:
         if isinstance(self._settings, StateSettings):

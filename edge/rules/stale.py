@@ -15,6 +15,7 @@ from edge.contract.telemetry import ReadingFlag
 from edge.errors import ConfigurationError
 from edge.flow import Finding, Reading, ReadingRule
 from edge.rules.identity import rule_id, told_kind
+from edge.rules.listening import Listening
 from edge.settings import StaleSettings
 
 _NOTED_AGAIN_S: Final = 300.0
@@ -60,6 +61,7 @@ class StaleRule(ReadingRule):
         self._decided_at: datetime | None = None
         self._noted_at: datetime | None = None
         self._silent_since: datetime | None = None
+        self._listening = Listening(timedelta(seconds=settings.silent_s or 0.0))
 
     @property
     def id(self) -> str:
@@ -150,12 +152,13 @@ class StaleRule(ReadingRule):
             self._noted_at = heard_at
 
     def _never_heard(self, at: datetime) -> Sequence[Finding]:
+        may_tell = self._listening.has_heard_enough(at)
         if self._silent_since is None or self._silent_since > at:
             self._silent_since = at
-        if self._open is not None or self._settings.silent_s is None or not self._is_silence(self._silent_since, at):
+        if not may_tell or self._open is not None or not self._is_silence(self._silent_since, at):
             return ()
         self._open = _Open(Staleness.SILENT, self._silent_since)
-        opened_at = self._silent_since + timedelta(seconds=self._settings.silent_s)
+        opened_at = self._silent_since + timedelta(seconds=self._settings.silent_s or 0.0)
         return (self._told(self._open, IncidentState.OPEN, opened_at),)
 
     @property

@@ -222,9 +222,40 @@ def test_what_stood_before_a_restart_counts_though_nothing_more_is_told() -> Non
     told(rule, "door", [(0, "open")])
     again = made(kind="state", point="door", states=["open"], for_s=600)
     again.recall(rule.memory() or {})
+    assert not again.passed(at(300))  # the node is back
     assert not again.passed(at(599))
     assert lines(list(again.passed(at(601)))) == [(OPEN, 0)]
     assert lines(told(again, "door", [(700, "closed")])) == [(ENDED, 700)]
+
+
+def test_a_node_that_was_away_listens_before_it_believes_what_it_remembers() -> None:
+    rule = made(kind="state", point="door", states=["open"], for_s=600)
+    told(rule, "door", [(0, "open")])
+    again = made(kind="state", point="door", states=["open"], for_s=600)
+    again.recall(rule.memory() or {})
+    back = 8 * 3_600
+    assert not again.passed(at(back))
+    assert not again.passed(at(back + 119))
+    silent = made(kind="state", point="door", states=["open"], for_s=600)
+    silent.recall(rule.memory() or {})
+    assert not silent.passed(at(back))
+    assert lines(list(silent.passed(at(back + 120)))) == [(OPEN, 0)]
+
+
+def test_a_node_that_was_away_calls_nothing_silent_before_it_has_listened() -> None:
+    rule = made(kind="stale", point="t", silent_s=300)
+    told(rule, "t", [(0, 20.0)])
+    again = made(kind="stale", point="t", silent_s=300)
+    again.recall(rule.memory() or {})
+    back = 8 * 3_600
+    assert not again.passed(at(back))
+    assert not again.passed(at(back + 119))
+    assert told(again, "t", [(back + 119, 21.0)]) == []
+    assert not again.passed(at(back + 400))
+    lost = made(kind="stale", point="t", silent_s=300)
+    lost.recall(rule.memory() or {})
+    assert not lost.passed(at(back))
+    assert [each.state for each in lost.passed(at(back + 120))] == [OPEN]
 
 
 def test_what_stood_at_another_point_before_a_restart_is_nothing() -> None:
