@@ -12,6 +12,7 @@ from cloud.db.migrate import applied, known, migrate, pending, rollback
 from cloud.db.queries import load
 from cloud.errors import SchemaTooNew
 from tests.databases import DatabaseServer
+from tests.waiting import wait_until
 
 
 def tables(url: str) -> set[str]:
@@ -152,14 +153,14 @@ def test_one_process_leads_and_the_next_follows_when_it_goes(postgres_url: str) 
     assert (first.held(), second.held(), other.held()) == (True, False, True)
     assert (first.held(), second.held()) == (True, False)
     first.release()
-    assert second.held()
+    wait_until(second.held, timeout_s=30, what="the server to end the first one's connection, and its lock")
     with psycopg.connect(postgres_url, autocommit=True) as conn:
         conn.execute(
             "select pg_terminate_backend(pid) from pg_locks join pg_database on pg_database.oid = database"
             " where locktype = 'advisory' and granted and datname = current_database()"
         )
     assert not second.held()
-    assert first.held()
+    wait_until(first.held, timeout_s=30, what="the lock of a connection that the server has ended")
     for leadership in (first, second, other):
         leadership.release()
 
