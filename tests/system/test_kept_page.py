@@ -249,10 +249,10 @@ def test_nodes_tell_what_waits_since_when_what_was_lost_and_how_old_their_word_i
     expect(keeper.get_by_test_id("intake-row")).to_have_count(2)
 
 
-def test_the_node_itself_has_a_page_with_its_queue_as_a_chart_and_its_case(keeper: Page, shown: Shown) -> None:
+def test_the_node_itself_has_a_page_with_its_queue_as_a_chart_and_its_work_order(keeper: Page, shown: Shown) -> None:
     keeper.goto(f"{shown.url}/devices/{shown.node_device_id}")
     expect(keeper.get_by_test_id("chart").first).to_have_attribute(
         "data-points", re.compile("^[1-9]"), timeout=PATIENCE_MS
     )
     expect(keeper.get_by_test_id("device-queue").get_by_test_id("losses")).to_be_visible()
-    expect(keeper.get_by_test_id("device-cases").get_by_test_id("case-row")).to_contain_text("上传积压")
+    expect(keeper.get_by_test_id("device-orders").get_by_test_id("order-row")).to_contain_text("上传积压")

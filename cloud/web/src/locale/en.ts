@@ -271,6 +271,8 @@ export const en: Messages = {
     window: 'Over the last 30 days; while a node is lost nobody knows of its devices, and that time does not count.',
     figures: 'Maintenance figures',
     mine: 'Mine only',
+    ofDevice: 'Work orders',
+    noneOfDevice: 'This device has no work orders.',
     empty: 'No running work orders',
     emptyHint: 'When a device fails, its order appears here by itself.',
     emptyFiltered: 'No orders fit this filter',

@@ -270,6 +270,8 @@ export const zh = {
     window: '统计近 30 天；节点失联期间设备状态未知，不计入在线率。',
     figures: '运维统计',
     mine: '只看我的',
+    ofDevice: '维修工单',
+    noneOfDevice: '这台设备没有工单。',
     empty: '没有未结工单',
     emptyHint: '设备出现故障时，工单会自动出现在这里。',
     emptyFiltered: '没有符合条件的工单',
