@@ -15,6 +15,7 @@ from edge.configuration.profile_lint import profile_mistakes
 from edge.configuration.reading import Mistake
 from edge.errors import ConfigurationError
 from firmware_configs import shipped
+from firmware_configs.device_firmware import announced_version, family_of
 from firmware_configs.difference import differences
 from firmware_configs.keyring import SHIPPED, Keyring
 from firmware_configs.problems import ArtifactProblem, ContentWrong
@@ -27,7 +28,12 @@ configs_app = typer.Typer(
     help="Profiles, models and programs that nodes are given: signed, verified, compared.", no_args_is_help=True
 )
 
-Files = Annotated[list[Path], typer.Argument(help="Profiles (.yaml), models (.zip), programs (.whl).", metavar="FILE…")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Profiles (.yaml), models (.zip), programs (.whl); with --version one firmware.", metavar="FILE…"
+    ),
+]
 OneFile = Annotated[Path, typer.Argument(help="A profile.", metavar="FILE")]
 Keys = Annotated[
     list[Path] | None, typer.Option("--keys", help="A folder of public keys that are trusted besides the shipped ones.")
@@ -60,13 +66,19 @@ def keygen(
 def sign(
     files: Files,
     key: Annotated[Path, typer.Option("--key", help="The private key.")],
+    vendor: Annotated[
+        str, typer.Option(help="Of a firmware: the make, as its devices call it (chargePointVendor).")
+    ] = "",
+    model: Annotated[str, typer.Option(help="Of a firmware: the model (chargePointModel).")] = "",
+    version: Annotated[str, typer.Option(help="Of a firmware: the version that its devices announce.")] = "",
 ) -> None:
     """Vouch for files: each gets a .sig beside it. A profile with mistakes is not signed, and no file is signed twice with other bytes."""
     with _in_words():
         private = SigningKey.read(key)
+    firmware = _firmware(files, vendor, model, version)
     for file in files:
         content = _content(file)
-        artifact, name, version = _what(file, content)
+        artifact, name, version = firmware or _what(file, content)
         if artifact is ArtifactClass.PROFILE and (mistakes := _lint(file)):
             raise ConfigurationError("\n".join(mistake.text(file) for mistake in mistakes))
         place = signature_file(file)
@@ -158,6 +170,18 @@ def _content(file: Path) -> bytes:
     if len(content) > largest:
         raise ConfigurationError(f"{file}: larger than {largest} bytes")
     return content
+
+
+def _firmware(files: list[Path], vendor: str, model: str, version: str) -> tuple[ArtifactClass, str, str] | None:
+    """For whom a firmware is, where one is to be signed. Raises ConfigurationError."""
+    if not (vendor or model or version):
+        return None
+    name, announced = family_of(vendor, model), announced_version(version)
+    if name is None or announced is None or len(files) != 1:
+        raise ConfigurationError(
+            "a firmware is one file, with --vendor, --model and --version as its devices tell them"
+        )
+    return ArtifactClass.FIRMWARE, name, announced
 
 
 def _what(file: Path, content: bytes) -> tuple[ArtifactClass, str, str]:

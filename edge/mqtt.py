@@ -22,6 +22,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import AnyUrl
 
+from edge.faults import FAULTS, Place
+
 CONNECT_TIMEOUT_S = 5.0
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
@@ -259,6 +261,7 @@ class MqttLink:
             try:
                 reason = self._one_connection()
             except Exception as error:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.MQTT_LINK)
                 _log.exception("the link failed and goes on", host=self._endpoint.host)
                 reason = type(error).__name__
             if self._connections > before:

@@ -19,6 +19,7 @@ import structlog
 
 from edge.errors import ConfigurationError
 from edge.logs import log_to_stderr
+from edge.provisioning.retreat import Retreat
 from edge.provisioning.slots import CONFIRM_WITHIN_S, Chosen, choose, give_up, read_selection
 
 FIRST_WAIT_S = 0.3
@@ -50,6 +51,7 @@ class Supervisor:
         self._program = program
         self._confirm_within_s = confirm_within_s
         self._chosen = Chosen()
+        self._retreat = Retreat()
         self._on_start = on_start
         self._stop_patience_s = stop_patience_s
         self._stopping = threading.Event()
@@ -69,15 +71,25 @@ class Supervisor:
                 return 0
             if self._chosen.is_trial and self._program is not None and status == STATUS_NOT_STARTABLE:
                 give_up(self._program, "it can't be started as things are here")
-            elif status == STATUS_NOT_STARTABLE:
+            elif status == STATUS_NOT_STARTABLE and self._retreat.left is None:
                 _log.error("the node can't be started as things are; what it said last is the way out", status=status)
                 return status
+            self._note_end(status, time.monotonic() - began_s)
             self.crashes += 1
             wait_s = FIRST_WAIT_S if time.monotonic() - began_s >= STEADY_S else wait_s
             _log.error("the node ended and is started anew", status=status, crashes=self.crashes, wait_s=wait_s)
             if self._stopping.wait(wait_s):
                 return 0
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+
+    def _note_end(self, status: int, lived_s: float) -> None:
+        before = self._retreat.left
+        self._retreat.ended(self._chosen, lived_s=lived_s, is_startable=status != STATUS_NOT_STARTABLE)
+        left = self._retreat.left
+        if left is not None and left != before:
+            _log.error("a program ends again and again; what ran before it is started", version=left.version)
+        elif left is None and before is not None and not self._chosen.is_trial:
+            _log.error("what ran before does no better; the newer program is started again", version=before.version)
 
     def stop(self) -> None:
         """Ask the child to end; may be called from a signal handler."""
@@ -95,7 +107,7 @@ class Supervisor:
             child.send_signal(signal.SIGHUP)
 
     def _run_once(self) -> int:
-        self._chosen = Chosen() if self._program is None else choose(self._program)
+        self._chosen = Chosen() if self._program is None else choose(self._program, but_not=self._retreat.left)
         environment = {**os.environ, **self._chosen.environment(self._program)}
         try:
             child = subprocess.Popen(

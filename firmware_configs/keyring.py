@@ -124,6 +124,11 @@ class Keyring:
                 problems[str(file)] = str(problem)
         return cls(cls.of(keys).keys, problems)
 
+    @property
+    def revoked(self) -> dict[str, str]:
+        """The names of revoked keys by fingerprint."""
+        return {fingerprint: key.name for fingerprint, key in self.keys.items() if key.revoked}
+
     def verify(self, signature: Signature) -> TrustedKey:
         """The key that vouches for a statement. Raises KeyUnknown, SignatureWrong."""
         key = self.keys.get(signature.key)

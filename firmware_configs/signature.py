@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from firmware_configs import device_firmware
 from firmware_configs.problems import ContentWrong, SignatureWrong
 from firmware_configs.semver import Version
 
@@ -37,12 +38,15 @@ class ArtifactClass(StrEnum):
     """A detector: a ZIP of `manifest.yaml` and `model.onnx`."""
     PROGRAM = "program"
     """The node's own software: a wheel of pure Python."""
+    FIRMWARE = "firmware"
+    """What devices of a make and model run themselves: the very file that they take, under the version that they announce."""
 
 
 LARGEST_BYTES: Mapping[ArtifactClass, int] = {
     ArtifactClass.PROFILE: 256 << 10,
     ArtifactClass.MODEL: 512 << 20,
     ArtifactClass.PROGRAM: 128 << 20,
+    ArtifactClass.FIRMWARE: 256 << 20,
 }
 """More is no artifact of the class, whoever signed it."""
 
@@ -67,10 +71,7 @@ class Signature:
 
     def __post_init__(self) -> None:
         """Refuse what can't be a statement, with SignatureWrong."""
-        try:
-            Version.parse(self.version)
-        except ValueError as error:
-            raise SignatureWrong(str(error)) from error
+        _require_version(self.artifact, self.version)
         if not _NAME.fullmatch(self.name):
             raise SignatureWrong(f"{self.name[:64]!r} can't be the name of an artifact")
         if not _SHA256.fullmatch(self.sha256) or not _SHA256.fullmatch(self.key):
@@ -146,6 +147,19 @@ class Signature:
             raise ContentWrong(f"{size_bytes} bytes where {self.size_bytes} were signed", size_differs=True)
         if sha256 != self.sha256:
             raise ContentWrong(f"other bytes than were signed (SHA-256 {sha256[:12]}… for {self.sha256[:12]}…)")
+
+
+def _require_version(artifact: ArtifactClass, version: str) -> None:
+    if artifact is ArtifactClass.FIRMWARE:  # its maker numbers it, not we
+        if not device_firmware.VERSION.fullmatch(version):
+            raise SignatureWrong(
+                f"{version[:64]!r} can't be what a device announces: 1 to 50 signs of ASCII, no blanks"
+            )
+        return
+    try:
+        Version.parse(version)
+    except ValueError as error:
+        raise SignatureWrong(str(error)) from error
 
 
 def _text(value: object) -> str:

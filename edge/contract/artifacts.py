@@ -1,4 +1,5 @@
-"""What nodes are given and run: profiles (配置档), models and the node's own program, and how far a step with one of them is.
+"""What nodes are given and run: profiles (配置档), models, the node's own program and the firmware of its devices (固件), and how far a step
+with one of them is.
 
 A node tells both in its birth: as a state, acknowledged and told again after each reconnection, so that no step is lost between them.
 """
@@ -15,6 +16,7 @@ VersionText = Annotated[str, Meta(min_length=1, max_length=64)]
 """A version as it is signed: `MAJOR.MINOR.PATCH`, perhaps with what precedes a release."""
 
 ARTIFACTS_TOLD = 64
+DEVICES_TOLD = 500
 
 
 class RunningArtifact(Struct, frozen=True, kw_only=True):
@@ -26,6 +28,16 @@ class RunningArtifact(Struct, frozen=True, kw_only=True):
     name: Name
     version: VersionText
     sha256: Sha256
+
+
+class DeviceFirmware(Struct, frozen=True, kw_only=True):
+    """What a device runs itself, as its own start told (`BootNotification`). `name` is that of its make and model
+    (`firmware_configs.device_firmware`); no device names a hash.
+    """
+
+    device: Name
+    name: Name
+    version: VersionText
 
 
 class StepState(StrEnum):
@@ -66,10 +78,16 @@ class StepCode(StrEnum):
     UNHEALTHY = "unhealthy"
     CRASHED = "crashed"
     UNSUPPORTED = "unsupported"
+    LATE = "late"
+    """The device was not there, or never idle, until the order's deadline."""
+    NOT_INSTALLED = "not_installed"
+    """The device says that it could not install it."""
+    OTHER_VERSION = "other_version"
+    """The device says that it installed it, and starts with another version."""
 
 
 class StepReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The last step of a node with one artifact; `desired_id` is that of the order it follows."""
+    """The last step of a node with one artifact, or with that of one `device`; `desired_id` is that of the order it follows."""
 
     desired_id: UUID | None = None
     artifact: Name
@@ -80,6 +98,7 @@ class StepReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: Name | None = None
     reason: Text | None = None
     at: Instant
+    device: Name | None = None
 
     def __post_init__(self) -> None:
         """Refuse a time that can't be."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from edge.contract.artifacts import ARTIFACTS_TOLD, RunningArtifact, StepReport
+from edge.contract.artifacts import ARTIFACTS_TOLD, DEVICES_TOLD, DeviceFirmware, RunningArtifact, StepReport
 from edge.contract.envelope import VERSION
 from edge.contract.fields import Instant, Name, Sha256, Text, require_possible
 
@@ -97,6 +97,7 @@ class Degradation(Struct, frozen=True, kw_only=True):
 class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that the registry keeps of a node; a later birth of the same session replaces an earlier one. `profile` is that of the node
     itself; `artifacts` are the signed ones that it runs and has found to be well, `steps` how far it is with those it was told to run.
+    `firmware` and `firmware_steps` say the same of its devices, each by its name.
     """
 
     name: Text | None = None
@@ -108,6 +109,8 @@ class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     artifacts: Annotated[tuple[RunningArtifact, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
     steps: Annotated[tuple[StepReport, ...], Meta(max_length=ARTIFACTS_TOLD)] = ()
     spots: Annotated[tuple[Spot, ...], Meta(max_length=200)] = ()
+    firmware: Annotated[tuple[DeviceFirmware, ...], Meta(max_length=DEVICES_TOLD)] = ()
+    firmware_steps: Annotated[tuple[StepReport, ...], Meta(max_length=DEVICES_TOLD)] = ()
 
 
 class PresenceState(StrEnum):

@@ -55,6 +55,10 @@ class CommandName(StrEnum):
     """Masked pictures of a camera, for a while."""
     DEVICE_ACTION = "device_action"
     """Something that a device shall do (设备指令): `edge.contract.device_command`."""
+    UPLOAD_SEALED = "upload_sealed"
+    """Sealed originals that two people want to see: `edge.contract.originals`."""
+    KEEP_SEALED = "keep_sealed"
+    """Sealed originals that must not go (法律保全): `edge.contract.originals`."""
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -106,7 +110,7 @@ class DesiredProfile(Struct, frozen=True, kw_only=True):
 
     `profile` is its name: a kind of devices, a model, `gridward`. From `artifact` to `signed_at` stands what a maintainer signed (`sig`, with
     the key of the fingerprint `key`). An order that is older (`issued_at`) than the last one taken for the same name changes nothing, a lower
-    version only acts with `roll_back`. `order_sig` is the cloud's own signature: that this node shall run it, now.
+    version only acts with `roll_back`. A firmware is for one `device` of the node; after `deadline` nothing of it is begun. `order_sig` is the cloud's own signature: that this node shall run it, now.
     """
 
     v: int = VERSION
@@ -123,14 +127,20 @@ class DesiredProfile(Struct, frozen=True, kw_only=True):
     issued_at: Instant | None = None
     roll_back: bool = False
     order_sig: SignatureText | None = None
+    device: Name | None = None
+    deadline: Instant | None = None
 
     def __post_init__(self) -> None:
         """Refuse times that can't be."""
-        require_possible(self.signed_at, self.issued_at)
+        require_possible(self.signed_at, self.issued_at, self.deadline)
 
 
 def order_statement(desired: DesiredProfile) -> bytes:
-    """What the cloud signs of an order: all of it. Raises ValueError for text that is not Unicode: nobody has signed such."""
+    """What the cloud signs of an order: all of it. Raises ValueError for text that is not Unicode: nobody has signed such.
+
+    What came later stands in it only where it says something, so that orders of older clouds stay signed.
+    """
+    later = {"device": desired.device, "deadline": desired.deadline}
     return statement(
         "desired",
         {
@@ -147,5 +157,6 @@ def order_statement(desired: DesiredProfile) -> bytes:
             "desired_id": desired.desired_id,
             "issued_at": desired.issued_at,
             "roll_back": desired.roll_back,
-        },
+        }
+        | {name: value for name, value in later.items() if value is not None},
     )

@@ -55,7 +55,9 @@ class Backlog(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EvidenceBacklog(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Files that wait to be uploaded. `refused` the cloud will never take, `left_out` found no room on the node."""
+    """Files that wait to be uploaded. `refused` the cloud will never take, `left_out` found no room on the node. Beside them the sealed
+    originals that stay on the node until they are ordered: how many, and since when.
+    """
 
     level: Level
     files: Count
@@ -64,10 +66,13 @@ class EvidenceBacklog(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: Count = 0
     left_out: Count = 0
     oldest_at: Instant | None = None
+    originals: Count = 0
+    originals_bytes: Count = 0
+    originals_since: Instant | None = None
 
     def __post_init__(self) -> None:
         """Refuse a time that can't be."""
-        require_possible(self.oldest_at)
+        require_possible(self.oldest_at, self.originals_since)
 
 
 class LinkQuality(Struct, frozen=True, kw_only=True):

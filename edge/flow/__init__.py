@@ -6,7 +6,7 @@ packets → `Frame` → `Detections` → `Scene` of `Track`s ┐
 One module for each noun; whoever uses them imports them from here.
 """
 
-from edge.flow.control import DeviceAction, DeviceControl
+from edge.flow.control import DeviceAction, DeviceControl, FirmwareControl, FirmwareTold
 from edge.flow.evidence import EvidenceFile, EvidenceQueue, EvidenceUpload, StagedFile
 from edge.flow.gate import Gate, GateOrder, GateReason, GateState
 from edge.flow.health import Health, NativeMark, NativeStep
@@ -33,6 +33,8 @@ __all__ = [
     "EvidenceUpload",
     "FilmLook",
     "Finding",
+    "FirmwareControl",
+    "FirmwareTold",
     "Frame",
     "Gate",
     "GateOrder",

@@ -1,11 +1,13 @@
 """Acting on a device: what can be asked of it, and how."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from edge.contract.device_command import DeviceAction
 
-__all__ = ["DeviceAction", "DeviceControl"]
+__all__ = ["DeviceAction", "DeviceControl", "FirmwareControl", "FirmwareTold"]
 
 
 class DeviceControl(Protocol):
@@ -29,4 +31,29 @@ class DeviceControl(Protocol):
         That it agrees says nothing of what it does: a meter tells that. Raises CommandRefused in the device's own words where it
         refuses or arguments make no sense, DeviceUnreachable where it is not there or does not answer in time.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareTold:
+    """What a device told of its firmware (固件) since the node began to listen: what it said of itself at its last start, and its last
+    word on an installation, in node time. `address` is that under which the device reaches this node.
+    """
+
+    vendor: str = ""
+    model: str = ""
+    version: str = ""
+    booted_at: datetime | None = None
+    status: str | None = None
+    status_at: datetime | None = None
+    is_connected: bool = False
+    is_idle: bool = False
+    address: str | None = None
+
+
+class FirmwareControl(DeviceControl, Protocol):
+    """Devices that take a firmware. Any thread."""
+
+    def firmware_of(self) -> Mapping[str, FirmwareTold]:
+        """What each device told, by its id."""
         ...

@@ -23,16 +23,21 @@ from edge.incidents import IncidentBook, rule_cards
 from edge.node import declaration
 from edge.node.alarms import EVIDENCE, OUTBOX, AlarmDesk, alarm_cards
 from edge.node.applying import ProfileApplier, kinds_in_use, pin_shipped, versions_in_force
+from edge.node.camera_status import PICTURE_LOST, QUARANTINED
 from edge.node.cameras import Cameras
 from edge.node.commands import CommandWorker, Handler
 from edge.node.composites import Composites
 from edge.node.device_commands import device_action_of
 from edge.node.figures import health_of, status_of
+from edge.node.firmware_desk import FOLDER as FIRMWARE_FOLDER
+from edge.node.firmware_desk import FirmwareDesk
+from edge.node.firmware_door import FirmwareDoor
 from edge.node.health import HealthServer
 from edge.node.linkage import Linkage
 from edge.node.log_tail import log_tail_of
 from edge.node.login import CREDENTIALS, NOT_RENEWED, LoginDesk, endpoint_of, renewal_of
 from edge.node.models import ModelApplier
+from edge.node.originals import keep_sealed_of, upload_sealed_of
 from edge.node.program import ProgramApplier
 from edge.node.protection import Protection
 from edge.node.recollecting import Recollection
@@ -44,7 +49,6 @@ from edge.node.standing import Standing
 from edge.node.status import EVERY_S, write_status
 from edge.node.telemetry import DeviceDesk
 from edge.node.wall import Wall
-from edge.node.watch import PICTURE_LOST, QUARANTINED
 from edge.outbox.outbox import Figures, Outbox
 from edge.provisioning.credentials import read_secret
 from edge.provisioning.desk import ProvisioningDesk
@@ -53,7 +57,7 @@ from edge.provisioning.fetching import Fetcher
 from edge.provisioning.login import Login
 from edge.provisioning.store import Store
 from edge.settings import NodeConfiguration
-from edge.sources.registry import ReadingHandover, device_control, reading_sources, succeeded
+from edge.sources.registry import ReadingHandover, device_control, firmware_control, reading_sources, succeeded
 from edge.sources.video_gateway import Gateways
 from edge.uplink.downlink import CommandDesk
 from edge.uplink.evidence import EvidenceUploader
@@ -184,6 +188,7 @@ class Node:
         )
         self.reading_sources = reading_sources(configuration, self._handover)
         self.provisioning = self._make_provisioning(file)
+        self.firmware = self._make_firmware()
         login_desk = LoginDesk(
             configuration.cloud,
             self.publisher,
@@ -191,6 +196,7 @@ class Node:
             self.uploader,
             self._wall_sender,
             self._fetcher,
+            self._firmware_fetcher,
         )
         self.renewal = renewal_of(
             self.login,
@@ -219,6 +225,7 @@ class Node:
         self.publisher.start()
         self.uploader.start()
         self.provisioning.start()
+        self.firmware.start()
         if self.renewal is not None:
             self.renewal.start()
         self.wall.start()
@@ -242,6 +249,7 @@ class Node:
         self.commands.stop()
         self.protection.stop()
         self.provisioning.stop()
+        self.firmware.stop()
         if self.renewal is not None:
             self.renewal.stop()
         self.shelf.stop()
@@ -307,7 +315,8 @@ class Node:
     def birth(self) -> Birth:
         """What the node is at present."""
         birth = declaration.birth_of(self.configuration, self.shelf.versions(), self.standing.degradations())
-        return declaration.provisioned(birth, self.configuration, self._profiles, self.provisioning.record)
+        told = declaration.provisioned(birth, self.configuration, self._profiles, self.provisioning.record)
+        return declaration.with_firmware(told, self.firmware.book)
 
     def status(self) -> dict[str, Any]:
         """How everything stands, for the status file."""
@@ -320,6 +329,8 @@ class Node:
             CommandName.SNAPSHOT: self.wall.lease,
             CommandName.RULES_TRY: rules_try_of(lambda: self.configuration, self.recollection),
             CommandName.DEVICE_ACTION: device_action_of(lambda device: device_control(self.reading_sources, device)),
+            CommandName.UPLOAD_SEALED: upload_sealed_of(self.outbox),
+            CommandName.KEEP_SEALED: keep_sealed_of(self.outbox),
         }
 
     # --- construction -------------------------------------------------------------------------------------------
@@ -384,6 +395,27 @@ class Node:
             on_change=self._announce,
         )
 
+    def _make_firmware(self) -> FirmwareDesk:
+        cloud, ocpp = self.configuration.cloud, self.configuration.ocpp
+        store = Store(self.directory, FIRMWARE_FOLDER)
+        self._firmware_fetcher = Fetcher(
+            store, base_url=str(cloud.https), token=self.login.token, ca_file=cloud.ca_file
+        )
+        port = None if ocpp is None else ocpp.firmware_port
+        door = None if ocpp is None or port is None else FirmwareDoor(ocpp.host, port, told=self.clock.told)
+        return FirmwareDesk(
+            self.identity.node,
+            store,
+            self._firmware_fetcher,
+            door,
+            piles=lambda: firmware_control(self.reading_sources),
+            host=lambda: None if self.configuration.ocpp is None else self.configuration.ocpp.firmware_host,
+            cloud_keys=lambda: self.command_desk.cloud_keys,
+            told=self.clock.told,
+            monotonic_s=time.monotonic,
+            on_change=self._announce,
+        )
+
     def _make_wall(self) -> Wall:
         cloud = self.configuration.cloud
         self._wall_sender = WallSender(
@@ -410,7 +442,10 @@ class Node:
         return self.publisher.answer(answer)
 
     def _desire(self, desired: DesiredProfile) -> None:
-        self.provisioning.receive(desired)
+        if desired.artifact == ArtifactClass.FIRMWARE:
+            self.firmware.receive(desired)
+        else:
+            self.provisioning.receive(desired)
 
     def _nudge(self) -> None:
         if hasattr(self, "publisher"):

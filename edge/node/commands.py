@@ -19,6 +19,7 @@ import structlog
 from edge.contract.answer import AnswerOutcome
 from edge.contract.downlink import Command
 from edge.errors import CommandOverdue, CommandRefused, EdgeError
+from edge.faults import FAULTS, Place
 from edge.masking import without_secrets
 from edge.uplink.downlink import Finish
 
@@ -115,6 +116,7 @@ class CommandWorker:
             _log.warning("a command failed", name=command.name, reason=str(error)[:300])
             return AnswerOutcome.FAILED, without_secrets(str(error)), None
         except Exception:  # noqa: BLE001 (the top of the thread)
+            FAULTS.count(Place.COMMANDS)
             _log.exception("a command failed", name=command.name)
             return AnswerOutcome.FAILED, "a mistake of the node's; its log tells more", None
         return AnswerOutcome.DONE, None, result

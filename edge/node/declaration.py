@@ -10,6 +10,7 @@ from edge.contract.birth import Birth, Degradation, Device, DeviceKind, ModelVer
 from edge.contract.envelope import MAXIMUM_BYTES
 from edge.contract.health import NODE_POINTS
 from edge.errors import ConfigurationError
+from edge.node.firmware_job import Book
 from edge.provisioning.record import Record
 from edge.rules.counting import count_points
 from edge.settings import (
@@ -66,6 +67,16 @@ def provisioned(birth: Birth, configuration: NodeConfiguration, versions: Mappin
         devices=tuple(replace(device, profile=_profile(named.get(device.id), versions)) for device in birth.devices),
         artifacts=record.running(),
         steps=record.steps(),
+    )
+
+
+def with_firmware(birth: Birth, book: Book) -> Birth:
+    """The birth with what the node's devices run themselves, of those that it declares."""
+    declared = {device.id for device in birth.devices}
+    return replace(
+        birth,
+        firmware=tuple(each for each in book.running() if each.device in declared),
+        firmware_steps=tuple(each for each in book.steps() if each.device in declared),
     )
 
 

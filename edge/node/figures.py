@@ -19,6 +19,7 @@ from edge.contract.health import (
     NodeHealth,
 )
 from edge.contract.topics import Channel
+from edge.faults import FAULTS
 from edge.node.alarms import EVIDENCE_RULE, OUTBOX_RULE
 from edge.node.declaration import software
 from edge.node.gateways import gateway_figures
@@ -93,6 +94,9 @@ def status_of(node: "Node") -> dict[str, Any]:
             "oldest_waiting": _text(outbox.oldest_evidence),
             "used_bytes": outbox.evidence_bytes,
             "quota_bytes": outbox.evidence_quota_bytes,
+            "originals": outbox.originals,
+            "originals_bytes": outbox.originals_bytes,
+            "oldest_original": _text(outbox.oldest_original),
             "left_out": node.book.evidence_left_out,
         },
         "gates": {
@@ -118,6 +122,8 @@ def status_of(node: "Node") -> dict[str, Any]:
             "rules": dict(node.desk.faults),
             "incidents": node.book.faults,
             "housekeeping": node.housekeeping_faults,
+            "caught": FAULTS.counts(),
+            "credentials_unkept": node.renewal.unkept if node.renewal is not None else 0,
         },
         "rules": {
             "set_back": node.desk.set_back(),
@@ -151,11 +157,14 @@ def health_of(node: "Node", figures: Figures, uplink: "UplinkFigures", *, seq: i
         evidence=EvidenceBacklog(
             level=node.alarms.level(EVIDENCE_RULE),
             files=figures.evidence_waiting,
-            bytes=max(0, figures.evidence_bytes),
+            bytes=max(0, figures.evidence_bytes - figures.originals_bytes),
             quota_bytes=figures.evidence_quota_bytes,
             refused=counters[Counter.EVIDENCE_REFUSED],
             left_out=node.book.evidence_left_out,
             oldest_at=figures.oldest_evidence,
+            originals=figures.originals,
+            originals_bytes=figures.originals_bytes,
+            originals_since=figures.oldest_original,
         ),
         link=LinkQuality(
             connected_since=uplink.connected_since or now,
@@ -238,6 +247,15 @@ def _provisioning(node: "Node") -> dict[str, Any]:
         ],
         "ignored": dict(node.provisioning.ignored),
         "faults": node.provisioning.faults,
+        "firmware": {
+            "running": {each.device: f"{each.name}/{each.version}" for each in node.firmware.book.running()},
+            "steps": [
+                {"device": step.device, "version": step.version, "state": step.state, "code": step.code}
+                for step in node.firmware.book.steps()
+            ],
+            "ignored": dict(node.firmware.ignored),
+            "faults": node.firmware.faults,
+        },
     }
 
 

@@ -116,6 +116,15 @@ class NodeCollector(Collector):
             "Turns of the housekeeping that failed.",
             status["faults"]["housekeeping"],
         )
+        yield CounterMetricFamily(
+            "gridward_edge_credentials_unkept",
+            "Credentials or keys from the cloud that could not be written.",
+            status["faults"].get("credentials_unkept", 0),
+        )
+        caught = CounterMetricFamily("gridward_edge_faults", "Mistakes that a thread has caught.", labels=["place"])
+        for place, count in status["faults"]["caught"].items():
+            caught.add_metric([place], count)
+        yield caught
         yield from _models(status["models"])
 
 

@@ -107,7 +107,8 @@ class Protection:
                 rules = {case.rule, *(reason.rule for reason in case.reasons.values())}
                 for rule in sorted(name for name in rules if (case.device, name) not in acting):
                     self._without(case, rule)
-            self._forget_ended()
+            for case in list(self._cases.values()):
+                self._look_at(case)
             self._connectors = {place: of for place, of in self._connectors.items() if place[0] in self._devices}
             self._lags = {device: lag for device, lag in self._lags.items() if device in self._devices}
 
@@ -125,16 +126,6 @@ class Protection:
         if case.key != before and is_told:
             self._report(case, IncidentState.OPEN, self._clock())
 
-    def _forget_ended(self) -> None:
-        """What other rules have ended with the reload is no reason any more; what was said just now may not be told yet."""
-        now, ongoing = self._clock(), {resumed_key(incident) for incident in self._book.ongoing()}
-        for case in list(self._cases.values()):
-            for key, reason in list(case.reasons.items()):
-                if key not in ongoing and (
-                    reason.holds_at is None or (now - reason.holds_at).total_seconds() > OLDEST_S
-                ):
-                    self._over(case, key)
-
     def stop(self) -> None:
         """No order goes out any more; what was ordered is gone on with at the next start."""
         self._workers.shutdown(wait=False, cancel_futures=True)
@@ -151,6 +142,12 @@ class Protection:
                     self._over(case, finding.key)
             elif reading is not None and not finding.replayed:
                 self._want(settings, finding, reading)
+
+    def over(self, key: str) -> None:
+        """What was open has ended without a word of its rule, as on a reload: it is no reason any more."""
+        with self._lock:
+            for case in self._of(key):
+                self._over(case, key)
 
     def _of(self, key: str) -> list[Case]:
         return [case for case in self._cases.values() if key in case.reasons]
@@ -186,20 +183,13 @@ class Protection:
                 return
             place = reading.device, connector_of(reading.point)
             before = self._known(place)
-            known = before.said(quantity, reading.value, reading.observed_at, lag.of(own_time=reading.own_time))
+            lag_of = lag.of(own_time=reading.own_time)
+            known = before.said(quantity, reading.value, reading.observed_at, lag_of)
             self._connectors[place] = known
             case = self._cases.get(place)
             if case is not None:
-                if known.charge is not None and known.charge != before.charge:
-                    self._lasts_with_the_next(case)
-                self._look_at(case)
-                self._order_if_due(case)
-
-    def _lasts_with_the_next(self, case: Case) -> None:
-        """A charge has begun while a state still says that it is too hot."""
-        for reason in case.reasons.values():
-            if reason.hot and reason.lasts:
-                reason.holds_at = self._clock()
+                self._change(case, case.stop.heard(before, known, reading.observed_at + lag_of))
+                self._go_on(case)
 
     def _known(self, place: tuple[str, int | None]) -> Connector:
         return self._connectors.get(place, Connector())
@@ -208,8 +198,7 @@ class Protection:
         """Time has passed: what is not confirmed in time is told, and asked for again."""
         with self._lock:
             for case in list(self._cases.values()):
-                self._look_at(case)
-                self._order_if_due(case)
+                self._go_on(case)
 
     def figures(self) -> dict[str, Any]:
         """For the status of the node."""
@@ -252,39 +241,40 @@ class Protection:
             reason.holds_at, reason.hot = now, True
             if is_new:
                 self._joined(case)
-            self._look_at(case)
-            self._order_if_due(case)
+            self._go_on(case)
 
     def _joined(self, case: Case) -> None:
-        """There is one reason more. A zero that was confirmed for another one counts for this one too, while nothing has flowed since."""
-        now, known = self._clock(), self._known(case.place)
-        if case.stop.stage is Stage.CONFIRMED and not case.stop.still_counts(known, case.means):
-            case.stop = case.stop.begun(now, known)
-        elif case.stop.stage is Stage.LEFT:
+        """There is one reason more. A zero that was confirmed for another one counts for this one too."""
+        if case.stop.stage is Stage.LEFT:
             case.stop = replace(case.stop, stage=Stage.IDLE)
-        elif case.stop.stage is Stage.UNCONFIRMED:
-            case.stop = replace(case.stop, next_at=None, confirmed_at=None)
+        elif case.stop.stage is Stage.UNCONFIRMED and not case.stop.is_restless:
+            case.stop = replace(case.stop, next_at=None)
         self._keep(case)
 
+    def _go_on(self, case: Case) -> None:
+        """What has begun is to stop, what was asked for is looked at, and what is due goes out."""
+        self._begin_if_charging(case)
+        self._look_at(case)
+        self._order_if_due(case)
+
     def _begin_if_charging(self, case: Case) -> None:
-        """It is too hot: what is charged there now, as far as is known, has to stop."""
+        """It is too hot: what is charged there now, as far as is known, has to stop, each charge by an order of its own."""
         now, known = self._clock(), self._known(case.place)
         if not case.is_fresh(now):
             return
         if case.stop.stage is Stage.IDLE and not known.is_idle(case.means):
+            case.goes_on_from(now)
             self._change(case, case.stop.begun(now, known))
-        elif case.stop.stage in {Stage.ORDERED, Stage.UNCONFIRMED} and case.stop.confirmed_at is None:
-            other = known.charge
-            if other is not None and case.stop.charge is not None and other != case.stop.charge:
-                self._change(case, case.stop.meant_for(other))
+        elif case.stop.is_needed_again(known, case.means):
+            case.goes_on_from(now)
+            self._turn(case, case.stop.again(now, known))
 
     def _order_if_due(self, case: Case) -> None:
         now, known = self._clock(), self._known(case.place)
-        self._begin_if_charging(case)
         holds_at = case.holds_at
         if holds_at is None or (now - holds_at).total_seconds() > AGAIN_FOR_S or not case.stop.is_due(now):
             return
-        if case.stop.attempts and (known.is_idle(case.means) or known.has_left(case.stop.charge, case.means)):
+        if known.is_idle(case.means) or known.has_left(case.stop.charge, case.means):
             return  # the charge that was meant is over: another one is nobody's fault
         self._change(case, case.stop.asked(now, known.charge))
         self.orders += 1
@@ -311,7 +301,7 @@ class Protection:
                     self._change(case, case.stop.unasked(self._clock(), busy))
                 else:
                     self._change(case, case.stop.answered(words, agreed=words == ACCEPTED))
-                self._look_at(case)
+                self._go_on(case)
 
     def _asked(self, case: Case) -> str:
         control = self._control(case.device)
@@ -329,17 +319,21 @@ class Protection:
 
     def _look_at(self, case: Case) -> None:
         before = case.stop.stage
-        self._change(case, case.looked(self._known(case.place), self._clock()))
-        if case.stop.stage is not before:
-            if case.stop.stage is Stage.CONFIRMED:
-                case.confirmed()
-            if case.stop.stage is Stage.UNCONFIRMED:
-                _log.error("a stop is not confirmed", device=case.device, connector=case.stop.connector)
-                self._report(case, IncidentState.OPEN, self._clock())
-            elif before is Stage.UNCONFIRMED:
-                self._report(case, IncidentState.ENDED, self._clock())
+        self._turn(case, case.looked(self._known(case.place), self._clock()))
+        if case.stop.stage is Stage.CONFIRMED and before is not Stage.CONFIRMED:
+            case.confirmed()
         if case.is_done:
             self._drop(case)
+
+    def _turn(self, case: Case, stop: Stop) -> None:
+        """What is not confirmed, or is no longer so, is told once that is remembered."""
+        before = case.stop.stage
+        self._change(case, stop)
+        if before is not Stage.UNCONFIRMED and stop.stage is Stage.UNCONFIRMED:
+            _log.error("a stop is not confirmed", device=case.device, connector=stop.connector)
+            self._report(case, IncidentState.OPEN, self._clock())
+        elif before is Stage.UNCONFIRMED and stop.stage is not Stage.UNCONFIRMED:
+            self._report(case, IncidentState.ENDED, self._clock())
 
     def _change(self, case: Case, stop: Stop) -> None:
         if stop != case.stop:

@@ -9,6 +9,7 @@ import structlog
 from edge.contract.birth import ModelVersion
 from edge.contract.incident import ModelReference
 from edge.errors import ModelUnusable
+from edge.faults import FAULTS, Place
 from edge.node.standing import Standing
 from edge.perception.detector import OnnxDetector, open_detector
 from models import catalogue
@@ -47,6 +48,7 @@ class ModelShelf:
         self._failures: dict[str, int] = {}
         self._barred_until_s: dict[str, float] = {}
         self._problems: dict[str, str] = {}
+        self._renewals: dict[str, int] = {}
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
@@ -71,8 +73,11 @@ class ModelShelf:
         self._wake.set()
 
     def renew(self, model_id: str) -> None:
-        """The catalogue has another version of it: what is open is let go of, and the other one opened soon."""
+        """The catalogue has another version of it: what is open, or is just being opened, is let go of, and the other one
+        opened soon.
+        """
         with self._lock:
+            self._renewals[model_id] = self._renewals.get(model_id, 0) + 1
             self._detectors.pop(model_id, None)
             self._barred_until_s.pop(model_id, None)
         self._wake.set()
@@ -145,18 +150,20 @@ class ModelShelf:
             self._wake.clear()
 
     def _try(self, model_id: str) -> None:
+        renewals = self._renewals.get(model_id, 0)
         try:
             detector = self._open_model(model_id)
         except ModelUnusable as error:
             self._problems[model_id] = str(error)
             self._standing.degrade(model_id, REASON, str(error))
         except Exception as error:  # noqa: BLE001 (the top of the thread)
+            FAULTS.count(Place.MODELS)
             _log.exception("a model could not be opened", model=model_id)
             self._problems[model_id] = f"{type(error).__name__}; see the node's log"
             self._standing.degrade(model_id, REASON, self._problems[model_id])
         else:
             with self._lock:
-                if model_id not in self._wanted:
+                if model_id not in self._wanted or self._renewals.get(model_id, 0) != renewals:
                     return
                 self._problems.pop(model_id, None)
                 self._detectors[model_id] = detector

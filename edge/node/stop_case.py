@@ -52,11 +52,6 @@ class Case:
         return stop_key(self.device, self.rule, self.stop.connector)
 
     @property
-    def hot(self) -> bool:
-        """Whether something still says that it is too hot."""
-        return any(reason.hot for reason in self.reasons.values())
-
-    @property
     def holds_at(self) -> datetime | None:
         """When that was said last."""
         return max((reason.holds_at for reason in self._hot() if reason.holds_at is not None), default=None)
@@ -75,7 +70,13 @@ class Case:
 
     def looked(self, known: Connector, at: datetime) -> Stop:
         """The stop as it is by what is known now."""
-        return self.stop.looked(known, self.means, at, hot=self.hot, over=not self.reasons)
+        return self.stop.looked(known, self.means, at, over=not self.reasons)
+
+    def goes_on_from(self, at: datetime) -> None:
+        """A charge begins while a state says that it is too hot: what lasts counts from now on."""
+        for reason in self._hot():
+            if reason.lasts:
+                reason.holds_at = at
 
     def confirmed(self) -> None:
         """What was measured once counts no more until it is said again; a state says so until there is another one."""

@@ -16,9 +16,9 @@ from edge.contract.telemetry import ReadingFlag
 from edge.errors import EdgeError, OutboxFull
 from edge.flow import Finding, Health, Parcel, Reading, Recorder, RuleMemory
 from edge.incidents import IncidentBook, RuleCards
+from edge.node.camera_status import presence_reading
 from edge.node.standing import Standing
 from edge.node.states import States
-from edge.node.watch import presence_reading
 from edge.rules.device_rules import DeviceRules
 from edge.rules.device_rules import Standing as StandingRule
 from edge.rules.history import SETTLE_S, History, Past
@@ -60,6 +60,10 @@ class Protector(Protocol):
 
     def cools(self, key: str) -> None:
         """What is open only waits for its end, as a live reading says."""
+        ...
+
+    def over(self, key: str) -> None:
+        """What was open has ended, as no rule can go on with it."""
         ...
 
 
@@ -153,7 +157,12 @@ class DeviceDesk:
             if incident.kind == IncidentKind.COMPOSITE or incident.device not in devices:
                 continue
             if incident.rule is None or incident.rule.id not in names:
-                self._book.end(incident, "its rule is not configured any more; what followed was not seen")
+                self._end(incident, "its rule is not configured any more; what followed was not seen")
+
+    def _end(self, incident: Incident, reason: str) -> None:
+        self._book.end(incident, reason)
+        if self._protector is not None:
+            self._protector.over(resumed_key(incident))
 
     def _take_up(self, fresh: Sequence[StandingRule]) -> None:
         if not fresh:
@@ -173,7 +182,7 @@ class DeviceDesk:
             if known is None or known not in fresh or incident.kind in _NOT_OF_ONE_RULE:
                 continue
             if not known.rule.resume(incident):
-                self._book.end(incident, "its rule looks at something else now; what followed was not seen")
+                self._end(incident, "its rule looks at something else now; what followed was not seen")
                 continue
             known.take_up(_as_found(incident, known.rule.id))
 

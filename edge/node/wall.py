@@ -15,6 +15,7 @@ import structlog
 
 from edge.contract.wall import Absence, SnapshotArguments
 from edge.errors import CommandRefused
+from edge.faults import FAULTS, Place
 from edge.flow import WallPicture
 from edge.node.commands import Request
 from edge.node.leases import LeaseBook
@@ -210,5 +211,6 @@ class Wall:
             try:
                 self.turn()
             except Exception:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.WALL)
                 _log.exception("the wall failed and goes on")
             self._wake.wait(_LOOK_AROUND_S)

@@ -3,16 +3,15 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from edge.contract.incident import CameraTrouble, IncidentState
-from edge.contract.telemetry import ReadingFlag
 from edge.contract.view import ViewAbsence
-from edge.errors import ModelUnusable, OutboxFull
+from edge.errors import ModelUnusable
 from edge.evidence.seal import DistrictKey
 from edge.evidence.snapshot import SnapshotMaker
 from edge.flow import (
@@ -23,17 +22,18 @@ from edge.flow import (
     NativeMark,
     NativeStep,
     PrivateParts,
-    Reading,
     Recorder,
     Scene,
     SceneRule,
     Sight,
 )
 from edge.incidents import IncidentBook, RuleCards
+from edge.node.camera_status import QUARANTINED, CameraStatus
 from edge.node.clips import ClipOwner, ClipWorker
 from edge.node.filming import Filming
 from edge.node.looking import LookDesk
 from edge.node.recollecting import CameraMemory, watched_by
+from edge.node.second_looks import LATE_LOOK_S, SECOND_LOOK_S, SecondLooks
 from edge.node.shelf import ModelShelf
 from edge.node.standing import Standing
 from edge.node.steadiness import Steadiness, SteadinessFigures
@@ -52,12 +52,6 @@ from edge.sources.mailbox import Mailbox
 from edge.sources.registry import frame_source, is_sent
 from edge.sources.video_gateway import Gateways
 
-PRESENCE = {Health.OK: "online", Health.DEGRADED: "degraded", Health.LOST: "lost"}
-"""How the reserved point `presence` tells a health."""
-
-PICTURE_LOST = "picture_lost"
-PICTURE_DAMAGED = "picture_damaged"
-QUARANTINED = "quarantined"
 ANALYSIS_FAILED = "analysis_failed"
 ANALYSIS_STALLED = "analysis_stalled"
 NO_CLIPS = "no_clips"
@@ -71,30 +65,10 @@ BLIND_S = TrackerSettings().blind_s
 DECODED_LATER = timedelta(seconds=8.0)
 """A frame is decoded at most so long after its time: a group of pictures that suits a gate, and the patience of catching up."""
 
-SECOND_LOOK_S = 1.5
-"""So long after an opening a second picture is taken: at the first one, people are often half outside of it."""
-
-LATE_LOOK_S = 4.0
-"""So long at the latest while other cameras wait for their turns."""
-
 HURRIED_SHARE = 0.5
 """Who has waited for a turn for more than this share of his period takes no more of it than he must: the machine has more to do than it can."""
 
 _log = structlog.get_logger(__name__)
-
-
-def presence_reading(device: str, health: Health, at: datetime, *, simulated: bool) -> Reading:
-    """The change of a device's presence."""
-    flag = ReadingFlag.SIMULATED if simulated else ReadingFlag.NONE
-    return Reading(device, "presence", at, PRESENCE[health], received_at=at, flag=flag)
-
-
-def _later(finding: Finding, at: datetime) -> Finding:
-    """What was found, as an update of a later time: its stay has grown by as much."""
-    dwell_s = finding.dwell_s
-    if dwell_s is not None:
-        dwell_s = round(dwell_s + (at - finding.at).total_seconds(), 3)
-    return replace(finding, state=IncidentState.UPDATE, at=at, dwell_s=dwell_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +114,7 @@ class CameraWatch:
         self.mailbox = Mailbox()
         self.gate = AuditedGate() if camera.gate and is_sent(camera.url) else None
         self._seen_at: datetime | None = None
+        self._status = CameraStatus(camera.id, recorder, standing, clock=clock, simulated=camera.simulated)
         self.source = frame_source(
             camera,
             self.mailbox,
@@ -152,14 +127,12 @@ class CameraWatch:
         self.faults = 0
         self._shelf = shelf
         self._book = book
-        self._recorder = recorder
         self._standing = standing
         self._snapshots = SnapshotMaker(camera.id, camera.masks, district_key=district_key)
-        self._second_looks: dict[str, tuple[datetime, Finding]] = {}
+        self._second_looks = SecondLooks()
         self._clips = clips if camera.clips else None
         self._filming = None if self._clips is None else Filming(self.source.ring, self._clips, mark("clips"))
         self._looks = LookDesk(on_sight)
-        self._held = False
         self._mark = mark("analysis")
         self._clock = clock
         self._turns = turns
@@ -170,9 +143,7 @@ class CameraWatch:
         self._detector: OnnxDetector | None = None
         self._pipeline = CameraPipeline(camera, None)
         self._rules = self._make_rules()
-        self._health: Health | None = None
         self._seen_s: float | None = None
-        self._lost = False
         self._busy_since_s: float | None = None
         self._successors: deque[tuple[CameraSettings, RuleCards]] = deque(maxlen=1)
         self._stop = threading.Event()
@@ -224,9 +195,9 @@ class CameraWatch:
         """Show what is to be seen from this moment on, soon, by `on_sight`; or why nothing is to be seen. Any thread. Behind a gate decoding begins
         for it.
         """
-        if self._held:
+        if self._status.is_held:
             return ViewAbsence.QUARANTINED
-        if self._lost:
+        if self._status.is_lost:
             return ViewAbsence.CAMERA_LOST
         self._looks.ask(moment)
         self.source.ask(moment)
@@ -244,9 +215,7 @@ class CameraWatch:
 
     def hold(self, detail: str) -> None:
         """Say that the camera is in quarantine; it is not opened."""
-        self._held = True
-        self._standing.degrade(self.camera.id, QUARANTINED, detail)
-        self._tell_presence(Health.LOST)
+        self._status.hold(detail)
 
     def adopt(self, camera: CameraSettings, cards: RuleCards) -> None:
         """Go on with other rules, zones, another name or model, from the next picture on; the stream is not let go of.
@@ -293,40 +262,19 @@ class CameraWatch:
         self._end(before.values())
         self._book.adopt(camera.id, cards)
         self.camera, self._rules = camera, rules
+        self._status.simulated = camera.simulated
         self._pipeline.adopt(camera)
         if self._memory is not None:
             self._memory.watches(watched_by(camera, sees=self._detector is not None))
 
     def _on_status(self, health: Health, reason: str | None) -> None:
         """From the camera's thread, on changes."""
-        if health is Health.STARTING:
-            return
         if health is Health.LOST and self._filming is not None:
             self._filming.save()
-        self._lost = health is Health.LOST
-        for told, name in ((Health.LOST, PICTURE_LOST), (Health.DEGRADED, PICTURE_DAMAGED)):
-            if health is told:
-                self._standing.degrade(self.camera.id, name, reason or "no picture")
-            else:
-                self._standing.recover(self.camera.id, name)
-        if health is not self._health:  # lost for one reason after another is lost once
-            self._health = health
-            self._tell_presence(health)
-
-    def _tell_presence(self, health: Health) -> None:
-        self._keep([presence_reading(self.camera.id, health, self._clock(), simulated=self.camera.simulated)])
+        self._status.tell(health, reason)
 
     def _tell_counts(self, at: datetime) -> None:
-        self._keep([reading for rule in self._rules for reading in rule.readings(at)])
-
-    def _keep(self, readings: Sequence[Reading]) -> None:
-        if not readings:
-            return
-        try:
-            self._recorder.readings(readings)
-        except OutboxFull as error:
-            points = sorted({reading.point for reading in readings})
-            _log.error("readings of a camera were not kept", camera=self.camera.id, points=points, reason=str(error))
+        self._status.keep([reading for rule in self._rules for reading in rule.readings(at)])
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -375,7 +323,7 @@ class CameraWatch:
             self._remember(scene, begins=False)
             self._report(finding for rule in self._rules for finding in rule.observe(scene))
         at = self._present()
-        if self._lost:
+        if self._status.is_lost:
             lost = Scene(self.camera.id, at, (), moving=False, troubles=frozenset({CameraTrouble.STREAM_LOST}))
             self._remember(lost)
             self._report(finding for rule in self._rules for finding in rule.observe(lost))
@@ -388,7 +336,7 @@ class CameraWatch:
     def _present(self) -> datetime:
         """Up to when all is known that can be: behind a gate the frames of the last seconds may still come."""
         now = self._clock()
-        if self.gate is None or self._lost or self._seen_at is None:
+        if self.gate is None or self._status.is_lost or self._seen_at is None:
             return now
         return max(self._seen_at, now - DECODED_LATER)
 
@@ -420,7 +368,7 @@ class CameraWatch:
                     findings += rule.observe(scene)
                 opens = any(finding.state is IncidentState.OPEN for finding in findings)
                 asked = self._looks.shows(frame.captured_at)
-                pictures = self._pictures(frame) if opens or asked or any(self._due_again(scene, late_s)) else None
+                pictures = self._pictures(frame) if opens or asked or self._second_looks.is_due(scene, late_s) else None
                 sight = self._sight(frame, scene, pictures or ()) if asked else None
             except Exception:
                 self._report(findings)  # what was found is told, whatever is wrong with its picture or another rule
@@ -442,13 +390,6 @@ class CameraWatch:
             return self.mailbox.take(0) or self.source.fetch(self._mark)
         finally:
             self._busy_since_s = None
-
-    def _due_again(self, scene: Scene, after_s: float) -> Iterator[str]:
-        """What opened so long ago, is still there, and was not looked at for a second time."""
-        present = {track.track_id for track in scene.tracks}
-        for key, (opened_at, finding) in self._second_looks.items():
-            if (scene.at - opened_at).total_seconds() >= after_s and present.intersection(finding.track_ids):
-                yield key
 
     def _analysed(self, frame: Frame, *, hurried: bool = False) -> Scene:
         self._busy_since_s = time.monotonic()
@@ -479,7 +420,7 @@ class CameraWatch:
         for rule in rules:
             try:
                 self._report(rule.finish(at))
-                self._keep(rule.readings(at))
+                self._status.keep(rule.readings(at))
             except Exception:  # noqa: BLE001 (it may be this rule that failed; the others end all the same)
                 self.faults += 1
                 _log.exception("a rule could not end what it had open", camera=self.camera.id)
@@ -524,12 +465,7 @@ class CameraWatch:
         """Findings to the book; one that opens takes the pictures along."""
         for finding in findings:
             opens = finding.state is IncidentState.OPEN
-            if opens:
-                self._second_looks[finding.key] = finding.at, finding
-            elif finding.state is IncidentState.ENDED:
-                self._second_looks.pop(finding.key, None)
-            elif finding.key in self._second_looks:  # it may be worse by now than when it opened
-                self._second_looks[finding.key] = self._second_looks[finding.key][0], finding
+            self._second_looks.follow(finding)
             self._tell(finding, pictures if opens else ())
             if self._filming is not None:
                 self._filming.follow(finding)
@@ -540,16 +476,15 @@ class CameraWatch:
         """A second picture of what opened a while ago and is still there, where pictures of this frame were made for whatever reason."""
         if seen.pictures is None:
             return
-        for key in list(self._due_again(seen.scene, SECOND_LOOK_S)):
-            _, finding = self._second_looks.pop(key)
+        for finding in self._second_looks.take(seen.scene):
             if seen.pictures:
-                self._tell(_later(finding, seen.scene.at), seen.pictures)
+                self._tell(finding, seen.pictures)
 
     def _film(self, at: datetime, *, at_once: bool = False) -> None:
         """Have the films made of what opened so long ago that the time after it is there, or will never be: the stream broke off."""
         if self._filming is not None:
             known = self._pipeline.known_parts
-            self._filming.order(at, self.camera, known, self._detector, at_once=at_once or self._lost)
+            self._filming.order(at, self.camera, known, self._detector, at_once=at_once or self._status.is_lost)
 
     def _pictures(self, frame: Frame) -> Sequence[EvidenceFile]:
         """The masked picture first: where there is room for one file alone, it is the one that people can look at.

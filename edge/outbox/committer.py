@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from edge.errors import OutboxDamaged, OutboxFull
+from edge.faults import FAULTS, Place
 from edge.outbox.opening import is_damage
 from edge.outbox.store import Store
 
@@ -173,6 +174,7 @@ class Committer:
         try:
             self._mark(self.store)
         except Exception as error:  # noqa: BLE001 (the top of the thread: a changed byte may make anything of a row)
+            FAULTS.count(Place.OUTBOX)
             _log.error("the outbox could not be marked", reason=str(error))
             self._look_into(error)
 
@@ -198,6 +200,7 @@ class Committer:
         try:
             whom(*what)
         except Exception:  # noqa: BLE001 (the top of the thread)
+            FAULTS.count(Place.OUTBOX)
             _log.exception("who listens to the outbox failed")
 
     def _attempt(self, ticket: _Ticket) -> None:

@@ -28,6 +28,7 @@ class EvidenceRows(Books):
                 bytes=reference.bytes,
                 captured_at_us=to_microseconds(reference.captured_at),
                 kind=reference.kind.value,
+                original=int(reference.mime == SEALED_MIME),
             )
 
     def name_evidence(
@@ -48,14 +49,21 @@ class EvidenceRows(Books):
                 self._do("named_prune")
 
     def drop_evidence(
-        self, needed_bytes: int, *, severity: Severity, kind: EvidenceKind, mime: str | None = None
+        self, needed_bytes: int, *, severity: Severity, kind: EvidenceKind, now: datetime, mime: str | None = None
     ) -> list[str]:
         """Let go of files until so many bytes are free, the oldest of the least severe first, none that matters more than one of this
-        severity and kind; of one `mime` alone where it is given. Their hashes come back, none where that would not be enough.
+        severity and kind and none that is held or ordered; of one `mime` alone where it is given. Their hashes come back, none where that would not be enough.
         Their incidents are noted: a revision has to tell of it.
         """
         weight = _WEIGHTS.get(kind, 1)
-        rows = self._all("evidence_in_order", any_mime=mime is None, mime=mime, severity=severity.rank, weight=weight)
+        rows = self._all(
+            "evidence_in_order",
+            any_mime=mime is None,
+            mime=mime,
+            severity=severity.rank,
+            weight=weight,
+            now_us=to_microseconds(now),
+        )
         chosen, freed_bytes = [], 0
         for sha256, size_bytes in rows:
             if freed_bytes >= needed_bytes:
@@ -85,7 +93,7 @@ class EvidenceRows(Books):
         return known
 
     def evidence_due(self, now: datetime) -> tuple[str, str, int, int] | None:
-        """Hash, mime, bytes and attempts of the oldest file that may go now; sealed ones go last."""
+        """Hash, mime, bytes and attempts of the oldest file that may go now; sealed ones go last, and when they are ordered."""
         row = self._one("evidence_due", now_us=to_microseconds(now), sealed_mime=SEALED_MIME)
         return None if row is None else (row[0], row[1], row[2], row[3])
 
@@ -101,10 +109,24 @@ class EvidenceRows(Books):
         """Try again later, and count so many failed attempts."""
         self._do("evidence_delay", sha256=sha256, next_at_us=to_microseconds(until), attempts=attempts)
 
-    def evidence_done(self, sha256: str) -> None:
-        """The cloud has it."""
+    def is_original(self, sha256: str) -> bool:
+        """Whether it stays here, also when the cloud has it."""
+        row = self._one("original_known", sha256=sha256, sealed_mime=SEALED_MIME)
+        return row is not None and bool(row[0])
+
+    def end_order(self, sha256: str) -> None:
+        """The original goes no more until it is ordered again."""
+        self._do("original_order", sha256=sha256, until_us=0, sealed_mime=SEALED_MIME)
+
+    def evidence_done(self, sha256: str) -> bool:
+        """The cloud has it; whether it stays here all the same, being an original."""
+        if self.is_original(sha256):
+            self.end_order(sha256)
+            self.count(Counter.EVIDENCE_DELIVERED, 1)
+            return True
         if self._remove_evidence(sha256):
             self.count(Counter.EVIDENCE_DELIVERED, 1)
+        return False
 
     def evidence_refused(self, sha256: str, reason: str, *, now: datetime) -> None:
         """The cloud will never take it."""
@@ -112,9 +134,9 @@ class EvidenceRows(Books):
             self.bury(sha256, "evidence", reason, b"", now=now)
             self.count(Counter.EVIDENCE_REFUSED, 1)
 
-    def evidence_waiting(self) -> tuple[int, datetime | None]:
-        """How many files wait, and when the oldest one was taken."""
-        row = self._one("evidence_waiting")
+    def evidence_waiting(self, now: datetime) -> tuple[int, datetime | None]:
+        """How many files wait, and when the oldest one was taken; originals that nobody has ordered do not."""
+        row = self._one("evidence_waiting", now_us=to_microseconds(now))
         if row is None or row[2] is None:
             return 0, None
         return row[0], from_microseconds(row[2])

@@ -16,7 +16,7 @@ from edge.outbox.salvage import finish_replacing, replace
 from edge.outbox.statements import SCHEMA
 
 STORE = "outbox.db"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _UPGRADES = {
     1: "ALTER TABLE reading ADD COLUMN timebase INTEGER;"
     " ALTER TABLE record ADD COLUMN timebase INTEGER;"
@@ -33,6 +33,11 @@ _UPGRADES = {
     " CREATE INDEX naming_by_incident ON naming (incident_id);"
     " CREATE TABLE named (incident_id BLOB PRIMARY KEY, body BLOB NOT NULL, timebase INTEGER,"
     " dropped INTEGER NOT NULL DEFAULT 0);",
+    4: "ALTER TABLE evidence ADD COLUMN original INTEGER NOT NULL DEFAULT 0;"
+    " ALTER TABLE evidence ADD COLUMN wanted_until_us INTEGER NOT NULL DEFAULT 0;"
+    " ALTER TABLE evidence ADD COLUMN held_until_us INTEGER NOT NULL DEFAULT 0;"
+    # what waited to go unasked stays here from now on: the cloud lets its copies go, for it takes them to be here
+    " UPDATE evidence SET original = 1 WHERE mime = 'application/x-age';",
 }
 """What makes the next version out of one: columns that may be empty and new tables, which costs nothing however much waits."""
 

@@ -14,21 +14,29 @@ from edge.clock import NodeClock
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.incident import SEALED_MIME, EvidenceReference, Incident, Severity, moved
+from edge.contract.originals import OriginalState
 from edge.contract.telemetry import GapReason, to_microseconds
 from edge.contract.topics import Channel
 from edge.errors import EvidenceNotKept, OutboxDamaged
 from edge.flow import EvidenceFile, EvidenceUpload, OutboxRecord, Reading, Receipts, StagedFile
 from edge.outbox.committer import GROUP_WINDOW_S, Committer
-from edge.outbox.folder import EvidenceFolder
+from edge.outbox.folder import SEALED_SHARE, EvidenceFolder
 from edge.outbox.losses import READINGS_GONE, Missing, balance, is_balanced, is_behind, mark_of, repair
 from edge.outbox.mark import MARK, Mark, MarkFile
 from edge.outbox.opening import STORE, open_store, suspect
+from edge.outbox.originals import WITHOUT_END
 from edge.outbox.retention import Quota
 from edge.outbox.salvage import LOSS
 from edge.outbox.store import Counter, DeadLetter, DeadLetterTally, DropTally, Store
 from edge.settings import OutboxSettings
 
 DROPS_TOLD_EVERY_S = 60.0
+
+HELD_SHARE = 0.5
+"""Of the room of sealed originals: so much can be held at most, or a court's cases would leave none for what happens today."""
+
+ORIGINALS_AGED_EVERY_S = 600.0
+ORIGINALS_AT_ONCE = 200
 
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _MIB = 1 << 20
@@ -40,7 +48,8 @@ class Figures:
     """How full the outbox is and what went through it since the store was made.
 
     `room_bytes` is the part of the quota that readings may use; at its end the oldest are dropped, while incidents go on
-    into their reserve. Dead letters and drops are summed up, the newest first.
+    into their reserve. Originals wait for nothing as long as nobody orders them, and are not among the files that do; their bytes are
+    among those of evidence. Dead letters and drops are summed up, the newest first.
     """
 
     counters: Mapping[Counter, int]
@@ -53,6 +62,9 @@ class Figures:
     evidence_quota_bytes: int
     evidence_waiting: int
     oldest_evidence: datetime | None
+    originals: int
+    originals_bytes: int
+    oldest_original: datetime | None
     dropped: Sequence[DropTally]
     dead_letters: Sequence[DeadLetterTally]
 
@@ -63,8 +75,8 @@ class Figures:
 
     @property
     def evidence_share(self) -> float:
-        """The part of the evidence quota that is used, 0 to 1."""
-        return min(1.0, self.evidence_bytes / self.evidence_quota_bytes)
+        """The part of the evidence quota that is used by what waits, 0 to 1: originals give way to the pictures that people look at."""
+        return min(1.0, (self.evidence_bytes - self.originals_bytes) / self.evidence_quota_bytes)
 
     @property
     def readings_waiting(self) -> int:
@@ -102,6 +114,7 @@ class Outbox:
         self._clock = clock if isinstance(clock, NodeClock) else NodeClock.of(clock)
         self._quota = Quota.of(settings)
         self._untold, self._told_s = 0, float("-inf")
+        self._originals_kept, self._aged_s = timedelta(days=settings.originals_days), float("-inf")
         self._path = directory / STORE
         self._on_commit, self._on_damage, self._window_s = on_commit, on_damage, window_s
         self.set_aside: Path | None = None
@@ -210,7 +223,7 @@ class Outbox:
             mime = SEALED_MIME if which == 1 else None
             dropped = self._committer.write(
                 lambda store, needed_bytes=needed_bytes, mime=mime: store.drop_evidence(  # type: ignore[misc]
-                    needed_bytes, severity=severity, kind=reference.kind, mime=mime
+                    needed_bytes, severity=severity, kind=reference.kind, now=self._clock(), mime=mime
                 )
             )
             if not dropped:
@@ -301,7 +314,9 @@ class Outbox:
         return self._committer.read(self._figures)
 
     def _figures(self, store: Store) -> Figures:
-        evidence_waiting, oldest_evidence = store.evidence_waiting()
+        now = self._clock()
+        evidence_waiting, oldest_evidence = store.evidence_waiting(now)
+        originals, originals_bytes, oldest_original = store.originals_kept(now)
         return Figures(
             counters=store.counters(),
             messages_waiting=store.messages_waiting(),
@@ -313,6 +328,9 @@ class Outbox:
             evidence_quota_bytes=self._folder.quota_bytes,
             evidence_waiting=evidence_waiting,
             oldest_evidence=oldest_evidence,
+            originals=originals,
+            originals_bytes=originals_bytes,
+            oldest_original=oldest_original,
             dropped=store.dropped(),
             dead_letters=store.dead_letter_tallies(),
         )
@@ -365,7 +383,8 @@ class Outbox:
     # --- EvidenceQueue ------------------------------------------------------------------------------------------
 
     def next_upload(self) -> EvidenceUpload | None:
-        """The oldest file that is due now; sealed ones go last."""
+        """The oldest file that is due now; sealed ones go last, and when they are ordered."""
+        self._drop_old_originals()
         due = self._committer.read(lambda store: store.evidence_due(self._clock()))
         if due is None:
             return None
@@ -375,8 +394,8 @@ class Outbox:
     def uploaded(self, sha256: str) -> None:
         """The cloud has it."""
         with self._folder.lock:
-            self._committer.write(lambda store: store.evidence_done(sha256))
-            self._folder.remove(sha256)
+            if not self._committer.write(lambda store: store.evidence_done(sha256)):
+                self._folder.remove(sha256)
 
     def delay_upload(self, sha256: str, wait_s: float, *, attempted: bool = True) -> None:
         """Try again later; `attempted` counts as a try."""
@@ -384,10 +403,62 @@ class Outbox:
         self._committer.write(lambda store: store.evidence_delay(sha256, until, attempts=int(attempted)))
 
     def refuse_upload(self, sha256: str, reason: str) -> None:
-        """The cloud will never take it."""
+        """The cloud will never take it. An original that is here stays, and waits for another order."""
         with self._folder.lock:
+            if self._folder.present(sha256) and self._committer.read(lambda store: store.is_original(sha256)):
+                self._committer.write(lambda store: store.end_order(sha256))
+                return
             self._committer.write(lambda store: store.evidence_refused(sha256, reason, now=self._clock.told()))
             self._folder.remove(sha256)
+
+    # --- sealed originals ---------------------------------------------------------------------------------------
+
+    def order_originals(self, names: Sequence[str], until: datetime) -> dict[str, OriginalState]:
+        """Let these originals go until a time; how each of them stands."""
+        with self._folder.lock:
+            here = [name for name in names if self._folder.present(name)]
+
+            def work(store: Store) -> dict[str, OriginalState]:
+                found = [name for name in here if store.order_original(name, until)]
+                return dict.fromkeys(names, OriginalState.GONE) | dict.fromkeys(found, OriginalState.ORDERED)
+
+            return self._committer.write(work)
+
+    def hold_originals(self, names: Sequence[str], until: datetime | None) -> dict[str, OriginalState]:
+        """Let go of none of these originals before a time (None: before another one is named); how each of them stands."""
+        end, now = until or WITHOUT_END, self._clock()
+        most_bytes = int(HELD_SHARE * SEALED_SHARE * self._folder.quota_bytes)
+        good = OriginalState.KEPT if end > now else OriginalState.RELEASED
+        with self._folder.lock:
+            here = {name for name in names if self._folder.present(name)}
+
+            def work(store: Store) -> dict[str, OriginalState]:
+                standing = dict.fromkeys(names, OriginalState.GONE)
+                for name in standing:
+                    if name in here and store.original_size(name) is not None:
+                        fits = store.hold_original(name, end, now=now, most_bytes=most_bytes)
+                        standing[name] = good if fits else OriginalState.NO_ROOM
+                return standing
+
+            return self._committer.write(work)
+
+    def _drop_old_originals(self) -> None:
+        """Let go of originals whose time is over, now and then."""
+        if time.monotonic() - self._aged_s < ORIGINALS_AGED_EVERY_S:
+            return
+        self._aged_s = time.monotonic()
+        now = self._clock()
+        before = now - self._originals_kept
+        with self._folder.lock:
+            dropped = self._committer.write(
+                lambda store: store.drop_old_originals(before, now=now, limit=ORIGINALS_AT_ONCE)
+            )
+            for sha256 in dropped:
+                self._folder.remove(sha256)
+        if dropped:
+            _log.info("sealed originals are gone, for their time is over", files=len(dropped))
+            if len(dropped) == ORIGINALS_AT_ONCE:
+                self._aged_s = float("-inf")
 
     # --- opening ------------------------------------------------------------------------------------------------
 

@@ -95,8 +95,8 @@ SELECT 'up/incident', count(*) FROM record WHERE lane = 'incident'
 UNION ALL SELECT channel, count(*) FROM record WHERE lane IN ('live', 'history') GROUP BY channel
 
 -- name: evidence_add
-INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us, kind)
-VALUES (:sha256, :message_id, :mime, :bytes, :captured_at_us, :kind)
+INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us, kind, original)
+VALUES (:sha256, :message_id, :mime, :bytes, :captured_at_us, :kind, :original)
 ON CONFLICT (sha256) DO NOTHING
 
 -- name: evidence_rise
@@ -105,9 +105,10 @@ UPDATE evidence SET severity = max(severity, :severity)
 WHERE sha256 IN (SELECT sha256 FROM naming WHERE incident_id = :incident_id)
 
 -- name: evidence_in_order
--- What goes first where there is no room: the least severe, of these what is sealed, then films, then pictures; the oldest first.
+-- What goes first where there is no room: the least severe, of these what is sealed, then films, then pictures; the oldest first. What is
+-- held, or on its way to people who wait for it, stays.
 SELECT sha256, bytes FROM evidence
-WHERE (:any_mime OR mime = :mime) AND (severity < :severity OR (severity = :severity
+WHERE (:any_mime OR mime = :mime) AND held_until_us <= :now_us AND wanted_until_us <= :now_us AND (severity < :severity OR (severity = :severity
     AND CASE kind WHEN 'sealed' THEN 0 WHEN 'snapshot' THEN 2 WHEN '' THEN 0 ELSE 1 END <= :weight))
 ORDER BY severity, CASE kind WHEN 'sealed' THEN 0 WHEN 'snapshot' THEN 2 WHEN '' THEN 0 ELSE 1 END, captured_at_us, sha256
 
@@ -159,12 +160,36 @@ SELECT sha256, bytes FROM evidence
 SELECT sha256 FROM evidence WHERE mime = :sealed_mime
 
 -- name: evidence_due
--- What people look at goes before what is sealed, however old that is.
+-- What people look at goes before what is sealed, however old that is; an original that is kept here goes when it was ordered.
 SELECT sha256, mime, bytes, attempts FROM evidence
-WHERE ready = 1 AND next_at_us <= :now_us ORDER BY mime = :sealed_mime, captured_at_us LIMIT 1
+WHERE ready = 1 AND next_at_us <= :now_us AND (original = 0 OR wanted_until_us > :now_us) ORDER BY mime = :sealed_mime, captured_at_us LIMIT 1
 
 -- name: evidence_delay
 UPDATE evidence SET attempts = attempts + :attempts, next_at_us = :next_at_us WHERE sha256 = :sha256
+
+-- name: original_known
+SELECT original, bytes, held_until_us FROM evidence WHERE sha256 = :sha256 AND mime = :sealed_mime
+
+-- name: original_order
+-- A new order is tried at once, however often the last one failed. What was ordered stays here, whatever was thought of it before.
+UPDATE evidence SET original = 1, wanted_until_us = :until_us, attempts = 0, next_at_us = 0
+WHERE sha256 = :sha256 AND mime = :sealed_mime
+
+-- name: original_hold
+UPDATE evidence SET original = 1, held_until_us = :until_us WHERE sha256 = :sha256
+
+-- name: originals_held
+SELECT coalesce(sum(bytes), 0) FROM evidence WHERE held_until_us > :now_us
+
+-- name: originals_over
+-- Nobody has ordered it, nobody holds it, and its incident has been told.
+SELECT sha256 FROM evidence
+WHERE original = 1 AND ready = 1 AND captured_at_us < :before_us AND held_until_us <= :now_us AND wanted_until_us <= :now_us
+ORDER BY captured_at_us LIMIT :limit
+
+-- name: originals_kept
+SELECT count(*), coalesce(sum(bytes), 0), min(captured_at_us) FROM evidence
+WHERE original = 1 AND ready = 1 AND wanted_until_us <= :now_us
 
 -- name: evidence_remove
 DELETE FROM evidence WHERE sha256 = :sha256
@@ -232,7 +257,9 @@ SELECT channel,
 FROM dead_letter GROUP BY channel, short ORDER BY max(at_us) DESC
 
 -- name: evidence_waiting
+-- An original that nobody has ordered waits for nothing.
 SELECT count(*), coalesce(sum(bytes), 0), min(captured_at_us) FROM evidence
+WHERE original = 0 OR ready = 0 OR wanted_until_us > :now_us
 
 -- name: record_oldest_of_lanes
 SELECT * FROM (

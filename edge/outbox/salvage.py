@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from edge.contract.envelope import Lane
-from edge.contract.incident import Incident
+from edge.contract.incident import SEALED_MIME, Incident
 from edge.contract.telemetry import GapReason
 from edge.contract.topics import Channel
 from edge.disk import sync_folder
@@ -133,7 +133,10 @@ def _save(damaged: Path, target: sqlite3.Connection) -> int:
             hollow.truncate(4096)  # SQLite would remove the log of an empty file, and the log may hold every page
     with contextlib.closing(sqlite3.connect(damaged, isolation_level=None)) as source:
         source.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
-        return sum(_save_table(source, target, table) for table in SAVED_TABLES)
+        saved = sum(_save_table(source, target, table) for table in SAVED_TABLES)
+    # a store of an earlier version does not say so
+    target.execute("UPDATE evidence SET original = 1 WHERE mime = ?", (SEALED_MIME,))
+    return saved
 
 
 def _save_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:

@@ -45,17 +45,22 @@ CREATE TABLE record (
 );
 CREATE INDEX record_in_order ON record (lane, accepted_at_us, row);
 
+-- `original`: sealed, kept here and sent when the cloud orders it, until `wanted_until_us`; it stays after that as well. Nothing lets go
+-- of it before `held_until_us`.
 CREATE TABLE evidence (
-    sha256         TEXT PRIMARY KEY,
-    message_id     BLOB NOT NULL,
-    mime           TEXT NOT NULL,
-    bytes          INTEGER NOT NULL,
-    captured_at_us INTEGER NOT NULL,
-    ready          INTEGER NOT NULL DEFAULT 0,
-    attempts       INTEGER NOT NULL DEFAULT 0,
-    next_at_us     INTEGER NOT NULL DEFAULT 0,
-    severity       INTEGER NOT NULL DEFAULT 0,
-    kind           TEXT NOT NULL DEFAULT ''
+    sha256          TEXT PRIMARY KEY,
+    message_id      BLOB NOT NULL,
+    mime            TEXT NOT NULL,
+    bytes           INTEGER NOT NULL,
+    captured_at_us  INTEGER NOT NULL,
+    ready           INTEGER NOT NULL DEFAULT 0,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    next_at_us      INTEGER NOT NULL DEFAULT 0,
+    severity        INTEGER NOT NULL DEFAULT 0,
+    kind            TEXT NOT NULL DEFAULT '',
+    original        INTEGER NOT NULL DEFAULT 0,
+    wanted_until_us INTEGER NOT NULL DEFAULT 0,
+    held_until_us   INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX evidence_by_message ON evidence (message_id);
 

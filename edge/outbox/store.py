@@ -19,7 +19,7 @@ from edge.contract.topics import Channel
 from edge.flow import RECEIPTS_KEPT, OutboxRecord, Reading, Receipts
 from edge.outbox.batches import BATCH_READINGS, StoredReading, bodies, ranges_of
 from edge.outbox.books import Counter, DeadLetter, DeadLetterTally, DropTally
-from edge.outbox.evidence import EvidenceRows
+from edge.outbox.originals import OriginalRows
 from edge.outbox.statements import QUERIES
 
 __all__ = [
@@ -51,7 +51,7 @@ _REMEMBERED = "rule "
 """Names of facts: what a rule, or what acts for one, has to know after a restart."""
 
 
-class Store(EvidenceRows):
+class Store(OriginalRows):
     """The rows, through one connection that someone else commits. After a rollback call `forget`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

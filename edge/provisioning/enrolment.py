@@ -65,32 +65,43 @@ def read_credentials(data_directory: Path) -> Credentials | None:
 
 
 def keep_credentials(data_directory: Path, given: Credentials) -> None:
-    """Keep what the cloud has given, and the keys that sign configurations where the node looks for them. Raises ConfigurationError."""
+    """Keep what the cloud has given, before anything else that came with it. Raises ConfigurationError; what was kept stands then."""
     folder = identity_folder(data_directory)
     try:
-        keep_configuration_keys(data_directory, given.configuration_keys)
         write_file(folder / _FILE, msgspec.json.encode(given), private=True)
-    except (OSError, KeyFileWrong) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigurationError(f"what the cloud has given can't be kept in {folder}: {reason}") from error
+    except OSError as error:
+        raise ConfigurationError(f"what the cloud has given can't be kept in {folder}: {error.strerror}") from error
 
 
 def keep_configuration_keys(data_directory: Path, keys: tuple[str, ...]) -> None:
     """Write the public keys that sign configurations, as the cloud tells them now; those that it does not tell stay.
 
-    What was revoked stays revoked, whatever comes after it: an old answer gives no key back. Raises OSError, KeyFileWrong.
+    What was revoked stays revoked, whatever comes after it: an old answer gives no key back. A file that can't be written keeps no
+    other from being written. Raises ConfigurationError with the first of them, after all.
     """
     folder = data_directory / KEYS
+    problems: list[str] = []
     for content in keys:
         try:
             key = TrustedKey.parse(content.encode())
         except ArtifactProblem as problem:
             _log.warning("a public key of the cloud's can't be read and is left out", reason=str(problem))
             continue
-        known = _known_key(folder / f"{key.fingerprint}{ENDING}")
-        if known != key and not (known is not None and known.revoked and not key.revoked):
-            make_folder(folder)
-            write_public(folder, key, by_fingerprint=True)
+        try:
+            _keep_key(folder, key)
+        except (OSError, KeyFileWrong) as error:
+            problems.append(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error))
+    if problems:
+        raise ConfigurationError(
+            f"{len(problems)} of the public keys that sign configurations can't be kept in {folder}: {problems[0]}"
+        )
+
+
+def _keep_key(folder: Path, key: TrustedKey) -> None:
+    known = _known_key(folder / f"{key.fingerprint}{ENDING}")
+    if known != key and not (known is not None and known.revoked and not key.revoked):
+        make_folder(folder)
+        write_public(folder, key, by_fingerprint=True)
 
 
 def _known_key(file: Path) -> TrustedKey | None:
@@ -186,6 +197,7 @@ def enrol(
     given = door.enrol(key, claim, software=software)
     require_same(given, node=node, district=district)
     keep_credentials(data_directory, given)
+    keep_configuration_keys(data_directory, given.configuration_keys)
     return key, given
 
 

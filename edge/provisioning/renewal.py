@@ -11,8 +11,9 @@ import msgspec
 import structlog
 
 from edge.contract.enrolment import Credentials, Standing
-from edge.errors import EdgeError
-from edge.provisioning.enrolment import is_due, keep_credentials, require_same
+from edge.errors import ConfigurationError, EdgeError
+from edge.faults import FAULTS, Place
+from edge.provisioning.enrolment import is_due, keep_configuration_keys, keep_credentials, require_same
 from edge.provisioning.key import NodeKey
 
 LOOK_EVERY_S: Final = 300.0
@@ -39,7 +40,7 @@ class Renewal:
     """The thread `credentials`. `use` is told of credentials that are kept already, and says whether they are in use everywhere: a
     broker may hear of them later than the node. It is told again until they are.
 
-    `trouble` is told why there are no new ones although they are due, and None once there are.
+    `trouble` is told why there are no new ones although they are due, or what of them can't be kept, and None once all is well.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Renewal:
         self._use = use
         self._trouble = trouble
         self._failures = 0
+        self.unkept = 0
+        """How often something that the cloud gave could not be written."""
         self._stop, self._wake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="credentials", daemon=True)
 
@@ -90,6 +93,7 @@ class Renewal:
                 _log.warning("no word from the cloud on credentials", reason=str(error))
                 wait_s = self._again_s()
             except Exception:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.CREDENTIALS)
                 _log.exception("the look after credentials failed and goes on")
                 wait_s = self._again_s()
             wait_s *= random.uniform(0.7, 1.0)  # noqa: S311 (jitter is no secret)
@@ -102,7 +106,11 @@ class Renewal:
         return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures, 16))
 
     def look(self) -> bool:
-        """See how the present credentials stand, and renew them where it is time; whether they are in use. Raises EdgeError."""
+        """See how the present credentials stand, and renew them where it is time; whether all of it is kept and in use.
+
+        The credentials are kept first. What came with them is written at each look where it is missing, so that an end between the two,
+        or a folder that can't be written, costs no credentials and loses no revocation. Raises EdgeError.
+        """
         standing = self._door.standing(self.given.token)
         try:
             if standing is None or standing.renewal_wanted or self._is_due(standing):
@@ -121,8 +129,9 @@ class Renewal:
         except EdgeError as error:
             self._trouble(str(error))
             raise
-        self._trouble(None)
-        return self._use(self.given)
+        problem = self._keep_keys(self.given.configuration_keys)
+        self._trouble(problem)
+        return self._use(self.given) and problem is None
 
     def _is_due(self, standing: Standing) -> bool:
         """By the end that the cloud says now, which may have come nearer."""
@@ -136,5 +145,20 @@ class Renewal:
         _log.info("new credentials", generation=given.generation, until=given.expires_at.isoformat())
 
     def _keep(self, given: Credentials) -> None:
-        keep_credentials(self._data_directory, given)
+        try:
+            keep_credentials(self._data_directory, given)
+        except ConfigurationError:
+            self.unkept += 1
+            self._keep_keys(given.configuration_keys)  # what was revoked is revoked all the same
+            raise
         self.given = given
+
+    def _keep_keys(self, keys: tuple[str, ...]) -> str | None:
+        """Write the keys that sign configurations; what keeps some of them from being written."""
+        try:
+            keep_configuration_keys(self._data_directory, keys)
+        except ConfigurationError as error:
+            self.unkept += 1
+            _log.warning("keys of the cloud's can't be kept, and are tried again", reason=str(error))
+            return str(error)
+        return None

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -158,8 +158,8 @@ def installed_program() -> str:
     return ""
 
 
-def choose(folder: Path, installed: Callable[[], str] = installed_program) -> Chosen:
-    """What the parent starts now; a start of a trial is counted before it happens.
+def choose(folder: Path, installed: Callable[[], str] = installed_program, *, but_not: Filled | None = None) -> Chosen:
+    """What the parent starts now; a start of a trial is counted before it happens. `but_not`: what is passed over for what ran before it.
 
     Once another program has been installed than the slots were filled after, that one runs: it may bring other packages, and whoever
     installs it wants it to.
@@ -182,11 +182,15 @@ def choose(folder: Path, installed: Callable[[], str] = installed_program) -> Ch
         if not reason and _written(folder, replace(selection, starts=selection.starts + 1)):
             return Chosen(trial, is_trial=True)
         give_up(folder, reason or "its start can't be written down")
-    for filled in (selection.current, selection.previous):
-        if filled is not None and is_whole(folder, filled):
+    return _well(folder, [each for each in (selection.current, selection.previous) if each not in {None, but_not}])
+
+
+def _well(folder: Path, found: Sequence[Filled | None]) -> Chosen:
+    """The first of these that is as it was put there; the installed program where none is."""
+    for filled in filter(None, found):
+        if is_whole(folder, filled):
             return Chosen(filled)
-        if filled is not None:
-            _log.error("a program is not as it was put there and is not started", version=filled.version)
+        _log.error("a program is not as it was put there and is not started", version=filled.version)
     return Chosen()
 
 

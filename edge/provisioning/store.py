@@ -10,6 +10,7 @@ A file is looked at anew whenever it is used: hash, signature, key. What fails g
 """
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,8 @@ _log = structlog.get_logger(__name__)
 class Store:
     """The store of one node. Reading never writes: a check at a desk leaves no trace."""
 
-    def __init__(self, directory: Path) -> None:
-        self.folder = directory / FOLDER
+    def __init__(self, directory: Path, folder: str = FOLDER) -> None:
+        self.folder = directory / folder
         self._keys = directory / KEYS
 
     def keyring(self) -> Keyring:
@@ -116,11 +117,13 @@ class Store:
 
     def sweep(self, record: Record, *, fetching: str | None = None) -> None:
         """Remove what nothing refers to any more, but for what is on its way: a part of it, or all of it that a process died over."""
-        stay = record.hashes()
+        self.sweep_but(record.hashes() | ({fetching} if fetching is not None else set()))
+
+    def sweep_but(self, stay: Collection[str]) -> None:
+        """Remove all files but those of these hashes, and the record."""
         with contextlib.suppress(FileNotFoundError):
             for file in list(self.folder.iterdir()):
                 stem = file.name.partition(".")[0]
-                wanted = stem in stay or stem == fetching
-                if file.is_file() and file.name != RECORD and not wanted:
+                if file.is_file() and file.name != RECORD and stem not in stay:
                     file.unlink(missing_ok=True)
             sync_folder(self.folder)

@@ -119,6 +119,10 @@ class Connector:
         """Whether the device has said nothing of it at all."""
         return self.charging is None and self.status is None and self.flow == Flow()
 
+    def has_begun_unnamed(self, before: "Connector") -> bool:
+        """Whether a charge that has no number begins with the newest word: it was told that there is none, or that it rests, before that."""
+        return self.status == _CHARGING and before.status not in {None, _CHARGING}
+
     def has_left(self, charge: str | None, means: Means) -> bool:
         """Whether it is another charge that is under way now, or none, as the device says."""
         return charge is not None and self.charging != charge and (self.charge is not None or self.is_idle(means))

@@ -47,11 +47,14 @@ class BrokerSettings(Strict):
 
 
 class OutboxSettings(Strict):
-    """Disk that unsent records may take. Incidents have a reserve of their own and are never dropped."""
+    """Disk that unsent records may take. Incidents have a reserve of their own and are never dropped. Sealed originals stay on the node
+    for `originals_days`, as long as there is room.
+    """
 
     quota_mib: Annotated[int, Field(ge=4, le=1_000_000)] = 512
     incident_reserve_mib: Annotated[int, Field(ge=1, le=100_000)] = 64
     evidence_quota_mib: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    originals_days: Annotated[int, Field(ge=1, le=3_650)] = 90
     historical_after_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
 
 

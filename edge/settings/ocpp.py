@@ -173,6 +173,8 @@ class OcppSettings(Strict):
 
     Security profiles as the standard numbers them: 0 asks for nothing, which is for a closed network only; 1 for the pile's name
     and password; 2 for both over TLS, with `certificate_file` and `key_file`. A pile that says nothing for two `heartbeat_s` is lost.
+    On `firmware_port` piles fetch the firmware that they are given (HTTP, only while they do); without it they are given none.
+    `firmware_host` is the node's name for them, where that is not the address that they call.
     """
 
     host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] = "0.0.0.0"  # noqa: S104 (piles are on the network)
@@ -181,6 +183,8 @@ class OcppSettings(Strict):
     security_profile: Literal[0, 1, 2] = 1
     certificate_file: Path | None = None
     key_file: Path | None = None
+    firmware_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    firmware_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] | None = None
     heartbeat_s: Annotated[int, Field(ge=5, le=86_400)] = 60
     piles: Annotated[tuple[OcppPileSettings, ...], Field(max_length=MOST_PILES)] = ()
 

@@ -10,19 +10,18 @@ story (`ShedStory`) is pure.
 import argparse
 import json
 import random
-import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.simulators.broker import add_broker, client_of, connected
+from edge.simulators.stopping import told_to_stop
 
 PERIOD_S: Final = 10.0
 _FULL, _STOPPED_BY_APP, _OVERHEAT = 25, 1, 6
@@ -183,9 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m edge.simulators.ebike_pile", description="Simulated piles for electric bicycles."
     )
     parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--broker", required=True, help="mqtt://host:port")
-    parser.add_argument("--user")
-    parser.add_argument("--password-file", type=Path)
+    add_broker(parser)
     parser.add_argument("--sockets", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first-trouble", type=float, metavar="SECONDS", help="from when on the first pile gets hot")
@@ -201,22 +198,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for index, name in enumerate(options.names)
     ]
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"ebike-{random.getrandbits(48):x}")
-    if options.user is not None:
-        password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else None
-        client.username_pw_set(options.user, password)
-    client.max_queued_messages_set(1_000)
-    client.reconnect_delay_set(1, 5)
-    address = urlsplit(options.broker)
+    client = client_of(options, "ebike")
     shed = SimulatedShed(stories, client)
-    client.connect_async(address.hostname or "127.0.0.1", address.port or 1883)
-    client.loop_start()
-    shed.run(stop)
-    client.disconnect()
-    client.loop_stop()
+    stop = told_to_stop()
+    with connected(client, options.broker):
+        shed.run(stop)
     return 0
 
 

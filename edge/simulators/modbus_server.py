@@ -6,7 +6,6 @@
 
 import argparse
 import asyncio
-import signal
 import struct
 import sys
 import threading
@@ -20,6 +19,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.settings.modbus import RegisterTable
 from edge.simulators.sensors import Sensor
+from edge.simulators.stopping import told_to_stop
 
 SIZE: Final = 256
 """Addresses of each table that can be set."""
@@ -164,9 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     stories = {unit: Sensor(name, seed=options.seed) for unit, name in STORIES.items()}
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stop = told_to_stop()
     began = datetime.now(UTC)
     with ModbusServer(stories, host=options.host, port=options.port) as server:
         while not stop.wait(1.0):

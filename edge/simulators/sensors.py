@@ -10,18 +10,17 @@ import argparse
 import json
 import math
 import random
-import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.simulators.broker import add_broker, client_of, connected
+from edge.simulators.stopping import told_to_stop
 
 _DAY_S: Final = 86_400.0
 
@@ -170,9 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Publish until told to stop; 2 for a sensor that is not known."""
     parser = argparse.ArgumentParser(prog="python -m edge.simulators.sensors", description="Simulated sensors.")
     parser.add_argument("devices", nargs="+", help=f"names such as pile-1; kinds: {', '.join(DEVICES)}")
-    parser.add_argument("--broker", required=True, help="mqtt://host:port")
-    parser.add_argument("--user")
-    parser.add_argument("--password-file", type=Path)
+    add_broker(parser)
     parser.add_argument("--topic", default="sensors", help="published as TOPIC/NAME")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -186,21 +183,10 @@ def main(arguments: list[str] | None = None) -> int:
         ]
     except ValueError as error:
         parser.error(str(error))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"sensors-{random.getrandbits(48):x}")
-    if options.user is not None:
-        password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else None
-        client.username_pw_set(options.user, password)
-    client.max_queued_messages_set(1_000)
-    client.reconnect_delay_set(1, 5)
-    address = urlsplit(options.broker)
-    client.connect_async(address.hostname or "127.0.0.1", address.port or 1883)
-    client.loop_start()
-    run(sensors, client, stop, topic=options.topic)
-    client.disconnect()
-    client.loop_stop()
+    client = client_of(options, "sensors")
+    stop = told_to_stop()
+    with connected(client, options.broker):
+        run(sensors, client, stop, topic=options.topic)
     return 0
 
 

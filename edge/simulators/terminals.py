@@ -10,17 +10,16 @@ import argparse
 import contextlib
 import json
 import random
-import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.simulators.broker import add_broker, client_of, connected
+from edge.simulators.stopping import told_to_stop
 
 KINDS: Final[Mapping[str, str]] = {"sos": "sos", "kiosk": "kiosk", "door": "gate"}
 """By the part of a name before the dash: the kind that stands in a configuration."""
@@ -96,8 +95,8 @@ class TerminalStory:
             self._unanswered = None
 
 
-def run(stories: Sequence[TerminalStory], client: mqtt.Client, stop: threading.Event, *, topic: str) -> None:
-    """Publish until told to stop, each at its own moment; listen for answers meanwhile."""
+def hear_answers(stories: Sequence[TerminalStory], client: mqtt.Client, *, topic: str) -> None:
+    """Listen for who keeps a call, from the first connection on."""
     by_topic = {f"{topic}/{story.name}/ack": story for story in stories}
 
     def on_connect(client: mqtt.Client, *_: Any) -> None:
@@ -108,6 +107,10 @@ def run(stories: Sequence[TerminalStory], client: mqtt.Client, stop: threading.E
             by_topic[message.topic].answered(json.loads(message.payload)["id"])
 
     client.on_connect, client.on_message = on_connect, on_message
+
+
+def run(stories: Sequence[TerminalStory], client: mqtt.Client, stop: threading.Event, *, topic: str) -> None:
+    """Publish until told to stop, each at its own moment."""
     began = datetime.now(UTC)
     due_s = {story.name: index * 0.7 % BEAT_S for index, story in enumerate(stories)}
     said_s = dict.fromkeys(due_s, -REPEAT_S)
@@ -128,9 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Publish until told to stop; 2 for a terminal that is not known."""
     parser = argparse.ArgumentParser(prog="python -m edge.simulators.terminals", description="Simulated terminals.")
     parser.add_argument("terminals", nargs="+", help=f"names such as sos-1; kinds: {', '.join(KINDS)}")
-    parser.add_argument("--broker", required=True, help="mqtt://host:port")
-    parser.add_argument("--user")
-    parser.add_argument("--password-file", type=Path)
+    add_broker(parser)
     parser.add_argument("--topic", default="terminals", help="published as TOPIC/NAME")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first-call", type=float, metavar="SECONDS", help="when the first terminal calls for help")
@@ -142,21 +143,11 @@ def main(arguments: list[str] | None = None) -> int:
         ]
     except ValueError as error:
         parser.error(str(error))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"terminals-{random.getrandbits(48):x}")
-    if options.user is not None:
-        password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else None
-        client.username_pw_set(options.user, password)
-    client.max_queued_messages_set(1_000)
-    client.reconnect_delay_set(1, 5)
-    address = urlsplit(options.broker)
-    client.connect_async(address.hostname or "127.0.0.1", address.port or 1883)
-    client.loop_start()
-    run(stories, client, stop, topic=options.topic)
-    client.disconnect()
-    client.loop_stop()
+    client = client_of(options, "terminals")
+    hear_answers(stories, client, topic=options.topic)
+    stop = told_to_stop()
+    with connected(client, options.broker):
+        run(stories, client, stop, topic=options.topic)
     return 0
 
 

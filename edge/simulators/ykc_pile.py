@@ -8,7 +8,6 @@ What happens is a function of the seed and the time since the start. The story (
 import argparse
 import contextlib
 import random
-import signal
 import socket
 import sys
 import threading
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from edge.simulators.stopping import told_to_stop
 from edge.sources.ykc import answers, messages
 from edge.sources.ykc.fields import PILE_TIME
 from edge.sources.ykc.frame import Frame, FrameReader
@@ -329,9 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for index, number in enumerate(options.numbers)
     ]
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stop = told_to_stop()
     for pile in piles:
         pile.start()
     stop.wait()

@@ -13,6 +13,7 @@ import structlog
 
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import Retryable
+from edge.faults import FAULTS, Place
 from edge.flow import Health, Parcel, Reading
 from edge.settings.modbus import ModbusDeviceSettings, RegisterPoint
 from edge.sources.modbus_link import Failed, Failure, Held, ModbusLink
@@ -108,6 +109,7 @@ class ModbusGateway:
             try:
                 self._turn()
             except Exception:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.MODBUS)
                 _log.exception("a Modbus gateway's thread failed and goes on", gateway=self._address[0])
                 self._link.close()
                 self._stop.wait(TRY_AGAIN_S)

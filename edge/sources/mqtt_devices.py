@@ -18,6 +18,7 @@ import structlog
 
 from edge.contract.telemetry import ReadingFlag
 from edge.errors import Retryable
+from edge.faults import FAULTS, Place
 from edge.flow import DeviceControl, Health, Parcel, Reading, Receipts
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink
 from edge.settings import NodeConfiguration
@@ -171,6 +172,7 @@ class MqttDeviceSource:
             try:
                 self._turn()
             except Exception:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.MQTT_DEVICES)
                 _log.exception("the source of devices over MQTT failed and goes on")
                 self._kept.forget_unsaved()
                 self._link.renew()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from edge.errors import ConfigurationError
-from edge.flow import DeviceControl, Gate, Health, NativeMark, Parcel
+from edge.flow import DeviceControl, FirmwareControl, Gate, Health, NativeMark, Parcel
 from edge.mqtt import Endpoint
 from edge.settings import CameraSettings, NodeConfiguration
 from edge.sources.address import AddressProvider
@@ -287,3 +287,8 @@ def reading_sources(configuration: NodeConfiguration, handover: ReadingHandover)
 def device_control(running: Mapping[str, ReadingSource], device: str) -> DeviceControl | None:
     """What acts on a device; None where no source that runs can."""
     return next((found for source in running.values() if (found := source.control(device)) is not None), None)
+
+
+def firmware_control(running: Mapping[str, ReadingSource]) -> FirmwareControl | None:
+    """What gives devices their firmware; None where no source that runs can."""
+    return next((source for source in running.values() if isinstance(source, OcppSource)), None)

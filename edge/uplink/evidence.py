@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from edge.errors import EdgeError
+from edge.faults import FAULTS, Place
 from edge.flow import EvidenceQueue, EvidenceUpload
 
 PART_BYTES = 1 << 20
@@ -113,6 +114,7 @@ class EvidenceUploader:
                 _log.error("the evidence upload rests", reason=str(error))
                 busy = False
             except Exception:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.EVIDENCE)
                 _log.exception("the evidence upload failed and goes on")
                 busy = False
             if not busy:

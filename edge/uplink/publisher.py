@@ -22,6 +22,7 @@ from edge.contract.fields import uuid7
 from edge.contract.health import NodeHealth
 from edge.contract.topics import DOWNLINK, Channel, Topic, parse
 from edge.errors import EdgeError
+from edge.faults import FAULTS, Place
 from edge.flow import OutboxDrain, OutboxRecord
 from edge.mqtt import Connected, Delivery, Disconnected, Endpoint, Event, LinkOptions, MqttLink, Nudge, Will
 from edge.uplink.downlink import CommandDesk
@@ -212,6 +213,7 @@ class Publisher:
                 _log.error("the uplink rests", reason=str(error))
                 self._stop.wait(1.0)
             except Exception:  # noqa: BLE001 (the top of the thread)
+                FAULTS.count(Place.UPLINK)
                 _log.exception("the uplink failed and goes on")
                 self._stop.wait(1.0)
 

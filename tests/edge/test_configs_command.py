@@ -135,6 +135,17 @@ def test_models_and_programs_are_signed_as_what_they_are(desk: Desk) -> None:
             configs_app(["sign", str(wrong), "--key", str(desk.key)], standalone_mode=False)
 
 
+def test_a_firmware_is_signed_for_its_make_and_model(desk: Desk) -> None:
+    file = desk.with_key().folder / "update.img"
+    file.write_bytes(b"firmware")
+    with pytest.raises(ConfigurationError, match="--vendor"):
+        configs_app(["sign", str(file), "--key", str(desk.key), "--version", "V1.10"], standalone_mode=False)
+    told = desk.says("sign", file, "--key", desk.key, "--vendor", "TELD", "--model", "DC-120", "--version", "V1.10")
+    assert "firmware teld.dc-120 V1.10" in told
+    verified = json.loads(desk.says("verify", file, "--keys", desk.public, "--json"))
+    assert (verified[0]["ok"], verified[0]["artifact"], verified[0]["name"]) == (True, "firmware", "teld.dc-120")
+
+
 def test_the_shipped_profiles_are_listed(desk: Desk) -> None:
     told = json.loads(desk.says("list", "--json"))
     assert all(each["ok"] for each in told)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.provisioning.retreat import MOST_IN_A_ROW
 from edge.provisioning.slots import Selection, read_selection, write_selection
 from edge.provisioning.wheel import unpack
 from tests.edge.provisioning.test_slots import wheel
@@ -38,7 +39,8 @@ def live(mode):
         log.write(f"{mode} {os.getpid()} {os.environ.get('GRIDWARD_SLOT', '-')}\\n")
     if mode == "crash": os.kill(os.getpid(), signal.SIGSEGV)
     if mode == "wrong": sys.exit(2)
-    if mode == "well": write_selection(folder, read_selection(folder).confirmed())
+    if mode == "sours" and (folder / "sour").exists(): os.kill(os.getpid(), signal.SIGSEGV)
+    if mode in {"well", "sours"}: write_selection(folder, read_selection(folder).confirmed())
     threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
     while True: signal.pause()
 """
@@ -133,3 +135,20 @@ def test_a_program_that_was_confirmed_is_not_given_up_for_its_time(house: House)
     house.stage("hang", "3.0.0", "b")  # staged while the confirmed one runs: its own time begins with its own process
     house.end_the_node()
     wait_until(lambda: house.modes()[-2:] == ["hang", "well"], "the confirmed one again")
+
+
+def test_a_program_that_was_well_and_ends_again_and_again_is_left_for_the_one_before(house: House) -> None:
+    house.stage("well", "2.0.0", "a")
+    write_selection(house.folder, read_selection(house.folder).confirmed())
+    house.stage("sours", "3.0.0", "b")
+    house.start()
+    wait_until(lambda: read_selection(house.folder).trial is None, "the newer program, found to be well")
+    (house.folder / "sour").touch()
+    house.end_the_node()
+    wait_until(lambda: house.modes()[-1] == "well", "the program before")
+    lives = house.lives()
+    assert 1 + MOST_IN_A_ROW <= house.modes().count("sours") <= 2 + MOST_IN_A_ROW
+    assert lives[-1][2] == "a"
+    current = read_selection(house.folder).current
+    assert current is not None
+    assert current.version == "3.0.0", "what was given is written nowhere else than where the node wrote it"

@@ -35,6 +35,9 @@ STATUSES: Final[Mapping[str, str]] = MappingProxyType(
 NOT_CHARGING: Final = frozenset({"available", "reserved"})
 """In these no charge can be under way, whatever became of its end."""
 
+IN_USE: Final = frozenset({"preparing", "charging", "suspended", "finishing", "reserved"})
+"""In these somebody charges, is about to, or has just done so: no time for a new firmware."""
+
 ERROR_CODES: Final[Mapping[str, SafetyFault | None]] = MappingProxyType(
     {
         "ConnectorLockFailure": SafetyFault.LOCK,

@@ -17,10 +17,19 @@ MOST_TIMES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Boot:
+    """What a station says of itself when it starts (`BootNotification`)."""
+
+    vendor: str
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What a call comes to. `again` was kept before a crash, `refused` names what of it was not taken; either `answer` is its
     result, or `error` says why it is refused. `booted`, and the connector whose `status_of` was told, are for
-    those who would ask for it else.
+    those who would ask for it else; `boot` and `firmware_status` for those who give it a firmware, told at `told_at` (node time).
     """
 
     readings: Sequence[Reading] = ()
@@ -31,6 +40,9 @@ class Heard:
     refused: tuple[str, ...] = ()
     booted: bool = False
     status_of: int | None = None
+    boot: Boot | None = None
+    firmware_status: str | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

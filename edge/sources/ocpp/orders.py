@@ -138,6 +138,7 @@ async def introduce(
 ) -> None:
     """Ask a station for its state that has connected and says nothing of itself. Raises DeviceUnreachable."""
     await sleep(after_s)
+    station.has_settled = True
     for message, connector in (
         (Trigger.BOOT_NOTIFICATION, None),
         *((Trigger.STATUS, number) for number in range(station.pile.settings.connectors + 1)),

@@ -4,7 +4,7 @@
 out. A message that could not be kept was never heard: the station sends it again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -13,12 +13,12 @@ from ocpp.v16.enums import Action
 
 from edge.contract.safety import NONE
 from edge.contract.telemetry import ReadingFlag
-from edge.flow import Reading
+from edge.flow import FirmwareTold, Reading
 from edge.settings.device import PointSettings
 from edge.settings.ocpp import OcppPileSettings, Quantity
 from edge.sources.ocpp import faults, meter
 from edge.sources.ocpp.frames import Call, ErrorCode
-from edge.sources.ocpp.messages import MOST_TIMES, Heard, Message, connector_of, content_of, number_of, times_of
+from edge.sources.ocpp.messages import MOST_TIMES, Boot, Heard, Message, connector_of, content_of, number_of, times_of
 from edge.sources.ocpp.station_clock import Moment, StationClock, instant
 from edge.sources.ocpp.transactions import Transaction, TransactionBook
 from edge.sources.payload import LONGEST_STATE, Refusal
@@ -33,6 +33,8 @@ class Pile:
         self.clock = StationClock()
         self._transactions = transactions
         self._states: dict[str, tuple[str, str | None]] = {}
+        self._boot_told: tuple[Boot, datetime] | None = None
+        self._installation_told: tuple[str, datetime] | None = None
         self.adopt(settings, heartbeat_s=heartbeat_s)
 
     def adopt(self, settings: OcppPileSettings, *, heartbeat_s: int) -> None:
@@ -65,6 +67,10 @@ class Pile:
                 self._states[reading.point] = str(reading.value), reading.raw_code
             else:  # history is told as it was; what holds now has to be told again after it
                 self._states.pop(reading.point, None)
+        if heard.boot is not None and heard.told_at is not None:
+            self._boot_told = heard.boot, heard.told_at
+        if heard.firmware_status is not None and heard.told_at is not None:
+            self._installation_told = heard.firmware_status, heard.told_at
 
     def charging(self, now: datetime) -> list[Reading]:
         """The charges that were under way when the node was last there, as they were told then: for rules that have to see them again."""
@@ -85,6 +91,29 @@ class Pile:
                 return int(told)
         return None
 
+    def firmware(self, *, is_connected: bool, address: str | None, told_of: Collection[int] = ()) -> FirmwareTold:
+        """What the pile told of its firmware since the node began to listen. `told_of`: the connectors of which it told over its present
+        connection; what it told before says nothing of what has begun since.
+        """
+        boot, booted_at = self._boot_told or (Boot("", "", ""), None)
+        status, status_at = self._installation_told or (None, None)
+        states = [
+            self._states.get(f"status.{number}", ("", None))[0] if number in told_of else ""
+            for number in range(1, self.settings.connectors + 1)
+        ]
+        return FirmwareTold(
+            vendor=boot.vendor,
+            model=boot.model,
+            version=boot.version,
+            booted_at=booted_at,
+            status=status,
+            status_at=status_at,
+            is_connected=is_connected,
+            # a connector of which nothing is known may charge
+            is_idle=self.transaction_on(None) is None and all(state and state not in faults.IN_USE for state in states),
+            address=address,
+        )
+
     # --- what stations say --------------------------------------------------------------------------------------
 
     def _boot(self, message: Message) -> Heard:
@@ -93,7 +122,12 @@ class Pile:
             [self._reading("firmware", version, Moment(message.received_at, message.received_at))] if version else []
         )
         answer = {"status": "Accepted", "currentTime": message.now, "interval": self._heartbeat_s}
-        return Heard(self._changed(readings), answer=answer, booted=True)
+        said = Boot(
+            faults.word(message.payload.get("chargePointVendor")),
+            faults.word(message.payload.get("chargePointModel")),
+            version,
+        )
+        return Heard(self._changed(readings), answer=answer, booted=True, boot=said, told_at=message.received_at)
 
     def _heartbeat(self, message: Message) -> Heard:
         return Heard(answer={"currentTime": message.now})
@@ -198,7 +232,9 @@ class Pile:
         return Heard(answer={"idTagInfo": self._tag_info(message.payload.get("idTag"))})
 
     def _firmware_status(self, message: Message) -> Heard:
-        return self._told(message, "firmware_status")
+        heard = self._told(message, "firmware_status")
+        status = faults.snake(message.payload.get("status")) or None
+        return replace(heard, firmware_status=status, told_at=message.received_at)
 
     def _diagnostics_status(self, message: Message) -> Heard:
         return self._told(message, "diagnostics_status")

@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 import ssl
-import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,9 +17,9 @@ from websockets.asyncio.server import ServerConnection
 
 from edge.contract.device_command import DeviceAction, Trigger
 from edge.errors import CommandRefused, ConfigurationError, DeviceBusy, DeviceUnreachable, Retryable
-from edge.flow import DeviceControl, Health, Parcel
+from edge.flow import DeviceControl, FirmwareTold, Health, Parcel
 from edge.settings import NodeConfiguration, OcppSettings
-from edge.sources.commits import Commits
+from edge.sources.knocks import Knocks
 from edge.sources.ocpp.admission import Admission, Denial, Denied, digest
 from edge.sources.ocpp.messages import Heard
 from edge.sources.ocpp.orders import ACTIONS, agreed, configure, introduce, order, trigger, wanted_settings
@@ -30,13 +28,10 @@ from edge.sources.ocpp.pile import Pile
 from edge.sources.ocpp.server import Limits, Listener
 from edge.sources.ocpp.station import Figures, GaveWay, OrderRefused, Patience, Station
 from edge.sources.ocpp.transactions import TransactionBook
-from edge.sources.stations import GRACE_S, SILENT_HEARTBEATS, Presence
+from edge.sources.reception import Reception, Rhythm, at_moments
+from edge.sources.stations import GRACE_S, SILENT_HEARTBEATS
 
 RECEIPTS: Final = "ocpp"
-MOST_KNOCKED: Final = 50
-"""Names of callers who are not configured; the newest are remembered."""
-
-_STOP_S: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -74,20 +69,16 @@ class OcppSource:
         timing: Timing | None = None,
     ) -> None:
         self.figures = Figures()
-        self.port: int | None = None
-        """Where it listens, once it does."""
-        self._settings = settings
-        self._on_status, self._secret = on_status, secret
+        self._secret = secret
         timing = timing or Timing()
         self._clock, self._correction, self._timing = clock, correction, timing
         self._transactions = TransactionBook(receipts)
         self._piles: dict[str, Pile] = {}
         self._turns: dict[str, asyncio.Lock] = {}
-        self._presence = Presence(grace_s=timing.grace_s)
-        self._commits = Commits(keep, source=RECEIPTS, name="ocpp-commits")
-        self._knocked: dict[str, int] = {}
+        rhythm = Rhythm(timing.look_s, timing.grace_s, timing.listen_s)
+        self._reception = Reception(RECEIPTS, keep, on_status, rhythm=rhythm)
+        self._knocks = Knocks()
         self._setting_refusals: dict[tuple[str, str], str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._take_settings(settings)
         self._listener = Listener(
             _admission(settings, secret),
@@ -99,28 +90,25 @@ class OcppSource:
             tls=_tls(settings),
         )
         self._unheard: set[str] = set(self._piles)
-        self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="ocpp", daemon=True)
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens, once it does."""
+        return self._reception.port
 
     def start(self) -> None:
         """Begin to listen."""
-        self._commits.start()
-        self._thread.start()
+        self._reception.start(self._listener)
 
     def stop(self) -> None:
         """End; what is not answered a station sends again."""
-        if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(_STOP_S)
-        self._commits.stop()
+        self._reception.stop()
 
     def adopt(self, configuration: NodeConfiguration) -> None:
         """Go on with other piles, on the same port; conversations of those that stay go on. Any thread."""
         settings = configuration.ocpp
-        if settings is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._adopt, settings, _admission(settings, self._secret))
+        if settings is not None and self._reception.is_running:
+            self._reception.call(self._adopt, settings, _admission(settings, self._secret))
 
     def control(self, device: str) -> DeviceControl | None:
         """What acts on a pile."""
@@ -140,16 +128,24 @@ class OcppSource:
         wait_s: float,
     ) -> dict[str, Any]:
         """Ask a pile to do something; see `DeviceControl`."""
-        if not self._thread.is_alive():
-            raise DeviceUnreachable("nothing listens for piles at present")
-        asked = asyncio.run_coroutine_threadsafe(self._act(device, action, arguments, connector, wait_s), self._loop)
         try:
-            return asked.result(wait_s + 1.0)
-        except FutureTimeout as late:
-            asked.cancel()
-            raise DeviceUnreachable(f"{device} did not answer within {wait_s:.0f} s") from late
+            return self._reception.ask(
+                device, partial(self._act, device, action, arguments, connector, wait_s), wait_s=wait_s
+            )
         except OrderRefused as refused:
             raise CommandRefused(f"the pile refuses {action}: {refused}") from refused
+
+    def firmware_of(self) -> Mapping[str, FirmwareTold]:
+        """What each pile told of its firmware, and the node's address as it sees it."""
+        stations = dict(self._listener.stations)
+        return {
+            device: pile.firmware(
+                is_connected=device in stations,
+                address=_local_address(stations.get(device)),
+                told_of=_told_of(stations.get(device)),
+            )
+            for device, pile in dict(self._piles).items()
+        }
 
     def tally(self) -> dict[str, Any]:
         """What the source did since the start, ready for JSON."""
@@ -164,70 +160,28 @@ class OcppSource:
             "clamped": dict(figures.clamped),
             "flaws": dict(figures.flaws),
             "denied": dict(listener.denials),
-            "knocked": dict(self._knocked),
+            "knocked": self._knocks.by_name,
             "replaced": listener.replaced,
             "turned_away": listener.turned_away,
-            "faults": self._commits.faults,
+            "faults": self._reception.commits.faults,
             "skew_s": {name: round(pile.clock.skew_s, 3) for name, pile in dict(self._piles).items()},
             "settings_refused": {f"{name}: {key}": why for (name, key), why in dict(self._setting_refusals).items()},
         }
 
     # --- in the loop --------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._live())
-        except Exception:
-            _log.exception("the listener for piles failed")
-            raise
-        finally:
-            self._loop.close()
-
-    async def _live(self) -> None:
-        await self._open()
-        while not self._stopping.is_set():
-            self._look()
-            await self._rest(self._timing.look_s)
-        await self._listener.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _open(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.port = await self._listener.open(self._settings.host, self._settings.port)
-            except OSError as error:
-                _log.error("piles can't call: the port is not to be had", port=self._settings.port, reason=str(error))
-                self._presence.explain(f"nothing listens for it: port {self._settings.port}: {error.strerror or error}")
-                self._look()
-                await self._rest(self._timing.listen_s)
-            else:
-                self._presence.explain(None)
-                return
-
-    async def _rest(self, wait_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), wait_s)
-
-    def _look(self) -> None:
-        for device, health, reason in self._presence.changes(time.monotonic()):
-            if not self._commits.run(partial(self._on_status, device, health, reason)):
-                self._presence.forget(device)
-
     def _adopt(self, settings: OcppSettings, admission: Admission) -> None:
         gone = set(self._piles) - {pile.id for pile in settings.piles}
         before = {station: wanted_settings(station.pile) for station in self._listener.stations.values()}
-        self._settings = settings
         self._take_settings(settings)
         self._listener.admission = admission
         for device in gone:
             self._unheard.discard(device)
             self._turns.pop(device, None)
-            self._spawn(self._listener.hang_up(device, "it is not configured any more"))
+            self._reception.spawn(self._listener.hang_up(device, "it is not configured any more"))
         for station, wanted in before.items():
             if station.device not in gone and wanted_settings(station.pile) != wanted:
-                self._spawn(self._configure(station))
+                self._reception.spawn(self._configure(station))
 
     def _take_settings(self, settings: OcppSettings) -> None:
         """The piles, and whom to look for."""
@@ -240,7 +194,7 @@ class OcppSource:
                 pile.adopt(each, heartbeat_s=settings.heartbeat_s)
             piles[each.id] = pile
         self._piles = piles
-        self._presence.adopt(dict.fromkeys(piles, SILENT_HEARTBEATS * settings.heartbeat_s), time.monotonic())
+        self._reception.adopt(settings, dict.fromkeys(piles, SILENT_HEARTBEATS * settings.heartbeat_s))
 
     def _converse(self, device: str, connection: ServerConnection) -> Station:
         return Station(
@@ -257,34 +211,30 @@ class OcppSource:
         )
 
     def _keep(self, readings: Sequence[Any], again: Sequence[Any], marks: tuple[bytes, ...]) -> Future[None]:
-        return self._commits.deliver(readings, again=again, marks=marks)
+        return self._reception.commits.deliver(readings, again=again, marks=marks)
 
     def _on_connected(self, station: Station) -> None:
-        self._presence.heard(station.device, time.monotonic())
+        self._reception.heard(station.device)
         if station.device in self._unheard:  # rules lost sight of a charge that outlasted the node's last end
             self._unheard.discard(station.device)
-            first = self._commits.deliver((), again=station.pile.charging(self._clock()))
-            self._spawn(self._show_charges(station.pile, first))
-        self._spawn(self._introduce(station))
+            first = self._reception.commits.deliver((), again=station.pile.charging(self._clock()))
+            self._reception.spawn(self._show_charges(station.pile, first))
+        self._reception.spawn(self._introduce(station))
 
     def _on_gone(self, station: Station, reason: str) -> None:
-        self._presence.gone(station.device, time.monotonic(), reason)
+        self._reception.presence.gone(station.device, time.monotonic(), reason)
 
     def _on_heard(self, station: Station, heard: Heard | None) -> None:
-        self._presence.heard(station.device, time.monotonic())
+        self._reception.heard(station.device)
         if heard is not None and heard.booted:
-            self._spawn(self._configure(station))
+            self._reception.spawn(self._configure(station))
 
     def _on_denied(self, denied: Denied, address: str) -> None:
         if denied.why is not Denial.UNKNOWN or denied.identity is None:
             return
-        times = self._knocked.pop(denied.identity, 0) + 1
-        self._knocked[denied.identity] = times
-        while len(self._knocked) > MOST_KNOCKED:
-            del self._knocked[next(iter(self._knocked))]
-        total = self._listener.denials[Denial.UNKNOWN.value]
-        if total & (total - 1) == 0:  # the 1st, 2nd, 4th, 8th …
-            _log.warning("somebody calls who is not configured", identity=denied.identity, address=address, times=total)
+        times = self._knocks.knock(denied.identity)
+        if self._knocks.is_worth_a_line:
+            _log.warning("somebody calls who is not configured", identity=denied.identity, address=address, times=times)
 
     async def _show_charges(self, pile: Pile, shown: Future[None]) -> None:
         """Rules see the charges that are under way, as soon as what they are told of can be kept; between two messages of the pile, as each
@@ -296,7 +246,7 @@ class OcppSource:
             if self._piles.get(device) is not pile:
                 return
             async with self._turns.setdefault(device, asyncio.Lock()):
-                kept = await _is_kept(self._commits.deliver((), again=pile.charging(self._clock())))
+                kept = await _is_kept(self._reception.commits.deliver((), again=pile.charging(self._clock())))
 
     async def _introduce(self, station: Station) -> None:
         with contextlib.suppress(DeviceUnreachable):
@@ -327,26 +277,31 @@ class OcppSource:
         except (CommandRefused, OrderRefused):
             is_there = connector is None or 1 <= connector <= pile.settings.connectors
             if action is DeviceAction.STOP_CHARGE and station is not None and is_there:
-                self._spawn(self._ask_meter(station, connector))  # what flows has to be seen all the more
+                self._reception.spawn(self._ask_meter(station, connector))  # what flows has to be seen all the more
             raise
         if action is DeviceAction.STOP_CHARGE:
-            self._spawn(self._ask_meter(station, connector))
+            self._reception.spawn(self._ask_meter(station, connector))
         return answer
 
     async def _ask_meter(self, station: Station, connector: int | None) -> None:
         """Many stations sample no more once a charge has ended; that nothing flows any more has to be seen, though."""
-        asked_s = 0.0
-        with contextlib.suppress(DeviceUnreachable, OrderRefused):
-            for at_s in self._timing.meter_s:
-                await asyncio.sleep(at_s - asked_s)
-                asked_s = at_s
-                with contextlib.suppress(GaveWay, DeviceBusy):  # there is a next time
-                    await station.ask(trigger(Trigger.METER_VALUES, connector), wait_s=self._timing.answer_s)
 
-    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        async def ask() -> None:
+            with contextlib.suppress(GaveWay, DeviceBusy):  # there is a next time
+                await station.ask(trigger(Trigger.METER_VALUES, connector), wait_s=self._timing.answer_s)
+
+        with contextlib.suppress(DeviceUnreachable, OrderRefused):
+            await at_moments(self._timing.meter_s, ask)
+
+
+def _local_address(station: Station | None) -> str | None:
+    local = None if station is None else station.connection.local_address
+    return str(local[0]) if isinstance(local, tuple) else None
+
+
+def _told_of(station: Station | None) -> frozenset[int]:
+    """The connectors whose state it told over this connection, once it had the time to tell what happened while it had none."""
+    return frozenset() if station is None or not station.has_settled else frozenset(station.status_of)
 
 
 async def _is_kept(delivery: Future[None]) -> bool:

@@ -109,7 +109,8 @@ class _Pending:
 class Station:
     """Speaks with one station over one connection, in the loop. `keep` hands over to the thread that commits; `on_heard` is called with
     each message that was answered, `in_turn` belongs to the station whatever connection it has: what is on its way to the disk must be
-    known before the same is heard again. `booted` and `status_of` (connectors) say what it told of itself over this connection.
+    known before the same is heard again. `booted` and `status_of` (connectors) say what it told of itself over this connection,
+    `has_settled` that it has had the time to.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Station:
         self.connection = connection
         self.booted = False
         self.status_of: set[int] = set()
+        self.has_settled = False
         self._keep = keep
         self._on_heard = on_heard
         self._figures = figures

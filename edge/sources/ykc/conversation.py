@@ -195,7 +195,7 @@ class Conversation:
         pile = self._platform.pile(login.pile)
         readings = self._platform.readings(login.pile)
         if pile is None or readings is None:
-            self._platform.knock(login.pile)
+            self._platform.knocks.knock(login.pile)
             refusal = frame_of(LoginAnswer(login.pile, 1), sequence)
             return Turn(frames=(refusal,), stranger=login.pile, farewell="its number is not configured")
         self._platform.figures.logins += 1

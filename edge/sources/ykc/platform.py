@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Final
 
 from edge.settings.ykc import TariffSettings, YkcPileSettings, YkcSettings
+from edge.sources.knocks import Knocks
 from edge.sources.ykc.answers import Tariff
 from edge.sources.ykc.fields import PILE_TIME
 from edge.sources.ykc.kept_records import KeptRecords
 from edge.sources.ykc.readings import PileReadings
 
-MOST_KNOCKED: Final = 50
 _MOST_TRANSACTIONS: Final = 10_000
 _PRICE_PARTS: Final = 100_000
 """Prices travel in 0.00001 yuan."""
@@ -29,15 +29,12 @@ class YkcFigures:
     doubled: int = 0
     replayed: int = 0
     before_login: int = 0
-    not_configured: int = 0
     encrypted: int = 0
     malformed: Counter[str] = field(default_factory=Counter)
     unknown_type: Counter[str] = field(default_factory=Counter)
     clamped: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     skew_s: dict[str, float] = field(default_factory=dict)
-    knocked: dict[str, int] = field(default_factory=dict)
-    """By the number that is not configured, the newest last."""
 
 
 class Platform:
@@ -45,6 +42,7 @@ class Platform:
 
     def __init__(self, settings: YkcSettings, *, receipts: Sequence[bytes] = ()) -> None:
         self.figures = YkcFigures()
+        self.knocks = Knocks()
         self.records = KeptRecords(receipts)
         self._readings: dict[str, PileReadings] = {}
         self._transactions = 0
@@ -70,15 +68,6 @@ class Platform:
     def readings(self, number: str) -> PileReadings | None:
         """What makes readings of what it says."""
         return self._readings.get(number)
-
-    def knock(self, number: str) -> int:
-        """Somebody logs in who is not configured; how often he has by now. The oldest give way."""
-        self.figures.not_configured += 1
-        times = self.figures.knocked.pop(number, 0) + 1
-        self.figures.knocked[number] = times
-        if len(self.figures.knocked) > MOST_KNOCKED:
-            del self.figures.knocked[next(iter(self.figures.knocked))]
-        return times
 
     def refused(self) -> dict[str, int]:
         """Values that were not taken, `device: reason`."""

@@ -1,12 +1,8 @@
 """The node as a platform of YKC V1.6: a thread with a loop of its own, a thread that commits, and what the node sees of both."""
 
 import asyncio
-import contextlib
-import socket
-import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,19 +16,18 @@ from edge.errors import CommandRefused, DeviceUnreachable, Retryable
 from edge.flow import DeviceControl, Health, Parcel
 from edge.settings import NodeConfiguration
 from edge.settings.ykc import YkcSettings
-from edge.sources.commits import Commits
 from edge.sources.payload import StateMemory
-from edge.sources.stations import Presence
+from edge.sources.reception import Reception, Rhythm, at_moments
 from edge.sources.ykc.answers import DataRequest
-from edge.sources.ykc.callers import BACKLOG, Callers
-from edge.sources.ykc.connection import READ_BYTES, RECEIVE_BYTES, Connection, Limits
+from edge.sources.ykc.callers import Callers
+from edge.sources.ykc.connection import Connection, Limits
 from edge.sources.ykc.conversation import Conversation, Outcome, Turn
+from edge.sources.ykc.listener import Listener
 from edge.sources.ykc.orders import ACTIONS, Order, agreed, order_of
 from edge.sources.ykc.platform import Platform
 
 RECEIPTS: Final = "ykc"
 TRY_AGAIN_S: Final = 1.0
-_STOP_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -66,42 +61,35 @@ class YkcSource:
         correction: Callable[[], timedelta] = timedelta,
         timing: Timing | None = None,
     ) -> None:
-        self.port: int | None = None
-        """Where it listens, once it does."""
         self.platform = Platform(settings, receipts=receipts)
-        self._settings = settings
-        self._on_status = on_status
         self._clock, self._correction, self._timing = clock, correction, timing or Timing()
         self.callers = Callers(self._timing.limits.strangers)
         self._last_receipt = datetime.min.replace(tzinfo=UTC)
         self._states = StateMemory()
         self._orders: dict[Order, tuple[Connection, asyncio.Future[Outcome]]] = {}
-        self._presence = Presence(grace_s=self._timing.grace_s)
+        rhythm = Rhythm(self._timing.look_s, self._timing.grace_s, self._timing.listen_s)
+        self._reception = Reception(RECEIPTS, keep, on_status, rhythm=rhythm, look=self._tick)
+        self._listener = Listener(self._accept, self.callers)
         self._look_for(settings)
-        self._commits = Commits(keep, source=RECEIPTS, name="ykc-commits")
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="ykc", daemon=True)
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens, once it does."""
+        return self._reception.port
 
     def start(self) -> None:
         """Begin to listen."""
-        self._commits.start()
-        self._thread.start()
+        self._reception.start(self._listener)
 
     def stop(self) -> None:
         """End; what is not answered a pile sends again."""
-        if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(_STOP_S)
-        self._commits.stop()
+        self._reception.stop()
 
     def adopt(self, configuration: NodeConfiguration) -> None:
         """Go on with other piles, on the same port; conversations of those that stay go on. Any thread."""
         settings = configuration.ykc
-        if settings is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._adopt, settings)
+        if settings is not None and self._reception.is_running:
+            self._reception.call(self._adopt, settings)
 
     def control(self, device: str) -> DeviceControl | None:
         """What acts on a pile."""
@@ -121,14 +109,9 @@ class YkcSource:
         wait_s: float,
     ) -> dict[str, Any]:
         """Ask a pile to do something; see `DeviceControl`."""
-        if not self._thread.is_alive():
-            raise DeviceUnreachable("nothing listens for piles at present")
-        asked = asyncio.run_coroutine_threadsafe(self._act(device, action, arguments, connector, wait_s), self._loop)
-        try:
-            return asked.result(wait_s + 1.0)
-        except FutureTimeout as late:
-            asked.cancel()
-            raise DeviceUnreachable(f"{device} did not answer within {wait_s:.0f} s") from late
+        return self._reception.ask(
+            device, partial(self._act, device, action, arguments, connector, wait_s), wait_s=wait_s
+        )
 
     def tally(self) -> dict[str, Any]:
         """What the source did since the start, ready for JSON."""
@@ -141,8 +124,8 @@ class YkcSource:
             "doubled": figures.doubled,
             "replayed": figures.replayed,
             "connected": len(self.callers.by_device),
-            "not_configured": figures.not_configured,
-            "knocked": dict(figures.knocked),
+            "not_configured": self.platform.knocks.total,
+            "knocked": self.platform.knocks.by_name,
             "before_login": figures.before_login,
             "encrypted": figures.encrypted,
             "malformed": dict(figures.malformed),
@@ -150,7 +133,7 @@ class YkcSource:
             "refused": self.platform.refused(),
             "clamped": dict(figures.clamped),
             "skew_s": dict(figures.skew_s),
-            "faults": self._commits.faults,
+            "faults": self._reception.commits.faults,
             **self.callers.tally(),
         }
 
@@ -159,67 +142,17 @@ class YkcSource:
 
     # --- in the loop --------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._live())
-        except Exception:
-            _log.exception("the listener for piles failed")
-            raise
-        finally:
-            self._loop.close()
-
-    async def _live(self) -> None:
-        server = await self._open()
-        while not self._stopping.is_set():
-            self._look()
-            await self._rest(self._timing.look_s)
-        if server is not None:
-            server.close()
-        for connection in self.callers:
-            connection.hang_up("the node stops")
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _open(self) -> asyncio.Server | None:
-        """Listen, as soon as the port is to be had; None where the stop comes first."""
-        while not self._stopping.is_set():
-            try:
-                server = await asyncio.start_server(
-                    self._accept, self._settings.host, self._settings.port, limit=READ_BYTES, backlog=BACKLOG
-                )
-            except OSError as error:
-                _log.error("piles can't call: the port is not to be had", port=self._settings.port, reason=str(error))
-                self._presence.explain(f"nothing listens for it: port {self._settings.port}: {error.strerror or error}")
-                self._look()
-                await self._rest(self._timing.listen_s)
-            else:
-                for listening in server.sockets:  # those who call inherit it: how much one of them may have waiting
-                    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-                self.port = server.sockets[0].getsockname()[1]
-                self._presence.explain(None)
-                return server
-        return None
-
-    async def _rest(self, wait_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), wait_s)
-
-    def _look(self) -> None:
-        """Who is there, and what is to be said without being asked."""
+    def _tick(self) -> None:
+        """What is to be said without being asked."""
         now, now_s = self._clock(), time.monotonic()
         for connection in self.callers.by_device.values():
             connection.send(connection.conversation.tick(now, now_s))
-        for device, health, reason in self._presence.changes(now_s):
-            if not self._commits.run(partial(self._on_status, device, health, reason)):
-                self._presence.forget(device)
 
     def _look_for(self, settings: YkcSettings) -> None:
         patience_s = self._timing.limits.silent_s
-        self._presence.adopt({pile.id: patience_s for pile in settings.piles}, time.monotonic())
+        self._reception.adopt(settings, dict.fromkeys((pile.id for pile in settings.piles), patience_s))
 
     def _adopt(self, settings: YkcSettings) -> None:
-        self._settings = settings
         self.platform.adopt(settings)
         self._look_for(settings)
         for connection in list(self.callers.by_device.values()):
@@ -233,7 +166,7 @@ class YkcSource:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let a caller in, where one may call from; it has to say who it is soon."""
         address = str((writer.get_extra_info("peername") or ("",))[0])
-        if not self.callers.may_come(address, self._settings.networks, piles=len(self.platform.piles)):
+        if not self.callers.may_come(address, self.platform.settings.networks, piles=len(self.platform.piles)):
             writer.transport.abort()
             return
         connection = Connection(
@@ -247,7 +180,7 @@ class YkcSource:
             address=address,
         )
         self.callers.add(connection)
-        self._spawn(self._serve(connection))
+        self._reception.spawn(self._serve(connection))
 
     async def _serve(self, connection: Connection) -> None:
         reason = "its conversation failed"
@@ -268,24 +201,22 @@ class YkcSource:
         if device is None:
             _log.debug("a caller is gone", address=connection.address, reason=reason)
         elif was_its_own:
-            self._presence.gone(device, connection.heard_s, reason)
+            self._reception.presence.gone(device, connection.heard_s, reason)
             _log.info("a pile is gone", device=device, address=connection.address, reason=reason)
 
     def _on_turn(self, connection: Connection, turn: Turn) -> None:
         """Before it is kept: who has logged in is this one from now on, and whoever was before is not."""
         if turn.login is not None:
             self.callers.logged_in(connection, turn.login)
-        if turn.stranger is not None:
-            times = self.platform.figures.knocked.get(turn.stranger, 1)
-            if times & (times - 1) == 0:  # the 1st, 2nd, 4th, 8th …: who tries for ever does not flood the log
-                _log.warning(
-                    "somebody calls who is not configured",
-                    number=turn.stranger,
-                    address=connection.address,
-                    times=times,
-                )
+        if turn.stranger is not None and self.platform.knocks.is_worth_a_line:
+            _log.warning(
+                "somebody calls who is not configured",
+                number=turn.stranger,
+                address=connection.address,
+                times=self.platform.knocks.by_name.get(turn.stranger, 1),
+            )
         if connection.device is not None:
-            self._presence.heard(connection.device, time.monotonic())
+            self._reception.heard(connection.device)
 
     def _receipt_time(self) -> datetime:
         """Node time, moved on by a microsecond where two frames would share one."""
@@ -298,16 +229,16 @@ class YkcSource:
         again = [each for turn in turns for each in turn.again]
         marks = tuple(mark for turn in turns for mark in turn.marks)
         while readings or again or marks:
-            faults = self._commits.faults
+            faults = self._reception.commits.faults
             try:
-                await asyncio.wrap_future(self._commits.deliver(readings, again=again, marks=marks))
+                await asyncio.wrap_future(self._reception.commits.deliver(readings, again=again, marks=marks))
             except Retryable as error:
-                if self._stopping.is_set() or self._commits.faults > faults:
+                if self._reception.is_stopping or self._reception.commits.faults > faults:
                     self.platform.records.forget(marks)
                     return False
                 _log.error("what a pile says waits for room", reason=str(error), readings=len(readings))
-                await self._rest(TRY_AGAIN_S)
-                self._presence.heard(connection.device or "", time.monotonic())
+                await self._reception.rest(TRY_AGAIN_S)
+                self._reception.heard(connection.device or "")
             else:
                 break
         self.platform.records.settle(marks)
@@ -349,14 +280,14 @@ class YkcSource:
         if (
             action is DeviceAction.STOP_CHARGE and order.gun is not None
         ):  # whatever it answers: what flows has to be seen
-            self._spawn(self._ask_meter(connection, order.gun))
+            self._reception.spawn(self._ask_meter(connection, order.gun))
         return agreed(answer, now=shifted(self._clock(), self._correction()))
 
     async def _ask(self, connection: Connection, order: Order, wait_s: float) -> Outcome | None:
         """Send an order and wait; None for one that is carried out in its own time."""
         if order in self._orders:
             raise CommandRefused("the same is on its way already")
-        future: asyncio.Future[Outcome] = self._loop.create_future()
+        future: asyncio.Future[Outcome] = self._reception.loop.create_future()
         self._orders[order] = connection, future
         try:
             connection.send([connection.conversation.question(order.answer)])
@@ -371,14 +302,10 @@ class YkcSource:
 
     async def _ask_meter(self, connection: Connection, gun: int) -> None:
         """That nothing flows any more has to be seen, and soon."""
-        asked_s, pile = 0.0, connection.conversation.pile
-        for at_s in self._timing.meter_s:
-            await asyncio.sleep(at_s - asked_s)
-            asked_s = at_s
+        pile = connection.conversation.pile
+
+        async def ask() -> None:
             if pile is not None:
                 connection.send([connection.conversation.question(DataRequest(pile.number, gun))])
 
-    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await at_moments(self._timing.meter_s, ask)

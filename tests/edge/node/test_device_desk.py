@@ -257,6 +257,9 @@ class Protecting:
     def cools(self, key: str) -> None:
         pass
 
+    def over(self, key: str) -> None:
+        pass
+
 
 FAULTS: dict[str, Any] = {"kind": "device_fault"}
 ACTING: dict[str, Any] = {"kind": "device_fault", "act": "stop_charge"}

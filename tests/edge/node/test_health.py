@@ -85,7 +85,7 @@ STATUS: dict[str, Any] = {
     "gateways": {},
     "models": {"yolox_nano_416": {"withdrawn": 3}},
     "crashes": {"total": 5, "without_suspect": 2},
-    "faults": {"rules": {}, "incidents": 0, "housekeeping": 2},
+    "faults": {"rules": {}, "incidents": 0, "housekeeping": 2, "caught": {"models": 4}, "credentials_unkept": 3},
 }
 
 
@@ -118,6 +118,8 @@ def test_metrics_tell_the_status(server: HealthServer) -> None:
         'gridward_edge_native_crashes_total{suspect="camera"} 3.0',
         'gridward_edge_native_crashes_total{suspect="none"} 2.0',
         "gridward_edge_housekeeping_faults_total 2.0",
+        'gridward_edge_faults_total{place="models"} 4.0',
+        "gridward_edge_credentials_unkept_total 3.0",
         'gridward_edge_model_withdrawn_total{model="yolox_nano_416"} 3.0',
         "gridward_edge_outbox_share 0.625",
         "gridward_edge_outbox_level 1.0",

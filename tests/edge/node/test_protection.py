@@ -21,7 +21,7 @@ from edge.node.telemetry import DeviceDesk
 from edge.outbox.outbox import Outbox
 from edge.rules.identity import rule_id
 from edge.rules.registry import reading_rule
-from edge.settings import NodeConfiguration, OcppPileSettings
+from edge.settings import NodeConfiguration, OcppPileSettings, ThresholdSettings
 from tests.edge.records import SteppedClock
 
 OPEN, UPDATE, ENDED = IncidentState.OPEN, IncidentState.UPDATE, IncidentState.ENDED
@@ -229,7 +229,7 @@ def test_the_next_charge_at_a_pile_that_has_cooled_down_is_nobodys_fault(start: 
     assert life.of("stop_unconfirmed") == []
 
 
-def test_current_that_flows_again_while_it_is_hot_is_told_and_no_order(start: Start) -> None:
+def test_current_that_flows_again_while_it_is_hot_is_stopped_as_well_and_told_only_if_that_fails(start: Start) -> None:
     pile = Pile()
     life = start(pile)
     life.hear("temperature_c.1", 92.0)
@@ -238,10 +238,127 @@ def test_current_that_flows_again_while_it_is_hot_is_told_and_no_order(start: St
     life.wait(20)
     life.hear("temperature_c.1", 91.0)
     life.hear("current_a.1", 16.0)
-    assert life.states("stop_unconfirmed") == [OPEN]
-    assert "current flows again" in (life.of("stop_unconfirmed")[0].note or "")
+    assert pile.asked == [1, 1]
+    life.wait(5)
+    life.hear("current_a.1", 0.0)
     life.wait(60)
+    assert life.of("stop_unconfirmed") == []
+    life.hear("temperature_c.1", 91.0)
+    life.hear("current_a.1", 16.0)
+    life.wait(31)
+    assert life.states("stop_unconfirmed")[0] is OPEN
+
+
+def test_each_charge_that_begins_while_a_fault_stands_is_stopped_by_its_own_order(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.hear("faults.1", "smoke")
+    for charge in ("78", "79"):
+        life.wait(4)
+        life.hear("current_a.1", 0.0)
+        life.hear("charging.1", "none")
+        life.wait(700)
+        life.hear("charging.1", charge)
+    assert pile.asked == [1, 1, 1]
+    life.wait(3)
+    life.hear("current_a.1", 0.0)
+    life.wait(60)
+    assert life.of("stop_unconfirmed") == []
+
+
+def test_the_next_charge_is_stopped_also_where_another_reason_opened_before_it_and_after_a_restart(
+    start: Start,
+) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.hear("faults.1", "over_temperature")
+    life.wait(4)
+    life.hear("current_a.1", 0.0)
+    life.wait(20)
+    life.hear("faults.1", "over_temperature+smoke")
+    life.hear("charging.1", "none")
+    life = start(pile)
+    life.wait(5)
+    life.hear("faults.1", "over_temperature+smoke")
     assert pile.asked == [1]
+    life.hear("charging.1", "78")
+    assert pile.asked == [1, 1]
+    life.wait(3)
+    life.hear("current_a.1", 0.0)
+    life.wait(60)
+    assert life.of("stop_unconfirmed") == []
+
+
+def test_a_charge_without_a_number_that_begins_after_a_confirmed_stop_is_stopped(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("status.1", "charging")
+    life.hear("faults.1", "smoke")
+    life.wait(4)
+    life.hear("current_a.1", 0.0)
+    life.hear("status.1", "available")
+    life.wait(800)
+    life.hear("status.1", "charging")
+    assert pile.asked == [1, 1]
+
+
+def test_a_pile_that_begins_again_each_minute_is_one_worse_incident_and_no_storm(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("faults.1", "smoke")
+    for minute in range(30):
+        life.hear("charging.1", str(minute))
+        life.hear("current_a.1", 16.0)
+        life.wait(5)
+        life.hear("current_a.1", 0.0)
+        life.wait(55)
+    assert 30 <= len(pile.asked) <= 35, "one for each charge, and hardly any more"
+    told = life.of("stop_unconfirmed")
+    assert len({each.incident_id for each in told}) == 1
+    assert ENDED not in life.states("stop_unconfirmed")
+    assert "charging began again" in (told[-1].note or "")
+    life.wait(70)
+    assert life.states("stop_unconfirmed")[-1] is ENDED
+
+
+def test_a_zero_from_before_the_next_charge_that_comes_late_confirms_nothing_of_it(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("charging.1", "77")
+    life.hear("faults.1", "smoke")
+    life.wait(10)
+    life.hear("charging.1", "78")
+    assert pile.asked[-1] == 1
+    life.wait(1)
+    life.hear("current_a.1", 0.0, age_s=5)
+    life.wait(31)
+    assert life.states("stop_unconfirmed")[0] is OPEN
+
+
+def test_what_a_reload_ends_is_no_reason_any_more_at_once(start: Start) -> None:
+    pile = Pile()
+    life = start(pile)
+    life.hear("current_a.1", 16.0)
+    life.wait(1)
+    life.hear("temperature_c.1", 92.0)
+    life.wait(3)
+    life.hear("current_a.1", 0.0)
+    (device,) = configuration().devices
+    rules = [
+        rule.model_copy(update={"id": rule_id(rule), "point": "temperature_c.2"})
+        if isinstance(rule, ThresholdSettings) and rule.point == "temperature_c.1"
+        else rule
+        for rule in device.standing_rules
+        if getattr(rule, "point", None) != "temperature_c.2"
+    ]
+    piles = [OcppPileSettings(id=PILE, connectors=2, allow_stop=True, spot="shed", rules=tuple(rules))]
+    settings = configuration()
+    life.desk.adopt(piles, rule_cards(settings))
+    life.protection.adopt(piles)
+    assert life.states("threshold")[-1] is ENDED
+    assert life.protection.figures()["stops"] == []
 
 
 def test_a_zero_that_one_rule_has_seen_counts_for_the_next_while_nothing_has_flowed_since(start: Start) -> None:

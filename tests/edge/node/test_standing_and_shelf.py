@@ -95,6 +95,23 @@ def test_a_fault_while_opening_is_a_degradation_too() -> None:
     assert "RuntimeError" in standing.degradations()[0].detail
 
 
+def test_what_was_renewed_while_it_was_being_opened_is_opened_anew() -> None:
+    opened: list[FakeDetector] = []
+
+    def open_model(model_id: str) -> OnnxDetector:
+        opened.append(FakeDetector(model_id))
+        if len(opened) == 1:
+            shelf.renew(model_id)  # the catalogue changes after this version was read
+        return cast("OnnxDetector", opened[-1])
+
+    shelf = ModelShelf(["yolox_nano_416"], Standing(clock=SteppedClock(), on_change=Changes()), open_model=open_model)
+    shelf.start()
+    wait_until(lambda: shelf.detector("yolox_nano_416"), "the version of now")
+    shelf.stop()
+    assert len(opened) == 2
+    assert shelf.detector("yolox_nano_416") is cast("OnnxDetector", opened[-1])
+
+
 def test_the_status_of_a_process_that_is_gone_does_not_run(tmp_path: Path) -> None:
     assert read_status(tmp_path)["running"] is False
     write_status(tmp_path, {"pid": 1, "written_at": START})

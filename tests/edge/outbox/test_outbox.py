@@ -210,13 +210,14 @@ def test_evidence_waits_for_its_incident(outbox: Outbox, clock: SteppedClock) ->
     assert outbox.figures().evidence_bytes == 0
 
 
-def test_what_is_sealed_goes_after_what_people_look_at(outbox: Outbox) -> None:
+def test_what_is_sealed_goes_when_it_is_ordered_and_after_what_people_look_at(outbox: Outbox) -> None:
     picture, sealed = snapshot(b"picture"), snapshot(b"clip", mime=SEALED_MIME)
     early = msgspec.structs.replace(sealed.reference, captured_at=START - timedelta(seconds=5))
     sealed = EvidenceFile(early, sealed.content)
     outbox.incident(incident(evidence=(sealed.reference, picture.reference)), [sealed, picture])
     [record] = live(outbox, lane=Lane.INCIDENT)
     outbox.settle({record.message_id: (Outcome.ACCEPTED, None)})
+    outbox.order_originals([sealed.reference.sha256], START + timedelta(hours=1))
     order = []
     while (upload := outbox.next_upload()) is not None:
         order.append(upload.mime)

@@ -14,7 +14,7 @@ import pytest
 from edge.clock import NodeClock
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
-from edge.contract.incident import Incident, TrackPoint, moved
+from edge.contract.incident import SEALED_MIME, Incident, TrackPoint, moved
 from edge.contract.telemetry import Gap, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 from edge.flow import OutboxRecord
@@ -274,9 +274,16 @@ def suspected_power_cut(start: Start) -> None:
     start.again()
 
 
+def fourth() -> str:
+    """The schema as it was when originals went unasked."""
+    return re.sub(
+        r",\n    original +INTEGER[^\n]*\n    wanted_until_us [^\n]*\n    held_until_us [^\n]*\n", "\n", SCHEMA
+    )
+
+
 def third() -> str:
     """The schema as it was before evidence knew how severe it is."""
-    columns = re.sub(r",\n    severity +INTEGER[^\n]*\n    kind [^\n]*\n", "\n", SCHEMA)
+    columns = re.sub(r",\n    severity +INTEGER[^\n]*\n    kind [^\n]*\n", "\n", fourth())
     return re.sub(
         r"CREATE TABLE nam(?:ing|ed) .*?\);|CREATE INDEX naming_by_incident[^;]*;", "", columns, flags=re.DOTALL
     )
@@ -293,4 +300,25 @@ def test_a_store_of_the_second_version_opens_too(tmp_path: Path) -> None:
     start = Start(tmp_path)
     assert start.outbox.set_aside is None
     assert len(start.waiting(Lane.INCIDENT)) == 1
+    start.outbox.close()
+
+
+def test_originals_that_wait_in_a_store_of_the_fourth_version_go_as_they_did(tmp_path: Path) -> None:
+    original = snapshot(b"original", mime=SEALED_MIME)
+    assert "wanted_until_us " not in fourth().split("CREATE TABLE evidence")[1]
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as connection:
+        connection.executescript(f"{fourth()} PRAGMA user_version = 4;")
+        connection.execute(
+            "INSERT INTO evidence (sha256, message_id, mime, bytes, captured_at_us, ready) VALUES (?, ?, ?, 8, 0, 1)",
+            (original.reference.sha256, bytes(16), SEALED_MIME),
+        )
+        connection.commit()
+    place = tmp_path / "evidence" / original.reference.sha256[:2] / original.reference.sha256
+    place.parent.mkdir(parents=True)
+    place.write_bytes(original.content)
+    start = Start(tmp_path)
+    upload = start.outbox.next_upload()
+    assert upload is not None
+    start.outbox.uploaded(upload.sha256)
+    assert not place.exists()
     start.outbox.close()

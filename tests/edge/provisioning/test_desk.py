@@ -179,7 +179,7 @@ def test_what_is_not_vouched_for_is_refused_before_a_byte_is_fetched(rig: Rig, w
 
 
 def test_a_class_that_this_version_does_not_know_is_counted_alone(rig: Rig) -> None:
-    rig.order(replace(ONE.order(), artifact="firmware"))
+    rig.order(replace(ONE.order(), artifact="microcode"))
     assert rig.desk.ignored == {"unsupported": 1}
     assert rig.desk.record.steps() == ()
 

@@ -261,3 +261,80 @@ def test_when_they_are_due() -> None:
     assert not is_due(given_ones, AT + timedelta(days=59))
     assert is_due(given_ones, AT + timedelta(days=60))
     assert is_due(credentials(expires_at=AT - LIFE), AT)
+
+
+def block_keys(directory: Path) -> None:
+    """The folder of the keys can't be made, whoever the node runs as: a file has its name."""
+    (directory / "keys").write_bytes(b"")
+
+
+def test_keys_that_can_not_be_written_cost_no_credentials_are_told_and_written_later(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    block_keys(tmp_path)
+    site.cloud.wanted, site.cloud.configuration_keys = True, (key_file(revoked=True),)
+    site.renewal.look()
+    assert not site.renewal.look()
+    assert read_credentials(tmp_path) == site.renewal.given == site.used[-1]
+    assert site.used[-1].generation == 2
+    assert site.troubles[-1] is not None
+    assert "keys" in site.troubles[-1]
+    assert site.renewal.unkept
+    (tmp_path / "keys").unlink()
+    assert site.renewal.look()
+    assert site.troubles.pop() is None
+    assert [file.read_text() for file in (tmp_path / "keys").iterdir()] == [key_file(revoked=True)]
+
+
+def test_one_key_that_can_not_be_written_keeps_no_other_from_being_revoked(tmp_path: Path) -> None:
+    other = SigningKey.make().public("other", valid_from=AT, valid_until=None)
+    (tmp_path / "keys" / f"{other.fingerprint}.pub").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="1 of the public keys"):
+        keep_configuration_keys(tmp_path, (other.content().decode(), key_file()))
+    written = tmp_path / "keys" / f"{CONFIGURATION_KEY.fingerprint}.pub"
+    assert written.read_bytes() == CONFIGURATION_KEY.content()
+
+
+class PowerCut(BaseException):
+    """The node ends here, and nothing of it is left but its files."""
+
+
+@pytest.mark.parametrize("cut_before", range(1, 6))
+def test_an_end_before_any_write_leaves_credentials_that_work_and_the_next_start_finishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_before: int
+) -> None:
+    site = Site(tmp_path)
+    site.cloud.wanted, site.cloud.configuration_keys = True, (key_file(),)
+    left = cut_before
+
+    def cut(real: Any) -> Any:
+        def write(self: Path, *args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise PowerCut
+            return real(self, *args, **kwargs)
+
+        return write
+
+    with monkeypatch.context() as patched:
+        for name in ("rename", "replace", "write_bytes"):
+            patched.setattr(Path, name, cut(getattr(Path, name)))
+        with contextlib.suppress(PowerCut):
+            site.renewal.look()
+            site.renewal.look()
+    kept = read_credentials(tmp_path)
+    assert kept is not None
+    assert site.cloud.now < site.cloud.ends[kept.token]
+    again = Renewal(
+        tmp_path,
+        site.cloud,
+        make_key(tmp_path),
+        kept,
+        clock=lambda: site.cloud.now,
+        use=lambda _given: True,
+        trouble=site.troubles.append,
+    )
+    again.look()
+    again.look()
+    assert trusts(tmp_path)
+    assert read_credentials(tmp_path) == again.given

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from edge.flow import DeviceAction
-from edge.simulators.ocpp_pile import AMBIENT_C, COOL_C, HOT_C, Pile, Socket, Story
+from edge.simulators.ocpp_story import AMBIENT_C, COOL_C, HOT_C, Pile, Socket, Story
 from tests.edge.sources.ocpp.running import Keeper, address, source
 from tests.edge.waiting import wait_until
 

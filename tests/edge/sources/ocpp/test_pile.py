@@ -62,6 +62,35 @@ def test_how_a_connector_was_says_nothing_of_how_it_is() -> None:
     assert say(pile(), "StatusNotification", status("Charging")).status_of == 1
 
 
+def test_what_a_pile_told_of_its_firmware_is_known() -> None:
+    heard = pile(connectors=2)
+
+    def idle() -> bool:
+        return heard.firmware(is_connected=True, address=None, told_of={1, 2}).is_idle
+
+    assert heard.firmware(is_connected=False, address=None).booted_at is None
+    said = {"chargePointVendor": "TELD", "chargePointModel": "DC-120", "firmwareVersion": "V1.9"}
+    say(heard, "BootNotification", {**said, "firmwareVersion": "V2"}, kept=False)
+    assert heard.firmware(is_connected=True, address=None).version == "", "what was not kept was not heard"
+    say(heard, "BootNotification", said)
+    say(heard, "FirmwareStatusNotification", {"status": "DownloadFailed"}, at=NOW + timedelta(seconds=1))
+    view = heard.firmware(is_connected=True, address="10.0.0.1")
+    assert (view.vendor, view.model, view.version, view.booted_at) == ("TELD", "DC-120", "V1.9", NOW)
+    assert (view.status, view.status_at) == ("download_failed", NOW + timedelta(seconds=1))
+    say(heard, "StatusNotification", status("Available"))
+    assert not idle(), "of the second connector nothing is known"
+    say(heard, "StatusNotification", {**status("Unavailable"), "connectorId": 2})
+    assert idle()
+    again = heard.firmware(is_connected=True, address=None, told_of={0, 1})
+    assert not again.is_idle, "over this connection nothing was told of the second"
+    for state in ("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Reserved", "Occupied"):
+        say(heard, "StatusNotification", status(state))
+        assert not idle(), state
+    say(heard, "StatusNotification", status("Available"))
+    say(heard, "StartTransaction", start())
+    assert not idle(), "a charge is known"
+
+
 def test_a_start_is_answered_with_the_true_time() -> None:
     heard = pile().hear(Call("1", "BootNotification", {"firmwareVersion": "2.1"}), NOW, timedelta(hours=1))
     assert heard.answer == {"status": "Accepted", "currentTime": "2026-03-01T13:00:00.000Z", "interval": 60}

@@ -254,7 +254,7 @@ def test_a_setting_that_gave_way_to_a_stop_is_set_after_it(connect: Connect) -> 
         station.start()
         wait_until(lambda: made._listener.stations.get("pile-1") is not None, "the station")
         station.run(station.mute())
-        asyncio.run_coroutine_threadsafe(made._configure(made._listener.stations["pile-1"]), made._loop)
+        asyncio.run_coroutine_threadsafe(made._configure(made._listener.stations["pile-1"]), made._reception.loop)
         _, action = station.asked()
         assert action == "ChangeConfiguration"
         stop = threads.submit(ask, made, DeviceAction.STOP_CHARGE, 60.0)
@@ -316,6 +316,29 @@ def test_a_station_that_is_just_back_is_asked_what_it_is(connect: Connect) -> No
         station = connect(address(made), "pile-1")
         wanted = [("BootNotification", None), ("StatusNotification", 0), ("StatusNotification", 1)]
         wait_until(lambda: [what for kind, what in station.orders if kind == "trigger"] == wanted, "the questions")
+
+
+def test_a_station_is_idle_only_by_what_it_says_over_this_connection(connect: Connect) -> None:
+    """A charge may have begun while it was away."""
+    with source(Keeper(), timing=FAST) as made:
+        first = connect(address(made), "pile-1")
+        first.status("Available")
+        wait_until(lambda: made.firmware_of()["pile-1"].is_idle, "it is free")
+        first.run(first.close())
+        wait_until(lambda: not made.firmware_of()["pile-1"].is_connected, "it is gone")
+        again = connect(address(made), "pile-1")
+        wait_until(lambda: ("trigger", ("StatusNotification", 1)) in again.orders, "the question")
+        assert made.firmware_of()["pile-1"].is_connected
+        assert not made.firmware_of()["pile-1"].is_idle
+        again.status("Available")
+        wait_until(lambda: made.firmware_of()["pile-1"].is_idle, "it is free again")
+
+
+def test_a_station_that_has_just_called_may_still_have_something_to_tell(connect: Connect) -> None:
+    with source(Keeper(), timing=QUIET) as made:
+        station = connect(address(made), "pile-1")
+        station.status("Available")
+        assert not made.firmware_of()["pile-1"].is_idle
 
 
 def test_presence_follows_the_connection(connect: Connect) -> None:

@@ -105,6 +105,18 @@ class Pile:
             assert received, "the connection ended"
             self.heard += self.reader.feed(received)
 
+    def has_heard(self, kind: type[Any]) -> bool:
+        """Whether an answer of that type is among what has come so far; nothing is waited for."""
+        self.link.settimeout(0)
+        try:
+            while received := self.link.recv(4096):
+                self.heard += self.reader.feed(received)
+        except BlockingIOError:
+            pass
+        finally:
+            self.link.settimeout(10)
+        return any(isinstance(answer_of(frame), kind) for frame in self.heard)
+
     def log_in(self) -> Self:
         self.say(login(), messages.TariffCheck(self.number, "0100"))
         assert self.hear(answers.LoginAnswer).result == 0

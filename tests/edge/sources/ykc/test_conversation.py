@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from edge.contract.telemetry import ReadingFlag
 from edge.flow import Reading
 from edge.settings import YkcSettings
+from edge.sources.knocks import MOST_KNOCKED
 from edge.sources.ykc import answers, messages
 from edge.sources.ykc.answers import answer_of
 from edge.sources.ykc.conversation import ASK_AGAIN_S, CLOCK_EVERY_S, Conversation, Turn
 from edge.sources.ykc.frame import Frame
 from edge.sources.ykc.messages import frame_of
 from edge.sources.ykc.moment import AS_GOOD_AS_LIVE_S, STORED_AT_MOST_S, STORED_PACE_S
-from edge.sources.ykc.platform import MOST_KNOCKED, Platform
+from edge.sources.ykc.platform import Platform
 from tests.edge.sources.ykc.saying import NOW, NUMBER, TRANSACTION, data, login, record, settings
 
 
@@ -85,11 +86,11 @@ def test_nothing_is_said_to_whom_nobody_knows() -> None:
     turn = talk.hear(login("1" * 14))
     assert said(turn) == [answers.LoginAnswer("1" * 14, 1)]
     assert turn.farewell == "its number is not configured"
-    assert talk.platform.figures.not_configured == 1
+    assert talk.platform.knocks.total == 1
     for number in range(200):
         talk.hear(login(f"{number:014}"))
     talk.hear(login(f"{199:014}"))
-    knocked = talk.platform.figures.knocked
+    knocked = talk.platform.knocks.by_name
     assert len(knocked) == MOST_KNOCKED
     assert list(knocked.items())[-1] == (f"{199:014}", 2)
 

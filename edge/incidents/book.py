@@ -1,56 +1,25 @@
 """From findings to incidents (事件): one finding key becomes one incident, told in revisions that are chained by hash."""
 
 import hashlib
-import json
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 import msgspec
 import structlog
 
 from edge.contract.fields import uuid7
-from edge.contract.incident import (
-    EVIDENCE_DROPPED,
-    EvidenceReference,
-    Incident,
-    IncidentState,
-    ModelReference,
-    RuleReference,
-    Severity,
-    TrackPoint,
-    signed_incident,
-)
-from edge.contract.view import CameraView, ViewAbsence, joined
+from edge.contract.incident import Incident, IncidentState, ModelReference, Severity, signed_incident
+from edge.contract.view import CameraView
 from edge.errors import EdgeError, EvidenceNotKept
 from edge.flow import EvidenceFile, Finding, StagedFile
-from edge.rules.identity import resumed_key, rule_id, subject
-from edge.rules.registry import points_of
-from edge.settings import (
-    CameraSettings,
-    CameraTroubleSettings,
-    CompositeSettings,
-    DeviceSettings,
-    EventSettings,
-    LineCrossingSettings,
-    NodeConfiguration,
-    ReadingRuleSettings,
-    SceneRuleSettings,
-)
-
-RULE_VERSION = "1"
-TRACK_POINTS = 120
-EVIDENCE_FILES = 16
-LONGEST_NOTE = 480
-_REMARK = " | "
-"""Stands in a note between what was found and what was done about it."""
-
-UPDATE_SPACING_S = 10.0
-"""An update that tells nothing worse is sent at most this often."""
+from edge.incidents.cards import RuleCard, RuleCards
+from edge.incidents.keeper import Keeper
+from edge.incidents.revision import LONGEST_REMARK, end_of, ended_unseen, found, once_more, places, seen, tells_more
+from edge.rules.identity import resumed_key
 
 UNSAVED = 200
 """Findings that wait in memory as they are while the disk takes nothing; more of them wait without their pictures, and what
@@ -66,143 +35,6 @@ ENDED_KEPT = 256
 """Incidents that have ended to which a film may still be added: it takes longer to make than many an incident lasts."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Keeper(Protocol):
-    """What the book needs of the outbox."""
-
-    def stage(self, file: EvidenceFile, severity: Severity) -> StagedFile:
-        """Write a file to the disk that an incident of this severity is going to name. Raises EvidenceNotKept."""
-        ...
-
-    def undeclared(self) -> Sequence[Incident]:
-        """The newest revisions of incidents that have lost files for want of room and have not told of it."""
-        ...
-
-    def discard(self, file: StagedFile) -> None:
-        """No incident will name it."""
-        ...
-
-    def incident(self, incident: Incident, evidence: Sequence[StagedFile] = (), *, replayed: bool = False) -> None:
-        """Keep one revision with its new files, durably; as history where it was found in what a device sent late. Raises
-        OutboxFull, EvidenceNotKept.
-        """
-        ...
-
-    def ongoing(self) -> Sequence[Incident]:
-        """The newest revision of every incident that has not ended."""
-        ...
-
-    def decided(self) -> Mapping[tuple[str, str], datetime]:
-        """(device, rule) → until when that rule had decided when it last ended something."""
-        ...
-
-    def chain_head(self) -> str | None:
-        """SHA-256 of the revision that was kept last."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class RuleCard:
-    """What an incident says of the rule that found it and of the place where. `resumes`: the rule goes on with what was open
-    before a restart (a value is beyond its limit or it is not); a track of a camera can't come back.
-    """
-
-    reference: RuleReference
-    spot: str | None
-    simulated: bool
-    resumes: bool
-
-
-RuleCards = Mapping[tuple[str, str], RuleCard]
-"""(device, rule id) → card."""
-
-
-def rule_cards(configuration: NodeConfiguration) -> RuleCards:
-    """The cards of all configured rules."""
-    cards: dict[tuple[str, str], RuleCard] = {}
-    for camera in configuration.cameras:
-        for rule in camera.rules:
-            cards[camera.id, rule_id(rule)] = RuleCard(
-                _reference(rule, _place(rule, camera)), camera.spot, camera.simulated, resumes=False
-            )
-    for device in configuration.devices:
-        for standing in device.standing_rules:
-            points = [point.model_dump(mode="json") for point in points_of(standing, device)]
-            stands_on = {"points": points} if subject(standing) is None else {"point": next(iter(points), None)}
-            cards[device.id, rule_id(standing)] = RuleCard(
-                _reference(standing, stands_on),
-                device.spot,
-                device.simulated,
-                resumes=not isinstance(standing, EventSettings),
-            )
-    for composite in configuration.composites:
-        members: tuple[DeviceSettings | CameraSettings, ...] = (*configuration.devices, *configuration.cameras)
-        for member in members:
-            reference = _reference(composite, {})
-            cards[member.id, composite.id] = RuleCard(reference, member.spot, member.simulated, resumes=True)
-    return cards
-
-
-def _place(rule: SceneRuleSettings, camera: CameraSettings) -> Mapping[str, object]:
-    """What the rule stands on in the camera's picture."""
-    if isinstance(rule, LineCrossingSettings):
-        return {"line": camera.lines.get(rule.line)}
-    if isinstance(rule, CameraTroubleSettings):
-        return {}
-    return {"zone": camera.zones.get(rule.zone)}
-
-
-def _reference(
-    rule: SceneRuleSettings | ReadingRuleSettings | CompositeSettings, setting: Mapping[str, object]
-) -> RuleReference:
-    """Name, version and the hash of the canonical configuration: the rule's own and that of what it stands on."""
-    canonical = json.dumps(
-        {"rule": rule.model_dump(mode="json"), **setting}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    name = rule.id if isinstance(rule, CompositeSettings) else rule_id(rule)
-    return RuleReference(id=name, version=RULE_VERSION, sha256=digest)
-
-
-def thinned(path: Sequence[TrackPoint], limit: int = TRACK_POINTS) -> tuple[TrackPoint, ...]:
-    """At most `limit` points, evenly chosen, first and last kept."""
-    if len(path) <= limit:
-        return tuple(path)
-    step = (len(path) - 1) / (limit - 1)
-    return tuple(path[round(index * step)] for index in range(limit))
-
-
-def _noted(note: str | None, known: Incident | None, *, dropped: bool = False, remark: str | None = None) -> str | None:
-    """The note, with what was done about it, and with the word that a file had to go, once and for good."""
-    said = (known.note or "") if known is not None else ""
-    dropped = dropped or EVIDENCE_DROPPED in said
-    if remark is None:
-        remark = said.partition(_REMARK)[2].removesuffix(EVIDENCE_DROPPED).removesuffix("; ") or None
-    told = (note or "").partition(_REMARK)[0]
-    words = _REMARK.join(part for part in (told[: LONGEST_NOTE // 2], remark) if part) if remark else told
-    if not dropped or EVIDENCE_DROPPED in words:
-        return words or None
-    return f"{words[: LONGEST_NOTE - len(EVIDENCE_DROPPED)]}; {EVIDENCE_DROPPED}" if words else EVIDENCE_DROPPED
-
-
-def _over(incident: Incident, key: str, *, replayed: bool) -> Finding:
-    """The end of an incident that its rule can't go on with."""
-    return Finding(
-        key=key,
-        state=IncidentState.ENDED,
-        rule=incident.rule.id if incident.rule else incident.kind,
-        kind=incident.kind,
-        category=incident.category,
-        severity=incident.severity,
-        device=incident.device,
-        started_at=incident.started_at,
-        at=incident.updated_at,
-        ended_at=max(incident.updated_at, incident.started_at),
-        point=incident.point,
-        fault=incident.fault,
-        replayed=replayed,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +135,7 @@ class IncidentBook:
             if key is None:
                 return
             known = self._open[key]
-            over = _over(known, key, replayed=known.incident_id in self._replayed)
+            over = end_of(known, key, replayed=known.incident_id in self._replayed)
             self._end_unseen(known, reason, key)
         for listener in self._listeners:
             listener(over)
@@ -338,13 +170,13 @@ class IncidentBook:
         """
         with self._lock:
             known = self._open.get(key)
-            if self._remarks.get(key) == words[: LONGEST_NOTE // 2]:
+            if self._remarks.get(key) == words[:LONGEST_REMARK]:
                 return
-            self._remarks[key] = words[: LONGEST_NOTE // 2]
-            if known is None or self._unsaved or words[: LONGEST_NOTE // 2] in (known.note or ""):
+            self._remarks[key] = words[:LONGEST_REMARK]
+            if known is None or self._unsaved or words[:LONGEST_REMARK] in (known.note or ""):
                 return  # whatever waits for the disk will say it
             try:
-                self._keep(self._once_more(known, remark=words[: LONGEST_NOTE // 2]), (), key)
+                self._keep(once_more(known, remark=words[:LONGEST_REMARK], prev_hash=self._head), (), key)
             except EdgeError as error:
                 _log.error("a remark waits for the next word of its incident", device=known.device, reason=str(error))
 
@@ -445,7 +277,7 @@ class IncidentBook:
     def _apply(self, waiting: _Waiting) -> None:
         finding = waiting.finding
         known = self._open.get(finding.key)
-        files = waiting.evidence[: self._places(known)]
+        files = waiting.evidence[: places(known)]
         if files:
             try:
                 self._keep(self._revision(waiting, known, files), files, finding.key, replayed=finding.replayed)
@@ -453,7 +285,7 @@ class IncidentBook:
                 _log.error("the disk takes no evidence", reason=str(error))
                 files = ()
         self._leave_out(waiting.evidence[len(files) :])
-        if not files and (known is None or self._tells_more(known, finding)):
+        if not files and (known is None or tells_more(known, finding)):
             self._keep(self._revision(waiting, known, ()), (), finding.key, replayed=finding.replayed)
 
     def _add(self, later: _Later) -> None:
@@ -461,7 +293,7 @@ class IncidentBook:
         known = self._open.get(later.key)
         if known is None or known.started_at != later.started_at:
             known = self._ended.get((later.key, later.started_at))
-        files = later.evidence[: self._places(known)] if known is not None else ()
+        files = later.evidence[: places(known)] if known is not None else ()
         if known is not None and files:
             try:
                 self._keep(self._with(known, later, files), files, later.key)
@@ -472,35 +304,6 @@ class IncidentBook:
             self._keep(self._with(known, later, ()), (), later.key)
         self._leave_out(later.evidence[len(files) :])
 
-    def _with(self, known: Incident, later: _Later, files: Sequence[StagedFile]) -> Incident:
-        """The next revision, with these files and with what cameras saw; a view names no file that the incident has not."""
-        incident = self._once_more(known, (file.reference for file in files), dropped=later.left_out)
-        kept = {reference.sha256 for reference in incident.evidence}
-        views = known.views
-        for view in later.views:
-            named = tuple(sha256 for sha256 in view.evidence if sha256 in kept)
-            absence = view.absence if named or not view.evidence else ViewAbsence.NOT_KEPT.value
-            views = joined(views, msgspec.structs.replace(view, evidence=named, absence=absence))
-        return msgspec.structs.replace(incident, views=views)
-
-    def _once_more(
-        self,
-        known: Incident,
-        files: Iterable[EvidenceReference] = (),
-        *,
-        dropped: bool = False,
-        remark: str | None = None,
-    ) -> Incident:
-        """The next revision of an incident that is as it was told last, but for its files and what is remarked: an end stays one."""
-        return msgspec.structs.replace(
-            known,
-            revision=known.revision + 1,
-            state=known.state if known.state is IncidentState.ENDED else IncidentState.UPDATE,
-            evidence=(*known.evidence, *files),
-            note=_noted(known.note, known, dropped=dropped, remark=remark),
-            prev_hash=self._head,
-        )
-
     def _declare_drops(self) -> None:
         """Each incident that has lost files says so, in a revision of its own."""
         try:
@@ -510,68 +313,30 @@ class IncidentBook:
                     for its_key, incident in kept:
                         if incident.incident_id == told.incident_id:
                             known, key = incident, its_key
-                self._keep(self._once_more(known, dropped=True), (), key)
+                self._keep(once_more(known, dropped=True, prev_hash=self._head), (), key)
         except EdgeError as error:
             _log.error("that evidence was dropped can't be told yet", reason=str(error))
 
-    @staticmethod
-    def _places(known: Incident | None) -> int:
-        """So many more files may an incident have."""
-        return EVIDENCE_FILES - (0 if known is None else len(known.evidence))
-
-    def _tells_more(self, known: Incident, finding: Finding) -> bool:
-        if finding.state is IncidentState.ENDED or finding.severity is not known.severity:
-            return True
-        if finding.raw_code not in (None, known.raw_code) or not (known.note or "").startswith(finding.note or ""):
-            return True
-        return abs((finding.at - known.updated_at).total_seconds()) >= UPDATE_SPACING_S
-
     def _revision(self, waiting: _Waiting, known: Incident | None, files: Sequence[StagedFile]) -> Incident:
-        finding, card = waiting.finding, waiting.card
-        ended = finding.state is IncidentState.ENDED
-        started_at = finding.started_at if known is None else known.started_at
-        earlier: tuple[EvidenceReference, ...] = () if known is None else known.evidence
-        return Incident(
+        return found(
+            waiting.finding,
+            known,
             incident_id=uuid7(int(self._clock().timestamp() * 1000)) if known is None else known.incident_id,
-            revision=1 if known is None else known.revision + 1,
-            state=IncidentState.ENDED if ended else IncidentState.OPEN if known is None else IncidentState.UPDATE,
-            kind=finding.kind,
-            category=finding.category,
-            severity=finding.severity,
-            started_at=started_at,
-            updated_at=max(finding.at, started_at),
-            ended_at=max(finding.ended_at or finding.at, started_at) if ended else None,
-            device=finding.device,
-            spot=None if card is None else card.spot,
-            zone=finding.zone,
-            confidence=None if finding.confidence is None else min(1.0, max(0.0, finding.confidence)),
-            dwell_s=finding.dwell_s,
-            direction=finding.direction,
-            count=finding.count,
-            point=finding.point,
-            value=finding.value,
-            unit=finding.unit,
-            fault=finding.fault,
-            raw_code=finding.raw_code,
-            track=thinned(finding.path),
-            model=waiting.model or (None if known is None else known.model),
-            rule=None if card is None else card.reference,
-            evidence=(*earlier, *(file.reference for file in files))[:EVIDENCE_FILES],
-            simulated=card is not None and card.simulated,
-            note=_noted(finding.note, known, dropped=waiting.left_out, remark=self._remarks.get(finding.key)),
-            views=() if known is None else known.views,
+            card=waiting.card,
+            model=waiting.model,
+            files=(file.reference for file in files),
+            dropped=waiting.left_out,
+            remark=self._remarks.get(waiting.finding.key),
             prev_hash=self._head,
         )
+
+    def _with(self, known: Incident, later: _Later, files: Sequence[StagedFile]) -> Incident:
+        """The next revision, with these files and with what cameras saw."""
+        references = (file.reference for file in files)
+        return seen(once_more(known, references, dropped=later.left_out, prev_hash=self._head), later.views)
 
     def _end_unseen(self, incident: Incident, reason: str, key: str | None = None) -> None:
-        ended = msgspec.structs.replace(
-            incident,
-            revision=incident.revision + 1,
-            state=IncidentState.ENDED,
-            ended_at=max(incident.updated_at, incident.started_at),
-            note=_noted(reason, incident),
-            prev_hash=self._head,
-        )
+        ended = ended_unseen(incident, reason, prev_hash=self._head)
         try:
             self._keep(ended, (), key)
         except EdgeError as error:
