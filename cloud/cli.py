@@ -13,21 +13,31 @@ import psycopg
 import typer
 
 from cloud.access import accounts, areas
+from cloud.access.command import api_key_app, audit_app
 from cloud.access.model import Role
 from cloud.backup.command import backup, restore
+from cloud.correlate.command import admission_app
 from cloud.db.migrate import migrate as migrate_database
+from cloud.deadlines.command import deadlines_app
+from cloud.drills.command import drill_app
 from cloud.enrolment.command import broker_app, command_key_app, node_claim, node_identity, node_rotate
 from cloud.errors import CloudError, ConfigurationError, Invalid
 from cloud.evidence.command import evidence_app
+from cloud.figures.command import figures_app
 from cloud.fleet import service as fleet
+from cloud.handover.command import handover_app
 from cloud.ingest.command import deadletters_app
 from cloud.ingest.quarantine_command import quarantine_app
 from cloud.logs import log_to_stderr
 from cloud.main import Part, running, wait_for_signal
 from cloud.maintenance.command import maintenance_app
+from cloud.notify.command import notices_app
+from cloud.organisation.command import organisation_app
+from cloud.proof import command as _proof_command  # noqa: F401 (adds its commands to evidence_app)
 from cloud.rollouts.command import artifacts_app
 from cloud.settings import CloudSettings
 from cloud.terminal import AsJson, now, read_settings, tell, transaction
+from cloud.verdicts.command import verdicts_app
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The cloud of Gridward."
@@ -41,13 +51,23 @@ app.add_typer(node_app, name="node")
 node_app.command("claim")(node_claim)
 node_app.command("rotate")(node_rotate)
 node_app.command("identity")(node_identity)
+app.add_typer(api_key_app, name="api-key")
+app.add_typer(audit_app, name="audit")
 app.add_typer(broker_app, name="broker")
 app.add_typer(command_key_app, name="command-key")
 app.add_typer(deadletters_app, name="deadletters")
+app.add_typer(drill_app, name="drill")
+app.add_typer(handover_app, name="handover")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(maintenance_app, name="maintenance")
+app.add_typer(organisation_app, name="organisation")
+app.add_typer(admission_app, name="admission")
+app.add_typer(deadlines_app, name="deadlines")
+app.add_typer(notices_app, name="notices")
 app.add_typer(artifacts_app, name="artifacts")
+app.add_typer(verdicts_app, name="verdicts")
+app.add_typer(figures_app, name="figures")
 app.command()(backup)
 app.command()(restore)
 
@@ -153,6 +173,9 @@ def user_add(
     area: Annotated[
         str | None, typer.Option(help="Code of the area that the person sees; everything when not given.")
     ] = None,
+    department: Annotated[
+        str | None, typer.Option(help="Code of the department for which the person works; for the role department.")
+    ] = None,
     display_name: Annotated[str | None, typer.Option(help="The name that others see.")] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
@@ -164,7 +187,14 @@ def user_add(
     password = _password(password_stdin=password_stdin, generate=generate)
     with transaction() as conn:
         user_id = accounts.add(
-            conn, name=name, password=password, role=role, display_name=display_name, area_code=area, now=now()
+            conn,
+            name=name,
+            password=password,
+            role=role,
+            display_name=display_name,
+            area_code=area,
+            department=department,
+            now=now(),
         )
     told: dict[str, Any] = {"id": user_id, "name": name, "role": role.value, "area": area}
     if generate:
@@ -209,7 +239,9 @@ def user_list(as_json: AsJson = False) -> None:
 @area_app.command("import")
 def area_import(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A GeoJSON FeatureCollection.")],
-    scheme: Annotated[str, typer.Option(help="How codes are built: cn15 or free.")] = "cn15",
+    scheme: Annotated[
+        str, typer.Option(help="How codes are built: cn15, free, or one added by `organisation scheme`.")
+    ] = "cn15",
     as_json: AsJson = False,
 ) -> None:
     """Take in areas. One bad row and nothing is taken in; every bad row is named."""
@@ -221,7 +253,7 @@ def area_import(
         report = areas.take_in(conn, document, scheme=scheme, now=now())
     lines = [f"row {problem.row} ({problem.code or 'no code'}): {problem.reason}" for problem in report.problems]
     lines.append(
-        f"{len(report.added)} added, {len(report.redrawn)} redrawn, {len(report.unchanged)} unchanged, "
+        f"{len(report.added)} added, {len(report.redrawn)} redrawn, {len(report.ended)} ended, {len(report.unchanged)} unchanged, "
         f"{len(report.problems)} bad rows"
     )
     tell(asdict(report), as_json=as_json, text="\n".join(lines))

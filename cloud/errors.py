@@ -5,19 +5,24 @@ CloudError
 │   ├── DatabaseAway        no connection, or none free in time
 │   ├── BrokerAway          the broker can't be reached
 │   ├── EvidenceStoreAway   the store of evidence can't be reached, or is full
+│   ├── ChannelAway         a channel for notices takes nothing now
 │   └── TooOften            the same came a moment ago
 └── Permanent
     ├── ConfigurationError  a setting is missing or can't be right; the message names it
     ├── SchemaTooNew        the database was made by a newer version of this program
     ├── UnusableBackup      damaged, unfinished, or made by a newer version
     ├── Invalid             what was sent can't be taken as it is
+    │   └── NoWorkingTime   a calendar without an open hour
     ├── TooLarge            longer than is taken
     ├── TooSlow             the body came so slowly that it was given up
     ├── UnsupportedMedia    not a kind of file that is taken
     ├── NotSignedIn         no session, or one that is over
     ├── LockedOut           too many wrong passwords; says how long
+    ├── ChannelRefused      a channel for notices will not take it, now or later
     ├── Unproven            a machine has not shown that it is what it says
     ├── Forbidden           signed in, but the role or the area does not reach this far
+    │   └── PasswordToChange   signed in with a password that is good for one log-in
+    ├── PurposeNeeded       outside of one's own cases evidence is looked at for a stated purpose
     ├── NotFound            not there, or not for this person's eyes
     └── Conflict
         ├── DatabaseNotEmpty  a restore would overwrite something
@@ -50,6 +55,14 @@ class EvidenceStoreAway(Retryable):
     """The store of evidence can't be reached, or is full."""
 
 
+class ChannelAway(Retryable):
+    """A channel for notices takes nothing now. `failure` is a word of `cloud.notify.model.Failure`, never what the other side said."""
+
+    def __init__(self, failure: str) -> None:
+        super().__init__(f"the channel takes nothing now: {failure}")
+        self.failure = failure
+
+
 class TooOften(Retryable):
     """The same came a moment ago; later it is taken."""
 
@@ -72,6 +85,10 @@ class UnusableBackup(Permanent):
 
 class Invalid(Permanent):
     """What was sent can't be taken as it is; the message says why."""
+
+
+class NoWorkingTime(Invalid):
+    """A calendar has no open hour to count with, or ends before the time asked for."""
 
 
 class TooLarge(Permanent):
@@ -98,12 +115,28 @@ class LockedOut(Permanent):
         self.retry_after_s = retry_after_s
 
 
+class ChannelRefused(Permanent):
+    """A channel for notices will not take it, now or later. `failure` as with `ChannelAway`."""
+
+    def __init__(self, failure: str) -> None:
+        super().__init__(f"the channel does not take it: {failure}")
+        self.failure = failure
+
+
 class Unproven(Permanent):
     """A machine has not shown that it is what it says it is; the message says what to do."""
 
 
 class Forbidden(Permanent):
     """Signed in, but the role or the area does not reach this far."""
+
+
+class PasswordToChange(Forbidden):
+    """Signed in with a password that somebody else has made: it opens nothing but its change."""
+
+
+class PurposeNeeded(Permanent):
+    """Evidence of a case on which this person does not work: it is shown for a purpose, which the audit log keeps."""
 
 
 class NotFound(Permanent):

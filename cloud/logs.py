@@ -23,7 +23,7 @@ def log_to_stderr(*, as_json: bool) -> None:
     if as_json:
         last.append(structlog.processors.format_exc_info)
     last += [hide_secrets, escape_words]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStderr()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("cloud").setLevel(logging.INFO)
@@ -37,6 +37,21 @@ def log_to_stderr(*, as_json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is when it writes, so a stream that was put in its place and closed is not held on to."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        raise AttributeError("it goes to sys.stderr")
 
 
 def console_renderer(*, colors: bool = False) -> structlog.dev.ConsoleRenderer:

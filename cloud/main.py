@@ -22,19 +22,28 @@ from cloud.api.app import make_app
 from cloud.api.certificate import demo_certificate
 from cloud.api.dependencies import Services, utc_now
 from cloud.api.protocol import PatientProtocol
-from cloud.commands.dispatch import Dispatch
+from cloud.commands.dispatch import command_duty
 from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
 from cloud.db.pool import Pool, open_pool
+from cloud.dispatch import Dispatch
 from cloud.enrolment import service as enrolment
 from cloud.errors import ConfigurationError, DatabaseAway, SchemaTooNew
 from cloud.evidence.service import EvidenceService
-from cloud.ingest.service import IngestService, make_subscriber
+from cloud.ingest.intake import CLIENT_ID, Intake
+from cloud.ingest.service import IngestService
 from cloud.jobs.service import make_jobs
 from cloud.mqtt import Endpoint
+from cloud.notify.delivery import Courier
+from cloud.notify.planner import Planner
+from cloud.notify.post import Addresses, Post
+from cloud.notify.roster import on_duty
+from cloud.notify.rounds import NoticeRounds
 from cloud.notify.stream import LiveHub
-from cloud.rollouts.dispatch import OrderDispatch
+from cloud.notify.vault import Vault
+from cloud.rollouts import artifacts
+from cloud.rollouts.dispatch import order_duty
 from cloud.settings import CloudSettings
 from cloud.signing import Signer
 
@@ -80,6 +89,7 @@ def running(settings: CloudSettings, part: Part = Part.ALL, *, tls: bool = False
             readiness["broker"] = _start_ingest(stack, settings, pool)
         if part in {Part.ALL, Part.JOBS}:
             readiness["jobs"] = _start_jobs(stack, settings, pool)
+            readiness["notices"] = _start_notices(stack, settings, pool)
         if part in {Part.ALL, Part.API}:
             yield _start_api(stack, settings, pool, readiness, tls=tls)
         else:
@@ -156,11 +166,11 @@ def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Call
         password=settings.read_mqtt_password(),
         ca_file=settings.mqtt_ca_file,
     )
-    client_id = f"gridward-ingest-{socket.gethostname()}"[:60] if settings.mqtt_shared else "gridward-ingest"
-    subscriber = make_subscriber(endpoint, client_id=client_id, shared=settings.mqtt_shared)
+    client_id = f"{CLIENT_ID}-{socket.gethostname()}"[:60] if settings.mqtt_shared else CLIENT_ID
+    intake = Intake(endpoint, client_id=client_id, shared=settings.mqtt_shared)
     ingest = IngestService(
         pool,
-        subscriber,
+        intake,
         rules=CorrelationRules.of(settings),
         presence=Leadership(settings.database_url.get_secret_value(), Duty.PRESENCE),
     )
@@ -169,13 +179,14 @@ def _start_ingest(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Call
     signer = Signer.of(settings)
     with pool.connection() as conn:
         enrolment.use_command_key(conn, signer.public_key, now=utc_now())
-    dispatch = Dispatch(pool, subscriber, signer=signer)
-    dispatch.start()
-    stack.callback(dispatch.stop, _STOP_S)
-    orders = OrderDispatch(pool, subscriber, sign=signer.sign)
+    commands = Dispatch(command_duty(signer), pool, intake.urgent)
+    commands.start()
+    stack.callback(commands.stop, _STOP_S)
+    duty = order_duty(signer, lambda: artifacts.trusted_keys(settings))
+    orders = Dispatch(duty, pool, intake.routine)
     orders.start()
     stack.callback(orders.stop, _STOP_S)
-    return lambda: ingest.problem() or dispatch.problem() or orders.problem()
+    return lambda: ingest.problem() or commands.problem() or orders.problem()
 
 
 def _start_jobs(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:
@@ -183,6 +194,22 @@ def _start_jobs(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callab
     jobs.start()
     stack.callback(jobs.stop, _STOP_S)
     return jobs.problem
+
+
+def _start_notices(stack: ExitStack, settings: CloudSettings, pool: Pool) -> Callable[[], str | None]:
+    addresses = Addresses(settings.notice_addresses)
+    courier = Courier(
+        pool=pool,
+        vault=Vault.of(settings),
+        post=Post(addresses),
+        addresses=addresses,
+        contact=settings.notice_contact,
+        public_url=settings.public_url,
+    )
+    rounds = NoticeRounds(Planner(pool, settings.zone, on_duty), courier)
+    rounds.start()
+    stack.callback(rounds.stop, _STOP_S)
+    return rounds.problem
 
 
 def _start_api(
@@ -198,7 +225,12 @@ def _start_api(
     )
     readiness["live"] = lambda: None if hub.is_listening else "not listening yet"
     services = Services(
-        settings=settings, pool=pool, evidence=EvidenceService.of(settings), hub=hub, readiness=readiness
+        settings=settings,
+        pool=pool,
+        evidence=EvidenceService.of(settings),
+        hub=hub,
+        vault=Vault.of(settings),
+        readiness=readiness,
     )
     certificate, key, fingerprint, authority = _certificate(settings, tls=tls)
     if (

@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,10 +137,17 @@ class Subscriber:
     """A connection that stays up. `topics` may carry `$share/<group>/…` where the broker has shared subscriptions.
 
     The session is persistent under `client_id`: what arrives while this process is away waits in the broker.
+    `on_subscribed` is called on the thread of the connection after each answer to a subscription; it must not wait.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, client_id: str, topics: Sequence[str], mailbox: Mailbox | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        client_id: str,
+        topics: Sequence[str],
+        mailbox: Mailbox | None = None,
+        on_subscribed: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._client_id = client_id
@@ -149,6 +156,8 @@ class Subscriber:
         self._connection = 0
         self._connected = threading.Event()
         self._subscribed = threading.Event()
+        self._granted = False
+        self._on_subscribed = on_subscribed
         self._closing = False
         self.mailbox = mailbox or Mailbox()
         self._client = self._make_client()
@@ -181,6 +190,11 @@ class Subscriber:
     def connected(self) -> bool:
         """Whether the broker is there now."""
         return self._connected.is_set()
+
+    @property
+    def granted(self) -> bool:
+        """Whether the broker has granted what this connection asked for last."""
+        return self._granted
 
     def start(self) -> None:
         """Connect in the background and keep trying."""
@@ -267,6 +281,7 @@ class Subscriber:
     ) -> None:
         self._connected.clear()
         self._subscribed.clear()
+        self._granted = False
         _CONNECTED.labels(self._client_id).set(0)
         if not self._closing:
             _log.warning("broker_lost", client=self._client_id, reason=str(reason))
@@ -274,8 +289,10 @@ class Subscriber:
     def _on_subscribe(
         self, _client: Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
+        self._granted = not any(reason.is_failure for reason in reasons)
+        if not self._granted:
             _log.error("subscription_refused", client=self._client_id, reasons=[str(reason) for reason in reasons])
+        self._on_subscribed()
         self._subscribed.set()
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:

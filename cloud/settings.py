@@ -1,6 +1,7 @@
 """What the cloud is told by its environment: `GRIDWARD_…`, read once at the start. Secrets never show in logs."""
 
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -59,11 +60,30 @@ class CloudSettings(BaseSettings):
     web_directory: Path = _HERE / "web" / "dist"
     metrics_token: SecretStr | None = None
 
+    notice_key_file: Path | None = None
+    """What addresses of people are encrypted with, and what browsers know us by; `keys/notice.key` in the data directory unless told
+    otherwise. All processes of one cloud share it."""
+    notice_addresses: list[str] = []
+    """Networks beside the public ones to which notices may be sent (an own mail server, an SMS gateway): `10.1.2.3/32`; JSON."""
+    notice_contact: str = "mailto:operator@gridward.invalid"
+    """Whom the operator of a push service can ask about us (RFC 8292 §2.1)."""
+    public_url: str = ""
+    """Where people reach the page, for links in notices; they have to sign in there."""
+
     session_s: Positive = 12 * 3_600.0
     timezone: str = "Asia/Shanghai"
 
     fold_window_s: Positive = 600.0
-    """An incident folds into an open case of the same device and kind up to this long after its last activity."""
+    """An incident folds into an open case of the same danger at the same spot up to this long after its last activity."""
+    storm_window_s: Positive = 7_200.0
+    """The same for what is part of a flooded case: a windy night is no new case with each gust."""
+    again_within_s: Positive = 86_400.0
+    """What comes again so long after its case was closed opens it again, or opens one that is linked to it."""
+    false_alarm_times: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """After so many incidents of one camera, zone and rule were judged false within `false_alarm_within_s`, the next are told once
+    per `false_alarm_window_s`, with their number."""
+    false_alarm_within_s: Positive = 12 * 3_600.0
+    false_alarm_window_s: Positive = 6 * 3_600.0
     late_ring_s: Positive = 86_400.0
     """An ended critical incident that arrives late still rings up to this age."""
 
@@ -94,6 +114,23 @@ class CloudSettings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"no such time zone: {name}") from error
         return name
+
+    @field_validator("notice_addresses")
+    @classmethod
+    def _networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"no network: {network} (an example: 10.1.2.3/32)") from error
+        return networks
+
+    @field_validator("public_url")
+    @classmethod
+    def _address_of_page(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("where people reach the page begins with https://")
+        return url.rstrip("/")
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:

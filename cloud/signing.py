@@ -1,4 +1,6 @@
-"""The cloud's own signing key (Ed25519): commands and orders carry its signature, nodes learn its public half when they enrol."""
+"""The cloud's own signing keys (Ed25519): commands and orders carry the signature of one, nodes learn its public half when they enrol;
+another one seals the audit log.
+"""
 
 import os
 from pathlib import Path
@@ -32,9 +34,24 @@ class Signer:
         file = settings.command_key_file or settings.data_directory.resolve() / "keys" / "command.key"
         return cls(_load(file))
 
+    @classmethod
+    def of_audit(cls, settings: CloudSettings) -> "Signer":
+        """The key that seals the audit log, made at the first use; it has no other purpose. Raises ConfigurationError."""
+        return cls(_load(audit_key_file(settings)))
+
+    @classmethod
+    def at(cls, file: Path) -> "Signer":
+        """The key in a file, made where there is none. Raises ConfigurationError when it can't be read or made."""
+        return cls(_load(file))
+
     def sign(self, statement: bytes) -> str:
         """The signature of a statement (`edge.contract.signing.statement`), as it travels."""
         return signing.sign(self._key, statement)
+
+
+def audit_key_file(settings: CloudSettings) -> Path:
+    """Where the key that seals the audit log lies."""
+    return settings.data_directory.resolve() / "keys" / "audit.key"
 
 
 def _load(file: Path) -> Ed25519PrivateKey:
@@ -45,20 +62,28 @@ def _load(file: Path) -> Ed25519PrivateKey:
         key = serialization.load_pem_private_key(content, password=None)
     except (OSError, ValueError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it holds no private key in PEM"
-        raise ConfigurationError(f"the key for signing commands in {file}: {reason}") from error
+        raise ConfigurationError(f"the key for signing in {file}: {reason}") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"the key for signing commands in {file} is no Ed25519 key")
+        raise ConfigurationError(f"the key for signing in {file} is no Ed25519 key")
     if file.stat().st_mode & 0o077:
-        _log.warning("others may read the key that signs commands; `chmod 600` it", file=str(file))
+        _log.warning("others may read a signing key; `chmod 600` it", file=str(file))
     return key
 
 
 def _make(file: Path) -> None:
-    """Make the key as a whole and once: of two processes that start together both read the same one afterwards."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    if made_once(file, content):
+        _log.info("made the key that signs commands", file=str(file))
+
+
+def made_once(file: Path, content: bytes) -> bool:
+    """Make a file that only we may read, as a whole and once: of two processes that start together both read the same one afterwards.
+
+    Whether this call made it. Raises OSError.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -69,7 +94,7 @@ def _make(file: Path) -> None:
         try:
             os.link(unfinished, file)
         except FileExistsError:
-            return
-        _log.info("made the key that signs commands", file=str(file))
+            return False
+        return True
     finally:
         unfinished.unlink(missing_ok=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from cloud.access import areas, audit, passwords, policy, sessions
+from cloud.access import areas, audit, departments, independence, passwords, policy, sessions
 from cloud.access.model import Principal, Role, SignedIn, scope_of
 from cloud.db.pool import Pool
 from cloud.db.queries import load
-from cloud.errors import Conflict, Invalid, LockedOut, NotFound, NotSignedIn
+from cloud.errors import Conflict, Forbidden, Invalid, LockedOut, NotFound, NotSignedIn
 
 _queries = load("cloud.access")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -44,40 +44,61 @@ def add(
     role: Role,
     display_name: str | None = None,
     area_code: str | None = None,
+    department: str | None = None,
+    must_change: bool = False,
     now: datetime,
+    actor: Principal | None = None,
+    address: str | None = None,
 ) -> int:
-    """Add a person; the account's id comes back.
+    """Add a person; the account's id comes back. `department` is the code of the one for which the person works.
 
-    Raises Invalid for a name, password or area that can't be, Conflict when the name is taken.
+    `must_change`: the password is good for one log-in; `actor` is None at the command line.
+
+    Raises Invalid for a name, password, area or department that can't be, Conflict when the name is taken.
     """
     if _NAME.fullmatch(name) is None:
         raise Invalid(
             "a name has 1 to 64 characters out of a-z, 0-9, dot, dash and underscore, and starts and ends with a letter or digit"
         )
-    shown = display_name or name
-    if len(shown) > 100 or not shown.isprintable():
-        raise Invalid("a display name has at most 100 printable characters")
-    if area_code is not None and areas.find(conn, area_code) is None:
-        raise Invalid(f"no valid area has the code {area_code!r}")
+    shown = name if display_name is None else display_name
+    check_person(conn, display_name=shown, role=role, area_code=area_code, department=department)
     account_id: int | None = _queries.insert_account(
         conn,
         name=name,
         display_name=shown,
         role=role.value,
         area_code=area_code,
-        password_hash=passwords.hash_password(password),
+        department_id=departments.by_code(conn, department) if department is not None else None,
+        password_hash=passwords.hash_password(password, name=name),
+        must_change=must_change,
         now=now,
     )
     if account_id is None:
         raise Conflict(f"there is already an account {name!r}")
+    if actor is not None:
+        independence.issued(conn, account_id, by=actor.user_id, at=now)
     audit.write(
         conn,
         "account.added",
         f"account:{name}",
-        actor_name="command line",
-        detail={"role": role.value, "area": area_code},
+        actor=actor,
+        actor_name=None if actor is not None else "command line",
+        address=address,
+        detail={"role": role.value, "area": area_code, "department": department},
     )
     return account_id
+
+
+def check_person(
+    conn: Connection[Any], *, display_name: str, role: Role, area_code: str | None, department: str | None
+) -> None:
+    """Raise Invalid for what no account can have."""
+    if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
+        raise Invalid("a display name has 1 to 100 printable characters")
+    if area_code is not None and areas.find(conn, area_code) is None:
+        raise Invalid(f"no valid area has the code {area_code!r}")
+    if (department is not None) != (role is Role.DEPARTMENT):
+        raise Invalid("who has the role department, and nobody else, works for a department: say its code")
 
 
 def sign_in(pool: Pool, attempt: SignIn, *, clock: Callable[[], datetime], lasts_s: float) -> Admitted:
@@ -150,11 +171,49 @@ def count_attempt(conn: Connection[Any], subjects: dict[str, policy.Allowance], 
 def set_password(conn: Connection[Any], name: str, password: str, *, now: datetime) -> None:
     """Change a password and end all sessions of the account. Raises NotFound, Invalid."""
     account_id = _account_id(conn, name)
-    _queries.set_password(conn, account_id=account_id, password_hash=passwords.hash_password(password), now=now)
+    replace_password(conn, account_id, name, password, now=now)
     sessions.revoke_all(conn, account_id, now=now)
+    audit.write(conn, "account.password_changed", f"account:{name}", actor_name="command line")
+
+
+def replace_password(
+    conn: Connection[Any], account_id: int, name: str, password: str, *, must_change: bool = False, now: datetime
+) -> None:
+    """Put a new password in place, and forget what was tried in vain before. Raises Invalid."""
+    hashed = passwords.hash_password(password, name=name)
+    _queries.set_password(conn, account_id=account_id, password_hash=hashed, must_change=must_change, now=now)
+    forget_all_attempts(conn, name)
+
+
+def forget_all_attempts(conn: Connection[Any], name: str) -> None:
+    """What was tried in vain at this account counts no more, from wherever."""
     _queries.forget_attempts(conn, subject=policy.account_subject(name))
     _queries.forget_attempts_below(conn, prefix=policy.pair_subject(name, ""))
-    audit.write(conn, "account.password_changed", f"account:{name}", actor_name="command line")
+
+
+def change_own_password(
+    pool: Pool, session: SignedIn, current: str, password: str, *, clock: Callable[[], datetime], address: str
+) -> None:
+    """A person changes his password; his other sessions end.
+
+    A wrong `current` counts as a failed attempt does. Raises LockedOut, Forbidden for a wrong one, Invalid for the same again.
+    """
+    who = session.principal
+    subject = policy.pair_subject(who.name, policy.network_of(address))
+    with pool.connection() as conn:
+        count_attempt(conn, {subject: policy.PER_ACCOUNT_AND_ADDRESS}, clock())
+        kept = _queries.password_of(conn, account_id=who.user_id)
+    if not passwords.is_right(current, kept):
+        with pool.connection() as conn:
+            audit.write(conn, "account.password_refused", f"account:{who.name}", actor=who, address=address)
+        raise Forbidden("the present password is wrong")
+    if password == current:
+        raise Invalid("the new password is the old one")
+    with pool.connection() as conn:
+        now = clock()
+        replace_password(conn, who.user_id, who.name, password, now=now)
+        sessions.revoke_others(conn, who.user_id, session.session_id, now=now)
+        audit.write(conn, "account.password_changed", f"account:{who.name}", actor=who, address=address)
 
 
 def disable(conn: Connection[Any], name: str, *, now: datetime) -> None:
@@ -176,7 +235,7 @@ def in_use(conn: Connection[Any], name: str) -> Principal | None:
     if row is None:
         return None
     scope = scope_of(row.area_code, row.area_path)
-    return Principal(row.id, row.name, row.display_name, Role(row.role), row.area_code, scope)
+    return Principal(row.id, row.name, row.display_name, Role(row.role), row.area_code, scope, row.department_id)
 
 
 def _account_id(conn: Connection[Any], name: str) -> int:

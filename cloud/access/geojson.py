@@ -13,7 +13,10 @@ MAXIMUM_VERTICES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One area as the file has it; `row` counts from 1. `geometry` is a Polygon, a MultiPolygon or None."""
+    """One area as the file has it; `row` counts from 1. `geometry` is a Polygon, a MultiPolygon or None.
+
+    `ended`: there is no such area any more.
+    """
 
     row: int
     code: str
@@ -22,6 +25,7 @@ class Feature:
     parent: str | None
     kind: str
     geometry: dict[str, Any] | None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,9 @@ def _feature(number: int, row: object) -> Feature:
     properties = row.get("properties")
     if not isinstance(properties, dict):
         raise Invalid("it has no properties")
+    ended = properties.get("ended", False)
+    if not isinstance(ended, bool):
+        raise Invalid("ended must be true or false")
     parent = properties.get("parent")
     return Feature(
         row=number,
@@ -71,6 +78,7 @@ def _feature(number: int, row: object) -> Feature:
         parent=_text(properties, "parent", 32) if parent is not None else None,
         kind=_text(properties, "kind", 32) if "kind" in properties else "basic",
         geometry=_geometry(row.get("geometry")),
+        ended=ended,
     )
 
 
@@ -123,6 +131,20 @@ def _check_position(position: object) -> None:
             raise Invalid("a position is made of numbers")
         if not math.isfinite(value) or abs(value) > limit:
             raise Invalid("a position is longitude, latitude in degrees")
+
+
+def centre(geometry: dict[str, Any] | None) -> tuple[float, float] | None:
+    """Longitude and latitude of the centroid of the outline (of the largest part), None without one. Of a geometry that was checked."""
+    if geometry is None:
+        return None
+    polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+    ring = max((polygon[0] for polygon in polygons), key=lambda each: abs(doubled_area(each)))
+    x0, y0 = ring[0][:2]  # small numbers keep their digits
+    moved = [(x - x0, y - y0) for x, y, *_ in ring]
+    parts = [(x1 * y2 - x2 * y1, x1 + x2, y1 + y2) for (x1, y1), (x2, y2) in pairwise(moved)]
+    weight = 3 * math.fsum(part[0] for part in parts)
+    east, north = (math.fsum(part[0] * part[axis] for part in parts) / weight for axis in (1, 2))
+    return x0 + east, y0 + north
 
 
 def doubled_area(ring: Sequence[Sequence[float]]) -> float:

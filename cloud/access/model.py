@@ -6,11 +6,16 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person does. 值班长, 网格员, 运维, 管理员."""
+    """What a person does. 值班长, 受理员, 派遣员, 网格员, 网格长, 专业部门, 运维, 审计, 管理员."""
 
     DUTY_CHIEF = "duty_chief"
+    INTAKE_CLERK = "intake_clerk"
+    DISPATCHER = "dispatcher"
     GRID_WORKER = "grid_worker"
+    GRID_LEAD = "grid_lead"
+    DEPARTMENT = "department"
     MAINTAINER = "maintainer"
+    AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
 
 
@@ -24,7 +29,11 @@ def scope_of(area_code: str | None, area_path: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person. `area_path` is the scope: all areas whose path starts with it; empty means everything."""
+    """A signed-in person. `area_path` is the scope: all areas whose path starts with it; empty means everything.
+
+    Whoever works for a department (专业部门) or a property company (物业) has its id, and sees of the cases in his scope
+    those that it was ever told to handle.
+    """
 
     user_id: int
     name: str
@@ -32,6 +41,7 @@ class Principal:
     role: Role
     area_code: str | None
     area_path: str
+    department_id: int | None = None
 
     def sees(self, area_path: str) -> bool:
         """Whether an area lies in this person's scope. What has no area (an empty path) is for those who see everything."""
@@ -40,12 +50,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A principal with the session that carries it."""
+    """A principal with the session that carries it. `must_change_password`: until then it opens nothing else."""
 
     principal: Principal
     session_id: int
     expires_at: datetime
     by_cookie: bool = False
+    must_change_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)

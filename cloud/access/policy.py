@@ -1,7 +1,6 @@
-"""How long to wait after wrong passwords, and which codes an area may have. Pure."""
+"""How long to wait after wrong passwords. Pure."""
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,6 +45,11 @@ def account_subject(name: str) -> str:
 def address_subject(network: str) -> str:
     """An address, whatever name it tries."""
     return f"address:{network}"
+
+
+def key_subject(network: str) -> str:
+    """Wrong API keys from an address: apart from passwords, so that no machine shuts out the people beside it."""
+    return f"api-key:{network}"
 
 
 def pair_subject(name: str, network: str) -> str:
@@ -97,44 +101,3 @@ def network_of(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(found), 64), strict=False))
-
-
-@dataclass(frozen=True, slots=True)
-class CodeScheme:
-    """How the codes of areas are built: for each level a pattern, and whether a child's code begins with its parent's."""
-
-    name: str
-    patterns: dict[str, re.Pattern[str]]
-    nested: bool
-
-    def problem(self, code: str, level: str, parent: str | None) -> str | None:
-        """What is wrong with a code, None when nothing is."""
-        pattern = self.patterns.get(level)
-        if pattern is None:
-            return f"the scheme {self.name} has no level {level!r}"
-        if pattern.fullmatch(code) is None:
-            return f"{code!r} is no code of a {level} in the scheme {self.name}"
-        if self.nested and parent is not None and not code.startswith(parent):
-            return f"{code!r} does not begin with its parent {parent!r}"
-        return None
-
-
-SCHEMES: dict[str, CodeScheme] = {
-    # 6 district (GB/T 2260) + 3 street + 3 community + 3 grid, numbered west to east, north to south
-    "cn15": CodeScheme(
-        "cn15",
-        {
-            "district": re.compile(r"[1-9][0-9]{5}"),
-            "street": re.compile(r"[1-9][0-9]{8}"),
-            "community": re.compile(r"[1-9][0-9]{11}"),
-            "grid": re.compile(r"[1-9][0-9]{14}"),
-        },
-        nested=True,
-    ),
-    # a city's own codes: only their characters are checked
-    "free": CodeScheme(
-        "free",
-        {level: re.compile(r"[0-9A-Za-z-]{1,32}") for level in ("district", "street", "community", "grid")},
-        nested=False,
-    ),
-}

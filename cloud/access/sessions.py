@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,6 +67,33 @@ def revoke_all(conn: Connection[Any], account_id: int, *, now: datetime) -> int:
     return _end_streams(conn, _queries.revoke_sessions_of(conn, account_id=account_id, now=now))
 
 
+def end_streams(conn: Connection[Any], account_id: int, *, now: datetime) -> None:
+    """End the live streams of an account, whose sessions go on: what it sees has changed, and its pages come again."""
+    _end_streams(conn, _queries.sessions_of(conn, account_id=account_id, now=now))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSession:
+    """A session as it is listed."""
+
+    id: int
+    account_id: int
+    created_at: datetime
+    expires_at: datetime
+    address: str
+    agent: str
+
+
+def of_account(conn: Connection[Any], account_id: int, *, now: datetime) -> list[RunningSession]:
+    """The running sessions of an account, the newest first."""
+    return [RunningSession(**row._asdict()) for row in _queries.sessions_of(conn, account_id=account_id, now=now)]
+
+
+def revoke_others(conn: Connection[Any], account_id: int, kept: int, *, now: datetime) -> int:
+    """End every session of an account but one; how many comes back."""
+    return _end_streams(conn, _queries.revoke_other_sessions(conn, account_id=account_id, kept=kept, now=now))
+
+
 def prune(conn: Connection[Any], before: datetime) -> int:
     """Delete sessions that were over before a time, and old failed attempts; how many sessions comes back."""
     _queries.prune_attempts(conn, before=before)
@@ -87,5 +115,11 @@ def _digest(token: str) -> bytes:
 
 def _signed_in(row: Any, *, by_cookie: bool) -> SignedIn:
     path = scope_of(row.area_code, row.area_path)
-    who = Principal(row.account_id, row.name, row.display_name, Role(row.role), row.area_code, path)
-    return SignedIn(who, row.id, row.expires_at.astimezone(UTC), by_cookie=by_cookie)
+    who = Principal(row.account_id, row.name, row.display_name, Role(row.role), row.area_code, path, row.department_id)
+    return SignedIn(
+        who,
+        row.id,
+        row.expires_at.astimezone(UTC),
+        by_cookie=by_cookie,
+        must_change_password=row.must_change_password,
+    )

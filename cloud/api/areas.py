@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from cloud.access import areas
+from cloud.access import areas, camera_access
 from cloud.api.dependencies import Conn, Parts, User
 from cloud.api.parameters import Code
 from cloud.api.problems import RESPONSES
@@ -96,9 +96,11 @@ def list_areas(user: User, conn: Conn) -> AreaList:
 def read_geometry(
     code: Annotated[Code, Path()], user: User, conn: Conn, level: LevelName = "grid"
 ) -> BoundaryCollection:
-    """The areas of one level inside of an area, as GeoJSON."""
+    """The areas of one level inside of an area, as GeoJSON. A department finds counted what it was told of."""
     area = areas.find_in_scope(conn, user, code)
-    drawn = areas.boundaries(conn, area.path, level, open_statuses=sorted(OPEN_STATUSES))
+    drawn = areas.boundaries(
+        conn, area.path, level, open_statuses=sorted(OPEN_STATUSES), department_id=user.department_id
+    )
     return BoundaryCollection(
         features=[
             BoundaryFeature(
@@ -120,12 +122,13 @@ def read_geometry(
 
 @router.get("/figures", summary="Counts of an area")
 def read_figures(user: User, conn: Conn, parts: Parts, area: Annotated[Code | None, Query()] = None) -> Figures:
-    """Cases, incidents and devices of an area, or of my whole scope."""
+    """Cases, incidents and devices of an area, or of my whole scope; of a department those that it was told of, and its own."""
     path = areas.scope_path(conn, user, area)
     now = parts.clock()
     midnight = now.astimezone(parts.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    figures = cases.figures(conn, path, now=now, day_start=now - max(now - midnight, timedelta(0)))
-    online, total = fleet.count_devices(conn, path)
+    day_start = now - max(now - midnight, timedelta(0))
+    figures = cases.figures(conn, path, now=now, day_start=day_start, department_id=user.department_id)
+    online, total = fleet.count_devices(conn, path, camera_access.devices_for(conn, user))
     return Figures(
         open_cases=figures.open_cases,
         by_severity=figures.by_severity,

@@ -4,6 +4,11 @@ Each answers 200 with `{"result": "allow" | "deny" | "ignore"}`; `ignore` leaves
 that is nothing, EMQX allows it: set `authorization.no_match = deny` there all the same, and `deny_action = disconnect` so that whoever
 lost his credentials loses his connection with the next word. Whoever else has to read under `gw/` needs a rule that EMQX looks at before.
 
+A node that nobody has accepted yet can wait in quarantine there as with mosquitto: whom another authenticator of the broker's has let in
+under a plain node name gets `ignore` for the topics of that name alone, and needs a rule of the broker's own that allows them, such as
+`{allow, all, publish, ["gw/1/+/${username}/up/#", "gw/1/+/${username}/status"]}` and
+`{allow, all, subscribe, ["gw/1/+/${username}/down/#"]}`, looked at after these answers. Never let such names in without a password.
+
 Wrong passwords are not counted: those of nodes are 192 random bits, and a bound for each name would let anybody who reaches the broker
 shut a node out, or the cloud itself. The cloud's own has to be as long.
 """

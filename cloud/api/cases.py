@@ -1,21 +1,40 @@
 """Cases: the list, one case, what people do with it, and the table of what may be done."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud.access import areas
 from cloud.access.model import Role
 from cloud.api.dependencies import Conn, Parts, User, client_address
-from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
+from cloud.api.paging import LARGEST_ID, After, Limit, decode_due, decode_id, encode_cursor, encode_due
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
 from cloud.cases import service
-from cloud.cases.model import OPEN_STATUSES, TRANSITIONS, CaseAction, CaseStatus, DismissalReason, Transition
-from cloud.cases.service import CaseFilter, Order
+from cloud.cases.life import Order
+from cloud.cases.model import (
+    OPEN_STATUSES,
+    RUNNING_STATUSES,
+    STAGE_OF,
+    TRANSITIONS,
+    CaseAction,
+    CaseOrigin,
+    CaseStatus,
+    DismissalReason,
+    Guard,
+    Need,
+    Petition,
+    Stage,
+    Transition,
+)
+from cloud.cases.service import CaseFilter
+from cloud.cases.standing import BEST_RATING
 from cloud.cases.view import CaseDetail, CaseSummary
+from cloud.deadlines.clock import Light
+from cloud.errors import Invalid
 from edge.contract.incident import IncidentKind, Severity
 
 router = APIRouter(prefix="/api/v1", tags=["cases"], responses=RESPONSES)
@@ -29,17 +48,29 @@ def _without_nul(text: str) -> str:
 
 Note = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True), AfterValidator(_without_nul)]
 CaseId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+
+class CaseOrder(StrEnum):
+    """What stands first in a list: the newest case, or the one that is due first."""
+
+    NEWEST = "newest"
+    DUE = "due"
 
 
 class CasePage(BaseModel):
-    """A page of cases, the newest first; `next` is the cursor of the page after it."""
+    """A page of cases, in the order that was asked for; `next` is the cursor of the page after it, in that order alone."""
 
     items: list[CaseSummary]
     next: str | None
 
 
 class ActionRequest(BaseModel):
-    """What to do with a case. `version` is the one that was read: a case that has changed since is refused with 409."""
+    """What to do with a case. `version` is the one that was read: a case that has changed since is refused with 409.
+
+    The case model tells what each action needs: `person` an account (who verifies, who checks), `department` who handles it,
+    `target` the case that this one is merged into, `until` the date of a suspension or extension.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,6 +78,11 @@ class ActionRequest(BaseModel):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     reason: DismissalReason | None = None
     note: Note | None = None
+    person: Id | None = None
+    department: Id | None = None
+    target: Id | None = None
+    until: AwareDatetime | None = None
+    rating: Annotated[int, Field(ge=1, le=BEST_RATING)] | None = None
 
 
 class TransitionRow(BaseModel):
@@ -56,8 +92,12 @@ class TransitionRow(BaseModel):
 
     action: CaseAction
     from_status: Annotated[CaseStatus, Field(alias="from")]
-    to_status: Annotated[CaseStatus, Field(alias="to")]
+    to_status: Annotated[CaseStatus | None, Field(alias="to", description="null: where it stood before")]
     roles: list[Role]
+    needs: list[Need]
+    guards: list[Guard]
+    asks: Petition | None
+    answers: Petition | None
     reason_required: bool
 
     @classmethod
@@ -68,6 +108,10 @@ class TransitionRow(BaseModel):
             from_status=row.from_status,
             to_status=row.to_status,
             roles=sorted(row.roles),
+            needs=sorted(row.needs),
+            guards=sorted(row.guards),
+            asks=row.asks,
+            answers=row.answers,
             reason_required=row.reason_required,
         )
 
@@ -77,6 +121,9 @@ class CaseModel(BaseModel):
 
     statuses: list[CaseStatus]
     open_statuses: list[CaseStatus]
+    running_statuses: list[CaseStatus]
+    stages: dict[CaseStatus, Stage | None]
+    origins: list[CaseOrigin]
     actions: list[CaseAction]
     reasons: list[DismissalReason]
     severities: list[Severity]
@@ -90,16 +137,23 @@ def list_cases(
     *,
     user: User,
     conn: Conn,
+    parts: Parts,
     status: Annotated[list[CaseStatus] | None, Query(max_length=20)] = None,
     severity: Annotated[list[Severity] | None, Query(max_length=10)] = None,
     kind: Annotated[list[Name] | None, Query(max_length=50)] = None,
     area: Annotated[Code | None, Query(description="Code of an area of any level")] = None,
     device: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Id of a device")] = None,
     open_only: Annotated[bool, Query(alias="open", description="Only those that still take incidents")] = False,
+    order: Annotated[CaseOrder, Query(description="`due`: only those for which a clock runs, the first due first")] = (
+        CaseOrder.NEWEST
+    ),
+    light: Annotated[Light | None, Query(description="Of the clock that runs; with `order=due` alone")] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> CasePage:
-    """The newest first. Filters of one name add up, those of different names narrow."""
+    """The newest first, or what is due first. Filters of one name add up, those of different names narrow."""
+    if light is not None and order is not CaseOrder.DUE:
+        raise Invalid("a light is asked for with order=due")
     statuses: Sequence[CaseStatus] = status or ()
     if open_only:
         statuses = sorted(OPEN_STATUSES.intersection(status) if status else OPEN_STATUSES)
@@ -107,20 +161,30 @@ def list_cases(
             return CasePage(items=[], next=None)
     wanted = CaseFilter(
         area_path=areas.scope_path(conn, user, area),
+        department_id=user.department_id,
         statuses=statuses,
         severities=severity or (),
         kinds=kind or (),
         device_id=device,
     )
-    found = service.page(conn, wanted, before=decode_id(after), count=limit + 1)
+    if order is CaseOrder.DUE:
+        found = service.page_due(conn, wanted, light=light, now=parts.clock(), after=decode_due(after), count=limit + 1)
+    else:
+        found = service.page(conn, wanted, before=decode_id(after), count=limit + 1)
     items = found[:limit]
-    return CasePage(items=items, next=encode_cursor(items[-1].id) if len(found) > limit else None)
+    return CasePage(items=items, next=_cursor(items[-1], order) if len(found) > limit else None)
+
+
+def _cursor(last: CaseSummary, order: CaseOrder) -> str:
+    if order is CaseOrder.DUE and last.clock is not None:
+        return encode_due(last.clock.due_at, last.clock.id)
+    return encode_cursor(last.id)
 
 
 @router.get("/cases/{case_id}", summary="One case")
-def read_case(case_id: CaseId, user: User, conn: Conn) -> CaseDetail:
+def read_case(case_id: CaseId, user: User, conn: Conn, parts: Parts) -> CaseDetail:
     """With its incidents (the newest hundred), its history, and what I may do now."""
-    return service.detail(conn, user, case_id)
+    return service.detail(conn, user, case_id, now=parts.clock())
 
 
 @router.post("/cases/{case_id}/actions", summary="Do something with a case")
@@ -132,7 +196,17 @@ def act_on_case(
         conn,
         user,
         case_id,
-        Order(action=order.action, version=order.version, reason=order.reason, note=order.note or None),
+        Order(
+            action=order.action,
+            version=order.version,
+            reason=order.reason,
+            note=order.note or None,
+            person=order.person,
+            department=order.department,
+            target=order.target,
+            until=order.until,
+            rating=order.rating,
+        ),
         now=parts.clock(),
         address=client_address(request),
     )
@@ -144,6 +218,9 @@ def read_case_model(_user: User) -> CaseModel:
     return CaseModel(
         statuses=list(CaseStatus),
         open_statuses=sorted(OPEN_STATUSES, key=list(CaseStatus).index),
+        running_statuses=sorted(RUNNING_STATUSES, key=list(CaseStatus).index),
+        stages=dict(STAGE_OF),
+        origins=list(CaseOrigin),
         actions=list(CaseAction),
         reasons=list(DismissalReason),
         severities=list(Severity),

@@ -51,7 +51,7 @@ def ask_device(
     """
     if user.role is Role.DUTY_CHIEF and body.action not in _FOR_DUTY_CHIEFS:
         raise Forbidden("a duty chief may stop a charge; all else is for maintainers")
-    device = find_device(conn, user.area_path, device_id)
+    device = find_device(conn, user, device_id)
     if device.kind in _WITHOUT_DEVICES:
         raise Invalid(f"{device.device} is a {device.kind}: it can't be asked to act")
     arguments = _checked(body)

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Path, Query
 from psycopg import Connection
 from pydantic import AwareDatetime, BaseModel
 
-from cloud.access import areas
+from cloud.access import areas, camera_access
+from cloud.access.model import Principal
 from cloud.api.dependencies import Conn, User
 from cloud.api.paging import LARGEST_ID, After, Limit, decode_cursor, decode_id, encode_cursor
 from cloud.api.parameters import Code, Name
@@ -170,10 +171,11 @@ def list_devices(
     limit: Limit = 50,
     after: After = None,
 ) -> DevicePage:
-    """Devices in one's area, those that the newest birth of their node declares."""
+    """Devices in one's area, those that the newest birth of their node declares; for a department those that are its own to look at."""
     rows = fleet.list_devices(
         conn,
         scope=areas.scope_path(conn, user, area),
+        sight=camera_access.devices_for(conn, user),
         kind=kind,
         presence=presence.value if presence else None,
         after=decode_id(after) or 0,
@@ -187,13 +189,13 @@ def list_devices(
 @router.get("/devices/{device_id}")
 def read_device(conn: Conn, user: User, device_id: DeviceId) -> Device:
     """One device."""
-    return _devices(conn, [find_device(conn, user.area_path, device_id)])[0]
+    return _devices(conn, [find_device(conn, user, device_id)])[0]
 
 
 @router.get("/devices/{device_id}/gaps")
 def list_gaps(conn: Conn, user: User, device_id: DeviceId, *, limit: Limit = 50, after: After = None) -> GapPage:
     """What the device's node declared as dropped, and why."""
-    find_device(conn, user.area_path, device_id)
+    find_device(conn, user, device_id)
     rows = telemetry.newest_gaps(conn, device_id, after=_gap_cursor(after), count=limit + 1)
     page = rows[:limit]
     following = None
@@ -217,9 +219,10 @@ def _gap_cursor(after: str | None) -> tuple[datetime, UUID] | None:
         raise Invalid("`after` is not a cursor of this list") from error
 
 
-def find_device(conn: Connection[Any], scope: str, device_id: int) -> Any:
-    """The row of a device in scope. Raises NotFound also for one outside of it."""
-    rows = fleet.list_devices(conn, scope=scope, device_id=device_id, count=1)
+def find_device(conn: Connection[Any], user: Principal, device_id: int) -> Any:
+    """The row of a device in a person's scope. Raises NotFound also for one outside of it."""
+    sight = camera_access.devices_for(conn, user)
+    rows = fleet.list_devices(conn, scope=user.area_path, sight=sight, device_id=device_id, count=1)
     if not rows:
         raise NotFound("there is no such device in your scope")
     return rows[0]

@@ -3,10 +3,10 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import Counter
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from cloud.api.dependencies import AS_NODE, Conn, Node, Parts, Services, User, client_address, node_principal
@@ -22,6 +22,15 @@ from edge.contract.incident import SEALED_MIME
 router = APIRouter(prefix="/api/v1/evidence", tags=["evidence"], responses=RESPONSES)
 
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file")]
+
+Purpose = Annotated[
+    Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=3, max_length=500, pattern=r"^[^\x00]*$"),
+    ]
+    | None,
+    Query(description="What it is needed for, outside of one's own cases"),
+]
 
 _SUFFIX = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm", SEALED_MIME: "age"}
 _UPLOADS = Counter("gridward_evidence_uploads_total", "Uploads by how they ended; errors by their name", ["outcome"])
@@ -120,8 +129,13 @@ def _state(file: NamedFile, offset: int, response: Response, status: HTTPStatus)
         206: {"description": "The part asked for"},
     },
 )
-def read_evidence(sha256: Hash, user: User, conn: Conn, request: Request, parts: Parts) -> StreamingResponse:
-    """A stored file of a case in my scope. Every view stands in the audit log."""
+def read_evidence(
+    sha256: Hash, user: User, conn: Conn, *, request: Request, parts: Parts, purpose: Purpose = None
+) -> StreamingResponse:
+    """A stored file of a case in my scope. Every view stands in the audit log, with its purpose and whether the case is my own.
+
+    403 for a sealed original: it is asked for at its case. 428 without a purpose where the case is over or not mine to work on.
+    """
     file = parts.evidence.visible(conn, user, sha256)
     asked = policy.parse_range(request.headers.get("range"), total=file.size_bytes)
     start, end = asked or (0, file.size_bytes)
@@ -137,7 +151,7 @@ def read_evidence(sha256: Hash, user: User, conn: Conn, request: Request, parts:
     if asked is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
     return StreamingResponse(
-        parts.evidence.view(conn, user, file, start, end, address=client_address(request)),
+        parts.evidence.view(conn, user, file, (start, end), address=client_address(request), purpose=purpose),
         status_code=HTTPStatus.OK if asked is None else HTTPStatus.PARTIAL_CONTENT,
         media_type=file.mime,
         headers=headers,

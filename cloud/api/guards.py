@@ -15,6 +15,7 @@ BODY_S = 30.0
 _TOO_LARGE = f"a body has at most {MAXIMUM_BODY_BYTES} bytes"
 
 _FILES = ("/api/v1/evidence/", "/api/v1/artifacts/")
+_REPORTS = "/api/v1/reports/"
 """What is sent here is a file, with limits of its own."""
 
 _OWN_HEAD = ("/api/v1/evidence/", "/api/v1/live")
@@ -97,6 +98,10 @@ class SafeHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+def _is_file(path: str) -> bool:
+    return path.startswith(_FILES) or (path.startswith(_REPORTS) and "/pictures/" in path)
+
+
 class BodyLimit:
     """Refuses bodies over `MAXIMUM_BODY_BYTES`, announced or not, and those that take longer than `BODY_S`.
 
@@ -108,7 +113,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or (scope["method"] == "PUT" and scope["path"].startswith(_FILES)):
+        if scope["type"] != "http" or (scope["method"] == "PUT" and _is_file(scope["path"])):
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")

@@ -9,7 +9,7 @@ import segno
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
-from cloud.api.dependencies import Conn, Parts, User, client_address
+from cloud.api.dependencies import Conn, Insider, Parts, client_address
 from cloud.api.paging import LARGEST_ID
 from cloud.api.parameters import Code
 from cloud.api.problems import RESPONSES
@@ -67,7 +67,7 @@ class PublicPage(BaseModel):
 
 
 @router.get("/devices/{device_id}/label", summary="The label of a device")
-def read_device_label(device_id: DeviceId, user: User, conn: Conn) -> LabelView:
+def read_device_label(device_id: DeviceId, user: Insider, conn: Conn) -> LabelView:
     """Whether there is one, and what it opens."""
     return LabelView.of(labels.of_device(conn, user, device_id))
 
@@ -91,19 +91,19 @@ def revoke_device_label(*, device_id: DeviceId, user: Steward, conn: Conn, reque
     response_class=Response,
     responses={200: {"content": _SVG}},
 )
-def draw_device_label(device_id: DeviceId, user: User, conn: Conn, request: Request) -> Response:
+def draw_device_label(device_id: DeviceId, user: Insider, conn: Conn, request: Request) -> Response:
     """The label as a picture to be printed. 404 where none has been made."""
     return _drawn(labels.of_device(conn, user, device_id), request)
 
 
 @router.get("/areas/{code}/label", summary="The label of an area")
-def read_area_label(code: AreaCode, user: User, conn: Conn) -> LabelView:
+def read_area_label(code: AreaCode, user: Insider, conn: Conn) -> LabelView:
     """Whether there is one, and what it opens."""
     return LabelView.of(labels.of_area(conn, user, code))
 
 
 @router.get("/areas/{code}/labels", summary="The labels of an area and its devices")
-def read_area_labels(code: AreaCode, user: User, conn: Conn) -> LabelSheet:
+def read_area_labels(code: AreaCode, user: Insider, conn: Conn) -> LabelSheet:
     """What there is to print, and which devices have none yet."""
     own, devices, cut = labels.sheet(conn, user, code)
     return LabelSheet(
@@ -134,7 +134,7 @@ def revoke_area_label(*, code: AreaCode, user: Steward, conn: Conn, request: Req
     response_class=Response,
     responses={200: {"content": _SVG}},
 )
-def draw_area_label(code: AreaCode, user: User, conn: Conn, request: Request) -> Response:
+def draw_area_label(code: AreaCode, user: Insider, conn: Conn, request: Request) -> Response:
     """The label as a picture to be printed. 404 where none has been made."""
     return _drawn(labels.of_area(conn, user, code), request)
 

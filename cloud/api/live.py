@@ -1,6 +1,8 @@
 """The live stream as server-sent events: the only part of the API that is asynchronous."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from cloud.access import sessions
-from cloud.access.model import SignedIn
+from cloud.access.model import Principal, SignedIn
 from cloud.api.dependencies import AS_PERSON, Parts, Services, signed_in
 from cloud.api.problems import RESPONSES
 from cloud.db import live
@@ -79,9 +81,10 @@ async def read_live(
     after: Annotated[str | None, Query(max_length=40, description="The same, for those who can't set a header")] = None,
 ) -> EventStream:
     """Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `node.health`, `device.presence`, `device.readings`,
-    `command.updated`.
+    `command.updated`; and to one person alone `notice.new`.
 
-    `hello` comes first with the cursor; `Last-Event-ID` goes on behind one; `reset` says that it is too old: read anew.
+    `hello` comes first with the cursor, and `who`, which is another one once my role, area or department is: then what was read before is not
+    to be kept. `Last-Event-ID` goes on behind a cursor; `reset` says that it is too old: read anew.
     """
     session = await run_in_threadpool(_session, request, parts)
     cursor = _cursor(last_event_id if last_event_id is not None else after)
@@ -106,7 +109,7 @@ async def _chunks(parts: Services, subscription: Subscription, cursor: int | Non
     if cursor is not None:
         backlog = await run_in_threadpool(_backlog, parts, subscription, cursor)
     start = subscription.after if cursor is None or backlog is None else cursor
-    yield _PADDING + _told("hello", start)
+    yield _PADDING + _told("hello", start, who=_fingerprint(subscription.session.principal))
     if backlog is None:
         yield _told("reset", subscription.after)
     for message in backlog or ():
@@ -129,8 +132,15 @@ async def _chunks(parts: Services, subscription: Subscription, cursor: int | Non
         yield message_or_end.text
 
 
-def _told(kind: str, cursor: int) -> bytes:
-    return f'id: {cursor}\nevent: {kind}\ndata: {{"cursor":"{cursor}"}}\n\n'.encode()
+def _told(kind: str, cursor: int, **more: str) -> bytes:
+    data = json.dumps({"cursor": str(cursor), **more}, separators=(",", ":"))
+    return f"id: {cursor}\nevent: {kind}\ndata: {data}\n\n".encode()
+
+
+def _fingerprint(who: Principal) -> str:
+    """The same as long as a person sees the same: a page that hears another one keeps nothing of what it has loaded."""
+    seen = repr((who.user_id, who.role.value, who.area_code, who.area_path, who.department_id))
+    return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 
 def _backlog(parts: Services, subscription: Subscription, cursor: int) -> list[Message] | None:

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request
+from psycopg import Connection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cloud.access import areas, audit
 from cloud.access.model import Principal, Role
-from cloud.api.dependencies import Conn, Parts, User, client_address, require
+from cloud.api.dependencies import Conn, Insider, Parts, client_address, require
 from cloud.api.paging import After, Limit, decode_cursor, encode_cursor
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
@@ -242,7 +243,7 @@ class Acceptance(BaseModel):
 
 
 @router.get("/nodes")
-def list_nodes(conn: Conn, user: User, *, limit: Limit = 50, after: After = None) -> NodePage:
+def list_nodes(conn: Conn, user: Insider, *, limit: Limit = 50, after: After = None) -> NodePage:
     """Nodes in one's area; maintainers and administrators also see those that wait."""
     accepted, name = decode_cursor(after, int, str) if after is not None else (0, "")
     scope = user.area_path
@@ -260,12 +261,17 @@ def list_nodes(conn: Conn, user: User, *, limit: Limit = 50, after: After = None
 
 
 @router.get("/nodes/{node}")
-def read_node(conn: Conn, user: User, node: NodeName) -> Node:
+def read_node(conn: Conn, user: Insider, node: NodeName) -> Node:
     """One accepted node."""
+    return _node(_found_node(conn, user, node))
+
+
+def _found_node(conn: Connection[Any], user: Principal, node: str) -> Any:
+    """The row of an accepted node in scope. Raises NotFound."""
     rows = fleet.list_nodes(conn, scope=user.area_path, name=node)
     if not rows:
         raise NotFound("there is no such node in your scope")
-    return _node(rows[0])
+    return rows[0]
 
 
 def _node(row: Any) -> Node:
@@ -281,6 +287,7 @@ def _node(row: Any) -> Node:
 @router.get("/nodes/{node}/waiting-devices")
 def list_waiting_devices(conn: Conn, user: Steward, node: NodeName) -> WaitingDevices:
     """What an enrolled node declares and nobody has accepted."""
+    _found_node(conn, user, node)
     found = fleet.waiting_devices(conn, node, scope=user.area_path)
     return WaitingDevices(
         items=[
@@ -308,6 +315,7 @@ def decide_on_devices(
     conn: Conn, user: Steward, *, parts: Parts, request: Request, node: NodeName, body: DeviceDecisions
 ) -> None:
     """Accept devices, and what they told meanwhile; put them aside; or think of them again."""
+    _found_node(conn, user, node)
     now, address = parts.clock(), client_address(request)
     if body.decision is DeviceDecision.ACCEPT:
         devices.accept(conn, node, body.devices, now=now, actor=user, address=address)

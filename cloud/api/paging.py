@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query
@@ -11,6 +12,7 @@ from cloud.errors import Invalid
 
 LARGEST_ID = 2**63 - 1
 _LONGEST_CURSOR = 400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows on a page")]
 After = Annotated[str | None, Query(max_length=_LONGEST_CURSOR, description="`next` of the page before")]
@@ -46,3 +48,19 @@ def decode_id(cursor: str | None) -> int | None:
         return None
     (value,) = decode_cursor(cursor, int)
     return int(value)
+
+
+def encode_due(due_at: datetime, clock_id: int) -> str:
+    """The place of a clock among those that are due one after another."""
+    return encode_cursor((due_at - _EPOCH) // timedelta(microseconds=1), clock_id)
+
+
+def decode_due(cursor: str | None) -> tuple[datetime, int] | None:
+    """When the clock in a cursor of `encode_due` is due, and its id; None without a cursor. Raises Invalid."""
+    if cursor is None:
+        return None
+    at_us, clock_id = (int(value) for value in decode_cursor(cursor, int, int))
+    try:
+        return _EPOCH + timedelta(microseconds=at_us), clock_id
+    except OverflowError:
+        raise Invalid("this is no cursor of ours") from None

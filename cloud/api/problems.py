@@ -33,6 +33,7 @@ _STATUS: dict[type[errors.CloudError], HTTPStatus] = {
     errors.LockedOut: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Unproven: HTTPStatus.FORBIDDEN,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.PurposeNeeded: HTTPStatus.PRECONDITION_REQUIRED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.TooOften: HTTPStatus.TOO_MANY_REQUESTS,

@@ -46,6 +46,21 @@ async def receive(request: Request, partial: Partial, part: Part) -> None:
         raise BrokenOff("the body is shorter than was said")
 
 
+async def read_whole(request: Request, maximum_bytes: int) -> bytes:
+    """A body that is small enough to be held. Raises TooLarge, BrokenOff, TooSlow."""
+    content = bytearray()
+    try:
+        async for chunk in _chunks(request):
+            content += chunk
+            if len(content) > maximum_bytes:
+                raise TooLarge(f"at most {maximum_bytes} bytes are taken")
+    except ClientDisconnect as error:
+        raise BrokenOff("the body broke off") from error
+    except TimeoutError as error:
+        raise TooSlow("the body came too slowly") from error
+    return bytes(content)
+
+
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
     """The body as it comes. Raises TimeoutError where nothing comes for long, or so little that it would never end."""
     stream = request.stream()

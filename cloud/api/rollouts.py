@@ -82,8 +82,8 @@ class PlanList(BaseModel):
 
 
 class NewRollout(BaseModel):
-    """What to bring to which nodes: of an area, or of all that one sees; with `only_running` those that run such a thing already. A lower
-    version than a node runs goes out only with `may_lower`.
+    """What to bring to which nodes: of an area, or of all that one sees; with `only_running` those that run such a thing already. A firmware is
+    for the devices of its make and model that have told so. A lower version than a node runs goes out only with `may_lower`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -173,11 +173,12 @@ class RolloutDetail(RolloutSummary):
 
 
 class RolloutStep(BaseModel):
-    """One node within a rollout. `failure` says why it counted against its stage, also once it was turned back; `running_version` is what its own birth says, `told_state` what it answers."""
+    """One node within a rollout, or one `device` of it. `failure` says why it counted against its stage, also once it was turned back; `running_version` is what its own birth says, `told_state` what it answers."""
 
     model_config = ConfigDict(from_attributes=True)
 
     node: str
+    device: str
     title: str
     ring: Ring
     stage: int
@@ -208,6 +209,7 @@ class RolloutEvent(BaseModel):
     id: int
     at: AwareDatetime
     node: str | None
+    device: str | None
     before: str | None
     after: str
     reason: str | None
@@ -251,11 +253,12 @@ class VersionList(BaseModel):
 
 
 class NodeVersion(BaseModel):
-    """What is wanted of a node and what it announces."""
+    """What is wanted of a node, or of a `device` of it, and what it announces."""
 
     model_config = ConfigDict(from_attributes=True)
 
     node: str
+    device: str
     title: str
     ring: Ring
     presence: str
@@ -356,9 +359,9 @@ def list_rollout_steps(
 ) -> RolloutStepPage:
     """The nodes of a rollout, of one state or of all, as far as they lie in one's area."""
     service.find(conn, rollout_id, scope=user.area_path)
-    name = str(decode_cursor(after, str)[0]) if after is not None else ""
-    rows = store.steps_page(conn, rollout_id, scope=user.area_path, state=state, after=name, count=limit + 1)
-    following = encode_cursor(rows[limit - 1].node) if len(rows) > limit else None
+    node, device = map(str, decode_cursor(after, str, str)) if after is not None else ("", "")
+    rows = store.steps_page(conn, rollout_id, scope=user.area_path, state=state, after=(node, device), count=limit + 1)
+    following = encode_cursor(rows[limit - 1].node, rows[limit - 1].device) if len(rows) > limit else None
     return RolloutStepPage(items=[RolloutStep.model_validate(row) for row in rows[:limit]], next=following)
 
 
@@ -406,7 +409,7 @@ def list_node_versions(
     after: After = None,
 ) -> NodeVersionPage:
     """What is wanted of each node and what it announces, by node."""
-    begin = tuple(map(str, decode_cursor(after, str, str, str))) if after is not None else ("", "", "")
+    begin = tuple(map(str, decode_cursor(after, str, str, str, str))) if after is not None else ("", "", "", "")
     rows = announced_store.node_versions(
         conn,
         scope=user.area_path,
@@ -419,7 +422,7 @@ def list_node_versions(
     following = None
     if len(rows) > limit:
         last = rows[limit - 1]
-        following = encode_cursor(last.node, last.artifact or "", last.name or "")
+        following = encode_cursor(last.node, last.artifact or "", last.name or "", last.device)
     return NodeVersionPage(items=[NodeVersion.model_validate(row) for row in rows[:limit]], next=following)
 
 

@@ -6,13 +6,14 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.access import camera_access
 from cloud.access.model import Principal, Role
 from cloud.api.commands import Command
 from cloud.api.dependencies import Conn, Parts, client_address, require
 from cloud.api.devices import DeviceId, find_device
 from cloud.api.problems import RESPONSES
 from cloud.commands import service
-from cloud.errors import Invalid
+from cloud.errors import Forbidden, Invalid
 from edge.contract.downlink import CommandName
 from edge.contract.rules_try import LARGEST_ZONES_CHARACTERS, RulesTryArguments
 
@@ -43,11 +44,15 @@ def try_rules(
     conn: Conn, user: Steward, *, parts: Parts, request: Request, device_id: DeviceId, body: RulesTry
 ) -> Command:
     """Ask the node of a camera what these zones and rules would have told; `GET /commands/{id}` has the answer, which is that of
-    `gridward-edge rules try --json`. 409 while the node is away, or while somebody else tries rules on this camera.
+    `gridward-edge rules try --json`. 403 where one may not look at its owner's cameras, 409 while the node is away, or while somebody else tries rules on this camera.
     """
-    device = find_device(conn, user.area_path, device_id)
+    device = find_device(conn, user, device_id)
     if device.kind != CAMERA:
         raise Invalid(f"{device.device} is no camera")
+    if not camera_access.sight_of(conn, user).may(device.department):
+        raise Forbidden(
+            "what this camera sees is not yours to look at: its owner decides, see the rules of camera access"
+        )
     asked = RulesTryArguments(zones=body.zones, since=body.since, until=body.until, background=body.background)
     command = service.ask(
         conn,

@@ -73,9 +73,9 @@ def read_surroundings(
     minutes: Minutes = 10,
 ) -> Surroundings:
     """The device of the case first, then the others, cameras last; devices outside of my scope are not told of."""
-    case = cases.detail(conn, user, case_id)
+    case = cases.detail(conn, user, case_id, now=parts.clock())
     found = next((each for each in case.incidents if incident in {None, each.incident_id}), None)
-    if found is None:
+    if found is None or case.device is None:
         raise NotFound("there is no such incident in this case")
     around = timedelta(minutes=minutes)
     moment, from_at = found.started_at, found.started_at - around

@@ -80,7 +80,7 @@ def read_series(
         from_at = max(to_at, _EARLIEST) - timedelta(hours=1)
     if not (_EARLIEST <= from_at <= _FINAL and _EARLIEST <= to_at <= _FINAL):
         raise Invalid("`from` and `to` must lie between 1990 and 2200")
-    find_device(conn, user.area_path, device_id)
+    find_device(conn, user, device_id)
     series = {each.point: each for each in telemetry.series_of_devices(conn, [device_id])}.get(point)
     if series is None:
         raise NotFound("this device has no such point")

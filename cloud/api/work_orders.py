@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cloud.access import areas
 from cloud.access.model import Principal, Role
 from cloud.api.cases import Note
-from cloud.api.dependencies import Conn, Parts, User, client_address, require
+from cloud.api.dependencies import Conn, Insider, Parts, User, client_address, require
 from cloud.api.paging import LARGEST_ID, After, Limit, decode_id, encode_cursor
 from cloud.api.parameters import Code, Name
 from cloud.api.problems import RESPONSES
@@ -84,7 +84,7 @@ class OrderModel(BaseModel):
 @router.get("/work-orders", summary="Work orders in my scope")
 def list_work_orders(
     *,
-    user: User,
+    user: Insider,
     conn: Conn,
     status: Annotated[list[OrderStatus] | None, Query(max_length=20)] = None,
     kind: Annotated[list[Name] | None, Query(max_length=50, description="Kind of device")] = None,
@@ -114,7 +114,7 @@ def list_work_orders(
 
 
 @router.get("/work-orders/{order_id}", summary="One work order")
-def read_work_order(order_id: OrderId, user: User, conn: Conn) -> OrderDetail:
+def read_work_order(order_id: OrderId, user: Insider, conn: Conn) -> OrderDetail:
     """With its faults (the newest hundred), its history, what I may do now, and to whom it can be given."""
     return orders.detail(conn, user, order_id)
 
@@ -148,7 +148,7 @@ def read_work_order_model(_user: User) -> OrderModel:
 @router.get("/maintenance/figures", summary="How well devices are kept")
 def read_maintenance_figures(
     *,
-    user: User,
+    user: Insider,
     conn: Conn,
     parts: Parts,
     area: Annotated[Code | None, Query(description="Code of an area of any level")] = None,

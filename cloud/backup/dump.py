@@ -19,8 +19,8 @@ from cloud.errors import Conflict, SchemaTooNew
 NOT_KEPT = frozenset({"session"})
 """Who was signed in: a session that was ended since must not come back to life."""
 
-FLEETING = frozenset({"wall_camera", "wall_lease"})
-"""Our unlogged tables: what is in them lives for minutes."""
+FLEETING = frozenset({"wall_camera", "wall_lease", "worker_position"})
+"""Our unlogged tables: what is in them lives for minutes, or for a shift."""
 
 LEFT_OUT = NOT_KEPT | FLEETING
 

@@ -16,7 +16,19 @@ from cloud.db.pool import open_session
 from cloud.errors import Conflict, DatabaseNotEmpty, SchemaTooNew, UnusableBackup
 from cloud.telemetry.partitions import Partitions
 
-SEEDED = frozenset({"area_level"})
+SEEDED = frozenset(
+    {
+        "area_level",
+        "area_scheme",
+        "area_scheme_level",
+        "case_category",
+        "deadline_rule",
+        "escalation_rung",
+        "presence_known",
+        "rulebook_version",
+        "work_calendar",
+    }
+)
 """Tables that a migration fills."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,28 +11,32 @@ import msgspec
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from cloud.cases.model import OPEN_STATUSES, CaseStatus
+from cloud.cases.model import CaseOrigin, CaseStatus, Stage
 from cloud.db.queries import load
+from cloud.deadlines import service as deadlines
 from edge.contract.incident import Incident
 
 _queries = load("cloud.cases")
-_OPEN = sorted(OPEN_STATUSES)
 _LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class KnownIncident:
-    """An incident that is already here: part of a case, or, as a fault of a device, of a work order."""
+    """An incident that is already here: part of a case, or, as a fault of a device, of a work order; of neither where it was not admitted.
+
+    `drill_id`: the drill that it was found for.
+    """
 
     row_id: int
     case_id: int | None
     order_id: int | None
     revision: int
+    drill_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCase:
-    """What a case is opened with."""
+    """What a case is opened with. One that people report has no device; a machine's has the category of its kind."""
 
     number: str
     correlation_key: str
@@ -41,16 +45,46 @@ class NewCase:
     severity: str
     area_code: str | None
     area_path: str
-    node: str
-    device: str
+    node: str | None
+    device: str | None
     device_id: int | None
-    device_kind: str
+    device_kind: str | None
     spot: str | None
     opened_at: datetime
     started_at: datetime
     last_activity_at: datetime
     late: bool
     simulated: bool
+    origin: CaseOrigin = CaseOrigin.MACHINE
+    drill: bool = False
+    category_code: str | None = None
+    title: str | None = None
+    description: str | None = None
+    longitude: float | None = None
+    latitude: float | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a step in the history names beside who took it."""
+
+    person_id: int | None = None
+    department_id: int | None = None
+    case_id: int | None = None
+    until: datetime | None = None
+    rating: int | None = None
+
+
+NOBODY = Named()
+
+
+@dataclass(frozen=True, slots=True)
+class Unadmitted:
+    """By which rule an incident became no case (事项准入), and where it would have."""
+
+    rule_id: int
+    area_path: str
 
 
 def lock_keys(conn: Connection[Any], keys: Sequence[str]) -> None:
@@ -59,28 +93,21 @@ def lock_keys(conn: Connection[Any], keys: Sequence[str]) -> None:
         pass
 
 
+def lock_mergers(conn: Connection[Any], *, alone: bool) -> None:
+    """Before any other lock: be alone with the mergers of cases, or beside all others who only bring incidents to cases."""
+    _queries.lock_mergers(conn, alone=alone)
+
+
+def case_of(conn: Connection[Any], node: str, incident_id: UUID) -> int | None:
+    """The case of an incident as it is now; nothing is locked."""
+    case_id: int | None = _queries.case_of_incident(conn, node=node, incident_id=incident_id)
+    return case_id
+
+
 def known(conn: Connection[Any], node: str, incident_id: UUID) -> KnownIncident | None:
     """The incident that a node calls by this id, locked; ids of other nodes are other incidents."""
     row = _queries.incident_of_node(conn, node=node, incident_id=incident_id)
-    return KnownIncident(row.id, row.case_id, row.order_id, row.revision) if row is not None else None
-
-
-def open_cases_near(conn: Connection[Any], key: str, incident: Incident, window: timedelta) -> list[Any]:
-    """Rows of the open cases of a key whose span, widened by `window`, touches the incident's; locked."""
-    end = max(incident.updated_at, incident.ended_at or incident.updated_at)
-    rows = _queries.open_cases_near(
-        conn,
-        key=key,
-        open_statuses=_OPEN,
-        from_at=_shifted(incident.started_at, -window),
-        to_at=_shifted(end, window),
-    )
-    return list(rows)
-
-
-def facts(conn: Connection[Any], case_id: int) -> Any:
-    """The row of a case that correlation needs, locked."""
-    return _queries.case_facts(conn, case_id=case_id)
+    return KnownIncident(*row) if row is not None else None
 
 
 def next_number(conn: Connection[Any], district: str, opened_at: datetime, zone: ZoneInfo) -> str:
@@ -91,11 +118,20 @@ def next_number(conn: Connection[Any], district: str, opened_at: datetime, zone:
 
 
 def open_case(conn: Connection[Any], case: NewCase) -> int:
-    """Insert a case; its id comes back."""
+    """Insert a case, whose clock begins; its id comes back."""
     case_id: int = _queries.insert_case(
         conn,
         status=CaseStatus.REPORTED.value,
         **{name: getattr(case, name) for name in NewCase.__dataclass_fields__},
+    )
+    deadlines.follow(
+        conn,
+        case_id,
+        area_path=case.area_path,
+        category=case.category,
+        severity=case.severity,
+        stage=Stage.VERIFYING.value,
+        at=case.opened_at,
     )
     return case_id
 
@@ -134,11 +170,19 @@ def insert_incident(
     received_at: datetime,
     case_id: int | None = None,
     order_id: int | None = None,
+    unadmitted: Unadmitted | None = None,
 ) -> int:
-    """Insert an incident that was not known, as part of a case or of a work order; its row id comes back."""
+    """Insert an incident that was not known, as part of a case, of a work order, or of neither; its row id comes back."""
     columns = _columns(incident) | {"device_id": device_id, "historical": historical, "received_at": received_at}
     row_id: int = _queries.insert_incident(
-        conn, node=node, incident_id=incident.incident_id, case_id=case_id, order_id=order_id, **columns
+        conn,
+        node=node,
+        incident_id=incident.incident_id,
+        case_id=case_id,
+        order_id=order_id,
+        unadmitted_by=unadmitted.rule_id if unadmitted is not None else None,
+        unadmitted_path=unadmitted.area_path if unadmitted is not None else None,
+        **columns,
     )
     return row_id
 
@@ -187,6 +231,7 @@ def add_event(
     note: str | None = None,
     severity: str | None = None,
     incident_row_id: int | None = None,
+    named: Named = NOBODY,
 ) -> None:
     """Add a step to the history of a case."""
     _queries.insert_event(
@@ -201,6 +246,11 @@ def add_event(
         note=note,
         severity=severity,
         incident_id=incident_row_id,
+        person_id=named.person_id,
+        department_id=named.department_id,
+        other_case_id=named.case_id,
+        until=named.until,
+        rating=named.rating,
     )
 
 
@@ -237,11 +287,3 @@ def _columns(incident: Incident) -> dict[str, Any]:
 
 def _reference(value: msgspec.Struct | None) -> Jsonb | None:
     return Jsonb(msgspec.to_builtins(value)) if value is not None else None
-
-
-def _shifted(instant: datetime, by: timedelta) -> datetime:
-    """`instant + by`, held inside of what a date can be."""
-    try:
-        return instant + by
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if by < timedelta(0) else datetime.max.replace(tzinfo=UTC)

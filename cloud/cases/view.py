@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from cloud.cases.model import CaseAction, CaseStatus
+from cloud.cases.model import CaseAction, CaseOrigin, CaseStatus, Petition
+from cloud.deadlines.clock import ClockState
 from edge.contract.incident import EvidenceKind, IncidentState, Severity
 from edge.contract.telemetry import from_microseconds
 
@@ -33,8 +34,37 @@ class CaseDevice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDepartment:
+    """Who handles a case."""
+
+    id: int
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClock:
+    """What a case waits for and until when (时限): its light is green, from `amber_at` on amber, from `due_at` on red.
+
+    One that rests (`paused`) keeps the light that it had at `stopped_at`.
+    """
+
+    id: int
+    stage: str
+    state: ClockState
+    started_at: datetime
+    amber_at: datetime
+    due_at: datetime
+    stopped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseSummary:
-    """A case in a list. `picture` is the address of its newest stored snapshot; `late` cases did not ring."""
+    """A case in a list. `picture` is the address of its newest stored snapshot; `late` cases did not ring.
+
+    `device` is None where no machine found it. `worker` verifies it, or handles it himself; `drill`: part of an exercise.
+    `clock` is the one that runs, or the last that rests; None where nothing is waited for any more.
+    """
 
     id: int
     number: str
@@ -45,7 +75,7 @@ class CaseSummary:
     grid: NamedArea | None
     community: NamedArea | None
     street: NamedArea | None
-    device: CaseDevice
+    device: CaseDevice | None
     spot: str | None
     opened_at: datetime
     started_at: datetime
@@ -55,6 +85,15 @@ class CaseSummary:
     late: bool
     simulated: bool
     picture: str | None
+    origin: CaseOrigin
+    drill: bool
+    title: str | None
+    department: CaseDepartment | None
+    worker: str | None
+    suspended_until: datetime | None
+    merged_into: int | None
+    urged_at: datetime | None
+    clock: CaseClock | None
     version: int
 
 
@@ -159,7 +198,10 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One step in the history of a case; without an actor it was the system."""
+    """One step in the history of a case; without an actor it was the system.
+
+    `person` is whom the step names, `other_case` the number of the one that was merged with it.
+    """
 
     at: datetime
     actor: Actor | None
@@ -169,12 +211,64 @@ class HistoryEntry:
     reason: str | None
     note: str | None
     severity: Severity | None
+    person: Actor | None
+    department: str | None
+    other_case: str | None
+    until: datetime | None
+    rating: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetitionView:
+    """What the handler has asked for, and nobody has answered yet."""
+
+    petition: Petition
+    asked_by: Actor | None
+    asked_at: datetime
+    until: datetime | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePlace:
+    """Where whoever reported it says that it is: degrees, WGS 84."""
+
+    longitude: float
+    latitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseCategory:
+    """What it is about, by the city's own list (大类, 小类)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureView:
+    """A picture that came with a report."""
+
+    sha256: str
+    width: int
+    height: int
+    stored_at: datetime
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseDetail(CaseSummary):
     """A case with its incidents (the newest first), its history, and what the reader may do now."""
 
+    description: str | None
+    address: str | None
+    place: CasePlace | None
+    case_category: CaseCategory | None
+    published_at: datetime | None
+    rating: int | None
+    pictures: list[PictureView]
+    petitions: list[PetitionView]
     incidents: list[IncidentView]
     history: list[HistoryEntry]
     actions: list[CaseAction]
@@ -194,8 +288,21 @@ def evidence_url(sha256: str) -> str:
     return f"/api/v1/evidence/{sha256}"
 
 
-def summary_fields(row: Any) -> dict[str, Any]:
-    """A row of `case_summary` as the fields of a `CaseSummary`."""
+def clock_view(clock_id: int, clock: Any) -> CaseClock:
+    """A clock, or its row, as a list shows it."""
+    return CaseClock(
+        id=clock_id,
+        stage=clock.stage,
+        state=ClockState(clock.state),
+        started_at=clock.started_at.astimezone(UTC),
+        amber_at=clock.amber_at.astimezone(UTC),
+        due_at=clock.due_at.astimezone(UTC),
+        stopped_at=clock.stopped_at.astimezone(UTC) if clock.stopped_at is not None else None,
+    )
+
+
+def summary_fields(row: Any, clock: CaseClock | None) -> dict[str, Any]:
+    """A row of `case_summary`, and the case's clock, as the fields of a `CaseSummary`."""
     areas = {level: NamedArea(**area) for level, area in (row.areas or {}).items()}
     return {
         "id": row.id,
@@ -209,7 +316,9 @@ def summary_fields(row: Any) -> dict[str, Any]:
         "street": areas.get("street"),
         "device": CaseDevice(
             id=row.device_id, node=row.node, device=row.device, name=row.device_name, kind=row.device_kind
-        ),
+        )
+        if row.device is not None
+        else None,
         "spot": row.spot,
         "opened_at": row.opened_at.astimezone(UTC),
         "started_at": row.started_at.astimezone(UTC),
@@ -219,6 +328,17 @@ def summary_fields(row: Any) -> dict[str, Any]:
         "late": row.late,
         "simulated": row.simulated,
         "picture": evidence_url(row.picture) if row.picture is not None else None,
+        "origin": CaseOrigin(row.origin),
+        "drill": row.drill,
+        "title": row.title,
+        "department": CaseDepartment(id=row.department_id, code=row.department_code, name=row.department_name)
+        if row.department_id is not None
+        else None,
+        "worker": row.worker_name,
+        "suspended_until": row.suspended_until,
+        "merged_into": row.merged_into,
+        "urged_at": row.urged_at,
+        "clock": clock,
         "version": row.version,
     }
 
@@ -277,6 +397,46 @@ def history_entry(row: Any) -> HistoryEntry:
         reason=row.reason,
         note=row.note,
         severity=Severity(row.severity) if row.severity is not None else None,
+        person=Actor(name=row.person, display_name=row.person_name) if row.person is not None else None,
+        department=row.department,
+        other_case=row.other_case,
+        until=row.until,
+        rating=row.rating,
+    )
+
+
+def more_fields(row: Any) -> dict[str, Any]:
+    """What only the details tell of a case."""
+    return {
+        "address": row.address,
+        "place": CasePlace(longitude=row.longitude, latitude=row.latitude) if row.longitude is not None else None,
+        "case_category": CaseCategory(code=row.category_code, name_zh=row.name_zh, name_en=row.name_en)
+        if row.category_code is not None
+        else None,
+        "published_at": row.published_at,
+        "rating": row.rating,
+    }
+
+
+def picture_view(case_id: int, row: Any) -> PictureView:
+    """A picture of a report as shown."""
+    return PictureView(
+        sha256=row.sha256,
+        width=row.width,
+        height=row.height,
+        stored_at=row.stored_at,
+        url=f"/api/v1/cases/{case_id}/pictures/{row.sha256}",
+    )
+
+
+def petition_view(row: Any) -> PetitionView:
+    """A petition that waits, as shown."""
+    return PetitionView(
+        petition=Petition(row.petition),
+        asked_by=Actor(name=row.name, display_name=row.display_name) if row.name is not None else None,
+        asked_at=row.asked_at,
+        until=row.until,
+        note=row.note,
     )
 
 

@@ -69,6 +69,7 @@ class Addressee:
     district: str
     area_code: str
     area_path: str
+    owner: str | None
     presence: str
     presence_since: datetime | None
     session: UUID | None

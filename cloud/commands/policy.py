@@ -16,6 +16,8 @@ PATIENCE: Final = MappingProxyType(
         CommandName.LOG_TAIL: timedelta(seconds=20),
         CommandName.RULES_TRY: timedelta(seconds=120),
         CommandName.SNAPSHOT: timedelta(seconds=15),
+        CommandName.UPLOAD_SEALED: timedelta(seconds=20),
+        CommandName.KEEP_SEALED: timedelta(seconds=20),
     }
 )
 """From the question to the deadline, after which no node carries it out; well below what a node remembers (10 minutes)."""

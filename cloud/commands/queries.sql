@@ -4,7 +4,7 @@
 -- A node and the session that is present, where the device (without one the node itself) lies in scope.
 select
     node.id as node_id, node.name, node.district, coalesce(device.grid_code, node.area_code) as area_code,
-    coalesce(area.path, '') as area_path, node.presence, node.presence_since,
+    coalesce(area.path, '') as area_path, device.department as owner, node.presence, node.presence_since,
     coalesce(node.presence_session, node.session) as session, node.last_seen_at
 from node
 left join device on device.node_id = node.id and device.name = :device::text
@@ -22,9 +22,21 @@ select exists (
 ) or (:scope = '' and exists (select from node where name = :node));
 
 -- name: add_command(id, node_id, session, name, device, arguments, asked_by, asked_by_name, asked_at, deadline)$
--- Nothing comes back where one of this name runs on the node (and the device) already.
-insert into command (id, node_id, session, name, device, arguments, asked_by, asked_by_name, asked_at, deadline)
-values (:id, :node_id, :session, :name, :device, :arguments, :asked_by, :asked_by_name, :asked_at, :deadline)
+-- Nothing comes back where one of this name runs on the node (and the device) already. What is asked of a device that takes part in a
+-- drill is done all the same, and marked.
+insert into command (id, node_id, session, name, device, arguments, asked_by, asked_by_name, asked_at, deadline, drill_id)
+values (
+    :id, :node_id, :session, :name, :device, :arguments, :asked_by, :asked_by_name, :asked_at, :deadline,
+    (
+        select max(d.id)
+        from drill d
+        join drill_source s on s.drill_id = d.id and s.rule is null
+        join node n on n.name = s.node
+        where n.id = :node_id and :device::text is not null and (s.device is null or s.device = :device)
+          and d.started_at <= :asked_at and d.ended_at is null and d.planned_end_at > :asked_at
+          and not exists (select from drill_leaver l where l.drill_id = d.id and l.node = s.node and l.device = :device)
+    )
+)
 on conflict do nothing
 returning id;
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
-from cloud.access import audit
+from cloud.access import audit, camera_access
 from cloud.access.model import Principal
 from cloud.commands import policy, store
 from cloud.commands.model import RUNNING, Command, CommandState, Told
@@ -123,10 +123,15 @@ def find(conn: Connection[Any], command_id: UUID, *, scope: str) -> Command:
 
 
 def read(conn: Connection[Any], command_id: UUID, *, reader: Principal, address: str) -> Command:
-    """One command for a person's eyes; where its answer shows a picture, a line in the audit log says who saw it. Raises NotFound."""
+    """One command for a person's eyes; where its answer shows a picture, a line in the audit log says who saw it.
+
+    Raises NotFound, also where the picture is of a camera whose owner does not let this person look.
+    """
     found = find(conn, command_id, scope=reader.area_path)
     if policy.shows_picture(found.result):
         where = store.addressee(conn, found.node, found.device, scope=reader.area_path)
+        if not camera_access.sight_of(conn, reader).may(None if where is None else where.owner):
+            raise NotFound("there is no such command in your scope")
         audit.write(
             conn,
             "command.viewed",

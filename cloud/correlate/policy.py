@@ -52,7 +52,9 @@ def choose(incident: Incident, candidates: Iterable[CaseFacts], *, window: timed
     Only open cases are taken; what was resolved, closed or rejected never swallows a new incident.
     """
     near = [
-        (gap, case.case_id, case) for case in candidates if case.is_open and (gap := _gap(incident, case)) <= window
+        (gap, case.case_id, case)
+        for case in candidates
+        if case.is_open and (gap := gap_between(incident, case)) <= window
     ]
     return min(near, key=lambda item: item[:2])[2] if near else None
 
@@ -80,7 +82,7 @@ def outgrows(case: CaseFacts, incident: Incident) -> bool:
     return not case.is_open and incident.severity.rank > case.severity.rank
 
 
-def _gap(incident: Incident, case: CaseFacts) -> timedelta:
+def gap_between(incident: Incident, case: CaseFacts) -> timedelta:
     """Event time between an incident and a case, zero where they overlap."""
     return max(
         timedelta(0),

@@ -19,7 +19,10 @@ CHANNEL = "gridward_event"
 """NOTIFY channel: something was emitted."""
 
 SESSION_CHANNEL = "gridward_session"
-"""NOTIFY channel: the payload is the id of a session that is over."""
+"""NOTIFY channel: the payload is the id of a session that is over, or whose person sees other things now."""
+
+EVERY_SESSION = "*"
+"""The payload where that holds for all of them."""
 
 _queries = load("cloud.db")
 
@@ -66,8 +69,13 @@ def emit_at(conn: Connection[Any], kind: str, area_path: str, payload: dict[str,
 
 
 def end_session(conn: Connection[Any], session_id: int) -> None:
-    """Have every process close the streams of a session, once `conn` commits."""
+    """Have every process close the streams of a session, once `conn` commits. Where it still runs, its page comes again."""
     _queries.tell_session_over(conn, session_id=session_id)
+
+
+def end_every_stream(conn: Connection[Any]) -> None:
+    """Have every process close all streams, once `conn` commits: who sees what has changed, and each comes again as what he is now."""
+    _queries.tell_session_over(conn, session_id=EVERY_SESSION)
 
 
 def horizon(conn: Connection[Any]) -> Horizon:

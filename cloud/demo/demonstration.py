@@ -18,6 +18,7 @@ from urllib.parse import quote
 import yaml
 
 from cloud.demo import plan
+from cloud.demo.day import WorkingDay
 from cloud.demo.directory import DemoDirectory
 from cloud.demo.equipment import EquipmentPorts
 from cloud.demo.footage import Showing, find_showings, own_camera
@@ -82,7 +83,10 @@ class Demonstration:
             self._wait_for_answer(visitor)
             self._directory.write(self._directory.access.name, json.dumps(access, indent=2, ensure_ascii=False) + "\n")
             self._announce(access)
-            self._follow(visitor)
+            people = {each["name"]: Visitor(self.url, each["name"], each["password"]) for each in access["users"]}
+            day = WorkingDay(people, self._spots[plan.NODES[0].id], self._say)
+            with day.going_on(self._stop):
+                self._follow(visitor)
 
     def _start_servers(self, running: ExitStack) -> dict[str, list[Showing]]:
         """Database, broker and footage, all at once: none needs another."""

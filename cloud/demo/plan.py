@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cloud.access.departments import DepartmentKind
 from cloud.access.model import Role
 from cloud.demo.equipment import EQUIPMENT, Equipment, EquipmentPorts
+from cloud.organisation.model import DutyKind
 
 DISTRICT: Final = "110105"
 MODEL: Final = "yolox_nano_416"
@@ -16,17 +18,34 @@ _EVERYTHING: Final = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who can log in. `area_digits` is how much of the first node's grid code the person's area shares."""
+    """Someone who can log in. `area_digits` is how much of the first node's grid code the person's area shares.
+
+    `department` is the code of the one for which the person works, `duty` what he is on duty as from the start.
+    """
 
     name: str
     display_name: str
     role: Role
     area_digits: int | None
+    department: str | None = None
+    duty: DutyKind | None = None
+
+
+DEPARTMENTS: Final = (
+    ("sanitation", "环卫中心", DepartmentKind.DEPARTMENT),
+    ("volunteers", "邻里志愿队", DepartmentKind.TEAM),
+)
 
 
 PEOPLE: Final = (
-    Person("chief", "李值班", Role.DUTY_CHIEF, 6),
-    Person("worker", "王网格", Role.GRID_WORKER, 12),
+    Person("chief", "李值班", Role.DUTY_CHIEF, 6, duty=DutyKind.DUTY_CHIEF),
+    Person("worker", "王网格", Role.GRID_WORKER, 12, duty=DutyKind.GRID_WORKER),
+    Person("lead", "孙网格长", Role.GRID_LEAD, 12, duty=DutyKind.GRID_LEAD),
+    Person("clerk", "周受理", Role.INTAKE_CLERK, 6, duty=DutyKind.INTAKE_CLERK),
+    Person("dispatcher", "吴派遣", Role.DISPATCHER, 6, duty=DutyKind.DISPATCHER),
+    Person("sanitation", "郑环卫", Role.DEPARTMENT, 6, department="sanitation"),
+    Person("volunteer", "冯志愿", Role.DEPARTMENT, 6, department="volunteers"),
+    Person("auditor", "陈审计", Role.AUDITOR, None),
     Person("maintainer", "赵运维", Role.MAINTAINER, 6),
     Person("admin", "管理员", Role.ADMINISTRATOR, None),
 )

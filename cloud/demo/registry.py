@@ -1,18 +1,25 @@
 """The demo's rows in the database: areas, people, nodes, and where the devices stand."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import psycopg
 
-from cloud.access import accounts, areas, sample
+from cloud.access import accounts, areas, departments, sample
 from cloud.db.migrate import migrate
-from cloud.demo.plan import DISTRICT, NODES, PEOPLE
+from cloud.demo.plan import DEPARTMENTS, DISTRICT, NODES, PEOPLE
 from cloud.errors import Conflict, NotFound
 from cloud.fleet import service as fleet
 from cloud.fleet.model import NodeCredentials
+from cloud.organisation import duty
+from cloud.organisation.duty import ShiftWish
+
+SHIFT: Final = timedelta(hours=12)
+"""The people of the demo are on duty from its first start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +54,37 @@ def prepare(
             for node in NODES
         }
     home = spots[NODES[0].id].grid_code
+    _enter_departments(database_url, now)
     for person in PEOPLE:
         area = None if person.area_digits is None else home[: person.area_digits]
         try:
             with psycopg.connect(database_url) as connection:
-                accounts.add(
+                account_id = accounts.add(
                     connection,
                     name=person.name,
                     password=passwords[person.name],
                     role=person.role,
                     display_name=person.display_name,
                     area_code=area,
+                    department=person.department,
                     now=now,
                 )
+                if person.duty is not None and area is not None:
+                    wish = ShiftWish(
+                        account_id=account_id, area_code=area, kind=person.duty, from_at=now, until_at=now + SHIFT
+                    )
+                    duty.add_shift(connection, wish, now=now)
         except Conflict:
             if renew:
                 with psycopg.connect(database_url) as connection:
                     accounts.set_password(connection, person.name, passwords[person.name], now=now)
     return credentials, spots
+
+
+def _enter_departments(database_url: str, now: datetime) -> None:
+    for code, name, kind in DEPARTMENTS:
+        with contextlib.suppress(Conflict), psycopg.connect(database_url) as connection:
+            departments.add(connection, code=code, name=name, kind=kind, now=now)
 
 
 def _spots(document: Mapping[str, object]) -> dict[str, Spot]:

@@ -1,4 +1,4 @@
-"""The demo's first visitor: asks whether everything answers, and looks for the first case."""
+"""The demo's visitors: one asks whether everything answers and looks for the first case, others do a day's work."""
 
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,9 @@ class Visitor:
             return str(error) or type(error).__name__
 
     def case_since(self, since: datetime) -> dict[str, Any] | None:
-        """A case in which something happened since then, a camera's rather than a sensor's; None while there is none, or while the cloud is away."""
+        """A case of a machine in which something happened since then, a camera's rather than a sensor's; None while there is none, or while the
+        cloud is away.
+        """
         try:
             if self._token is None and not self._log_in():
                 return None
@@ -39,11 +41,23 @@ class Visitor:
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 self._token = None
             cases: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == httpx.codes.OK else []
-            fresh = [case for case in cases if datetime.fromisoformat(case["last_activity_at"]) >= since]
-            fresh.sort(key=lambda case: (case["device"] or {}).get("kind") != "camera")
+            found = [case for case in cases if case["device"] is not None]
+            fresh = [case for case in found if datetime.fromisoformat(case["last_activity_at"]) >= since]
+            fresh.sort(key=lambda case: case["device"]["kind"] != "camera")
             return fresh[0] if fresh else None
         except (httpx.HTTPError, ValueError, KeyError):
             return None
+
+    def ask(self, method: str, path: str, **given: Any) -> Any:
+        """What the service answers, decoded; None where it says nothing. Raises httpx.HTTPError for no answer and for a refusal."""
+        if self._token is None and not self._log_in():
+            raise httpx.TransportError("the log-in is refused")
+        headers = {"Authorization": f"Bearer {self._token}", **given.pop("headers", {})}
+        answer = self._client.request(method, f"/api/v1/{path}", headers=headers, **given)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._token = None
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def _log_in(self) -> bool:
         answer = self._client.post("/api/v1/session", json={"name": self._name, "password": self._password})

@@ -17,6 +17,7 @@ from cloud.fleet.grants import (
     Access,
     BrokerUser,
     Grant,
+    district_of,
     node_grants,
     password_fits,
     reaches_root,
@@ -88,7 +89,8 @@ def authorise(
     """Whether a client may publish on a topic, or subscribe to a filter: nothing that its grants do not name.
 
     A client may be connected still whose credentials have ended, and a broker may allow what nobody forbids. So nothing is left to it
-    that lies under the contract's root, and nothing of a node that has or had secrets of ours.
+    that lies under the contract's root, and nothing of a node that has or had secrets of ours. One exception: whom the broker itself
+    has let in under the name of a node that nobody has accepted yet may speak as that node, and wait in quarantine.
     """
     wanted = Access.WRITE if action is Action.PUBLISH else Access.READ
     if cloud is not None and name == cloud.name:
@@ -103,6 +105,8 @@ def authorise(
     node = None if parts is None else store.identity(conn, parts[0], scope="")
     if node is not None:
         return _of_grants(node_grants(node.district, node.name), wanted, topic, granted=Answer.IGNORE)
+    if parts is not None and parts[1] is None and (district := district_of(topic)) is not None:
+        return _of_grants(node_grants(district, parts[0]), wanted, topic, granted=Answer.IGNORE)
     return Answer.DENY if reaches_root(topic) else Answer.IGNORE
 
 

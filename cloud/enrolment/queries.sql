@@ -171,6 +171,9 @@ returning public_key;
 -- The newest: what is used now has to be among them.
 select public_key from command_key where retired_at is null order by first_used_at desc, public_key limit 16;
 
+-- name: is_retired(public_key)$
+select exists (select from command_key where public_key = :public_key and retired_at is not null);
+
 -- name: lock_command_keys()
 select public_key, first_used_at, retired_at from command_key order by first_used_at desc, public_key for update;
 

@@ -204,6 +204,11 @@ def command_keys(conn: Connection[Any]) -> list[bytes]:
     return [bytes(row.public_key) for row in _queries.command_keys(conn)]
 
 
+def is_retired(conn: Connection[Any], public_key: bytes) -> bool:
+    """Whether nodes are to believe this key no more."""
+    return bool(_queries.is_retired(conn, public_key=public_key))
+
+
 def lock_command_keys(conn: Connection[Any]) -> list[CommandKey]:
     """All keys that ever signed commands, the newest first, their rows locked."""
     return [

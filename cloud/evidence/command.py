@@ -15,7 +15,7 @@ from cloud.evidence.inventory import Findings, take_stock
 from cloud.evidence.pruning import prune
 from cloud.evidence.retention import PrunableFile, terms_of
 from cloud.evidence.store import to_prune
-from cloud.evidence.unsealing import DistrictPrivateKey, UnsealOrder, new_key_pair, unseal
+from cloud.evidence.unsealing import new_key_pair
 from cloud.terminal import AsJson, now, read_settings, tell
 
 evidence_app = typer.Typer(no_args_is_help=True, help="Pictures and films of incidents.")
@@ -76,38 +76,11 @@ def evidence_make_key(
 ) -> None:
     """Make a district's key pair: the private key goes into a file, the public one is told. Keep the file away from here."""
     private, public = new_key_pair()
-    _write_private(out, f"# public key: {public}\n{private}\n".encode())
+    write_private(out, f"# public key: {public}\n{private}\n".encode())
     tell({"public_key": public, "private_key_file": str(out)}, as_json=as_json, text=public)
 
 
-@evidence_app.command("unseal")
-def evidence_unseal(  # noqa: PLR0917 (a command line has no keyword arguments)
-    sha256: Annotated[str, typer.Argument(help="The hash of the sealed file.")],
-    key: Annotated[Path, typer.Option(help="The district's private key, a file of age.")],
-    case: Annotated[str, typer.Option(help="The number of the case that it is for.")],
-    purpose: Annotated[str, typer.Option(help="What it is needed for; it stands in the audit log.")],
-    by: Annotated[str, typer.Option(help="The account of whoever does it.")],
-    approved_by: Annotated[str, typer.Option(help="The account of the second person, who has allowed it.")],
-    out: Annotated[Path, typer.Option(help="Where the original goes; the file must not be there yet.")],
-    as_json: AsJson = False,
-) -> None:
-    """Open a sealed original for one case. It is written down before anything is shown."""
-    settings = read_settings()
-    private_key = DistrictPrivateKey(key)
-    order = UnsealOrder(sha256, case, purpose, by, approved_by)
-    if out.exists():
-        raise Invalid(f"{out} is there already")
-    files = EvidenceFiles(settings.evidence_store_url)
-    with (
-        open_session(settings.database_url.get_secret_value(), "gridward-evidence-unseal") as conn,
-        conn.transaction(),
-    ):
-        original = unseal(conn, files, private_key, order, maximum_bytes=settings.evidence_maximum_bytes)
-    _write_private(out, original)
-    tell({"file": str(out), "bytes": len(original)}, as_json=as_json, text=f"{out}: {len(original)} bytes")
-
-
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """For the eyes of its owner alone, and on the disk before anybody is told of it. Raises Invalid when the file is there already or can't be made."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -2,11 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
+from cloud.access.model import Role
 from cloud.errors import Invalid
 from edge.contract.incident import SEALED_MIME, EvidenceKind
 
 TAKEN = frozenset({"image/jpeg", "video/mp4", "video/webm", SEALED_MIME})
+
+_WORKERS: Final = frozenset(
+    {Role.DUTY_CHIEF, Role.INTAKE_CLERK, Role.DISPATCHER, Role.GRID_WORKER, Role.GRID_LEAD, Role.DEPARTMENT}
+)
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
@@ -18,6 +24,17 @@ class OutsideOfFile(Invalid):
     def __init__(self, total: int) -> None:
         super().__init__(f"the range lies outside of the {total} bytes")
         self.total = total
+
+
+def needs_purpose(role: Role, *, is_own: bool, is_over: bool, is_order: bool) -> bool:
+    """Whether a person has to say what for before a picture is shown. Work is a purpose: on one's own case at any time, on a case in one's
+    area that still runs for those who work on cases, on a work order (`is_order`) for those who keep devices.
+    """
+    if is_own:
+        return False
+    if is_order:
+        return role is not Role.MAINTAINER
+    return is_over or role not in _WORKERS
 
 
 def is_taken(kind: str, mime: str) -> bool:

@@ -19,25 +19,38 @@ select sha256, kind, mime, bytes, stored_at from evidence where node = :node and
 select pg_advisory_xact_lock(3, hashtext(:sha256));
 
 -- name: mark_stored(now, node, sha256)!
-update evidence set stored_at = :now, pruned_at = null where node = :node and sha256 = :sha256 and stored_at is null;
+update evidence set stored_at = :now, pruned_at = null, pruned_reason = null where node = :node and sha256 = :sha256 and stored_at is null;
 
--- name: visible_file(sha256, scope)^
--- A stored file that belongs to a case, or to a work order, in scope.
-select e.sha256, e.mime, e.bytes, e.kind, place.case_id, place.order_id, place.area_path
+-- name: visible_file(sha256, scope, department)^
+-- A stored file that belongs to a case, or to a work order, in scope; for a department to a case that it was told of.
+select e.sha256, e.mime, e.bytes, e.kind, place.case_id, place.order_id, place.area_path, place.status
 from evidence e
 join incident_evidence ie on ie.node = e.node and ie.sha256 = e.sha256
 join lateral (
-    select c.id as case_id, null::bigint as order_id, c.area_path
+    select c.id as case_id, null::bigint as order_id, c.area_path, c.status
     from case_incident ci join grid_case c on c.id = ci.case_id
     where ci.incident_id = ie.incident_id
     union all
-    select null, o.id, o.area_path
+    select null, o.id, o.area_path, null
     from incident i join work_order o on o.id = i.order_id
     where i.id = ie.incident_id
 ) place on place.area_path ^@ :scope
 where e.sha256 = :sha256 and e.stored_at is not null
+    and (
+        :department::bigint is null
+        or exists (
+            select from case_department told
+            where told.case_id = place.case_id and told.department_id = :department
+        )
+    )
 order by place.case_id desc nulls last, place.order_id desc
 limit 1;
+
+-- name: is_own_case(case_id, account_id, department)$
+-- Whether a person has to do with a case: looks after it, took a step in it, or works for a department that was told of it.
+select exists (select from grid_case c where c.id = :case_id and :account_id in (c.worker_id, c.checker_id))
+    or exists (select from case_event e where e.case_id = :case_id and e.actor_id = :account_id)
+    or exists (select from case_department told where told.case_id = :case_id and told.department_id = :department);
 
 -- name: stored_files()
 -- Each file once, however many nodes showed it; what nodes are given lies in the same store.
@@ -46,6 +59,8 @@ from (
     select sha256, bytes from evidence where stored_at is not null
     union all
     select sha256, size_bytes from artifact where stored_at is not null
+    union all
+    select sha256, size_bytes from report_picture where deleted_at is null
 ) as file
 group by sha256
 order by sha256;
@@ -53,7 +68,9 @@ order by sha256;
 -- name: stored_among(names)
 select sha256 from evidence where sha256 = any(:names::text[]) and stored_at is not null
 union
-select sha256 from artifact where sha256 = any(:names::text[]) and stored_at is not null;
+select sha256 from artifact where sha256 = any(:names::text[]) and stored_at is not null
+union
+select sha256 from report_picture where sha256 = any(:names::text[]) and deleted_at is null;
 
 -- name: sealed_file(sha256, case_number)^
 -- A sealed file of a case, as the node sealed it whose incident is in the case.
@@ -73,7 +90,8 @@ limit 1;
 with kept as (
     select e.node, e.sha256, e.kind, e.bytes, e.stored_at,
         coalesce(bool_and(c.status = any(:closed_statuses::text[])) filter (where c.id is not null), true)
-            and coalesce(bool_and(o.ended_at is not null) filter (where o.id is not null), true) as is_closed,
+            and coalesce(bool_and(o.ended_at is not null) filter (where o.id is not null), true)
+            and not coalesce(bool_or(held.case_id is not null), false) as is_closed,
         coalesce(greatest(max(c.severity), max(o.severity)), 'low') as severity,
         max(greatest(ie.captured_at, c.last_activity_at, happened.at, o.last_fault_at, o.ended_at)) as last_at,
         max(
@@ -85,6 +103,9 @@ with kept as (
     left join case_incident ci on ci.incident_id = ie.incident_id
     left join grid_case c on c.id = ci.case_id
     left join lateral (select max(at) as at from case_event where case_id = c.id) happened on true
+    left join (
+        select distinct case_id from legal_hold where lifted_at is null and (until is null or until > :now)
+    ) held on held.case_id = c.id
     left join incident i on i.id = ie.incident_id
     left join work_order o on o.id = i.order_id
     left join unnest(:kinds::text[], :severities::text[], :days::integer[]) as term (kind, severity, days)
@@ -140,5 +161,21 @@ with named as (
 select coalesce((select bool_or(not status = any(:closed_statuses::text[])) from named), false)
     or coalesce((select bool_or(ended_at is null) from ordered), false);
 
--- name: mark_pruned(node, sha256, now)!
-update evidence set stored_at = null, pruned_at = :now where node = :node and sha256 = :sha256 and stored_at is not null;
+-- name: is_held(node, sha256, now)$
+-- Whether a case of the file is held (法律保全), or somebody was allowed to see it and has not yet. Asked once the file and its cases are
+-- locked: who holds one locks it as well, and who allows it the file.
+select exists (
+    select from incident_evidence ie
+    join case_incident ci on ci.incident_id = ie.incident_id
+    join legal_hold h on h.case_id = ci.case_id and h.lifted_at is null and (h.until is null or h.until > :now)
+    where ie.node = :node and ie.sha256 = :sha256
+) or exists (
+    select from incident_evidence ie
+    join case_incident ci on ci.incident_id = ie.incident_id
+    join unseal_request r on r.case_id = ci.case_id and r.sha256 = ie.sha256
+    where ie.node = :node and ie.sha256 = :sha256
+        and r.allowed and r.handed_at is null and r.gone_at is null and r.expires_at > :now
+);
+
+-- name: mark_pruned(node, sha256, now, reason)!
+update evidence set stored_at = null, pruned_at = :now, pruned_reason = :reason where node = :node and sha256 = :sha256 and stored_at is not null;

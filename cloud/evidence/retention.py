@@ -32,6 +32,8 @@ class PruneReason(StrEnum):
 
     AGE = "age"
     QUOTA = "quota"
+    FETCHED = "fetched"
+    """It was brought here for people to see, and its node keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from psycopg import Connection
 
 from cloud.access import audit
 from cloud.access.model import Principal
-from cloud.errors import Conflict, EvidenceStoreAway, Invalid, NotFound, TooLarge, UnsupportedMedia
+from cloud.errors import (
+    Conflict,
+    EvidenceStoreAway,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PurposeNeeded,
+    TooLarge,
+    UnsupportedMedia,
+)
 from cloud.evidence import policy, store
 from cloud.evidence.files import EvidenceFiles, Partial, Quarantine
 from cloud.evidence.formats import NotOfItsKind
@@ -20,9 +29,12 @@ from cloud.evidence.policy import Part
 from cloud.evidence.retention import terms_of
 from cloud.evidence.store import NamedFile, VisibleFile
 from cloud.settings import CloudSettings
+from edge.contract.incident import EvidenceKind
 
 UPLOADS_OF_NODE = 4
 UPLOADS_OF_ALL = 64
+
+PURPOSE_NEEDED = "this is none of your cases: say what you need it for, with `?purpose=` and 3 to 500 characters; the audit log keeps it with your name"
 
 
 class WrongOffset(Conflict):
@@ -133,16 +145,33 @@ class EvidenceService:
         return True
 
     def visible(self, conn: Connection[Any], user: Principal, sha256: str) -> VisibleFile:
-        """A stored file for a person's eyes. Raises NotFound, also outside of the person's scope."""
-        file = store.visible(conn, sha256, user.area_path)
+        """A stored file for a person's eyes. Raises NotFound, also outside of the person's scope, and for a department that was never
+        told of its case.
+        """
+        file = store.visible(conn, sha256, user.area_path, user.department_id)
         if file is None:
             raise NotFound("there is no such file in your scope")
+        if file.kind == EvidenceKind.SEALED:
+            raise Forbidden("a sealed original is handed out to whom a second person has allowed it, see the case")
         return file
 
     def view(
-        self, conn: Connection[Any], user: Principal, file: VisibleFile, start: int, end: int, *, address: str
+        self,
+        conn: Connection[Any],
+        user: Principal,
+        file: VisibleFile,
+        part: tuple[int, int],
+        *,
+        address: str,
+        purpose: str | None = None,
     ) -> Iterator[bytes]:
-        """The bytes of a file, after a line in the audit log: each view has one."""
+        """The bytes of a part of a file, after a line in the audit log: each view has one, with the purpose that was stated, and whether
+        the case is the person's own, where work on it is the purpose.
+
+        Raises PurposeNeeded where it is not, and none was stated.
+        """
+        start, end = part
+        own = check_purpose(conn, user, file.case_id, is_over=file.is_over, purpose=purpose)
         chunks = self.files.read(file.sha256, start, end)
         audit.write(
             conn,
@@ -151,7 +180,15 @@ class EvidenceService:
             actor=user,
             area_path=file.area_path,
             address=address,
-            detail={"case": file.case_id, "order": file.order_id, "kind": file.kind, "from": start, "to": end},
+            detail={
+                "case": file.case_id,
+                "order": file.order_id,
+                "kind": file.kind,
+                "from": start,
+                "to": end,
+                "own": own,
+                "purpose": purpose,
+            },
         )
         return chunks
 
@@ -161,6 +198,19 @@ class EvidenceService:
         if self.files.size(file.sha256) is None:  # pruned since, for whoever else had named it
             self.files.put(file.sha256, partial.path)
         return store.mark_stored(conn, node, file.sha256, now=now)
+
+
+def check_purpose(
+    conn: Connection[Any], user: Principal, case_id: int | None, *, is_over: bool, purpose: str | None
+) -> bool:
+    """Whether a case is the person's own; None stands for a work order.
+
+    Raises PurposeNeeded where work is no purpose for this person to look at it, and none was stated.
+    """
+    own = case_id is not None and store.is_own_case(conn, case_id, user)
+    if not purpose and policy.needs_purpose(user.role, is_own=own, is_over=is_over, is_order=case_id is None):
+        raise PurposeNeeded(PURPOSE_NEEDED)
+    return own
 
 
 def mark_stored(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:

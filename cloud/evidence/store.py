@@ -7,13 +7,14 @@ from typing import Any
 
 from psycopg import Connection
 
+from cloud.access.model import Principal
 from cloud.db.queries import load
 from cloud.evidence.retention import QUOTA_DAYS, PrunableFile, PruneReason, RetentionTerms
 from edge.contract.incident import EvidenceReference
 
 FILES_AT_ONCE = 2_000
 
-CLOSED_STATUSES = ("rejected", "closed")
+CLOSED_STATUSES = ("rejected", "closed", "merged", "voided")
 """Statuses in which nobody works on a case. In any other its files are kept, however old they are."""
 
 _queries = load("cloud.evidence")
@@ -41,6 +42,7 @@ class VisibleFile:
     case_id: int | None
     order_id: int | None
     area_path: str
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,31 @@ def is_needed(conn: Connection[Any], node: str, sha256: str) -> bool:
     return needed
 
 
-def mark_pruned(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:
-    """Note that the file of this node is not kept any more; False when it was not."""
-    touched: int = _queries.mark_pruned(conn, node=node, sha256=sha256, now=now)
+def is_held(conn: Connection[Any], node: str, sha256: str, *, now: datetime) -> bool:
+    """Whether a case that is held (法律保全) names the file, or somebody may still open it. To be asked after `is_needed`, which locks the cases."""
+    held: bool = _queries.is_held(conn, node=node, sha256=sha256, now=now)
+    return held
+
+
+def mark_pruned(conn: Connection[Any], node: str, sha256: str, *, now: datetime, reason: PruneReason) -> bool:
+    """Note that the file of this node is not kept any more, and why; False when it was not. Its cases' chains say so as well."""
+    touched: int = _queries.mark_pruned(conn, node=node, sha256=sha256, now=now, reason=reason.value)
     return touched > 0
 
 
-def visible(conn: Connection[Any], sha256: str, scope: str) -> VisibleFile | None:
-    """A stored file that belongs to a case below `scope`; None when there is none."""
-    row = _queries.visible_file(conn, sha256=sha256, scope=scope)
+def visible(conn: Connection[Any], sha256: str, scope: str, department_id: int | None = None) -> VisibleFile | None:
+    """A stored file that belongs to a case below `scope`, and where a department asks to one that it was told of."""
+    row = _queries.visible_file(conn, sha256=sha256, scope=scope, department=department_id)
     if row is None:
         return None
-    return VisibleFile(row.sha256, row.kind, row.mime, row.bytes, row.case_id, row.order_id, row.area_path)
+    is_over = row.status in CLOSED_STATUSES
+    return VisibleFile(row.sha256, row.kind, row.mime, row.bytes, row.case_id, row.order_id, row.area_path, is_over)
+
+
+def is_own_case(conn: Connection[Any], case_id: int, user: Principal) -> bool:
+    """Whether a person looks after a case, took a step in it, or works for a department that was told of it."""
+    own: bool = _queries.is_own_case(conn, case_id=case_id, account_id=user.user_id, department=user.department_id)
+    return own
 
 
 def stored_files(conn: Connection[Any]) -> Iterator[tuple[str, int]]:

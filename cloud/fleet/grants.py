@@ -18,6 +18,7 @@ from edge.contract.topics import ROOT
 _ITERATIONS = 10_000
 _SALT_BYTES = 12  # mosquitto takes no other length
 _CARRIER = re.compile(r"^(?:\$(?:share/[^/]*|delayed/[^/]*|exclusive|queue)/)+")
+_DISTRICT = re.compile(re.escape(ROOT) + r"/(?P<district>[0-9]{6})/.+", re.DOTALL)
 _FORBIDDEN = frozenset(" :\n\r\t\0#+")
 
 
@@ -88,6 +89,12 @@ def reaches_root(topic: str) -> bool:
     """
     plain = _CARRIER.sub("", topic)
     return plain.partition("/")[0] in {ROOT.partition("/")[0], "+", "#"}
+
+
+def district_of(topic: str) -> str | None:
+    """The one district in which a topic, or all that a filter could match, lies; None where there is none, or more than one."""
+    found = _DISTRICT.fullmatch(topic)
+    return None if found is None else found["district"]
 
 
 def hash_password(password: str, *, salt: bytes | None = None, iterations: int = _ITERATIONS) -> str:

@@ -237,7 +237,7 @@ from placed
 where node.id = placed.node_id
 returning placed.id;
 
--- name: count_devices(area_path)^
+-- name: count_devices(area_path, others, exceptions)^
 -- Nodes are no devices here: a figure of what watches, not of what carries it.
 select
     count(*) filter (where device.presence_shown in ('online', 'degraded') and node.presence = 'online') as online,
@@ -245,9 +245,10 @@ select
 from device
 join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
-where device.declared and not (device.kind = 'node' and device.name = node.name) and coalesce(area.path, '') ^@ :area_path;
+where device.declared and not (device.kind = 'node' and device.name = node.name) and coalesce(area.path, '') ^@ :area_path
+    and (coalesce(device.department, '') = any(:exceptions::text[])) <> :others;
 
--- name: list_devices(scope, kind, presence, after, count, device_id)
+-- name: list_devices(scope, others, exceptions, kind, presence, after, count, device_id)
 select
     device.id, node.name as node, device.name as device, coalesce(device.title, device.name) as name, device.kind, device.spot,
     area.code as grid_code, area.name as grid_name, device.longitude, device.latitude,
@@ -278,6 +279,7 @@ left join node_health on node_health.node_id = node.id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where device.declared
     and coalesce(area.path, '') ^@ :scope
+    and (coalesce(device.department, '') = any(:exceptions::text[])) <> :others
     and (:kind::text is null or device.kind = :kind)
     and (:presence::text is null or :presence = case
         when device.kind = 'node' and device.name = node.name then node.presence

@@ -10,6 +10,7 @@ import msgspec
 from psycopg import Connection
 
 from cloud.access import areas
+from cloud.access.sight import EVERYTHING, Sight
 from cloud.db import live
 from cloud.errors import Conflict, Invalid, NotFound
 from cloud.fleet import secrets, store
@@ -124,9 +125,9 @@ def place_device(
         raise NotFound(f"no device {device} of the node {node}")
 
 
-def count_devices(conn: Connection[Any], area_path: str) -> tuple[int, int]:
-    """(online, all) declared devices in the subtree of `area_path`; empty means everywhere."""
-    return store.count_devices(conn, area_path)
+def count_devices(conn: Connection[Any], area_path: str, sight: Sight = EVERYTHING) -> tuple[int, int]:
+    """(online, all) declared devices in the subtree of `area_path` (empty means everywhere), of the owners in `sight`."""
+    return store.count_devices(conn, area_path, sight)
 
 
 def node_of_token(conn: Connection[Any], token: str, *, now: datetime) -> tuple[str, int | None] | None:

@@ -10,6 +10,7 @@ import msgspec
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from cloud.access.sight import EVERYTHING, Sight
 from cloud.db.queries import load
 from cloud.fleet.model import (
     BirthStanding,
@@ -329,9 +330,9 @@ def place_device(
     return row is not None
 
 
-def count_devices(conn: Connection[Any], area_path: str) -> tuple[int, int]:
-    """(online, all) declared devices in a subtree of areas."""
-    row = _queries.count_devices(conn, area_path=area_path)
+def count_devices(conn: Connection[Any], area_path: str, sight: Sight = EVERYTHING) -> tuple[int, int]:
+    """(online, all) declared devices in a subtree of areas, of the owners in `sight`."""
+    row = _queries.count_devices(conn, area_path=area_path, others=sight.others, exceptions=sorted(sight.exceptions))
     return row.online, row.total
 
 
@@ -339,17 +340,20 @@ def list_devices(
     conn: Connection[Any],
     *,
     scope: str,
+    sight: Sight = EVERYTHING,
     kind: str | None = None,
     presence: str | None = None,
     device_id: int | None = None,
     after: int = 0,
     count: int = 50,
 ) -> list[Any]:
-    """Declared devices in scope, by id, as rows of the API's device without its points."""
+    """Declared devices in scope, of the owners in `sight`, by id, as rows of the API's device without its points."""
     return list(
         _queries.list_devices(
             conn,
             scope=scope,
+            others=sight.others,
+            exceptions=sorted(sight.exceptions),
             kind=kind,
             presence=presence,
             device_id=device_id,

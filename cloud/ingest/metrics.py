@@ -39,4 +39,4 @@ MISSING = Gauge("gridward_ingest_missing_messages", "Numbered by present session
 FORGETFUL = Gauge(
     "gridward_ingest_database_forgetful", "Settings by which the database may forget what was acknowledged"
 )
-WAITING = Gauge("gridward_ingest_waiting_messages", "Messages received and not yet committed")
+WAITING = Gauge("gridward_ingest_waiting_messages", "Messages received and not yet committed", ["precedence"])

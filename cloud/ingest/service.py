@@ -1,4 +1,6 @@
-"""The ingest service: one thread reads and decodes, one writes. What was taken in is acknowledged after the commit."""
+"""The ingest service: a thread for each precedence reads and decodes, one writes. What was taken in is acknowledged after the
+commit, by the connection that brought it.
+"""
 
 import sys
 import threading
@@ -9,23 +11,20 @@ from datetime import datetime
 import structlog
 
 from cloud.correlate.service import DEFAULT_RULES, CorrelationRules
-from cloud.db.leader import Duty, Leadership
+from cloud.db.leader import Leadership
 from cloud.db.pool import Pool
-from cloud.errors import ConfigurationError
 from cloud.ingest import metrics
 from cloud.ingest.acknowledgement import acknowledgements
 from cloud.ingest.failure import Failure, classify
 from cloud.ingest.handover import BATCH_MESSAGES, Batch, Handover
+from cloud.ingest.intake import Intake, Precedence
 from cloud.ingest.model import Arrival
 from cloud.ingest.pace import NodePace
 from cloud.ingest.reading import read
 from cloud.ingest.writer import PRUNED_AT_ONCE, Stopped, Writer, utc_now
-from cloud.mqtt import Delivery, Endpoint, Subscriber
-from cloud.settings import CloudSettings
-from edge.contract.topics import UPLINK, Channel, for_all_nodes
+from cloud.mqtt import Delivery
+from edge.contract.topics import Channel, for_all_nodes
 
-CLIENT_ID = "gridward-ingest"
-SHARE_GROUP = "gridward"
 TICK_S = 0.25
 SLOW_TICK_S = 1.0
 PARTITIONS_EVERY_S = 30.0
@@ -34,40 +33,6 @@ PRUNE_EVERY_S = 600.0
 GATHER_S = 0.005
 
 _log = structlog.get_logger(__name__)
-
-
-def subscriptions(*, shared: bool) -> list[str]:
-    """What ingest subscribes to: everything that nodes send up. `shared` lets several processes divide it among them.
-
-    Not every broker has shared subscriptions (they begin with `$share`; amqtt has none).
-    """
-    prefix = f"$share/{SHARE_GROUP}/" if shared else ""
-    return [prefix + for_all_nodes(channel) for channel in UPLINK]
-
-
-def make_subscriber(endpoint: Endpoint, *, client_id: str = CLIENT_ID, shared: bool = False) -> Subscriber:
-    """The subscriber for `IngestService`. Two processes at one broker need two client ids, and `shared`."""
-    return Subscriber(endpoint, client_id=client_id, topics=subscriptions(shared=shared))
-
-
-def make_ingest(
-    settings: CloudSettings, pool: Pool, *, client_id: str = CLIENT_ID, shared: bool = False
-) -> "IngestService":
-    """The service as the environment sets it, not started. Raises ConfigurationError without a broker's address."""
-    if settings.mqtt_url is None:
-        raise ConfigurationError("GRIDWARD_MQTT_URL is needed for ingest")
-    endpoint = Endpoint.of(
-        settings.mqtt_url,
-        user=settings.mqtt_user,
-        password=settings.read_mqtt_password(),
-        ca_file=settings.mqtt_ca_file,
-    )
-    return IngestService(
-        pool,
-        make_subscriber(endpoint, client_id=client_id, shared=shared),
-        rules=CorrelationRules.of(settings),
-        presence=Leadership(settings.database_url.get_secret_value(), Duty.PRESENCE),
-    )
 
 
 SWITCH_INTERVAL_S = 0.0003
@@ -81,18 +46,19 @@ class IngestService:
     def __init__(
         self,
         pool: Pool,
-        subscriber: Subscriber,
+        intake: Intake,
         *,
         rules: CorrelationRules = DEFAULT_RULES,
         presence: Leadership | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._subscriber = subscriber
+        self._intake = intake
         self._presence = presence
         self._leads = False
         self._stopping = threading.Event()
         self._handover = Handover()
         self._pace = NodePace()
+        self._pace_lock = threading.Lock()
         self._writer = Writer(pool, self._stopping.wait, rules=rules, clock=clock)
         self._clock = clock
         self._slow_tick_at_s = 0.0
@@ -100,7 +66,10 @@ class IngestService:
         self._release_at_s = 0.0
         self._prune_at_s = 0.0
         self._threads = [
-            threading.Thread(target=self._read_all, name="ingest-read", daemon=True),
+            *(
+                threading.Thread(target=self._read_all, args=[each], name=f"ingest-read-{each}", daemon=True)
+                for each in Precedence
+            ),
             threading.Thread(target=self._write_all, name="ingest-write", daemon=True),
         ]
 
@@ -109,7 +78,7 @@ class IngestService:
         sys.setswitchinterval(min(SWITCH_INTERVAL_S, sys.getswitchinterval()))
         for thread in self._threads:
             thread.start()
-        self._subscriber.start()
+        self._intake.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish the transaction under way, acknowledge it, close. What was not begun comes again at the next start."""
@@ -117,7 +86,7 @@ class IngestService:
         self._handover.close()
         for thread in self._threads:
             thread.join(timeout_s)
-        self._subscriber.close()
+        self._intake.close()
         if self._presence is not None:
             self._presence.release()
 
@@ -125,14 +94,14 @@ class IngestService:
         """What keeps it from working, None when nothing does; for readiness."""
         if not all(thread.is_alive() for thread in self._threads):
             return "an ingest thread has ended"
-        return None if self._subscriber.connected else "no connection to the broker"
+        return None if self._intake.connected else "no connection to the broker"
 
-    def _read_all(self) -> None:
-        mailbox = self._subscriber.mailbox
-        batch = Batch()
+    def _read_all(self, precedence: Precedence) -> None:
+        mailbox = self._intake[precedence].mailbox
+        batch = Batch(precedence)
         while not self._stopping.is_set():
             taken = mailbox.take(BATCH_MESSAGES // 4, wait_s=GATHER_S if batch.items else TICK_S)
-            for delivery in self._admitted(taken):
+            for delivery in self._admitted(precedence, taken):
                 item = read(Arrival(delivery.topic, delivery.payload, delivery.received_at))
                 time.sleep(0)  # lets the writer have the interpreter at once; it would wait for a switch interval else
                 channel = item.topic.channel.value if item.topic is not None else "unknown"
@@ -140,23 +109,25 @@ class IngestService:
                 batch.add(delivery, item)
                 if batch.full:
                     self._handover.give(batch)
-                    batch = Batch()
-            if batch.items and self._handover.wanted:
+                    batch = Batch(precedence)
+            if batch.items and self._handover.wanted(precedence):
                 self._handover.give(batch)
-                batch = Batch()
-            metrics.WAITING.set(len(mailbox) + len(batch.items))
+                batch = Batch(precedence)
+            metrics.WAITING.labels(precedence).set(len(mailbox) + len(batch.items))
 
-    def _admitted(self, deliveries: list[Delivery]) -> list[Delivery]:
+    def _admitted(self, precedence: Precedence, deliveries: list[Delivery]) -> list[Delivery]:
         """Without those of a node that floods: the broker is rid of them, and the others' messages come up behind them."""
         now_s = time.monotonic()
         admitted: list[Delivery] = []
         beyond: list[Delivery] = []
-        for delivery in deliveries:
-            (admitted if self._pace.admits(delivery.topic, now_s) else beyond).append(delivery)
+        with self._pace_lock:
+            for delivery in deliveries:
+                (admitted if self._pace.admits(delivery.topic, now_s) else beyond).append(delivery)
+            told = self._pace.to_tell(now_s)
         if beyond:
             metrics.FLOOD.inc(len(beyond))
-            self._subscriber.acknowledge(beyond)
-        if told := self._pace.to_tell(now_s):
+            self._intake[precedence].acknowledge(beyond)
+        if told:
             _log.warning("nodes_flood", left_out=told)
         return admitted
 
@@ -180,11 +151,11 @@ class IngestService:
     def _settle(self, batch: Batch) -> None:
         verdicts = self._writer.settle(batch.items)
         for topic, payload in acknowledgements(verdicts, self._clock()):
-            self._subscriber.publish(topic, payload)
-        self._acknowledge(batch.deliveries)
+            self._intake[batch.precedence].publish(topic, payload)
+        self._acknowledge(batch)
 
-    def _acknowledge(self, deliveries: list[Delivery]) -> None:
-        self._subscriber.acknowledge(deliveries)
+    def _acknowledge(self, batch: Batch) -> None:
+        self._intake[batch.precedence].acknowledge(batch.deliveries)
 
     def _tick(self) -> None:
         self._writer.tell_live()
@@ -212,5 +183,5 @@ class IngestService:
         leads = self._presence.held()
         if leads != self._leads:
             topics = [for_all_nodes(Channel.STATUS)]
-            (self._subscriber.subscribe if leads else self._subscriber.unsubscribe)(topics)
+            (self._intake.routine.subscribe if leads else self._intake.routine.unsubscribe)(topics)
             self._leads = leads

@@ -21,6 +21,8 @@ from cloud.settings import CloudSettings
 LEAD_CHECK_S = 5.0
 MISFIRE_GRACE_S = 300
 JITTER_MOST_S = 30.0
+ORDINARY = "default"
+URGENT = "urgent"
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
 _RUNS = Counter("gridward_job_runs_total", "Sweeps by how they ended", ["job", "outcome"])
@@ -102,7 +104,7 @@ class JobService:
         scheduler = BackgroundScheduler(
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": MISFIRE_GRACE_S},
-            executors={"default": {"type": "threadpool", "max_workers": 2}},
+            executors={lane: {"type": "threadpool", "max_workers": 2} for lane in (ORDINARY, URGENT)},
         )
         for sweep in self._sweeps:
             scheduler.add_job(
@@ -110,6 +112,7 @@ class JobService:
                 "interval",
                 args=[sweep],
                 id=sweep.name,
+                executor=URGENT if sweep.urgent else ORDINARY,
                 seconds=sweep.every_s,
                 jitter=min(sweep.every_s / 10, JITTER_MOST_S),
                 next_run_time=self._clock(),

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from cloud.access import areas
 from cloud.cases import store as incidents
+from cloud.drills import store as drills
 from cloud.evidence import store as evidence
 from cloud.maintenance import orders, policy, store
 from cloud.maintenance.model import OrderHistory, OrderStatus
@@ -26,7 +27,11 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One revision of an incident that is a fault of a device, from an accepted node. `raw` are its bytes as they came."""
+    """One revision of an incident that is a fault of a device, from an accepted node. `raw` are its bytes as they came.
+
+    `drill_id`: the drill that it was found for. An order is part of a drill while all of its faults are. `outlasts`: it was found for one
+    that is over, and is still there: it is real.
+    """
 
     node: str
     device_id: int | None
@@ -38,6 +43,8 @@ class Fault:
     historical: bool
     received_at: datetime
     zone: ZoneInfo = SHANGHAI
+    drill_id: int | None = None
+    outlasts: bool = False
 
 
 def lock_key(node: str) -> str:
@@ -63,6 +70,8 @@ def receive(conn: Connection[Any], fault: Fault) -> int | None:
             received_at=fault.received_at,
         )
         order = store.facts(conn, known.order_id)
+        if fault.outlasts:
+            order = _take_seriously(conn, fault, order, known.row_id)
         _join(conn, fault, order, known.row_id, is_new=False)
         return order.order_id
     order, opened = _place(conn, fault)
@@ -76,6 +85,7 @@ def receive(conn: Connection[Any], fault: Fault) -> int | None:
         received_at=fault.received_at,
     )
     _add_revision(conn, fault, row_id)
+    store.mark_drill(conn, order.order_id, row_id, fault.drill_id, is_new=opened)
     if opened:
         _step(conn, order, OrderHistory.OPENED, fault.received_at, row_id, to_status=OrderStatus.OPENED)
         _settle_well(conn, order, fault)
@@ -182,10 +192,24 @@ def _join(conn: Connection[Any], fault: Fault, order: OrderFacts, row_id: int, *
         orders.announce(conn, order.order_id, "order.updated")
 
 
+def _take_seriously(conn: Connection[Any], fault: Fault, order: OrderFacts, row_id: int) -> OrderFacts:
+    """What was found for a drill is there after it: its order is real from now on, or, where that is ended, another one is opened."""
+    drills.release(conn, row_id)
+    if order.is_running:
+        store.mark_drill(conn, order.order_id, row_id, None, is_new=False)
+        store.update_facts(conn, order, is_news=True)
+        orders.announce(conn, order.order_id, "order.updated")
+        return order
+    _continue_elsewhere(conn, fault, order, row_id)
+    known = incidents.known(conn, fault.node, fault.incident.incident_id)
+    return store.facts(conn, known.order_id) if known is not None and known.order_id is not None else order
+
+
 def _continue_elsewhere(conn: Connection[Any], fault: Fault, ended: OrderFacts, row_id: int) -> None:
     """A fault got worse than all that people knew when its order was ended: it goes on in one that runs."""
     order, opened = _place(conn, fault)
     store.place_incident(conn, row_id, order.order_id)
+    store.mark_drill(conn, order.order_id, row_id, fault.drill_id, is_new=opened)
     _step(conn, ended, OrderHistory.CONTINUED, fault.received_at, row_id, severity=fault.incident.severity)
     orders.announce(conn, ended.order_id, "order.updated")
     if not opened:

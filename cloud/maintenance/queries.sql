@@ -14,13 +14,13 @@ limit 1;
 select id, number, status, severity::text as severity, started_at, last_fault_at, well_since, simulated, area_path, version
 from work_order
 where node = :node and device = :device and ended_at is null
-for update;
+for no key update;
 
 -- name: order_facts(order_id)^
 select id, number, status, severity::text as severity, started_at, last_fault_at, well_since, simulated, area_path, version
 from work_order
 where id = :order_id
-for update;
+for no key update;
 
 -- name: orders_behind(node, device, opened_after)
 -- Orders to which nobody was sent yet, of devices that can not be reached without this one.
@@ -32,7 +32,7 @@ join device d on d.node_id = n.id and d.name = o.device
 where o.node = :node and o.status = 'opened' and o.opened_at >= :opened_after and o.device <> :device
     and (d.behind = :device or :device = n.name)
 order by o.id
-for update of o;
+for no key update of o;
 
 -- name: next_number(district, day)$
 insert into work_order_counter (district, day, last) values (:district, :day, 1)
@@ -49,6 +49,12 @@ values (
     :opened_at, :started_at, :last_fault_at, :simulated
 )
 returning id;
+
+-- name: mark_order(order_id, drill_id)!
+update work_order set drill_id = :drill_id where id = :order_id and drill_id is distinct from :drill_id;
+
+-- name: mark_fault(id, drill_id)!
+update incident set drill_id = :drill_id where id = :id;
 
 -- name: update_facts(order_id, status, severity, started_at, last_fault_at, simulated, growth)!
 update work_order
@@ -72,6 +78,11 @@ where id = :order_id and version = :version;
 update work_order
 set status = 'merged', merged_into = :into_id, ended_at = :at, version = version + 1
 where id = :order_id;
+
+-- name: stay_real(into_id)!
+update work_order o set drill_id = null
+where o.id = :into_id and o.drill_id is not null
+  and exists (select from work_order taken where taken.merged_into = o.id and taken.drill_id is null);
 
 -- name: move_incidents(order_id, into_id)!
 update incident set order_id = :into_id where order_id = :order_id;
@@ -119,7 +130,7 @@ cross join lateral (
 ) found
 where o.ended_at is null and o.cause = :lost and (o.well_since is null) <> found.holds
 order by o.id
-for update of o;
+for no key update of o;
 
 -- name: well_since(before)
 select id from work_order where ended_at is null and status = 'opened' and well_since <= :before order by id;
@@ -129,7 +140,7 @@ insert into work_order_event (order_id, at, actor_id, actor_name, action, from_s
 values (:order_id, :at, :actor_id, :actor_name, :action, :from_status, :to_status, :severity::severity, :note, :incident_id);
 
 -- name: order_for_action(order_id, scope)^
-select id, status, version, area_path, area_code from work_order where id = :order_id and area_path ^@ :scope for update;
+select id, status, version, area_path, area_code from work_order where id = :order_id and area_path ^@ :scope for no key update;
 
 -- name: order_row(order_id, scope)^
 select o.id, o.number, o.status, o.cause, o.severity::text as severity, o.node, o.device, o.device_id, o.device_kind, o.spot,
@@ -209,7 +220,7 @@ select count(*) as repaired,
     percentile_cont(0.5) within group (order by extract(epoch from fixed_at - opened_at)) as p50_s,
     percentile_cont(0.9) within group (order by extract(epoch from fixed_at - opened_at)) as p90_s
 from work_order
-where area_path ^@ :scope and fixed_at >= :from_at and fixed_at < :to_at and not simulated;
+where area_path ^@ :scope and fixed_at >= :from_at and fixed_at < :to_at and not simulated and drill_id is null;
 
 -- name: worst_devices(scope, from_at, to_at, count)
 select o.node, o.device, max(o.device_id) as device_id, max(o.device_kind) as kind,
@@ -218,15 +229,17 @@ select o.node, o.device, max(o.device_id) as device_id, max(o.device_kind) as ki
 from work_order o
 left join device d on d.id = o.device_id
 where o.area_path ^@ :scope and o.opened_at >= :from_at and o.opened_at < :to_at and o.status <> 'merged'
+  and o.drill_id is null
 group by o.node, o.device
 order by orders desc, running desc, o.node, o.device
 limit :count;
 
 -- name: presence_spans(scope, from_at, to_at)
 -- Of each kind of device in an area the seconds in the window that they were there, were not, and that nobody knows: before the
--- first word of a device, and while its node itself was away. What held when the window began is the last word before it.
+-- first word of a device, and while its node itself was away. What held when the window began is the last word before it. While a
+-- device takes part in a drill nothing is counted: neither that it was there nor that it was not.
 with place as materialized (
-    select d.id, d.node_id, d.kind
+    select d.id, d.node_id, d.kind, d.name
     from device d
     join node n on n.id = d.node_id
     join area a on a.code = coalesce(d.grid_code, n.area_code) and a.valid_to is null
@@ -267,13 +280,29 @@ with place as materialized (
     from during
     where not isempty(span)
     group by node_id, device_id
+), drilled as (
+    select place.id as device_id,
+        range_agg(
+            tstzrange(
+                r.started_at, greatest(r.started_at, least(l.left_at, coalesce(r.ended_at, r.planned_end_at))), '[)'
+            )
+        ) as spans
+    from drill r
+    join drill_source s on s.drill_id = r.id and s.rule is null
+    join node n on n.name = s.node
+    join place on place.node_id = n.id and (s.device is null or s.device = place.name)
+    left join drill_leaver l on l.drill_id = r.id and l.node = n.name and l.device = place.name
+    where r.started_at < :to_at and coalesce(r.ended_at, r.planned_end_at) > :from_at
+    group by place.id
 ), clipped as (
     select place.id, place.kind,
-        own.online * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) as online,
-        own.lost * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) as lost
+        own.online * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) - coalesce(drilled.spans, '{}')
+            as online,
+        own.lost * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) - coalesce(drilled.spans, '{}') as lost
     from place
     left join held own on own.device_id = place.id
     left join held nodes on nodes.node_id = place.node_id
+    left join drilled on drilled.device_id = place.id
 )
 select kind, count(distinct id) as devices,
     coalesce(sum(extract(epoch from upper(o) - lower(o))) filter (where part = 'online'), 0)::float8 as online_s,
@@ -285,6 +314,9 @@ from (
 ) as parts
 group by kind
 order by kind;
+
+-- name: presence_known_from(before)!
+update presence_known set since = greatest(since, :before);
 
 -- name: prune_presence(before)!
 -- The last word before a time stays: it says what held then.

@@ -88,6 +88,14 @@ def open_order(conn: Connection[Any], order: NewOrder) -> int:
     return order_id
 
 
+def mark_drill(conn: Connection[Any], order_id: int, row_id: int, drill_id: int | None, *, is_new: bool) -> None:
+    """Note of which drill a fault is, and so its order: one that takes a real fault is real from then on."""
+    if drill_id is not None:
+        _queries.mark_fault(conn, id=row_id, drill_id=drill_id)
+    if is_new or drill_id is None:
+        _queries.mark_order(conn, order_id=order_id, drill_id=drill_id)
+
+
 def update_facts(conn: Connection[Any], order: OrderFacts, *, is_news: bool) -> None:
     """Write what a fault changed; news raise the version, so that nobody acts on what he has not seen."""
     _queries.update_facts(
@@ -129,6 +137,7 @@ def merge(conn: Connection[Any], order_id: int, into_id: int, *, at: datetime) -
     """End an order in another one, which takes its faults over."""
     _queries.move_incidents(conn, order_id=order_id, into_id=into_id)
     _queries.merge_order(conn, order_id=order_id, into_id=into_id, at=at)
+    _queries.stay_real(conn, into_id=into_id)
 
 
 def holds(conn: Connection[Any], order_id: int, *, lost: str) -> bool:
@@ -216,6 +225,7 @@ def place_incident(conn: Connection[Any], row_id: int, order_id: int) -> None:
 
 def prune_presence(conn: Connection[Any], before: datetime) -> int:
     """Forget words on presence from before a time, but for the last one of each."""
+    _queries.presence_known_from(conn, before=before)
     deleted: int = _queries.prune_presence(conn, before=before)
     return deleted
 

@@ -35,6 +35,9 @@ _EVERYONE = frozenset(Role)
 _READERS = {"command.updated": frozenset({Role.MAINTAINER, Role.ADMINISTRATOR})}
 """Events of what only some roles may read."""
 
+_OF_AREAS = ("case.", "device.", "node.", "order.")
+"""Events that are everybody's in whose area they happen: of these a department hears of its cases alone."""
+
 _BATCH = 500
 _READY_S = 5.0
 _STREAMS_PER_SESSION = 6
@@ -96,8 +99,28 @@ def visible_to(principal: Principal, events: Iterable[Event]) -> list[Message]:
 
 
 def is_for(principal: Principal, event: Event) -> bool:
-    """Whether a person may see an event: it lies in his area, and he may read what it speaks of."""
-    return principal.sees(event.area_path) and principal.role in _READERS.get(event.kind, _EVERYONE)
+    """Whether a person may see an event: it lies in his area, and he may read what it speaks of.
+
+    What is told to one person (`notice.new`) is for him alone, whatever anybody's area. Who works for a department hears of the cases that it has in hand, and of nothing else that has an area only.
+    """
+    if event.kind.startswith("notice."):
+        return bool(event.payload.get("account_id") == principal.user_id)
+    if event.kind.startswith("drill."):
+        return _is_in_drill(principal, event)
+    if not principal.sees(event.area_path) or principal.role not in _READERS.get(event.kind, _EVERYONE):
+        return False
+    if principal.department_id is None or not event.kind.startswith(_OF_AREAS):
+        return True
+    if not event.kind.startswith("case."):
+        return False
+    return bool((event.payload.get("department") or {}).get("id") == principal.department_id)
+
+
+def _is_in_drill(principal: Principal, event: Event) -> bool:
+    """Whether a drill concerns somebody: one around his area does as well; a department hears of those in which it takes part."""
+    if principal.department_id is not None:
+        return principal.department_id in event.payload.get("departments", ())
+    return principal.sees(event.area_path) or principal.area_path.startswith(event.area_path)
 
 
 class LiveHub:
@@ -243,7 +266,7 @@ class LiveHub:
 
     def _end_session(self, payload: str) -> None:
         for subscription in list(self._subscriptions):
-            if str(subscription.session.session_id) == payload:
+            if payload in {str(subscription.session.session_id), live.EVERY_SESSION}:
                 subscription.end()
 
 

@@ -14,14 +14,16 @@ from cloud.terminal import AsJson, now, read_settings, tell, transaction
 from firmware_configs.shipped import signature_file
 from firmware_configs.signature import LARGEST_SIGNATURE_BYTES, ArtifactClass
 
-artifacts_app = typer.Typer(no_args_is_help=True, help="Signed profiles, models and programs for nodes.")
+artifacts_app = typer.Typer(no_args_is_help=True, help="Signed profiles, models, programs and firmware of devices.")
 
 LISTED = 200
 
 
 @artifacts_app.command("add")
 def artifacts_add(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A profile, a model or a wheel.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A profile, a model, a wheel or a firmware.")
+    ],
     sig: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Its signature; beside it when not given.")
     ] = None,

@@ -1,20 +1,20 @@
-"""The thread that tells nodes what they shall run, in the process that is connected to the broker."""
+"""What the thread of orders sends, that is: what nodes shall run, and how often it looks."""
 
-import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
-import psycopg
 import structlog
 from prometheus_client import Counter
-from psycopg_pool import PoolTimeout
+from psycopg import Connection
 
-from cloud.db.pool import Pool
-from cloud.mqtt import Subscriber
+from cloud.dispatch import Duty, Publish
+from cloud.enrolment.store import is_retired
 from cloud.rollouts import orders
+from cloud.signing import Signer
+from firmware_configs.keyring import Keyring
 
 LOOK_EVERY_S = 1.0
-AFTER_ERROR_S = 3.0
 
 _SENT = Counter("gridward_orders_sent_total", "What nodes shall run, given to the broker; those sent again included")
 _FAILURES = Counter("gridward_orders_dispatch_failures_total", "Looks for orders that failed")
@@ -22,58 +22,27 @@ _FAILURES = Counter("gridward_orders_dispatch_failures_total", "Looks for orders
 _log = structlog.get_logger(__name__)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+def order_duty(signer: Signer | None, trusted: Callable[[], Keyring]) -> Duty:
+    """Send what is wanted of nodes. Without `signer` orders go unsigned. What was signed with a key that is revoked among the `trusted`
+    ones waits.
 
+    Once the key of `signer` is retired all orders wait: nodes would refuse them, and that would count as failures of what they bring.
+    """
+    was_retired = False
 
-class OrderDispatch:
-    """Sends what is wanted while there is a broker. Several may run: each takes what no other has."""
+    def send(conn: Connection[Any], publish: Publish, now: datetime) -> int:
+        nonlocal was_retired
+        if signer is None:
+            return orders.send(conn, publish, now=now, revoked=trusted().revoked)
+        if is_retired(conn, signer.public_key):
+            if not was_retired:
+                _log.error(
+                    "orders wait: the key that signs them is retired; put another file in its place",
+                    key=signer.fingerprint,
+                )
+            was_retired = True
+            return 0
+        was_retired = False
+        return orders.send(conn, publish, now=now, sign=signer.sign, revoked=trusted().revoked)
 
-    def __init__(
-        self,
-        pool: Pool,
-        subscriber: Subscriber,
-        *,
-        sign: Callable[[bytes], str] | None = None,
-        clock: Callable[[], datetime] = _utc_now,
-    ) -> None:
-        self._pool = pool
-        self._subscriber = subscriber
-        self._sign = sign
-        self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="order-dispatch", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """End after the look under way."""
-        self._stopping.set()
-        self._thread.join(timeout_s)
-
-    def problem(self) -> str | None:
-        """What keeps it from working, None when nothing does."""
-        return None if self._thread.is_alive() else "the thread that sends orders has ended"
-
-    def _run(self) -> None:
-        wait_s = LOOK_EVERY_S
-        while not self._stopping.wait(wait_s):
-            wait_s = LOOK_EVERY_S
-            if not self._subscriber.connected:
-                continue
-            try:
-                _SENT.inc(self.look())
-            except (psycopg.OperationalError, PoolTimeout):
-                _FAILURES.inc()
-                wait_s = AFTER_ERROR_S
-            except Exception:  # noqa: BLE001  # the thread's top: counted, logged, and on it goes
-                _FAILURES.inc()
-                _log.exception("order_dispatch_failed")
-                wait_s = AFTER_ERROR_S
-
-    def look(self) -> int:
-        """Send what is due now; how many."""
-        with self._pool.connection() as conn:
-            return orders.send(conn, self._subscriber.publish, now=self._clock(), sign=self._sign)
+    return Duty("order", send, LOOK_EVERY_S, _SENT, _FAILURES)

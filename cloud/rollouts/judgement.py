@@ -12,6 +12,7 @@ from typing import Final
 
 from cloud.rollouts.model import FAILURES, STEPS, WORKING, Announced, Facts, Report, Step, StepReason, StepState
 from edge.contract.artifacts import StepState as Word
+from firmware_configs.device_firmware import is_lower
 from firmware_configs.semver import Version
 
 LOST_AFTER: Final = timedelta(minutes=5)
@@ -29,12 +30,13 @@ RESTARTS_MOST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a step is about, and how long it may take."""
+    """What a step is about, and how long it may take. `by_maker`: the version is one of a device's maker, who numbers as he likes."""
 
     version: str
     sha256: str
     soak: timedelta
     patience: timedelta
+    by_maker: bool = False
 
 
 def judge(step: Step, facts: Facts, target: Target, *, now: datetime) -> Step:
@@ -205,15 +207,31 @@ def _is_gone(facts: Facts, now: datetime) -> bool:
     return facts.presence_since is None or now - facts.presence_since >= LOST_AFTER
 
 
-def offered(step: Step, facts: Facts, target: Target, *, may_lower: bool, now: datetime) -> Step:
-    """A step whose turn has come (again): wanted of the node, unless it is away, or runs this or something newer already."""
+def offered(step: Step, facts: Facts, target: Target, *, may_lower: bool, has_begun: bool, now: datetime) -> Step:
+    """A step whose turn has come (again): wanted of the node, unless it is away, or runs this or something newer already.
+
+    `has_begun`: nodes of its stage were asked before, so that who is skipped from now on was counted among them.
+    """
     known = replace(step, previous=facts.announced, degraded_before=facts.degraded)
-    if is_announced(facts.announced, target.version, target.sha256):
-        return moved(known, StepState.SKIPPED, StepReason.ALREADY, now=now)
-    if facts.announced is not None and not may_lower and is_newer(facts.announced.version, target.version):
-        return moved(known, StepState.SKIPPED, StepReason.NEWER, facts.announced.version, now=now)
-    state = StepState.OFFERED if facts.is_present else StepState.ABSENT
-    return moved(known, state, now=now)
+    reason = no_step_to_make(facts, target, may_lower=may_lower)
+    if reason is None:
+        return moved(known, StepState.OFFERED if facts.is_present else StepState.ABSENT, now=now)
+    runs = None if reason is StepReason.ALREADY or facts.announced is None else facts.announced.version
+    return moved(known, StepState.SKIPPED, StepReason.MEANWHILE if has_begun else reason, runs, now=now)
+
+
+def no_step_to_make(facts: Facts, target: Target, *, may_lower: bool) -> StepReason | None:
+    """Why there is nothing to be asked of a node: it runs this already, or something newer; None where there is."""
+    announced = facts.announced
+    if is_announced(announced, target.version, target.sha256):
+        return StepReason.ALREADY
+    if announced is not None and not may_lower and _is_above(announced.version, target):
+        return StepReason.NEWER
+    return None
+
+
+def _is_above(version: str, target: Target) -> bool:
+    return is_lower(target.version, version) if target.by_maker else is_newer(version, target.version)
 
 
 def is_newer(version: str, than: str) -> bool:

@@ -7,6 +7,9 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+FIRMWARE: Final = "firmware"
+"""The class of artifacts that devices run (`ArtifactClass.FIRMWARE`)."""
+
 
 class Ring(StrEnum):
     """How early a node gets what is new, in ascending order of caution."""
@@ -59,6 +62,8 @@ class RolloutCause(StrEnum):
     STAGE_APPROVAL = "stage_approval"
     NOBODY_PRESENT = "nobody_present"
     NOT_ALL_BACK = "not_all_back"
+    KEY_REVOKED = "key_revoked"
+    """The key that vouched for the artifact is trusted no more."""
     PERSON = "person"
     """The words are those of whoever did it."""
 
@@ -108,6 +113,7 @@ BY_ITSELF: Final = MappingProxyType(
             {
                 RolloutState.SOAKING,
                 RolloutState.WAITING_APPROVAL,
+                RolloutState.PAUSED,
                 RolloutState.DONE,
                 RolloutState.ROLLING_BACK,
             }
@@ -116,18 +122,19 @@ BY_ITSELF: Final = MappingProxyType(
             {
                 RolloutState.RUNNING,
                 RolloutState.WAITING_APPROVAL,
+                RolloutState.PAUSED,
                 RolloutState.DONE,
                 RolloutState.ROLLING_BACK,
             }
         ),
         RolloutState.WAITING_APPROVAL: frozenset(
-            {RolloutState.RUNNING, RolloutState.SOAKING, RolloutState.ROLLING_BACK}
+            {RolloutState.RUNNING, RolloutState.SOAKING, RolloutState.PAUSED, RolloutState.ROLLING_BACK}
         ),
         RolloutState.PAUSED: frozenset({RolloutState.ROLLING_BACK}),
         RolloutState.ROLLING_BACK: frozenset({RolloutState.ROLLED_BACK, RolloutState.FAILED}),
     }
 )
-"""Where the sweep may lead, as nodes speak and time passes."""
+"""Where the sweep may lead, as nodes speak, time passes, and keys are revoked."""
 
 
 class StepState(StrEnum):
@@ -226,6 +233,8 @@ class StepReason(StrEnum):
 
     ALREADY = "already"
     NEWER = "newer"
+    MEANWHILE = "meanwhile"
+    """It came to run this or something newer by other hands after nodes of its stage were asked: it counts as one of them."""
     NO_ANSWER = "no_answer"
     SAYS_APPLIED = "says_applied"
     """It says that it applied it, and does not announce it."""
@@ -240,6 +249,18 @@ class StepReason(StrEnum):
     NO_WAY_BACK = "no_way_back"
     """It ran nothing of this name before, or a version of which the bytes are not here."""
     NEVER_SENT = "never_sent"
+
+
+Place = tuple[int, str]
+"""Where something runs: a node, and the device on it; an empty name for the node itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a node's own birth says that it runs, or that a device of it does: no device names a hash, so that of its firmware is empty."""
+
+    version: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +279,16 @@ class Artifact:
     added_by: str
     added_at: datetime
     stored_at: datetime | None
+
+    @property
+    def is_firmware(self) -> bool:
+        """Whether devices run it, not nodes."""
+        return self.kind == FIRMWARE
+
+    @property
+    def announced(self) -> Announced:
+        """As whoever runs it announces it."""
+        return Announced(self.version, "" if self.is_firmware else self.sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,14 +347,6 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """What a node's own birth says that it runs."""
-
-    version: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """The last word of a node on an order."""
 
@@ -348,8 +371,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One node within a rollout. `order` is the id of what is wanted of it now, first given to the broker at `sent_at`; `previous` is
-    what it announced before.
+    """One node within a rollout, or one `device` of it. `order` is the id of what is wanted of it now, first given to the broker at
+    `sent_at`; `previous` is what it announced before.
     """
 
     rollout_id: UUID
@@ -372,13 +395,30 @@ class Step:
     restarts: int = 0
     ill_since: datetime | None = None
     degraded_before: frozenset[str] = field(default_factory=frozenset)
+    device: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it is made."""
+        return self.node_id, self.device
+
+    @property
+    def label(self) -> str:
+        """The same by name."""
+        return label_of(self.node, self.device)
+
+
+def label_of(node: str, device: str) -> str:
+    """A node, or a device on it, by name; no name of a node has a stroke."""
+    return f"{node}/{device}" if device else node
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the nodes of one stage stand."""
+    """How the nodes of one stage stand; `meanwhile` are those among the skipped that had a step to make when their stage began."""
 
     counts: MappingProxyType[StepState, int]
+    meanwhile: int = 0
 
     def of(self, *states: StepState) -> int:
         """How many are in any of these states."""
@@ -388,6 +428,13 @@ class Tally:
     def total(self) -> int:
         """All nodes of the stage."""
         return sum(self.counts.values())
+
+    @property
+    def asked(self) -> int:
+        """All that had a step to make when the first of them was asked. It never becomes less: no node that came by it in another
+        way makes the others' failures weigh more.
+        """
+        return self.total - self.of(StepState.SKIPPED) + self.meanwhile
 
     @property
     def failures(self) -> int:

@@ -1,6 +1,6 @@
 """Orders on their way: what is wanted of a node is told to it while it is present, until its birth says that it has it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +23,17 @@ def send(
     *,
     now: datetime,
     sign: Callable[[bytes], str] | None = None,
+    revoked: Collection[str] = (),
 ) -> int:
-    """Give to the broker what is due; how many. What it does not take stays due. `sign` is the cloud's own key."""
+    """Give to the broker what is due; how many. What it does not take stays due. `sign` is the cloud's own key; what one of the
+    `revoked` keys signed (by fingerprint) waits.
+    """
     sent = []
-    for order in order_store.due_orders(conn, now=now, again_before=now - AGAIN_AFTER, count=SENT_AT_ONCE):
+    due = order_store.due_orders(conn, now=now, again_before=now - AGAIN_AFTER, count=SENT_AT_ONCE, revoked=revoked)
+    for wanted in due:
+        order = order_store.give_anew(conn, wanted, now=now) if wanted.is_anew else wanted
+        if order is None:
+            continue
         if not publish(*on_the_wire(order, sign=sign)):
             break
         sent.append(order)
@@ -50,6 +57,8 @@ def on_the_wire(order: Order, *, sign: Callable[[bytes], str] | None = None) -> 
         desired_id=order.desired_id,
         issued_at=order.issued_at,
         roll_back=order.roll_back,
+        device=order.device,
+        deadline=order.deadline,
     )
     if sign is not None:
         desired = msgspec.structs.replace(desired, order_sig=sign(order_statement(desired)))

@@ -23,6 +23,7 @@ from cloud.rollouts.model import (
     RolloutState,
     Stage,
     Step,
+    StepReason,
     StepState,
     Tally,
 )
@@ -118,8 +119,7 @@ def _turned_back(rollout: Rollout, tallies: Sequence[Tally], *, now: datetime) -
 
 def failures_allowed(stage: Stage, tally: Tally) -> int:
     """How many nodes of a stage may fail without turning everything back; those that had no step to make don't count."""
-    asked = tally.total - tally.of(StepState.SKIPPED)
-    return math.floor(stage.error_percent * asked / 100)
+    return math.floor(stage.error_percent * tally.asked / 100)
 
 
 def require_by_itself(state: RolloutState, after: RolloutState) -> None:
@@ -131,9 +131,11 @@ def require_by_itself(state: RolloutState, after: RolloutState) -> None:
 def tallies_of(steps: Iterable[Step], plan: Plan) -> list[Tally]:
     """How the nodes of each stage stand."""
     counts: list[Counter[StepState]] = [Counter() for _ in plan.stages]
+    meanwhile: Counter[int] = Counter()
     for step in steps:
         counts[step.stage][step.state] += 1
-    return [Tally(MappingProxyType(each)) for each in counts]
+        meanwhile[step.stage] += step.state is StepState.SKIPPED and step.reason == StepReason.MEANWHILE
+    return [Tally(MappingProxyType(each), meanwhile[number]) for number, each in enumerate(counts)]
 
 
 def stages_of(rollout_id: UUID, rings: Mapping[str, Ring], plan: Plan) -> dict[str, int]:

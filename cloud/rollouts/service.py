@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
-from cloud.access import areas, audit
+from cloud.access import areas, audit, independence
 from cloud.access.model import Principal
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound, TransitionRefused
 from cloud.rollouts import artifact_store, judgement, order_store, policy, store
@@ -18,6 +18,7 @@ from cloud.rollouts.model import (
     ACTIONS,
     LIVE,
     Artifact,
+    Place,
     Plan,
     Ring,
     Rollout,
@@ -28,7 +29,7 @@ from cloud.rollouts.model import (
     StepState,
 )
 from cloud.rollouts.store import Candidate, Event
-from cloud.rollouts.turning import event_of, turn_back
+from cloud.rollouts.turning import call_back, event_of, turn_back
 from edge.contract.fields import uuid7
 
 NODES_MOST = 20_000
@@ -114,12 +115,12 @@ def preview(conn: Connection[Any], rollout: Rollout) -> Preview:
     found = _candidates(conn, rollout)
     stages = _stages(rollout, found)
     counts = Counter(stages.values())
-    ids = sorted(stages)
+    places = sorted(stages)
     artifact = rollout.artifact
     return Preview(
         tuple(counts[number] for number in range(len(rollout.plan.stages))),
-        store.without_way_back(conn, ids, artifact=artifact.kind, name=artifact.name),
-        tuple(store.holders(conn, rollout, ids)),
+        store.without_way_back(conn, places, artifact=artifact.kind, name=artifact.name),
+        tuple(store.holders(conn, rollout, places)),
     )
 
 
@@ -129,13 +130,14 @@ def _candidates(conn: Connection[Any], rollout: Rollout) -> list[Candidate]:
         area_path=rollout.area_path,
         artifact=rollout.artifact.kind,
         name=rollout.artifact.name,
-        only_running=rollout.only_running,
+        only_running=rollout.only_running
+        or rollout.artifact.is_firmware,  # of a device it is known what it is by what it runs
     )
 
 
-def _stages(rollout: Rollout, found: list[Candidate]) -> dict[int, int]:
-    stages = policy.stages_of(rollout.id, {each.node: each.ring for each in found}, rollout.plan)
-    return {each.node_id: stages[each.node] for each in found}
+def _stages(rollout: Rollout, found: list[Candidate]) -> dict[Place, int]:
+    stages = policy.stages_of(rollout.id, {each.label: each.ring for each in found}, rollout.plan)
+    return {each.place: stages[each.label] for each in found}
 
 
 def act(
@@ -187,8 +189,8 @@ def _start(conn: Connection[Any], rollout: Rollout, actor: Principal, now: datet
     return started
 
 
-def _require_free(conn: Connection[Any], rollout: Rollout, node_ids: list[int]) -> None:
-    held = store.holders(conn, rollout, node_ids)
+def _require_free(conn: Connection[Any], rollout: Rollout, places: list[Place]) -> None:
+    held = store.holders(conn, rollout, places)
     if held:
         titles = ", ".join(f"{title!r}" for _, title in held)
         raise Conflict(f"other rollouts of {rollout.artifact.name} have some of these nodes: {titles}")
@@ -206,9 +208,11 @@ def _resume(conn: Connection[Any], rollout: Rollout, _actor: Principal, _now: da
     return resumed
 
 
-def _approve(conn: Connection[Any], rollout: Rollout, actor: Principal, _now: datetime, _reason: str | None) -> Rollout:
+def _approve(conn: Connection[Any], rollout: Rollout, actor: Principal, now: datetime, _reason: str | None) -> Rollout:
     if actor.user_id == rollout.started_by_id:
         raise Forbidden("a second person has to approve it: you started it")
+    if rollout.started_by_id is not None:
+        independence.check_independent(conn, rollout.started_by_id, actor.user_id, now, acted_at=rollout.started_at)
     approved = replace(rollout, state=RolloutState.RUNNING, reason=None, cause=None, approved=rollout.stage)
     store.save(conn, approved)
     return approved
@@ -224,9 +228,9 @@ def _roll_back(conn: Connection[Any], rollout: Rollout, actor: Principal, now: d
     )
 
 
-def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> frozenset[int]:
+def _hold_again(conn: Connection[Any], rollout: Rollout, steps: list[Step]) -> frozenset[Place]:
     """A rollout that is over let go of its nodes; one that has begun since is not disturbed. Which of them no later one had."""
-    _require_free(conn, rollout, [step.node_id for step in steps])
+    _require_free(conn, rollout, [step.place for step in steps])
     try:
         with conn.transaction():
             store.hold(conn, rollout.id, holds=True)
@@ -252,15 +256,21 @@ def _cancel(conn: Connection[Any], rollout: Rollout, _actor: Principal, now: dat
     changed = []
     for step, _facts in store.steps(conn, rollout.id):
         if step.order is not None and step.state not in _HAVE_IT:
-            order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+            order_store.want_no_more(conn, step.place, rollout.artifact, step.order)
         if step.state in _CANCELLED_WITH_IT:
-            changed.append((step, judgement.moved(step, StepState.CANCELLED, now=now)))
+            called = call_back(conn, rollout, step, now=now) if _waits_there(step) else step
+            changed.append((step, judgement.moved(called, StepState.CANCELLED, now=now)))
     store.save_steps(conn, [after for _, after in changed])
     store.add_events(conn, rollout.id, [event_of(step, after) for step, after in changed], now=now)
     cancelled = replace(rollout, state=RolloutState.CANCELLED, reason=reason, cause=RolloutCause.PERSON, ended_at=now)
     store.save(conn, cancelled)
     store.hold(conn, rollout.id, holds=False)
     return cancelled
+
+
+def _waits_there(step: Step) -> bool:
+    """Whether a node may hold an order for its device until that is idle."""
+    return bool(step.device) and step.was_sent and step.state is not StepState.PENDING
 
 
 _CANCELLED_WITH_IT = frozenset(

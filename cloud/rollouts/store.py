@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import Connection
@@ -14,8 +14,10 @@ from psycopg.types.json import Jsonb
 from cloud.db.queries import load
 from cloud.rollouts import artifact_store
 from cloud.rollouts.model import (
+    WORKING,
     Announced,
     Facts,
+    Place,
     Plan,
     Report,
     Ring,
@@ -26,18 +28,31 @@ from cloud.rollouts.model import (
     Step,
     StepState,
     Tally,
+    label_of,
 )
+from cloud.rollouts.order_store import columns
 
 _queries = load("cloud.rollouts")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A node that a rollout could have."""
+    """A node that a rollout could have, or a device of it."""
 
     node_id: int
     node: str
     ring: Ring
+    device: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self.node_id, self.device
+
+    @property
+    def label(self) -> str:
+        """The same by name."""
+        return label_of(self.node, self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +64,20 @@ class Event:
     node: str | None = None
     reason: str | None = None
     detail: str | None = None
+    device: str | None = None
 
 
 def candidates(
     conn: Connection[Any], *, area_path: str, artifact: str, name: str, only_running: bool
 ) -> list[Candidate]:
-    """The nodes of an area, by id."""
+    """The nodes of an area, or their devices, by id."""
     rows = _queries.candidates(conn, area_path=area_path, artifact=artifact, name=name, only_running=only_running)
-    return [Candidate(row.node_id, row.node, Ring(row.ring)) for row in rows]
+    return [Candidate(row.node_id, row.node, Ring(row.ring), row.device) for row in rows]
 
 
-def without_way_back(conn: Connection[Any], node_ids: Sequence[int], *, artifact: str, name: str) -> int:
+def without_way_back(conn: Connection[Any], places: Sequence[Place], *, artifact: str, name: str) -> int:
     """How many of these nodes run nothing that they could be turned back to."""
-    return int(_queries.without_way_back(conn, node_ids=list(node_ids), artifact=artifact, name=name))
+    return int(_queries.without_way_back(conn, **columns(places), artifact=artifact, name=name))
 
 
 def set_ring(conn: Connection[Any], node: str, ring: Ring, *, scope: str) -> tuple[Ring, str] | None:
@@ -213,33 +229,34 @@ def plan_of_json(told: Any) -> Plan:
     )
 
 
-def add_steps(conn: Connection[Any], rollout: Rollout, stages: dict[int, int], *, now: datetime) -> None:
-    """Write the steps of nodes (by id) in their stages. Raises UniqueViolation where another rollout holds one of them."""
-    nodes = sorted(stages)
+def add_steps(conn: Connection[Any], rollout: Rollout, stages: dict[Place, int], *, now: datetime) -> None:
+    """Write the steps in their stages, by place. Raises UniqueViolation where another rollout holds one of them."""
+    places = sorted(stages)
     _queries.add_steps(
         conn,
         rollout_id=rollout.id,
         artifact=rollout.artifact.kind,
         name=rollout.artifact.name,
-        node_id=nodes,
-        stage=[stages[node] for node in nodes],
+        node_id=[node_id for node_id, _ in places],
+        device=[device for _, device in places],
+        stage=[stages[place] for place in places],
         changed_at=now,
     )
 
 
-def holders(conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int]) -> list[tuple[UUID, str]]:
+def holders(conn: Connection[Any], rollout: Rollout, places: Sequence[Place]) -> list[tuple[UUID, str]]:
     """Other live rollouts of the artifact that have any of these nodes, by id and title."""
     rows = _queries.holders(
-        conn, artifact=rollout.artifact.kind, name=rollout.artifact.name, node_ids=list(node_ids), except_id=rollout.id
+        conn, artifact=rollout.artifact.kind, name=rollout.artifact.name, **columns(places), except_id=rollout.id
     )
     return [(row.id, row.title) for row in rows]
 
 
-def held(conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int]) -> frozenset[int]:
-    """Which of these nodes a live rollout of the artifact has."""
+def held(conn: Connection[Any], rollout: Rollout, places: Sequence[Place]) -> frozenset[Place]:
+    """Which of these a live rollout of the artifact has."""
     artifact = rollout.artifact
-    rows = _queries.held_nodes(conn, artifact=artifact.kind, name=artifact.name, node_ids=list(node_ids))
-    return frozenset(row.node_id for row in rows)
+    rows = _queries.held_nodes(conn, artifact=artifact.kind, name=artifact.name, **columns(places))
+    return frozenset((row.node_id, row.device) for row in rows)
 
 
 def hold(conn: Connection[Any], rollout_id: UUID, *, holds: bool) -> None:
@@ -247,9 +264,10 @@ def hold(conn: Connection[Any], rollout_id: UUID, *, holds: bool) -> None:
     _queries.hold(conn, rollout_id=rollout_id, holds=holds)
 
 
-def turnable(conn: Connection[Any], rollout_id: UUID, *, count: int | None = None) -> frozenset[int]:
-    """Nodes, by id, of a rollout that is over, which were asked by it and are no later one's since; at most so many."""
-    return frozenset(row.node_id for row in _queries.turnable(conn, rollout_id=rollout_id, count=count))
+def turnable(conn: Connection[Any], rollout_id: UUID, *, count: int | None = None) -> frozenset[Place]:
+    """Nodes and devices of a rollout that is over, which were asked by it and are no later one's since; at most so many."""
+    rows = _queries.turnable(conn, rollout_id=rollout_id, count=count)
+    return frozenset((row.node_id, row.device) for row in rows)
 
 
 def steps(
@@ -280,19 +298,28 @@ def _step(row: Any) -> Step:
         restarts=row.restarts,
         ill_since=row.ill_since,
         degraded_before=frozenset(row.degraded_before),
+        device=row.device,
     )
 
 
 def _facts(row: Any) -> Facts:
+    is_present, since = row.presence == "online", row.presence_since
+    if row.device and is_present and row.state not in _AT_IT:
+        is_present, since = row.device_presence in _THERE, row.device_presence_since
     return Facts(
-        is_present=row.presence == "online",
-        presence_since=row.presence_since,
-        session=row.session,
+        is_present=is_present,
+        presence_since=since,
+        session=None if row.device else row.session,  # that the node starts anew says nothing of its device
         announced=_announced(row.running_version, row.running_sha256),
         report=None if row.told_id is None else Report(row.told_id, row.told_state, row.told_code, row.told_reason),
         degraded=frozenset(row.degraded),
         health_at=row.health_at,
     )
+
+
+_THERE: Final = frozenset({"online", "degraded"})
+_AT_IT: Final = frozenset({*(state.value for state in WORKING), StepState.REVERTING.value})
+"""A device that installs something is away for as long as that takes: meanwhile its node is who has to be there."""
 
 
 def _announced(version: str | None, sha256: str | None) -> Announced | None:
@@ -301,12 +328,13 @@ def _announced(version: str | None, sha256: str | None) -> Announced | None:
 
 def save_steps(conn: Connection[Any], changed: Iterable[Step]) -> None:
     """Write steps, in the order of their nodes."""
-    for step in sorted(changed, key=lambda each: each.node_id):
+    for step in sorted(changed, key=lambda each: each.place):
         previous = step.previous
         _queries.save_step(
             conn,
             rollout_id=step.rollout_id,
             node_id=step.node_id,
+            device=step.device,
             state=step.state.value,
             changed_at=step.changed_at,
             reason=step.reason,
@@ -329,9 +357,14 @@ def tallies(conn: Connection[Any], rollouts_asked: Sequence[Rollout]) -> dict[UU
     counts: dict[UUID, list[Counter[StepState]]] = {
         each.id: [Counter() for _ in each.plan.stages] for each in rollouts_asked
     }
+    meanwhile: Counter[tuple[UUID, int]] = Counter()
     for row in _queries.tallies(conn, rollout_ids=list(counts)):
         counts[row.rollout_id][row.stage][StepState(row.state)] = row.nodes
-    return {found: [Tally(MappingProxyType(each)) for each in stages] for found, stages in counts.items()}
+        meanwhile[row.rollout_id, row.stage] += row.meanwhile
+    return {
+        found: [Tally(MappingProxyType(each), meanwhile[found, number]) for number, each in enumerate(stages)]
+        for found, stages in counts.items()
+    }
 
 
 def failures(conn: Connection[Any], rollout_id: UUID) -> list[tuple[str, int, str]]:
@@ -340,7 +373,13 @@ def failures(conn: Connection[Any], rollout_id: UUID) -> list[tuple[str, int, st
 
 
 def steps_page(
-    conn: Connection[Any], rollout_id: UUID, *, scope: str, state: StepState | None, after: str, count: int
+    conn: Connection[Any],
+    rollout_id: UUID,
+    *,
+    scope: str,
+    state: StepState | None,
+    after: tuple[str, str],
+    count: int,
 ) -> list[Any]:
     """Steps of nodes in scope, by the name of the node, as rows of the API."""
     return list(
@@ -349,25 +388,26 @@ def steps_page(
             rollout_id=rollout_id,
             scope=scope,
             state=None if state is None else state.value,
-            after=after,
+            after=after[0],
+            after_device=after[1],
             count=count,
         )
     )
 
 
 def supersede(
-    conn: Connection[Any], rollout: Rollout, node_ids: Sequence[int], *, now: datetime
-) -> list[tuple[UUID, str]]:
-    """End what earlier rollouts that are over still waited for on these nodes: (rollout, node) of each."""
+    conn: Connection[Any], rollout: Rollout, places: Sequence[Place], *, now: datetime
+) -> list[tuple[UUID, str, str]]:
+    """End what earlier rollouts that are over still waited for there: (rollout, node, device) of each."""
     rows = _queries.supersede(
         conn,
-        node_ids=list(node_ids),
+        **columns(places),
         artifact=rollout.artifact.kind,
         name=rollout.artifact.name,
         except_id=rollout.id,
         now=now,
     )
-    return [(row.rollout_id, row.node) for row in rows]
+    return [(row.rollout_id, row.node, row.device) for row in rows]
 
 
 def add_events(
@@ -381,6 +421,7 @@ def add_events(
         rollout_id=rollout_id,
         at=now,
         node=[event.node for event in events],
+        device=[event.device for event in events],
         before=[event.before for event in events],
         after=[event.after for event in events],
         reason=[event.reason for event in events],

@@ -13,6 +13,7 @@ from cloud.rollouts.model import (
     Announced,
     Artifact,
     Facts,
+    Place,
     Rollout,
     RolloutCause,
     RolloutState,
@@ -32,7 +33,7 @@ def turn_back(
     cause: RolloutCause | None,
     now: datetime,
     actor_name: str | None = None,
-    turnable: Collection[int] | None = None,
+    turnable: Collection[Place] | None = None,
 ) -> Rollout:
     """Want of each node of the rollout what it ran before; nodes whose turn had not come are left alone. Of a rollout that was over
     only those are turned (`turnable`) that no later one has had since.
@@ -42,7 +43,7 @@ def turn_back(
     order_store.lock_orders(conn, rollout.id)
     changed = []
     for step, facts in store.steps(conn, rollout.id):
-        if turnable is None or step.node_id in turnable:
+        if turnable is None or step.place in turnable:
             after = _turned(conn, rollout, step, facts, now=now)
         else:
             after = _given_up(step, now=now)
@@ -59,7 +60,7 @@ def turn_back(
 
 def event_of(step: Step, after: Step) -> Event:
     """The line that says how a step moved."""
-    return Event(after.state.value, step.state.value, step.node, after.reason, after.detail)
+    return Event(after.state.value, step.state.value, step.node, after.reason, after.detail, step.device or None)
 
 
 def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *, now: datetime) -> Step:
@@ -68,19 +69,17 @@ def _turned(conn: Connection[Any], rollout: Rollout, step: Step, facts: Facts, *
     if step.state in _LEFT_ALONE or not _was_its_turn(step):
         return step
     before = _artifact_of(conn, rollout.artifact, step.previous)
-    may_have_it = step.was_sent or judgement.is_announced(
-        facts.announced, rollout.artifact.version, rollout.artifact.sha256
-    )
+    may_have_it = step.was_sent or facts.announced == rollout.artifact.announced
     if before is None:
         if step.order is not None:
-            order_store.want_no_more(conn, step.node_id, rollout.artifact, step.order)
+            order_store.want_no_more(conn, step.place, rollout.artifact, step.order)
         if may_have_it:
             return _moved_once(step, StepState.STUCK, now=now, reason=StepReason.NO_WAY_BACK)
         return judgement.moved(step, StepState.REVERTED, StepReason.NEVER_SENT, now=now)
     order = uuid7(int(now.timestamp() * 1000))
     order_store.want(
         conn,
-        step.node_id,
+        step.place,
         before,
         desired_id=order,
         roll_back=True,
@@ -112,11 +111,26 @@ def _moved_once(step: Step, state: StepState, *, now: datetime, reason: str) -> 
     return step if step.state is state else judgement.moved(step, state, reason, now=now)
 
 
+def call_back(conn: Connection[Any], rollout: Rollout, step: Step, *, now: datetime) -> Step:
+    """Want of a device what it runs, so that its node forgets an order that waits there until nobody charges; the step with that order.
+
+    Where the file of what it runs is not kept nothing can be ordered: the order that waits acts until its deadline.
+    """
+    before = _artifact_of(conn, rollout.artifact, step.previous)
+    if before is None:
+        return step
+    order = uuid7(int(now.timestamp() * 1000))
+    order_store.want(
+        conn, step.place, before, desired_id=order, roll_back=True, confirm=True, rollout_id=rollout.id, now=now
+    )
+    return replace(step, order=order, sent_at=None)
+
+
 def _artifact_of(conn: Connection[Any], artifact: Artifact, previous: Announced | None) -> Artifact | None:
     """What a node ran before, where its very bytes are here."""
     if previous is None:
         return None
     found = artifact_store.artifact_of_version(conn, artifact.kind, artifact.name, previous.version)
-    if found is None or found.sha256 != previous.sha256 or found.stored_at is None:
+    if found is None or found.announced != previous or found.stored_at is None:
         return None
     return found

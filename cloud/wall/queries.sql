@@ -1,6 +1,6 @@
 -- The picture wall: leases of people on cameras, and the last picture of each.
 
--- name: cameras(scope, account_id, device_ids, watched, after, count, now, longest)
+-- name: cameras(scope, others, exceptions, account_id, device_ids, watched, after, count, now, longest)
 -- A lease that ends later than any can was written before this machine's clock was set back.
 select
     device.id as device_id, node.name as node, device.name as device, coalesce(device.title, device.name) as name,
@@ -22,6 +22,7 @@ left join wall_camera shown on shown.device_id = device.id
 left join command on command.id = shown.command_id
 where device.declared and device.kind = 'camera'
     and coalesce(area.path, '') ^@ :scope
+    and (coalesce(device.department, '') = any(:exceptions::text[])) <> :others
     and device.id > :after
     and (:device_ids::bigint[] is null or device.id = any(:device_ids::bigint[]))
     and (not :watched or lease.device_id is not null)
@@ -93,14 +94,15 @@ insert into wall_camera (device_id, absence, absence_at)
 values (:device_id, :absence, :now)
 on conflict (device_id) do update set absence = excluded.absence, absence_at = excluded.absence_at;
 
--- name: picture(device_id, account_id, scope, since, now, longest)^
--- For one who looks at it, and has its area still.
+-- name: picture(device_id, account_id, scope, others, exceptions, since, now, longest)^
+-- For one who looks at it, has its area still, and may look at its owner's cameras.
 select shown.picture, shown.captured_at
 from wall_camera shown
 join device on device.id = shown.device_id
 join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null
 where device.id = :device_id and device.declared and coalesce(area.path, '') ^@ :scope
+    and (coalesce(device.department, '') = any(:exceptions::text[])) <> :others
     and shown.picture is not null and shown.received_at > :since
     and exists (
         select from wall_lease

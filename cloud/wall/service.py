@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from cloud.access import audit
+from cloud.access import audit, camera_access
 from cloud.access.model import Principal, SignedIn
 from cloud.commands import service as commands
 from cloud.errors import CommandRunning, Conflict, Invalid, NodeAway, NotFound, TooLarge, TooOften, UnsupportedMedia
@@ -32,9 +32,16 @@ class NotWatched(Conflict):
 def cameras(
     conn: Connection[Any], user: Principal, *, now: datetime, watched: bool = False, after: int = 0, count: int = 50
 ) -> list[Tile]:
-    """The cameras in a person's scope, or those that he looks at."""
+    """The cameras in a person's scope at which he may look (whosever they are), or those that he looks at."""
     found = store.cameras(
-        conn, scope=user.area_path, account_id=user.user_id, now=now, watched=watched, after=after, count=count
+        conn,
+        scope=user.area_path,
+        sight=camera_access.sight_of(conn, user),
+        account_id=user.user_id,
+        now=now,
+        watched=watched,
+        after=after,
+        count=count,
     )
     return [_tile(camera, now) for camera in found]
 
@@ -51,7 +58,7 @@ def watch(
 ) -> list[Tile]:
     """On this page of his session a person looks at these cameras from now on and at no others; called again and again while he does.
 
-    A camera that is gone, or outside of his scope by now, is left out: one that is lost must not darken the others. Each lease that
+    A camera that is gone, outside of his scope or not his to look at by now, is left out: one that is lost must not darken the others. Each lease that
     begins stands in the audit log, with its purpose. Raises NotFound where none is left, Invalid for too many, Conflict where as
     many are looked at as may be, by him on all his pages or by all.
     """
@@ -108,6 +115,7 @@ def picture(conn: Connection[Any], user: Principal, device_id: int, *, now: date
         device_id,
         account_id=user.user_id,
         scope=user.area_path,
+        sight=camera_access.sight_of(conn, user),
         since=now - policy.PICTURE_LIVES,
         now=now,
     )
@@ -162,7 +170,13 @@ def forget(conn: Connection[Any], *, now: datetime) -> int:
 
 def _found(conn: Connection[Any], user: Principal, wanted: Sequence[int], now: datetime) -> list[Camera]:
     return store.cameras(
-        conn, scope=user.area_path, account_id=user.user_id, now=now, device_ids=wanted, count=len(wanted)
+        conn,
+        scope=user.area_path,
+        sight=camera_access.sight_of(conn, user),
+        account_id=user.user_id,
+        now=now,
+        device_ids=wanted,
+        count=len(wanted),
     )
 
 

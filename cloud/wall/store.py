@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from cloud.access.sight import Sight
 from cloud.db.queries import load
 from cloud.wall.model import AskedCamera, Camera, ShownPicture, Window
 from cloud.wall.policy import LEASE
@@ -21,6 +22,7 @@ def cameras(
     conn: Connection[Any],
     *,
     scope: str,
+    sight: Sight,
     account_id: int,
     now: datetime,
     device_ids: Sequence[int] | None = None,
@@ -28,10 +30,12 @@ def cameras(
     after: int = 0,
     count: int,
 ) -> list[Camera]:
-    """Cameras in scope, by id: of these ids, or those that this person looks at, or all."""
+    """Cameras in scope that a person may look at, by id: of these ids, or those that this person looks at, or all."""
     rows = _queries.cameras(
         conn,
         scope=scope,
+        others=sight.others,
+        exceptions=sorted(sight.exceptions),
         account_id=account_id,
         device_ids=None if device_ids is None else list(device_ids),
         watched=watched,
@@ -109,11 +113,26 @@ def keep_absence(conn: Connection[Any], device_id: int, absence: str, *, now: da
 
 
 def picture(
-    conn: Connection[Any], device_id: int, *, account_id: int, scope: str, since: datetime, now: datetime
+    conn: Connection[Any],
+    device_id: int,
+    *,
+    account_id: int,
+    scope: str,
+    sight: Sight,
+    since: datetime,
+    now: datetime,
 ) -> ShownPicture | None:
     """The newest picture that came after `since`, for a person whose lease stands."""
     row = _queries.picture(
-        conn, device_id=device_id, account_id=account_id, scope=scope, since=since, now=now, longest=_LONGEST
+        conn,
+        device_id=device_id,
+        account_id=account_id,
+        scope=scope,
+        others=sight.others,
+        exceptions=sorted(sight.exceptions),
+        since=since,
+        now=now,
+        longest=_LONGEST,
     )
     return None if row is None else ShownPicture(row.captured_at, bytes(row.picture))
 

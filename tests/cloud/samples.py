@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
-from cloud.access import accounts, areas, sample, sessions
+from cloud.access import accounts, areas, departments, sample, sessions
 from cloud.access.model import Principal, Role
 from cloud.correlate.model import IncidentReport
 from edge.contract.fields import uuid7
@@ -84,8 +84,21 @@ def report(
 
 
 def add_person(conn: Connection[Any], name: str, role: Role, area_code: str | None = "110105") -> int:
+    """Somebody with an account; who works for a department works for the one with the code `sanitation`."""
+    department = None
+    if role is Role.DEPARTMENT:
+        department = "sanitation"
+        if all(each.code != department for each in departments.usable(conn)):
+            departments.add(conn, code=department, name="Sanitation", now=NOW)
     return accounts.add(
-        conn, name=name, password=PASSWORD, role=role, display_name=name.title(), area_code=area_code, now=NOW
+        conn,
+        name=name,
+        password=PASSWORD,
+        role=role,
+        display_name=name.title(),
+        area_code=area_code,
+        department=department,
+        now=NOW,
     )
 
 

@@ -64,6 +64,18 @@ def test_lines_of_the_service_are_lines(capsys: pytest.CaptureFixture[str]) -> N
     assert all(line.isprintable() for line in lines)
 
 
+def test_a_stream_that_was_put_in_the_place_of_stderr_is_not_held_on_to(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as(json_lines=False):
+        with contextlib.redirect_stderr(io.StringIO()) as meanwhile:
+            logging.getLogger("cloud.test").warning("first")
+        meanwhile.close()
+        logging.getLogger("cloud.test").warning("second")
+    written = capsys.readouterr().err
+    assert "second" in written
+    assert "first" not in written
+    assert "Logging error" not in written
+
+
 @pytest.mark.parametrize("json_lines", [True, False])
 def test_no_secret_is_written(capsys: pytest.CaptureFixture[str], json_lines: bool) -> None:
     """Neither of ours nor of a library, in words, under a key or in a traceback."""

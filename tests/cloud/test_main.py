@@ -38,7 +38,7 @@ def test_everything_runs_in_one_process_on_an_empty_database(
         deadline = time.monotonic() + 20
         while (answer := client.get("/readyz")).status_code != httpx.codes.OK:
             assert time.monotonic() < deadline, answer.text
-        assert set(answer.json()["parts"]) == {"database", "migrations", "broker", "jobs", "live"}
+        assert set(answer.json()["parts"]) == {"database", "migrations", "broker", "jobs", "notices", "live"}
 
 
 def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_confirmed(migrated_url: str, tmp_path: Path) -> None:

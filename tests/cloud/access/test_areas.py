@@ -8,9 +8,11 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from cloud.access import areas, sample
+from cloud.access import areas, sample, schemes
+from cloud.access.codes import Alphabet, CodeForm
 from cloud.access.model import Principal, Role
-from cloud.errors import Invalid, NotFound
+from cloud.access.schemes import LevelWish
+from cloud.errors import Conflict, Invalid, NotFound
 from tests.cloud.samples import GRID, NOW, STREET, take_in_areas
 
 
@@ -167,3 +169,84 @@ def test_outlines_come_with_the_level_asked_for(conn: Connection[Any]) -> None:
     assert all(boundary.geometry is not None for boundary in drawn)
     with pytest.raises(Invalid):
         areas.boundaries(conn, "", "galaxy", open_statuses=[])
+
+
+def digits(level: str, length: int, position: int | None = None) -> LevelWish:
+    return LevelWish(level=level, form=CodeForm(Alphabet.DIGITS, length), position=position)
+
+
+def collection(*rows: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "properties": {"code": code, "level": level, "name": code}} for code, level in rows
+        ],
+    }
+
+
+def test_a_city_without_streets(conn: Connection[Any]) -> None:
+    schemes.add(conn, "flat", [digits("district", 6), digits("community", 9), digits("grid", 12)], nested=True)
+    whole = collection(("330102", "district"), ("330102001", "community"), ("330102001001", "grid"))
+    assert not areas.take_in(conn, whole, scheme="flat", now=NOW).problems
+    grid = areas.find(conn, "330102001001")
+    assert grid is not None
+    assert grid.path == "330102/330102001/330102001001/"
+    street = areas.take_in(conn, collection(("330102002", "street")), scheme="flat", now=NOW)
+    assert "no level" in street.problems[0].reason
+
+
+def test_a_city_with_three_levels_of_grids(conn: Connection[Any]) -> None:
+    levels = [
+        digits("district", 6),
+        digits("street", 9),
+        digits("community", 12),
+        digits("grid", 14),
+        digits("small_grid", 16, 50),
+        digits("micro_grid", 18, 60),
+    ]
+    schemes.add(conn, "deep", levels, nested=True)
+    schemes.add(conn, "deep", levels, nested=True)
+    codes = ["330102", "330102001", "330102001001", "33010200100101", "3301020010010102", "330102001001010203"]
+    rows = [(code, wish.level) for code, wish in zip(codes, levels, strict=True)]
+    assert not areas.take_in(conn, collection(*rows[::-1]), scheme="deep", now=NOW).problems
+    smallest = areas.find(conn, codes[-1])
+    assert smallest is not None
+    assert smallest.ancestry == tuple(codes)
+    assert areas.levels(conn)[-2:] == ["small_grid", "micro_grid"]
+    orphan = areas.take_in(conn, collection(("330102001001020101", "micro_grid")), scheme="deep", now=NOW)
+    assert not orphan.problems, "a grid may hang below the community where nothing lies between"
+    upside_down = collection(("3301020010010109", "grid"))
+    assert areas.take_in(conn, upside_down, scheme="deep", now=NOW).problems
+    with pytest.raises(Conflict):
+        schemes.add(conn, "deep", levels[:-1], nested=True)
+    with pytest.raises(Conflict):
+        schemes.add(conn, "third", [digits("district", 6), digits("block", 8, 50)], nested=True)
+    with pytest.raises(Invalid, match="order"):
+        schemes.add(conn, "third", [digits("street", 9), digits("district", 6)], nested=False)
+
+
+def test_what_was_drawn_then_is_found_by_time(conn: Connection[Any], document: Any) -> None:
+    take_in_areas(conn, now=NOW - timedelta(days=30))
+    last, gone = document["features"][-1]["properties"], document["features"][-2]["properties"]
+    last["name"], gone["ended"] = "新的网格", True
+    report = areas.take_in(conn, document, now=NOW)
+    assert (report.redrawn, report.ended, report.problems) == ([last["code"]], [gone["code"]], [])
+    earlier, later = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
+    then, since = (areas.find_at(conn, last["code"], at) for at in (earlier, later))
+    assert then is not None
+    assert since is not None
+    assert then.name != since.name == "新的网格"
+    assert areas.find_at(conn, gone["code"], earlier) is not None
+    assert areas.find_at(conn, gone["code"], NOW) is None
+    assert areas.find_at(conn, last["code"], NOW - timedelta(days=31)) is None
+    assert [version.valid_to for version in areas.versions(conn, last["code"])] == [NOW, None]
+    again = areas.take_in(conn, document, now=later)
+    assert "could end" in again.problems[0].reason
+
+
+def test_what_has_something_below_it_does_not_end(conn: Connection[Any], document: Any) -> None:
+    take_in_areas(conn)
+    community = next(row for row in document["features"] if row["properties"]["level"] == "community")
+    community["properties"]["ended"] = True
+    with pytest.raises(Invalid, match="ended"):
+        areas.take_in(conn, {"type": "FeatureCollection", "features": [community]}, now=NOW)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.access import policy
-from cloud.access.policy import FORGET_AFTER, PER_ACCOUNT, PER_ACCOUNT_AND_ADDRESS, PER_ADDRESS, SCHEMES
+from cloud.access.policy import FORGET_AFTER, PER_ACCOUNT, PER_ACCOUNT_AND_ADDRESS, PER_ADDRESS
 from tests.cloud.samples import NOW
 
 
@@ -99,23 +99,3 @@ def test_who_has_a_whole_network_counts_as_one_address(address: str, network: st
 def test_an_hour_of_rest_wipes_failures() -> None:
     assert policy.remaining_failures(7, NOW, NOW + FORGET_AFTER - timedelta(seconds=1)) == 7
     assert policy.remaining_failures(7, NOW, NOW + FORGET_AFTER) == 0
-
-
-@pytest.mark.parametrize(
-    ("code", "level", "parent", "word"),
-    [
-        ("110105", "district", None, None),
-        ("110105001001001", "grid", "110105001001", None),
-        ("110105001001001", "grid", "110105001002", "begin"),
-        ("11010500100100", "grid", "110105001001", "no code"),
-        ("1101050010010011", "grid", "110105001001", "no code"),
-        ("11010500100100１", "grid", "110105001001", "no code"),
-        ("110105\n", "district", None, "no code"),
-        ("110105001", "precinct", None, "no level"),
-    ],
-)
-def test_codes_of_fifteen_digits(code: str, level: str, parent: str | None, word: str | None) -> None:
-    problem = SCHEMES["cn15"].problem(code, level, parent)
-    assert (problem is None) == (word is None)
-    if word is not None:
-        assert word in str(problem)

@@ -27,6 +27,11 @@ PEOPLE = {
     "chief": (Role.DUTY_CHIEF, "110105"),
     "worker": (Role.GRID_WORKER, "110105001001"),
     "elsewhere": (Role.GRID_WORKER, "110105003"),
+    "clerk": (Role.INTAKE_CLERK, "110105"),
+    "dispatcher": (Role.DISPATCHER, "110105"),
+    "lead": (Role.GRID_LEAD, "110105001001"),
+    "sanitation": (Role.DEPARTMENT, "110105"),
+    "auditor": (Role.AUDITOR, None),
     "maintainer": (Role.MAINTAINER, "110105"),
     "admin": (Role.ADMINISTRATOR, None),
 }

@@ -8,7 +8,7 @@ import httpx
 from cloud.api.certificate import demo_certificate
 from cloud.main import Part, running
 from cloud.settings import CloudSettings
-from tests.cloud.samples import NOW
+from tests.cloud.samples import NOW, PASSWORD
 
 
 def test_a_certificate_is_made_once_and_anew_when_it_no_longer_fits(tmp_path: Path) -> None:
@@ -39,3 +39,27 @@ def test_the_cloud_answers_over_https_to_who_trusts_the_authority(settings: Clou
             answer = client.get("/healthz")
     assert answer.text == "ok"
     assert "strict-transport-security" in answer.headers
+
+
+def test_over_https_the_cookie_is_bound_to_this_host(settings: CloudSettings) -> None:
+    with running(settings, Part.API, tls=True) as cloud:
+        assert cloud.address is not None
+        context = ssl.create_default_context(cafile=str(cloud.authority))
+        with httpx.Client(base_url=cloud.address, verify=context, timeout=20) as client:
+            answer = client.post("/api/v1/session", json={"name": "chief", "password": PASSWORD})
+            cookie = answer.headers["set-cookie"]
+            assert cookie.startswith("__Host-gridward_session=")
+            for flag in ("HttpOnly", "Secure", "SameSite=strict", "Path=/"):
+                assert flag in cookie, flag
+            assert "Domain" not in cookie
+            assert client.get("/api/v1/session").json()["user"]["name"] == "chief"
+            client.cookies.clear()
+            token = answer.json()["token"]
+            plain = client.get("/api/v1/session", headers={"Cookie": f"gridward_session={token}"})
+            assert plain.status_code == httpx.codes.UNAUTHORIZED, "a cookie that a neighbour could have set"
+            headers = {"Cookie": f"__Host-gridward_session={token}"}
+            assert client.delete("/api/v1/session", headers=headers).status_code == httpx.codes.FORBIDDEN
+            headers["X-Gridward-CSRF"] = "1"
+            ended = client.delete("/api/v1/session", headers=headers)
+            assert ended.status_code == httpx.codes.NO_CONTENT
+            assert ended.headers["set-cookie"].startswith("__Host-gridward_session=")

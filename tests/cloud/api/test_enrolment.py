@@ -127,6 +127,14 @@ def test_a_broker_asks_with_its_secret(asked: Cloud) -> None:
         assert broker.post("/api/v1/broker/auth", json=login).json() == {"result": "allow", "is_superuser": False}
         assert broker.post("/api/v1/broker/acl", json=wish).json()["result"] == "allow"
         assert broker.post("/api/v1/broker/acl", json=wish | {"action": "subscribe"}).json()["result"] == "deny"
+        waiting = wish | {
+            "username": "station-78",
+            "topic": "gw/1/110105/station-78/up/birth",
+            "qos": "1",
+            "retain": "0",
+        }
+        assert broker.post("/api/v1/broker/acl", json=waiting).json()["result"] == "ignore"
+        assert broker.post("/api/v1/broker/acl", json=waiting | {"topic": wish["topic"]}).json()["result"] == "deny"
         own = {"username": "cloud", "password": "the cloud's password"}
         assert broker.post("/api/v1/broker/auth", json=own).json()["result"] == "allow"
         assert broker.post("/api/v1/broker/auth", json=login | {"username": "nobody"}).json()["result"] == "ignore"

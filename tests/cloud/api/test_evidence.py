@@ -97,12 +97,50 @@ def test_every_view_stands_in_the_audit_log(cloud: Cloud) -> None:
     with cloud.node() as node, cloud.client("worker") as worker:
         put(node, path, PICTURE)
         worker.get(path)
-        worker.get(path, headers={"Range": "bytes=10-19"})
+        worker.get(path, headers={"Range": "bytes=10-19"}, params={"purpose": "asked for by the police"})
+        assert worker.get(path, params={"purpose": "x"}).status_code == 422
     rows = cloud.conn.execute(
         "select actor_name, subject, detail from audit where action = 'evidence.viewed'"
     ).fetchall()
     assert [(row[0], row[1]) for row in rows] == [("worker", f"evidence:{digest(PICTURE)}")] * 2
     assert rows[0][2]["case"] == 1
+    assert [(row[2]["own"], row[2]["purpose"]) for row in rows] == [(False, None), (False, "asked for by the police")]
+    cloud.conn.execute(
+        "insert into case_event (case_id, at, actor_id, action)"
+        " select 1, now(), id, 'comment' from account where name = 'worker'"
+    )
+    cloud.conn.commit()
+    with cloud.client("worker") as worker:
+        worker.get(path)
+    row = cloud.conn.execute("select detail->'own' from audit order by id desc limit 1").fetchone()
+    assert row == (True,)
+
+
+def test_outside_of_ones_own_work_a_purpose_is_demanded(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.node() as node:
+        put(node, path, PICTURE)
+    cloud.conn.execute("update grid_case set status = 'closed'")
+    cloud.conn.commit()
+    with cloud.client("worker") as worker, cloud.client("elsewhere") as elsewhere:
+        refused = worker.get(path)
+        assert refused.status_code == httpx.codes.PRECONDITION_REQUIRED
+        assert refused.json()["type"] == "urn:gridward:problem:PurposeNeeded"
+        assert "?purpose=" in refused.json()["detail"]
+        assert worker.get(path, params={"purpose": "   "}).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert elsewhere.get(path).status_code == httpx.codes.NOT_FOUND
+        assert worker.get(path, params={"purpose": "asked for by the police"}).status_code == httpx.codes.OK
+    rows = cloud.conn.execute("select detail->>'purpose' from audit where action = 'evidence.viewed'").fetchall()
+    assert rows == [("asked for by the police",)]
+
+
+def test_a_sealed_original_is_not_simply_looked_at(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    with cloud.conn.transaction():
+        cloud.conn.execute("update evidence set kind = 'sealed', stored_at = now()")
+    with cloud.client("worker") as worker, cloud.client("elsewhere") as elsewhere:
+        assert worker.get(path).status_code == httpx.codes.FORBIDDEN
+        assert elsewhere.get(path).status_code == httpx.codes.NOT_FOUND
 
 
 def test_a_file_out_of_scope_is_not_there(cloud: Cloud) -> None:

@@ -15,7 +15,7 @@ from cloud.access import sessions
 from cloud.db import live
 from cloud.main import Part, running
 from cloud.settings import CloudSettings
-from tests.cloud.api.conftest import Cloud
+from tests.cloud.api.conftest import Cloud, Template, answering
 from tests.cloud.samples import OTHER_GRID, incident, report
 
 
@@ -128,6 +128,45 @@ def test_each_sees_his_scope_alone(cloud: Cloud) -> None:
         assert [admin.next()["event"], admin.next()["event"]] == ["case.opened", "unplaced"]
         assert worker.nothing()
         assert elsewhere.nothing()
+
+
+def test_who_is_given_another_area_hears_nothing_more_of_the_old_one_at_once(
+    settings: CloudSettings, peopled: Template
+) -> None:
+    """Long before the next heartbeat; and where he comes again with his old cursor, what happened meanwhile is told by his new area."""
+    slow = settings.model_copy(update={"live_heartbeat_s": 600.0})
+    with answering(slow, peopled) as cloud, watching(cloud, "worker") as stream, watching(cloud, "chief") as other:
+        with cloud.client("worker") as worker:
+            cloud.receive(report(incident(1)))
+            opened = stream.next()
+            path = f"/api/v1/cases/{data(opened)['id']}"
+            answer = worker.get(path)
+            assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+            with cloud.client("admin") as admin:
+                listed = admin.get("/api/v1/accounts", params={"text": "worker"}).json()["items"]
+                account = next(each for each in listed if each["name"] == "worker")
+                wish = {"display_name": "Worker", "role": "grid_worker", "area_code": OTHER_GRID}
+                assert admin.put(f"/api/v1/accounts/{account['id']}", json=wish).status_code == 200
+            assert stream.ended()
+            assert worker.get(path).status_code == 404
+            assert data(opened)["number"] not in worker.get("/api/v1/cases").text
+        cloud.receive(report(incident(2, device="cam-9")), report(incident(3, device="cam-8"), grid_code=OTHER_GRID))
+        with cloud.client("worker") as worker:
+            again = Stream(worker, cursor=opened["id"])
+            hello = again.next()
+            assert hello["event"] == "hello"
+            assert len(data(hello)["who"]) == 16
+            assert data(again.next())["device"]["device"] == "cam-8"
+            assert again.nothing()
+        assert other.next()["event"] == "case.opened", "nobody else's stream has ended"
+
+
+def test_areas_that_are_drawn_anew_have_every_stream_come_again(cloud: Cloud) -> None:
+    with watching(cloud, "worker") as stream, watching(cloud, "admin") as everywhere:
+        live.end_every_stream(cloud.conn)
+        cloud.conn.commit()
+        assert stream.ended()
+        assert everywhere.ended()
 
 
 def test_a_stream_resumes_behind_its_cursor_without_gap_or_double(cloud: Cloud) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from cloud.db.pool import open_pool
 from cloud.fleet import service as fleet
+from cloud.jobs import sweeps
 from cloud.rollouts import advance
 from cloud.settings import CloudSettings
 from firmware_configs.signature import ArtifactClass
@@ -193,6 +197,13 @@ def test_a_rollout_from_draft_to_the_way_back(trusting: Cloud) -> None:
         assert ([item["id"] for item in page["items"]], page["next"]) == ([draft["id"]], None)
 
 
+def sweep(cloud: Cloud, folder: Path) -> int:
+    """What the process with the jobs does every few seconds, over the site's folder of keys."""
+    settings = CloudSettings(database_url=SecretStr(cloud.database_url), configuration_keys=folder / "keys")
+    with closing(open_pool(cloud.database_url, size=1)) as pool:
+        return sweeps.advance_rollouts(sweeps.Sweeper(pool, settings), datetime.now(UTC))
+
+
 def test_what_a_revoked_key_signed_goes_to_no_further_node(trusting: Cloud, tmp_path: Path) -> None:
     def trust(*, revoked: bool) -> None:
         valid = KEY.public("the site's", valid_from=NOW - timedelta(days=1), valid_until=None)
@@ -207,8 +218,11 @@ def test_what_a_revoked_key_signed_goes_to_no_further_node(trusting: Cloud, tmp_
         trust(revoked=False)
         assert client.post(path, json={"action": "start"}).json()["state"] == "running"
         trust(revoked=True)
-        assert client.post(path, json={"action": "pause"}).json()["state"] == "paused"
-        assert client.post(path, json={"action": "resume"}).status_code == 409
+        assert sweep(trusting, tmp_path) == 1
+        shown = client.get(path.removesuffix("/actions")).json()
+        assert (shown["state"], shown["cause"], "revoked" in shown["reason"]) == ("paused", "key_revoked", True)
+        resumed = client.post(path, json={"action": "resume"})
+        assert (resumed.status_code, "revoked" in resumed.json()["detail"]) == (409, True)
         assert client.post(path, json={"action": "roll_back"}).json()["state"] == "rolling_back"
 
 
@@ -287,9 +301,10 @@ def test_the_versions_that_run_are_counted(trusting: Cloud) -> None:
 def test_the_plans_that_come_with_it_can_be_sent_back_as_they_are(trusting: Cloud) -> None:
     with maintainer(trusting) as client:
         brought = bring(client)
-        for each in client.get("/api/v1/rollout-plans").json()["items"]:
+        plans = client.get("/api/v1/rollout-plans").json()["items"]
+        for each in plans:
             body = {"title": each["title"], "artifact_id": brought["id"], "plan": each["plan"]}
             assert client.post("/api/v1/rollouts", json=body).status_code == 201
         first = client.get("/api/v1/rollouts", params={"limit": 2}).json()
         second = client.get("/api/v1/rollouts", params={"limit": 2, "after": first["next"]}).json()
-        assert len({item["id"] for item in first["items"] + second["items"]}) == 3
+        assert len({item["id"] for item in first["items"] + second["items"]}) == len(plans)

@@ -63,7 +63,7 @@ def test_an_answer_shows_a_picture_wherever_it_stands() -> None:
 
 
 def addressee(presence: str, session: UUID | None = SESSION) -> Addressee:
-    return Addressee(1, "station-01", "110105", "110105001", "110105/110105001/", presence, AT, session, AT)
+    return Addressee(1, "station-01", "110105", "110105001", "110105/110105001/", None, presence, AT, session, AT)
 
 
 def test_only_who_is_present_can_be_asked() -> None:

@@ -30,7 +30,7 @@ from tests.fakes.node import AT, FakeNode, batch, birth, column, sensor
 from tests.waiting import wait_until
 
 FOLDER = Path(__file__).with_name("released")
-RELEASED = ("0006_live",)
+RELEASED = ("0006_live", "0019_views")
 """The last migration of each release."""
 
 released = pytest.mark.parametrize("schema", RELEASED)

@@ -254,6 +254,39 @@ def test_a_node_that_never_had_secrets_of_ours_is_left_to_the_broker_for_its_own
             assert broker.authorise(conn, "station-09", action, topic, CLOUD, now=AT) is answer
 
 
+def test_whom_the_broker_lets_in_as_a_node_that_nobody_accepted_may_wait_in_quarantine_and_nothing_else(
+    pool: Pool,
+) -> None:
+    enrolled(pool, "station-01")
+    own = f"gw/1/{DISTRICT}/station-09"
+    with pool.connection() as conn:
+        assert broker.authenticate(conn, "station-09", "x", CLOUD, now=AT) is Answer.IGNORE
+        for action, topic, answer in (
+            (Action.PUBLISH, f"{own}/up/birth", Answer.IGNORE),
+            (Action.PUBLISH, f"{own}/status", Answer.IGNORE),
+            (Action.SUBSCRIBE, f"{own}/down/ack", Answer.IGNORE),
+            (Action.SUBSCRIBE, f"{own}/down/#", Answer.IGNORE),
+            (Action.PUBLISH, f"{own}/down/command", Answer.DENY),
+            (Action.PUBLISH, f"{own}/status/x", Answer.DENY),
+            (Action.PUBLISH, f"{own}/other", Answer.DENY),
+            (Action.SUBSCRIBE, f"{own}/up/#", Answer.DENY),
+            (Action.SUBSCRIBE, f"{own}/#", Answer.DENY),
+            (Action.SUBSCRIBE, "gw/1/+/station-09/down/#", Answer.DENY),
+            (Action.SUBSCRIBE, f"gw/1/{DISTRICT}/+/down/#", Answer.DENY),
+            (Action.SUBSCRIBE, f"gw/1/{DISTRICT}/#", Answer.DENY),
+            (Action.SUBSCRIBE, f"$share/g/{own}/down/#", Answer.DENY),
+            (Action.PUBLISH, f"$delayed/9/{own}/up/birth", Answer.DENY),
+            (Action.PUBLISH, "gw/1/x/station-09/up/birth", Answer.DENY),
+            (Action.PUBLISH, "gw/2/110105/station-09/up/birth", Answer.DENY),
+            (Action.PUBLISH, f"gw/1/{DISTRICT}/station-01/up/birth", Answer.DENY),
+            (Action.SUBSCRIBE, f"gw/1/{DISTRICT}/station-01/down/#", Answer.DENY),
+        ):
+            assert broker.authorise(conn, "station-09", action, topic, CLOUD, now=AT) is answer, topic
+        for name in ("station-09~1", "Station-09", "station-09/", "+", "#", ""):
+            for action, topic in ((Action.PUBLISH, f"{own}/up/birth"), (Action.SUBSCRIBE, f"{own}/down/#")):
+                assert broker.authorise(conn, name, action, topic, CLOUD, now=AT) is Answer.DENY
+
+
 def test_the_first_use_at_a_broker_that_asks_begins_the_end_of_the_older_ones(pool: Pool) -> None:
     machine = Machine()
     old = enrolled(pool, "station-01", machine)

@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.access.model import Role
 from cloud.errors import Invalid
 from cloud.evidence import policy
 from cloud.evidence.policy import Part
@@ -46,3 +48,22 @@ def test_what_is_called_sealed_is_sealed_and_nothing_else_is() -> None:
     assert policy.is_taken("sealed", SEALED_MIME)
     assert not policy.is_taken("snapshot", SEALED_MIME)
     assert not any(policy.is_taken("sealed", mime) for mime in ("image/jpeg", "video/mp4", "video/webm"))
+
+
+@pytest.mark.parametrize(
+    ("role", "standing", "needed"),
+    [
+        (Role.GRID_WORKER, {}, False),  # a case that runs in his area
+        (Role.GRID_WORKER, {"is_over": True}, True),
+        (Role.GRID_WORKER, {"is_over": True, "is_own": True}, False),
+        (Role.DUTY_CHIEF, {"is_over": True}, True),
+        (Role.AUDITOR, {}, True),
+        (Role.ADMINISTRATOR, {}, True),
+        (Role.MAINTAINER, {}, True),
+        (Role.MAINTAINER, {"is_order": True}, False),
+        (Role.DUTY_CHIEF, {"is_order": True}, True),
+    ],
+)
+def test_who_has_to_say_what_for(role: Role, standing: dict[str, bool], needed: bool) -> None:
+    told = {"is_own": False, "is_over": False, "is_order": False} | standing
+    assert policy.needs_purpose(role, **told) is needed

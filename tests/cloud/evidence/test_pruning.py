@@ -21,13 +21,15 @@ from tests.fakes.node import AT
 
 TERMS = RetentionTerms(DEFAULT_DAYS)
 ROOM_FOR_ALL = 1 << 40
+LAST = AT + timedelta(days=2)
+"""When the cases were closed: nothing happened in any of them after that."""
 Conn = Connection[tuple[object, ...]]
 
 
 def due(
     conn: Conn, *, days: float = 0, quota_bytes: int = ROOM_FOR_ALL, terms: RetentionTerms = TERMS
 ) -> dict[str, PrunableFile]:
-    now = AT + timedelta(days=days)
+    now = LAST + timedelta(days=days)
     return {file.sha256: file for file in to_prune(conn, terms, quota_bytes=quota_bytes, now=now, count=100)}
 
 
@@ -37,6 +39,7 @@ def hashes(*numbers: int) -> set[str]:
 
 def close_all(conn: Conn) -> None:
     conn.execute("update grid_case set status = 'closed'")
+    conn.execute("insert into case_event (case_id, at, action) select id, %s, 'close' from grid_case", [LAST])
 
 
 def test_the_files_of_open_cases_are_kept_however_old_they_are(populated: Populated) -> None:
@@ -53,7 +56,7 @@ def test_a_term_counts_from_the_last_that_happened_and_by_severity(populated: Po
         assert not due(conn, days=179.9)
         assert set(due(conn, days=181)) == hashes(0, 1, 3, 4)
         assert set(due(conn, days=366)) == hashes(0, 1, 2, 3, 4)
-        last = AT + timedelta(days=100)
+        last = LAST + timedelta(days=100)
         conn.execute("insert into case_event (case_id, at, action) values (1, %s, 'close')", [last])
         assert set(due(conn, days=181)) == hashes(3, 4)
         assert not due(conn, days=181, terms=RetentionTerms({**DEFAULT_DAYS, "snapshot/low": 200}))
@@ -76,7 +79,7 @@ def test_for_want_of_room_nothing_goes_in_whose_case_something_has_just_happened
         close_all(conn)
         assert not due(conn, days=QUOTA_DAYS - 0.1, quota_bytes=1)
         assert set(due(conn, days=QUOTA_DAYS + 0.1, quota_bytes=1)) == hashes(0, 1, 2, 3, 4)
-        closed_at = AT + timedelta(days=50)
+        closed_at = LAST + timedelta(days=50)
         low = "select id, %s, 'close' from grid_case where severity = 'low'"
         conn.execute(f"insert into case_event (case_id, at, action) {low}", [closed_at])
         found = due(conn, days=50 + QUOTA_DAYS - 0.1, quota_bytes=3 * len(PICTURES[0]))

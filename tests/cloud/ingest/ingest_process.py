@@ -5,7 +5,8 @@ import sys
 import threading
 
 from cloud.db.pool import open_pool
-from cloud.ingest.service import IngestService, make_subscriber
+from cloud.ingest.intake import Intake
+from cloud.ingest.service import IngestService
 from cloud.mqtt import Endpoint
 from tests.fakes.node import AT
 
@@ -16,7 +17,7 @@ def main(database_url: str, broker_url: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     pool = open_pool(database_url, size=3)
     endpoint = Endpoint.of(broker_url, user="cloud", password="cloud")
-    service = IngestService(pool, make_subscriber(endpoint), clock=lambda: AT)
+    service = IngestService(pool, Intake(endpoint), clock=lambda: AT)
     service.start()
     ended.wait()
     service.stop()

@@ -15,6 +15,7 @@ from cloud.ingest.model import Item
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
 from edge.contract.downlink import Outcome
+from tests.cloud.emptying import empty
 from tests.cloud.samples import GRID
 from tests.fakes.node import AT, DISTRICT, FakeNode, batch, birth, column, gap, incident, new_id, sensor
 
@@ -34,9 +35,10 @@ def written(pool: Pool) -> dict[str, Any]:
 
 def forget(pool: Pool) -> None:
     with pool.connection() as conn:
-        conn.execute(
-            "truncate reading, latest, touched_minute, state_change, gap, receipt, node_lane, quarantine, event,"
-            " incident, incident_revision, case_incident, grid_case, case_event, dead_letter cascade"
+        empty(
+            conn,
+            "reading, latest, touched_minute, state_change, gap, receipt, node_lane, quarantine, event,"
+            " incident, incident_revision, case_incident, grid_case, case_event, dead_letter",
         )
 
 

@@ -13,8 +13,10 @@ import pytest
 from cloud.db.leader import Duty, Leadership
 from cloud.db.pool import Pool, open_pool
 from cloud.ingest import store
-from cloud.ingest.service import IngestService, make_subscriber
-from cloud.mqtt import Delivery, Endpoint, Subscriber
+from cloud.ingest.handover import Batch
+from cloud.ingest.intake import Intake
+from cloud.ingest.service import IngestService
+from cloud.mqtt import Endpoint
 from edge.contract.birth import NodeStatus, PresenceState
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import encode
@@ -35,8 +37,8 @@ def linked(broker: ReadyBroker, node: FakeNode) -> Iterator[Link]:
 
 
 @contextmanager
-def running(pool: Pool, broker: ReadyBroker, **options: Any) -> Iterator[IngestService]:
-    service = IngestService(pool, _subscriber(broker), clock=lambda: AT, **options)
+def running(pool: Pool, broker: ReadyBroker, *, shared: bool = False, **options: Any) -> Iterator[IngestService]:
+    service = IngestService(pool, _intake(broker, shared=shared), clock=lambda: AT, **options)
     service.start()
     try:
         eventually(service.problem, lambda problem: problem is None)
@@ -45,9 +47,9 @@ def running(pool: Pool, broker: ReadyBroker, **options: Any) -> Iterator[IngestS
         service.stop()
 
 
-def _subscriber(broker: ReadyBroker, *, shared: bool = False) -> Subscriber:
+def _intake(broker: ReadyBroker, *, shared: bool = False) -> Intake:
     endpoint = Endpoint.of(broker.url, user=broker.cloud_user, password=broker.cloud_password)
-    return make_subscriber(endpoint, shared=shared)
+    return Intake(endpoint, shared=shared)
 
 
 def count(pool: Pool, table: str) -> int:
@@ -107,8 +109,8 @@ def test_a_broker_that_restarts_is_found_again(pool: Pool, broker: ReadyBroker, 
 class _Crashing(IngestService):
     """Dies between the commit and the acknowledgement, as a power cut would have it."""
 
-    def _acknowledge(self, deliveries: list[Delivery]) -> None:
-        self.committed = len(deliveries)
+    def _acknowledge(self, batch: Batch) -> None:
+        self.committed = len(batch.deliveries)
         self._stopping.set()
 
 
@@ -116,7 +118,7 @@ def test_a_crash_between_commit_and_acknowledgement_counts_nothing_twice(
     pool: Pool, mosquitto_broker: ReadyBroker, node: FakeNode
 ) -> None:
     link = Link(mosquitto_broker, node)
-    crashing = _Crashing(pool, _subscriber(mosquitto_broker), clock=lambda: AT)
+    crashing = _Crashing(pool, _intake(mosquitto_broker), clock=lambda: AT)
     crashing.start()
     eventually(crashing.problem, lambda problem: problem is None)
     sent = node.envelope(birth())
@@ -132,24 +134,25 @@ def test_a_crash_between_commit_and_acknowledgement_counts_nothing_twice(
 def test_two_processes_share_the_work(mosquitto_broker: ReadyBroker, pool: Pool, node: FakeNode) -> None:
     endpoint = Endpoint.of(mosquitto_broker.url, user="cloud", password="cloud")
     services = [
-        IngestService(pool, make_subscriber(endpoint, client_id=f"ingest-{number}", shared=True), clock=lambda: AT)
+        IngestService(pool, Intake(endpoint, client_id=f"ingest-{number}", shared=True), clock=lambda: AT)
         for number in range(2)
     ]
     for service in services:
         service.start()
         eventually(service.problem, lambda problem: problem is None)
-        assert service._subscriber.wait_subscribed(TIMEOUT_S)
+        assert service._intake.wait_subscribed(TIMEOUT_S)
     link = Link(mosquitto_broker, node)
     first = node.envelope(birth())
     link.send(first)
     link.wait_told(first)
     sent = [node.envelope(batch(column([float(n), 1.0]))) for n in range(50)]
+    sent += [node.envelope(incident()) for _ in range(10)]
     link.send(*sent)
-    assert link.wait_told(*sent) == [[Outcome.ACCEPTED]] * 50
+    assert link.wait_told(*sent) == [[Outcome.ACCEPTED]] * 60
     for service in services:
         service.stop()
     link.close()
-    assert (count(pool, "reading"), count(pool, "receipt")) == (2, 51)
+    assert (count(pool, "reading"), count(pool, "receipt"), count(pool, "incident")) == (2, 61, 10)
 
 
 def test_while_the_database_is_away_everything_is_held(
@@ -185,12 +188,15 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(
     pool: Pool, mosquitto_broker: ReadyBroker, node: FakeNode, migrated_url: str
 ) -> None:
     link = Link(mosquitto_broker, node)
-    session = _subscriber(mosquitto_broker)
+    session = _intake(mosquitto_broker)
     session.start()
     assert session.wait_subscribed(TIMEOUT_S)
     session.close()
     sent = [node.envelope(birth())]
-    sent += [node.envelope(batch(column([1.0] * 20, begin=AT - timedelta(seconds=20 * n)))) for n in range(1, 401)]
+    for number in range(1, 401):
+        sent.append(node.envelope(batch(column([1.0] * 20, begin=AT - timedelta(seconds=20 * number)))))
+        if number % 20 == 0:
+            sent.append(node.envelope(incident()))
     with ingest_process(migrated_url, mosquitto_broker):
         link.send(sent[0])
         link.wait_told(sent[0])
@@ -203,7 +209,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(
         link.wait_told(*sent)
         process.terminate()
         assert process.wait(TIMEOUT_S) == 0
-    assert (count(pool, "receipt"), count(pool, "reading")) == (401, 8_000)
+    assert (count(pool, "receipt"), count(pool, "reading"), count(pool, "incident")) == (421, 8_000, 20)
     with pool.connection() as conn:
         assert store.missing_messages(conn) == {}
     told = [outcome for outcomes in link.told().values() for outcome in outcomes]

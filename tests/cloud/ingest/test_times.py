@@ -21,6 +21,7 @@ from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.incident import Incident, IncidentState, Severity
 from edge.contract.telemetry import StateChange
+from tests.cloud.emptying import empty
 from tests.cloud.samples import GRID
 from tests.fakes.node import AT, FakeNode, batch, birth, column, gap, incident
 
@@ -201,7 +202,7 @@ def test_what_was_cut_off_rings_if_it_holds_or_was_critical_lately_and_is_filed_
     random: Any,
 ) -> None:
     with pool.connection() as conn:
-        conn.execute("truncate grid_case, incident, event cascade")
+        empty(conn, "grid_case, incident, event")
     told = [node.item(each, lane=Lane.HISTORY, historical=True) for each in revisions(severity, ended=ended, age=age)]
     # the newest comes first, as a node sends them; after it in any order, twice, in any parts
     rest = [*told[:-1], *told]

@@ -218,6 +218,23 @@ def test_an_alarm_of_an_undeclared_device_is_never_held_back(pool: Pool, node: F
     assert rows(pool, "select device, area_code from grid_case") == [("camera-09", GRID)]
 
 
+def test_an_alarm_that_overtakes_its_birth_waits_nowhere(pool: Pool, node: FakeNode, writer: Writer) -> None:
+    """Incidents come by a connection of their own: that of a new session may be here before anything else of it."""
+    writer.settle([node.item(birth(sensor("sensor-01")))])
+    again = FakeNode()
+    known, new = (incident(new_id(), device=device) for device in ("sensor-01", "sensor-02"))
+    assert outcomes(writer.settle([again.item(each, lane=Lane.INCIDENT) for each in (known, new)])) == [ACCEPTED] * 2
+    placed = "select device, device_id is not null from incident order by device"
+    assert rows(pool, placed) == [("sensor-01", True), ("sensor-02", False)]
+    assert outcomes(writer.settle([again.item(birth(sensor("sensor-01"), sensor("sensor-02")))])) == [ACCEPTED]
+    second = incident(new.incident_id, device="sensor-02", revision=2)
+    assert outcomes(writer.settle([again.item(second, lane=Lane.INCIDENT)])) == [ACCEPTED]
+    assert rows(pool, placed) == [("sensor-01", True), ("sensor-02", True)]
+    assert (count(pool, "quarantine"), count(pool, "dead_letter"), count(pool, "incident")) == (0, 0, 2)
+    with pool.connection() as conn:
+        assert store.missing_messages(conn) == {}
+
+
 def test_quarantine_is_bounded_and_the_newest_birth_stays(
     pool: Pool, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

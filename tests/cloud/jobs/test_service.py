@@ -84,6 +84,35 @@ def test_a_sweep_that_fails_runs_again(sweeper: Sweeper, migrated_url: str) -> N
     service.stop()
 
 
+def test_what_is_urgent_waits_for_no_long_sweep(sweeper: Sweeper, migrated_url: str) -> None:
+    release, begun, ran = threading.Event(), [], []
+
+    def hang(_sweeper: Sweeper, _now: datetime) -> int:
+        begun.append(1)
+        release.wait(TIMEOUT_S)
+        return 1
+
+    def fire(_sweeper: Sweeper, _now: datetime) -> int:
+        ran.append(len(begun))
+        return 1
+
+    long = tuple(Sweep(f"long_{number}", 3_600, hang) for number in range(4))
+    sweeps = (*long, Sweep("urgent", 0.05, fire, urgent=True))
+    service = JobService(sweeper, Leadership(migrated_url, Duty.JOBS), sweeps=sweeps, lead_check_s=0.05)
+    service.start()
+    try:
+        wait_for(lambda: len(begun) == 2 and ran[-1:] == [2])  # both ordinary threads are taken, and it goes on
+    finally:
+        release.set()
+        service.stop()
+
+
+def test_deadlines_and_what_hangs_on_them_are_urgent() -> None:
+    assert {sweep.name for sweep in SWEEPS if sweep.urgent} == {
+        *("sweep_deadlines", "resume_cases", "sweep_absence", "sweep_presence", "time_out_commands"),
+    }
+
+
 def test_the_jobs_of_a_process_start_and_stop(sweeper: Sweeper) -> None:
     service = make_jobs(sweeper.settings, sweeper.pool)
     service.start()

@@ -59,6 +59,19 @@ def test_scope_is_checked_for_each_event() -> None:
     asyncio.run(scene())
 
 
+def test_a_notice_is_for_one_person_whatever_anybody_may_see() -> None:
+    told = Event(1, "notice.new", "", {"account_id": 2, "id": 7})
+
+    async def scene() -> None:
+        hub = ready_hub()
+        everything, addressed = await hub.subscribe(session(1, "")), await hub.subscribe(session(2, "a/b/"))
+        hub._hand_out(told)
+        hub._hand_out(replace(told, payload={}))
+        assert (everything.queue.qsize(), addressed.queue.qsize()) == (0, 1)
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("role", Role)
 def test_of_commands_only_those_hear_who_may_read_them(role: Role) -> None:
     who = session(1, "a/")

@@ -109,6 +109,8 @@ class Fleet:
     now: datetime = AT
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     deaf_broker: bool = False
+    revoked: dict[str, str] = field(default_factory=dict)
+    """Names of revoked keys by fingerprint."""
 
     # --- what people do
 
@@ -137,12 +139,12 @@ class Fleet:
 
     def sweep(self) -> None:
         for rollout_id in store.live_ids(self.conn):
-            advance.advance(self.conn, rollout_id, now=self.now)
+            advance.advance(self.conn, rollout_id, now=self.now, revoked=self.revoked)
         for rollout_id in store.ended_ids(self.conn, 100):
-            advance.note_late(self.conn, rollout_id, now=self.now)
+            advance.note_late(self.conn, rollout_id, now=self.now, revoked=self.revoked)
 
     def send(self) -> int:
-        return orders.send(self.conn, self._publish, now=self.now)
+        return orders.send(self.conn, self._publish, now=self.now, revoked=self.revoked)
 
     def _publish(self, topic: str, payload: bytes) -> bool:
         if self.deaf_broker:
@@ -308,6 +310,17 @@ class Fleet:
         self.tell(node)
 
     # --- what one sees
+
+    def told_forward(self) -> int:
+        """How many orders to take something new nodes were ever told, each as often as it was told first."""
+        turning = {RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK, RolloutState.FAILED}
+        rows = self.conn.execute(
+            "select node_desired.desired_id from node_desired left join rollout on rollout.id = node_desired.rollout_id"
+            " where not coalesce(rollout.state = any(%s), false)",
+            [[state.value for state in turning]],
+        ).fetchall()
+        forward = {row[0] for row in rows}
+        return sum(each.desired_id in forward for node in self.nodes.values() for each in node.was_told)
 
     def spells(self, node: SimulatedNode) -> list[tuple[RunningArtifact | None, datetime, datetime, Nature]]:
         """What it said that it runs, from when until when, as what kind of node."""

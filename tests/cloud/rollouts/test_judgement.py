@@ -188,9 +188,11 @@ def test_going_back_is_over_only_when_the_node_has_heard_of_it() -> None:
 def test_what_is_offered_depends_on_what_runs() -> None:
     pending = step(StepState.PENDING, order=None, previous=None, sent_at=None, was_sent=False)
 
-    def offer(announced: Announced | None, *, may_lower: bool = False, is_present: bool = True) -> Step:
+    def offer(
+        announced: Announced | None, *, may_lower: bool = False, is_present: bool = True, has_begun: bool = False
+    ) -> Step:
         seen = replace(HERE, announced=announced, is_present=is_present)
-        return offered(pending, seen, TARGET, may_lower=may_lower, now=AT)
+        return offered(pending, seen, TARGET, may_lower=may_lower, has_begun=has_begun, now=AT)
 
     assert offer(OLD).state is StepState.OFFERED
     assert offer(OLD).previous == OLD
@@ -199,5 +201,7 @@ def test_what_is_offered_depends_on_what_runs() -> None:
     assert offer(NEW).reason == StepReason.ALREADY
     newer = Announced("2.0.0-rc.1", "c" * 64)
     assert offer(newer).reason == StepReason.NEWER
+    assert offer(newer, has_begun=True).reason == offer(NEW, has_begun=True).reason == StepReason.MEANWHILE
+    assert offer(newer, has_begun=True).detail == newer.version
     assert offer(newer, may_lower=True).state is StepState.OFFERED
     assert offer(Announced("built by hand", "c" * 64)).state is StepState.OFFERED

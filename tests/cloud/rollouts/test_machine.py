@@ -34,6 +34,7 @@ from cloud.rollouts.model import (
 from tests.cloud.rollouts.simulated import MINUTE, Fleet, Nature, SimulatedNode, fresh, running
 
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
+UNDER_WAY = frozenset({RolloutState.RUNNING, RolloutState.SOAKING, RolloutState.WAITING_APPROVAL})
 PLANS = (
     (Stage(name="all", percent=100, soak=5 * MINUTE, error_percent=20),),
     (
@@ -97,6 +98,10 @@ class Rollouts(RuleBasedStateMachine):
         rollout_id = sorted(self.sizes)[which % len(self.sizes)]
         with contextlib.suppress(Conflict, TransitionRefused):
             self.fleet.act(rollout_id, action, by=self.fleet.second)
+
+    @rule(revoked=st.booleans())
+    def revoke(self, revoked: bool) -> None:
+        self.fleet.revoked = {"0" * 64: "the site's"} if revoked else {}
 
     # --- nodes
 
@@ -241,6 +246,15 @@ class Rollouts(RuleBasedStateMachine):
                 if wanted.get((step.node, rollout_id)) and step.previous is not None and node.nature is not Nature.DEAF:
                     assert node.running is not None
                     assert (node.running.version, node.running.sha256) == (step.previous.version, step.previous.sha256)
+
+    @invariant()
+    def what_a_revoked_key_signed_goes_to_no_further_node(self) -> None:
+        told = self.fleet.told_forward()
+        if self.fleet.revoked:
+            self.fleet.sweep()
+            self.fleet.send()
+            assert self.fleet.told_forward() == told
+            assert all(self.fleet.rollout(each).state not in UNDER_WAY for each in self.sizes)
 
     @invariant()
     def after_a_sweep_too_many_failures_have_turned_it_back(self) -> None:

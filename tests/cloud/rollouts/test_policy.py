@@ -104,7 +104,7 @@ def test_the_tables_are_whole() -> None:
 
 def test_the_shipped_plans_can_be_used() -> None:
     found = {each.name: each.plan for each in read_plans()}
-    assert set(found) == {"standard", "careful", "quick"}
+    assert set(found) == {"standard", "careful", "quick", "piles"}
     assert [stage.percent for stage in found["standard"].stages] == [1, 10, 100]
     assert all(store.plan_of_json(store.plan_as_json(plan)) == plan for plan in found.values())
     assert found["quick"].stages[0].soak == timedelta(minutes=5)

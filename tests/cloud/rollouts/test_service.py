@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from cloud.access import independence
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound, TransitionRefused
 from cloud.rollouts import advance, artifact_store, service, store
 from cloud.rollouts.model import (
@@ -281,6 +282,10 @@ def test_an_approval_is_given_by_a_second_person(fleet: Fleet) -> None:
     assert list(fleet.states(rollout_id).values()).count(StepState.DONE) == 2
     with pytest.raises(Forbidden):
         fleet.act(rollout_id, RolloutAction.APPROVE)
+    with fleet.conn.transaction(force_rollback=True):
+        independence.issued(fleet.conn, fleet.second.user_id, by=fleet.chief.user_id, at=fleet.now)
+        with pytest.raises(Forbidden, match="issued"):
+            fleet.act(rollout_id, RolloutAction.APPROVE, by=fleet.second)
     fleet.act(rollout_id, RolloutAction.APPROVE, by=fleet.second)
     fleet.settle(rollout_id, RolloutState.DONE)
 
@@ -347,6 +352,21 @@ def test_after_cancelling_nobody_is_told_of_it_any_more(fleet: Fleet, nature: Na
     fleet.live_through(10 * MINUTE)
     assert len(node.was_told) == told
     assert node.running == running("1.0.0")
+
+
+def test_an_order_after_one_that_was_called_back_is_the_younger_one_whatever_the_clock_says(fleet: Fleet) -> None:
+    node = fleet.add("deaf", Nature.DEAF)
+    first = fleet.start("1.1.0", PATIENT)
+    fleet.round()
+    (told,) = node.was_told
+    fleet.act(first, RolloutAction.CANCEL)
+    fleet.now -= timedelta(hours=1)  # somebody corrects the clock of the cloud
+    fleet.start("1.2.0", PATIENT)
+    fleet.round()
+    assert told.issued_at is not None
+    later = [each.issued_at for each in node.was_told[1:]]
+    assert later
+    assert all(at is not None and at > told.issued_at for at in later)
 
 
 def test_what_runs_already_or_is_newer_is_left_alone(fleet: Fleet) -> None:
@@ -564,7 +584,7 @@ def test_the_database_itself_refuses_what_must_not_be(fleet: Fleet) -> None:
     first = fleet.start("1.1.0")
     other = fleet.draft("1.2.0")
     with pytest.raises(psycopg.errors.UniqueViolation), fleet.conn.transaction():
-        store.add_steps(fleet.conn, other, {fleet.nodes["station-1"].node_id: 0}, now=AT)
+        store.add_steps(fleet.conn, other, {(fleet.nodes["station-1"].node_id, ""): 0}, now=AT)
     with pytest.raises(psycopg.errors.RestrictViolation), fleet.conn.transaction():
         fleet.conn.execute("update artifact set sha256 = %s", [digest("x", "y")])
     assert fleet.rollout(first).state is RolloutState.RUNNING

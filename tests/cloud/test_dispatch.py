@@ -1,17 +1,18 @@
 """The thread that gives commands to the broker: it waits for the broker, and outlives whatever fails."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import cast
 
 import pytest
 
-from cloud.commands import dispatch, service
-from cloud.commands.dispatch import Dispatch
+from cloud import dispatch
+from cloud.commands import service
+from cloud.commands.dispatch import command_duty
 from cloud.db.pool import Pool, open_pool
+from cloud.dispatch import Dispatch
 from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
-from cloud.mqtt import Subscriber
 from edge.contract.birth import NodeStatus, PresenceState
 from edge.contract.downlink import Command, CommandName
 from edge.contract.envelope import decode
@@ -56,9 +57,9 @@ def pool(migrated_url: str) -> Iterator[Pool]:
 
 def test_it_waits_for_the_broker_and_goes_on_after_a_failure(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "AFTER_ERROR_S", 0.01)
-    monkeypatch.setattr(dispatch, "LOOK_EVERY_S", 0.01)
     broker = Broker()
-    thread = Dispatch(pool, cast("Subscriber", broker), clock=lambda: AT + timedelta(seconds=1))
+    duty = replace(command_duty(), look_every_s=0.01)
+    thread = Dispatch(duty, pool, broker, clock=lambda: AT + timedelta(seconds=1))
     thread.start()
     assert thread.problem() is None
     broker.breaks = 2

@@ -1,0 +1,17 @@
+drop table node_order_time;
+delete from rollout where artifact_id in (select id from artifact where kind = 'firmware');
+delete from node_desired where device <> '';
+delete from rollout_step where device <> '';
+delete from node_step where device <> '';
+delete from node_artifact where device <> '';
+alter table rollout_event drop column device;
+alter table node_desired drop constraint node_desired_pkey, add primary key (node_id, artifact, name);
+alter table node_desired drop column device;
+drop index rollout_step_holds;
+create unique index rollout_step_holds on rollout_step (node_id, artifact, name) where holds;
+alter table rollout_step drop constraint rollout_step_pkey, add primary key (rollout_id, node_id);
+alter table rollout_step drop column device;
+alter table node_step drop constraint node_step_pkey, add primary key (node_id, artifact, name);
+alter table node_step drop column device;
+alter table node_artifact drop constraint node_artifact_pkey, add primary key (node_id, artifact, name);
+alter table node_artifact drop column device;

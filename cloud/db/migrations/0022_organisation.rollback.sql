@@ -1,0 +1,13 @@
+drop table worker_position;
+drop table duty_cover;
+drop table duty_handover;
+drop table duty_swap;
+drop table duty_shift;
+drop function worker_position_goes();
+drop table duty_pattern;
+drop table team_member;
+drop table building;
+drop table estate;
+drop table site;
+drop table area_scheme_level;
+drop table area_scheme;

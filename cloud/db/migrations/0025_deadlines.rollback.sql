@@ -1,0 +1,11 @@
+drop table duty_warning;
+drop table whistle_call;
+drop table whistle;
+drop trigger case_clock_severity on grid_case;
+drop function case_clock_severity();
+drop table clock_firing;
+drop table case_clock;
+drop table escalation_rung;
+drop table deadline_rule;
+drop table special_day;
+drop table work_calendar;

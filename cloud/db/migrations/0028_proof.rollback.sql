@@ -1,0 +1,16 @@
+drop trigger case_event_waits_for_link on case_event;
+drop trigger incident_revision_waits_for_link on incident_revision;
+drop trigger case_incident_waits_for_link on case_incident;
+drop trigger evidence_deletion_waits_for_link on evidence;
+drop table unseal_request;
+drop table legal_hold;
+drop table proof_key;
+drop table case_checkpoint;
+drop table case_link;
+drop table case_link_waiting;
+drop function case_event_waits();
+drop function incident_revision_waits();
+drop function case_incident_waits();
+drop function deletion_waits();
+drop function chain_refuses_change();
+alter table evidence drop column pruned_reason;

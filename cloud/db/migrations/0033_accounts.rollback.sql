@@ -1,0 +1,2 @@
+drop index account_role;
+alter table account drop column must_change_password;

@@ -1,0 +1,18 @@
+drop trigger incident_figure on incident;
+drop function figure_note_incident();
+drop trigger incident_verdict_figure on incident_verdict;
+drop function figure_note_verdict();
+drop trigger case_clock_figure_changed on case_clock;
+drop trigger case_clock_figure_begun on case_clock;
+drop function figure_note_clock();
+drop trigger case_event_figure on case_event;
+drop function figure_note_event();
+drop trigger grid_case_figure_changed on grid_case;
+drop trigger grid_case_figure_opened on grid_case;
+drop function figure_note_case();
+drop index grid_case_reported;
+drop index case_clock_due_day;
+drop index case_event_at;
+drop table figure_weights;
+drop table figure_due;
+drop table figure_tally;

@@ -1,0 +1,1 @@
+alter table sealed_order drop column promised_at;
