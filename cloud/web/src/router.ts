@@ -16,9 +16,19 @@ export const router = createRouter({
     { path: '/labels', name: 'labels', component: () => import('@/maintenance/LabelsPage.vue'), meta: { title: 'label.title' } },
     // What a code on a wall opens, for everybody: no log-in, no bar.
     { path: '/c/:token', name: 'public', component: () => import('@/public/PublicPage.vue'), meta: { open: true, bare: true, title: 'public.title' } },
+    { path: '/r/:link', name: 'request', component: () => import('@/public/RequestPage.vue'), meta: { open: true, bare: true, title: 'request.title' } },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue'), meta: { title: 'nav.nodes' } },
+    { path: '/organisation', name: 'organisation', component: () => import('@/organisation/OrganisationPage.vue'), meta: { title: 'nav.organisation' } },
+    { path: '/drills', name: 'drills', component: () => import('@/drills/DrillsPage.vue'), meta: { title: 'nav.drills' } },
+    { path: '/handover/:id(\\d+)?', name: 'handover', component: () => import('@/handover/HandoverPage.vue'), meta: { title: 'nav.handover' } },
+    { path: '/report', name: 'report', component: () => import('@/reports/ReportPage.vue'), meta: { title: 'nav.report' } },
+    { path: '/figures', name: 'figures', component: () => import('@/figures/FiguresPage.vue'), meta: { title: 'nav.figures' } },
+    { path: '/verdicts', name: 'verdicts', component: () => import('@/verdicts/VerdictsPage.vue'), meta: { title: 'nav.verdicts' } },
     { path: '/rollouts', name: 'rollouts', component: () => import('@/rollouts/RolloutsPage.vue'), meta: { title: 'nav.rollouts' } },
     { path: '/rollouts/:id', name: 'rollout', component: () => import('@/rollouts/RolloutsPage.vue'), meta: { title: 'nav.rollouts' } },
+    { path: '/accounts', name: 'accounts', component: () => import('@/access/AccountsPage.vue'), meta: { title: 'nav.accounts' } },
+    { path: '/audit', name: 'audit', component: () => import('@/access/AuditPage.vue'), meta: { title: 'nav.audit' } },
+    { path: '/settings/:tab?', name: 'settings', component: () => import('@/settings/SettingsPage.vue'), meta: { title: 'nav.settings' } },
     { path: '/:rest(.*)*', name: 'missing', component: () => import('@/shell/NotFoundPage.vue'), meta: { title: 'notFound.text' } },
   ],
 })
@@ -26,5 +36,5 @@ export const router = createRouter({
 router.beforeEach(async (to) => {
   if (to.meta['open'] === true) return true
   if (session.state.user === null) await session.restore()
-  return session.state.user === null ? { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } } : true
+  return session.state.user === null || session.state.mustChange ? { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } } : true
 })

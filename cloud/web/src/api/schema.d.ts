@@ -32,6 +32,326 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change my password
+         * @description My other sessions end. 403 for a wrong present password, which counts as signing in with it does; 429 after many.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where I am signed in
+         * @description My running sessions, the newest first.
+         */
+        get: operations["listOwnSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/all/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one of my sessions
+         * @description A device that was lost is signed out by this. 404 for one that is not mine, or over.
+         */
+        delete: operations["endOwnSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accounts in my area
+         * @description By name; `text` is a part of a name.
+         */
+        get: operations["listAccounts"];
+        put?: never;
+        /**
+         * Add a person
+         * @description With a password that is told here and good for one log-in. 409 when the name is taken.
+         */
+        post: operations["addAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One account
+         * @description 404 also outside of my area.
+         */
+        get: operations["readAccount"];
+        /**
+         * Change an account
+         * @description Holds from the person's next request on. 409 for one's own role or area.
+         */
+        put: operations["changeAccount"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close an account, open it again, give a new password, lift a lock-out
+         * @description 409 where it is closed (or not) already, and for one's own account.
+         */
+        post: operations["actOnAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a person is signed in
+         * @description The running sessions, the newest first.
+         */
+        get: operations["listSessionsOfAccount"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign a person out everywhere
+         * @description Live streams end too.
+         */
+        delete: operations["endSessionsOfAccount"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log
+         * @description The newest first. What lies in no area is for those whose scope is everything.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/chain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far the audit log is chained and sealed
+         * @description A row is chained within a minute.
+         */
+        get: operations["readAuditChain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log as a table
+         * @description CSV with the same filters, in which no cell is a formula. 422 for more than 20,000 rows. The export stands in the log.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What my API key opens
+         * @description For other programs: to try a key before it is used. 401 for one that is unknown, over or revoked.
+         */
+        get: operations["readOwnKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * API keys
+         * @description Those that act in my area; revoked and expired ones too.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description The whole key comes back, once. 409 when a key in use has this name.
+         */
+        post: operations["makeApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key
+         * @description It opens nothing any more, from the next request on.
+         */
+        delete: operations["revokeApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/camera-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may look through whose cameras
+         * @description The default by role, and the rules that say otherwise.
+         */
+        get: operations["readCameraAccess"];
+        /**
+         * Say who may look through whose cameras
+         * @description Holds from the next picture on. Replaces an earlier rule for the same; 403 for an administrator of a part of the district.
+         */
+        put: operations["putCameraRule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/camera-access/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Have the default hold again
+         * @description 404 where no such rule stands.
+         */
+        delete: operations["dropCameraRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases": {
         parameters: {
             query?: never;
@@ -41,7 +361,7 @@ export interface paths {
         };
         /**
          * Cases in my scope
-         * @description The newest first. Filters of one name add up, those of different names narrow.
+         * @description The newest first, or what is due first. Filters of one name add up, those of different names narrow.
          */
         get: operations["listCases"];
         put?: never;
@@ -132,6 +452,398 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{case_id}/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The clocks of a case
+         * @description The one that runs, those before it, and what they fired.
+         */
+        get: operations["readClock"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is due in my scope
+         * @description Those first that are due first; `case` picks those of some cases, for a list of them.
+         */
+        get: operations["listClocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deadline-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits, ladders, hours and days
+         * @description As they are set; the nearest rule counts.
+         */
+        get: operations["readRules"];
+        put?: never;
+        /**
+         * Set a limit
+         * @description What has begun since `effective_from` is worked out anew within seconds.
+         */
+        post: operations["addRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deadline-rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a limit would do to what runs
+         * @description Nothing is changed.
+         */
+        post: operations["tryRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deadline-ladders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set who is told after a deadline
+         * @description For a severity, everywhere or in an area.
+         */
+        put: operations["setLadder"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the hours of a week
+         * @description From a day on, everywhere or in an area.
+         */
+        put: operations["setWeek"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-calendars/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What other hours would do to what runs
+         * @description Nothing is changed.
+         */
+        post: operations["tryWeek"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/special-days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Have a day worked or not
+         * @description Against the week and the country's calendar; what runs is worked out anew within seconds.
+         */
+        put: operations["setSpecialDay"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/special-days/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a special day would do to what runs
+         * @description Nothing is changed.
+         */
+        post: operations["trySpecialDay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deadline-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What would be due when
+         * @description For a stage that begins at a time, by the rules as they stand.
+         */
+        get: operations["previewDeadline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/whistles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whistles of a case
+         * @description Who was called, by when to come, and who has come; and by which levels I may blow one.
+         */
+        get: operations["listWhistles"];
+        put?: never;
+        /**
+         * Blow a whistle
+         * @description Each department that is called may read the case, and is expected by a time. 409 when all of them were called already.
+         */
+        post: operations["blowWhistle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/whistles/{whistle_id}/calls/{call_id}/arrival": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report in
+         * @description For one's own department or oneself; who is in charge may do it for others. 409 when that was done already.
+         */
+        post: operations["reportIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/whistles/{whistle_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a whistle
+         * @description Whoever blew it, or is in charge of its level; with a note where somebody has not come.
+         */
+        post: operations["endWhistle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty-warnings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What would go unheard
+         * @description Areas without anybody on duty, people whom no channel reaches, a calendar that ends.
+         */
+        get: operations["listWarnings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admission-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What may become a case
+         * @description The rules that say something of my area, those that have ended too. Of those that fit an incident the narrowest decides; without any it becomes a case.
+         */
+        get: operations["listAdmissionRules"];
+        put?: never;
+        /**
+         * Say what may become a case
+         * @description From now on. 409 when a rule says something of just this already.
+         */
+        post: operations["addAdmissionRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admission-rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a rule would have let in
+         * @description Of what was found lately in my area. Nothing is changed.
+         */
+        post: operations["tryAdmissionRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admission-rules/{admission_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a rule
+         * @description What became no case by it stays none, unless its node tells more of it.
+         */
+        delete: operations["endAdmissionRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unadmitted-incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Incidents that became no case
+         * @description Nothing that was found is lost: all of them in my area, the newest first.
+         */
+        get: operations["listUnadmitted"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/folding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a case is made of
+         * @description How many incidents of whom, whether it is flooded or counts a repeated false alarm, and the cases that it is linked to.
+         */
+        get: operations["readFolding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/areas": {
         parameters: {
             query?: never;
@@ -161,7 +873,7 @@ export interface paths {
         };
         /**
          * How areas are drawn
-         * @description The areas of one level inside of an area, as GeoJSON.
+         * @description The areas of one level inside of an area, as GeoJSON. A department finds counted what it was told of.
          */
         get: operations["readGeometry"];
         put?: never;
@@ -181,11 +893,695 @@ export interface paths {
         };
         /**
          * Counts of an area
-         * @description Cases, incidents and devices of an area, or of my whole scope.
+         * @description Cases, incidents and devices of an area, or of my whole scope; of a department those that it was told of, and its own.
          */
         get: operations["readFigures"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/areas/{code}/team": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who belongs to the teams of an area
+         * @description The lead, the five fixed kinds, and whoever else helps.
+         */
+        get: operations["readTeam"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/areas/{code}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How an area was drawn before
+         * @description Re-drawing keeps the past.
+         */
+        get: operations["readAreaVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sites in my scope
+         * @description Command centre, service centres, workstations, stations, gate houses.
+         */
+        get: operations["listSites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/estates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Estates in my scope
+         * @description With the company that runs each.
+         */
+        get: operations["listEstates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/buildings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Buildings in my scope
+         * @description Of an area, of an estate, or of both.
+         */
+        get: operations["listBuildings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/tables/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A table of the organisation
+         * @description As CSV for a spreadsheet: no cell of it runs as a formula.
+         */
+        get: operations["readTable"];
+        put?: never;
+        /**
+         * Take in a table of the organisation
+         * @description One bad row and nothing is taken, unless `skip_bad`; every bad cell is named. For administrators of everything.
+         */
+        post: operations["takeInTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on duty now
+         * @description In an area or my scope, and for it.
+         */
+        get: operations["listOnDuty"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where nobody will be on duty
+         * @description Against what has to be covered.
+         */
+        get: operations["listDutyGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shifts of a time
+         * @description From twelve hours ago to a week ahead where nothing else is asked for.
+         */
+        get: operations["listShifts"];
+        put?: never;
+        /**
+         * Plan a shift
+         * @description 409 where the person is on duty there at that time already.
+         */
+        post: operations["planShift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/shifts/{shift_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a shift off the rota
+         * @description One that runs ends now; where the person was is forgotten.
+         */
+        delete: operations["cancelShift"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shifts that come again
+         * @description Those that go on.
+         */
+        get: operations["listPatterns"];
+        put?: never;
+        /**
+         * Plan a shift that comes again
+         * @description Its shifts are made within a minute, two weeks ahead.
+         */
+        post: operations["addPattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/patterns/{pattern_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a shift that comes again
+         * @description What of it is to come is cancelled.
+         */
+        delete: operations["endPattern"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/covers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where somebody has to be on duty
+         * @description Against these rules gaps are found.
+         */
+        get: operations["listCovers"];
+        /**
+         * Say where somebody has to be on duty
+         * @description For the same area, level and kind the new hours replace the old.
+         */
+        put: operations["requireCover"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/covers/{cover_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Nobody has to be on duty there any more
+         * @description The rule ends.
+         */
+        delete: operations["endCover"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/swaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Swaps of mine, and those that I decide
+         * @description The newest first.
+         */
+        get: operations["listSwaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/shifts/{shift_id}/swaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask another to take my shift
+         * @description Nothing changes on the rota before it was accepted and approved.
+         */
+        post: operations["askForSwap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/swaps/{swap_id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer, withdraw or decide a swap
+         * @description On approval both shifts change hands at once.
+         */
+        post: operations["actOnSwap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/handovers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was handed over
+         * @description Mine and those of my scope, the newest first.
+         */
+        get: operations["listHandovers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/shifts/{shift_id}/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand my shift over
+         * @description I stay on duty until the next one has taken it.
+         */
+        post: operations["handShiftOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/handovers/{handover_id}/taken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take over
+         * @description Where the shift still runs, I am on duty from now on.
+         */
+        post: operations["takeOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Where I am while on duty
+         * @description Only the newest is kept, and only for the shift. 409 for whoever is not on duty.
+         */
+        post: operations["reportPosition"];
+        /**
+         * Forget where I am
+         * @description At once.
+         */
+        delete: operations["withdrawPosition"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/nearest-workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on duty near a case
+         * @description Of my scope, with the distance and the age of each position.
+         */
+        get: operations["listNearestWorkers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drills of my area
+         * @description Those inside of my area and around it, over or not, the newest first.
+         */
+        get: operations["listDrills"];
+        put?: never;
+        /**
+         * Start a drill
+         * @description What the chosen sources find from now on is part of it, and nothing else is. 409 when another one has the same sources.
+         */
+        post: operations["startDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is exercised here now
+         * @description For the banner over every page.
+         */
+        get: operations["listCurrentDrills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills/{drill_id}/prolong": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the end of a drill
+         * @description A day ahead at most. 409 when it is over.
+         */
+        post: operations["prolongDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills/{drill_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a drill
+         * @description From now on everything is real again. Its cases stay marked. 409 when it is over.
+         */
+        post: operations["endDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills/{drill_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What came of a drill
+         * @description What was opened, how long each stage took, who reacted; as CSV its cases.
+         */
+        get: operations["readDrillReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/real": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Declare the case of a drill real
+         * @description It leaves the drill with all that hangs together with it, and people are told anew. 409 when it is no drill.
+         */
+        post: operations["makeCaseReal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records of changes of shift
+         * @description Mine to give, mine to take, or all of my area, the newest first.
+         */
+        get: operations["listShiftRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/records/{record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A record of a change of shift
+         * @description How things stood when it was given; before that how they stand now.
+         */
+        get: operations["readShiftRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/records/{record_id}/given": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the record of my shift
+         * @description I confirm how things stand now. From then on it stays as it is. 409 when it was given.
+         */
+        post: operations["giveShiftRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/records/{record_id}/taken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the record of the shift before
+         * @description I confirm what I have read. Another person than who gave it, in a session of his own, whose shift follows; a duty chief of a level above says why. 409 when it is not what was read.
+         */
+        post: operations["takeShiftRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty/records/{record_id}/remarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add to a record
+         * @description What was given is never changed; this stands below it. 409 before it was given.
+         */
+        post: operations["remarkOnShiftRecord"];
         delete?: never;
         options?: never;
         head?: never;
@@ -201,7 +1597,7 @@ export interface paths {
         };
         /**
          * List Devices
-         * @description Devices in one's area, those that the newest birth of their node declares.
+         * @description Devices in one's area, those that the newest birth of their node declares; for a department those that are its own to look at.
          */
         get: operations["listDevices"];
         put?: never;
@@ -657,7 +2053,7 @@ export interface paths {
         /**
          * Try Rules
          * @description Ask the node of a camera what these zones and rules would have told; `GET /commands/{id}` has the answer, which is that of
-         *     `gridward-edge rules try --json`. 409 while the node is away, or while somebody else tries rules on this camera.
+         *     `gridward-edge rules try --json`. 403 where one may not look at its owner's cameras, 409 while the node is away, or while somebody else tries rules on this camera.
          */
         post: operations["tryRules"];
         delete?: never;
@@ -934,7 +2330,9 @@ export interface paths {
         };
         /**
          * Look at a file
-         * @description A stored file of a case in my scope. Every view stands in the audit log.
+         * @description A stored file of a case in my scope. Every view stands in the audit log, with its purpose and whether the case is my own.
+         *
+         *     403 for a sealed original: it is asked for at its case. 428 without a purpose where the case is over or not mine to work on.
          */
         get: operations["readEvidence"];
         /**
@@ -953,6 +2351,174 @@ export interface paths {
          * @description For nodes: `Upload-Offset`, `Upload-Length`, and `Upload-Complete: ?1` once it is stored. 404 until it is named.
          */
         head: operations["readUpload"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export Case
+         * @description A case as one file that anybody can verify without this system (`gridward-cloud evidence verify`). It stands in the audit log.
+         */
+        post: operations["exportCase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proof-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Proof Keys
+         * @description The keys that sign chains and exports: compare the fingerprint in another way than with the file. A node's stands with its identity.
+         */
+        get: operations["listProofKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Holds
+         * @description What holds a case, and what did: as long as it is held none of its files is deleted.
+         */
+        get: operations["listHolds"];
+        put?: never;
+        /**
+         * Hold Case
+         * @description Hold a case (法律保全).
+         */
+        post: operations["holdCase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{hold_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Hold
+         * @description Lift a hold. 409 where it is lifted already.
+         */
+        post: operations["endHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/originals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Originals
+         * @description The sealed originals of a case, which can be asked for.
+         */
+        get: operations["listOriginals"];
+        put?: never;
+        /**
+         * Ask For Original
+         * @description Ask to see a sealed original; another person has to allow it. 409 where you have asked already.
+         */
+        post: operations["askForOriginal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unsealings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Unsealings
+         * @description Who asked to see which sealed original, what for, and what became of it.
+         */
+        get: operations["listUnsealings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unsealings/{request_id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Unsealing
+         * @description Allow or refuse it, as another person than the one who asked. 409 where it is decided already.
+         */
+        post: operations["decideUnsealing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unsealings/{request_id}/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand Over
+         * @description The sealed bytes, once, for the one who asked; the holder of the district's key opens them. 409 where that was done already.
+         */
+        post: operations["handOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -1161,6 +2727,277 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/verdicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How often what is told is true
+         * @description Judgements, not incidents, are counted: a case of fifty incidents was looked at once. Those that could not be told (`unsure`) and tests
+         *     stand beside, and count for nothing.
+         */
+        get: operations["readVerdicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verdicts/advice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What another threshold would have cost and saved
+         * @description From the rule's own verdicts as it is set now. Nothing is advised from too few, and nothing that would have lost a true alarm.
+         */
+        get: operations["readAdvice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rule-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proposals for the next profile
+         * @description Those of my area, the newest first.
+         */
+        get: operations["listProposals"];
+        put?: never;
+        /**
+         * Propose a threshold
+         * @description 422 where there are too few verdicts, or where it would have lost a true alarm that was high or critical; 409 while a proposal for the
+         *     same setting is open.
+         */
+        post: operations["propose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rule-proposals/{proposal_id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept, decline or withdraw a proposal
+         * @description As it stands afterwards. 409 when it has an answer already.
+         */
+        post: operations["answerProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verdicts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The labelled set
+         * @description Masked pictures with what people found, as a zip: see the package `cloud.verdicts` for its format. The purpose and each picture stand
+         *     in the audit log. 429 while others are written.
+         */
+        post: operations["exportVerdicts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/definitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each figure is made of
+         * @description Unit, numerator, denominator and what is left out, of every figure. Times are told with `relative_error` at most.
+         */
+        get: operations["readFigureDefinitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures of an area
+         * @description Over local days, beside as many days before. The online rate of devices is there unless a kind of cases is asked for.
+         */
+        get: operations["readFigureReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures day by day
+         * @description Each day of the window is there. 422 for a name that is none of `/figures/definitions`.
+         */
+        get: operations["readFigureSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/ranking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The ranking of areas
+         * @description By quantity and quality (大排名), by weights that administrators set, with the change of places against as many days before.
+         */
+        get: operations["readRanking"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/heat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened where
+         * @description All valid areas of a level, the busiest first.
+         */
+        get: operations["readHeat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/days-without": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Days in a row without something bad
+         * @description Up to the last day of the window, or today (三零): without a critical case, without an overdue stage, without a complaint.
+         */
+        get: operations["readDaysWithout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/popularity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How much stations are used
+         * @description Visits a day (人气指数), 100 being as many as in each station's own four weeks before the window.
+         */
+        get: operations["readPopularity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/figures/weights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What counts how much in the ranking
+         * @description The weights that hold, and those before, the newest first.
+         */
+        get: operations["readRankingWeights"];
+        /**
+         * Set what counts how much in the ranking
+         * @description From now on, for whatever window is asked for; the old ones are kept. Whose scope is a part of the district can't. 422 for a measure that there is not.
+         */
+        put: operations["putRankingWeights"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/label": {
         parameters: {
             query?: never;
@@ -1297,6 +3134,248 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/intake/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What may be reported
+         * @description Codes of five characters are chosen; those of three are their classes.
+         */
+        get: operations["listServices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand in a report
+         * @description 201 and it is kept; 200 with the same answer where it came before; 409 where the key came with another report.
+         *
+         *     After a time-out, or 503, send the same again with the same key.
+         */
+        post: operations["takeReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of a report
+         * @description Of one that was handed in with the same key. Where it was merged into another case, how far that is; what and where stays as told.
+         */
+        get: operations["readReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/requests/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far my request is
+         * @description Without an account, for whoever holds the link.
+         */
+        get: operations["readRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/requests/{link}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rate what was done
+         * @description Once, when it is closed; whoever is not content opens it again. 409 when it can't be rated.
+         */
+        post: operations["rateRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/departments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Departments
+         * @description Those that work; with `case` those that work where the case is.
+         */
+        get: operations["listDepartments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People
+         * @description In my scope; with `case` those who see the case.
+         */
+        get: operations["listPeople"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/categories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Categories of cases
+         * @description Parts (部件) and events (事件): classes have three characters, what is chosen has five.
+         */
+        get: operations["listCategories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report something
+         * @description 201 with the case that was opened for it; 200 where the same was sent before; 409 where the key came with another report.
+         */
+        post: operations["makeReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{report_id}/pictures/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send a picture of my report
+         * @description A JPEG of at most 12 MiB; what the phone wrote into it (place, device, time) is not kept. Nine at most.
+         */
+        put: operations["sendPicture"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/near": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open cases that may be the same thing
+         * @description Of the same category within a hundred metres, or in the same area where nobody said where exactly.
+         */
+        get: operations["listNear"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/pictures/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a picture of a report
+         * @description Of a case in my scope. Every view stands in the audit log. 428 without a purpose where the case is over or not mine to work on.
+         */
+        get: operations["readPicture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -1307,11 +3386,204 @@ export interface paths {
         /**
          * What happens, as it happens
          * @description Server-sent events in my scope: `case.opened`, `case.updated`, `node.presence`, `node.health`, `device.presence`, `device.readings`,
-         *     `command.updated`.
+         *     `command.updated`; and to one person alone `notice.new`.
          *
-         *     `hello` comes first with the cursor; `Last-Event-ID` goes on behind one; `reset` says that it is too old: read anew.
+         *     `hello` comes first with the cursor, and `who`, which is another one once my role, area or department is: then what was read before is not
+         *     to be kept. `Last-Event-ID` goes on behind a cursor; `reset` says that it is too old: read anew.
          */
         get: operations["readLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What I was told
+         * @description One thread for each case, and one for each notice that gathers several.
+         */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * I have seen it
+         * @description What came after `upto` stays new. What is seen before it was sent is sent no more.
+         */
+        post: operations["seeNotices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notice-preference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How I want to be told
+         * @description What holds for me now.
+         */
+        get: operations["readNoticePreference"];
+        /**
+         * Change how I am told
+         * @description Holds for what is told from now on.
+         */
+        put: operations["putNoticePreference"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notice-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By what I am, or somebody is, told
+         * @description Without their addresses.
+         */
+        get: operations["listNoticeChannels"];
+        put?: never;
+        /**
+         * Give somebody a channel
+         * @description The address is encrypted and never shown again; try it with `/test`.
+         */
+        post: operations["addNoticeChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notice-channels/{channel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Switch a channel off
+         * @description One's own, or of somebody whom an administrator looks after. Its address is forgotten.
+         */
+        delete: operations["removeNoticeChannel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notice-channels/{channel_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a channel
+         * @description A trial is sent; `worked_at` or `failure` of the channel says how it went.
+         */
+        post: operations["testNoticeChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/web-push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * With what a browser subscribes
+         * @description The public key by which push services know this cloud (RFC 8292).
+         */
+        get: operations["readPushKey"];
+        put?: never;
+        /**
+         * Have notices come to this browser
+         * @description A browser that somebody else used before tells that person nothing any more.
+         */
+        post: operations["subscribeBrowser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was told of a case
+         * @description Of what, how and why so, on which channels, and how far it came; the newest two hundred.
+         */
+        get: operations["listCaseNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/would-be-told": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who would be told of a case
+         * @description If this happened to the case now. Nobody is told.
+         */
+        get: operations["rehearseCaseNotices"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1406,6 +3678,118 @@ export interface components {
             area_code: string;
         };
         /**
+         * Account
+         * @description A person's account. `locked_s`: so long nobody gets in from some address, for what was tried there in vain.
+         */
+        Account: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            /** Area Code */
+            area_code: string | null;
+            /** Area Name */
+            area_name: string | null;
+            /** Department */
+            department: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /**
+             * Password Changed At
+             * Format: date-time
+             */
+            password_changed_at: string;
+            /** Must Change Password */
+            must_change_password: boolean;
+            /** Signed In At */
+            signed_in_at: string | null;
+            /** Locked S */
+            locked_s: number;
+        };
+        /**
+         * AccountAction
+         * @description What is done with an account beside changing it.
+         * @enum {string}
+         */
+        AccountAction: "close" | "reopen" | "reset_password" | "unlock";
+        /**
+         * AccountChange
+         * @description What an account is to be, all of it. Without an area its scope is everything; `department` is for that role alone.
+         */
+        AccountChange: {
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            /** Area Code */
+            area_code?: string | null;
+            /** Department */
+            department?: string | null;
+        };
+        /**
+         * AccountOrder
+         * @description What to do with an account.
+         */
+        AccountOrder: {
+            action: components["schemas"]["AccountAction"];
+        };
+        /**
+         * AccountPage
+         * @description A page of accounts by name; `next` is the cursor of the page after it.
+         */
+        AccountPage: {
+            /** Items */
+            items: components["schemas"]["Account"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * AccountWithPassword
+         * @description An account with its new password, which is good for one log-in and told only here; null where none was made.
+         */
+        AccountWithPassword: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            /** Area Code */
+            area_code: string | null;
+            /** Area Name */
+            area_name: string | null;
+            /** Department */
+            department: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /**
+             * Password Changed At
+             * Format: date-time
+             */
+            password_changed_at: string;
+            /** Must Change Password */
+            must_change_password: boolean;
+            /** Signed In At */
+            signed_in_at: string | null;
+            /** Locked S */
+            locked_s: number;
+            /** Password */
+            password: string | null;
+        };
+        /**
          * Action
          * @description What a client wants with a topic.
          * @enum {string}
@@ -1414,6 +3798,9 @@ export interface components {
         /**
          * ActionRequest
          * @description What to do with a case. `version` is the one that was read: a case that has changed since is refused with 409.
+         *
+         *     The case model tells what each action needs: `person` an account (who verifies, who checks), `department` who handles it,
+         *     `target` the case that this one is merged into, `until` the date of a suspension or extension.
          */
         ActionRequest: {
             action: components["schemas"]["CaseAction"];
@@ -1422,6 +3809,16 @@ export interface components {
             reason?: components["schemas"]["DismissalReason"] | null;
             /** Note */
             note?: string | null;
+            /** Person */
+            person?: number | null;
+            /** Department */
+            department?: number | null;
+            /** Target */
+            target?: number | null;
+            /** Until */
+            until?: string | null;
+            /** Rating */
+            rating?: number | null;
         };
         /**
          * Actor
@@ -1434,11 +3831,260 @@ export interface components {
             display_name: string;
         };
         /**
+         * AdmissionList
+         * @description Rules, the newest first.
+         */
+        AdmissionList: {
+            /** Items */
+            items: components["schemas"]["AdmissionRow"][];
+        };
+        /**
+         * AdmissionRequest
+         * @description What may become a case: from which severity on, where, of which kind. What is left out fits everything.
+         */
+        AdmissionRequest: {
+            /** Area Code */
+            area_code?: string | null;
+            /** Level */
+            level?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Kind */
+            kind?: string | null;
+            /** @description medium, high or critical; what is critical always becomes a case */
+            admitted_from: components["schemas"]["Severity"];
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * AdmissionRow
+         * @description A rule that holds, or did until `ended_at`. `incidents` became no case by it.
+         */
+        AdmissionRow: {
+            /** Rule Id */
+            rule_id: number;
+            /** Area Code */
+            area_code: string | null;
+            /** Level */
+            level: string | null;
+            /** Category */
+            category: string | null;
+            /** Kind */
+            kind: string | null;
+            admitted_from: components["schemas"]["Severity"];
+            /** Note */
+            note: string;
+            /** Made By */
+            made_by: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Ended By */
+            ended_by: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Incidents */
+            incidents: number;
+        };
+        /**
+         * AdmissionTrialLine
+         * @description Incidents for which the change would make a difference.
+         */
+        AdmissionTrialLine: {
+            /** Kind */
+            kind: string;
+            /** Category */
+            category: string;
+            severity: components["schemas"]["Severity"];
+            /** Incidents */
+            incidents: number;
+            /** Admitted */
+            admitted: number;
+            /** Would Be Admitted */
+            would_be_admitted: number;
+        };
+        /**
+         * AdmissionTrialRequest
+         * @description A rule more (`rule`), one less (`ends`, its number), or both at once: tried on what was found in the last `days`.
+         */
+        AdmissionTrialRequest: {
+            rule?: components["schemas"]["AdmissionRequest"] | null;
+            /** Ends */
+            ends?: number | null;
+            /**
+             * Days
+             * @default 7
+             */
+            days: number;
+        };
+        /**
+         * AdmissionTrialView
+         * @description What was found, what the rules that hold now let in of it, and what they would with the change.
+         *
+         *     `cases` of those that were opened in that time would have been without it, `would_be_cases` with it. `more`: it was too much to look
+         *     at all of it.
+         */
+        AdmissionTrialView: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Incidents */
+            incidents: number;
+            /** Admitted */
+            admitted: number;
+            /** Would Be Admitted */
+            would_be_admitted: number;
+            /** Cases */
+            cases: number;
+            /** Would Be Cases */
+            would_be_cases: number;
+            /** Lines */
+            lines: components["schemas"]["AdmissionTrialLine"][];
+            /** More */
+            more: boolean;
+        };
+        /**
+         * AdviceView
+         * @description What can be said of a rule's threshold from its own verdicts.
+         *
+         *     `lowest` is the least that was ever told: of what lies before it there is no record. `brief`: the rule also asks that it lasts, which
+         *     incidents do not tell, so that more may be lost. `missing`: so many judgements more are needed. `earlier`: judged incidents from when the
+         *     rule was set otherwise, which do not count. `true_alarms` are those that would be lost first, at most 200.
+         */
+        AdviceView: {
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Rule */
+            rule: string;
+            /** Kind */
+            kind: string;
+            /** Zone */
+            zone: string | null;
+            outcome: components["schemas"]["cloud__verdicts__advice__Outcome"];
+            /** Setting */
+            setting: string | null;
+            measure: components["schemas"]["Measure"] | null;
+            /** Becomes */
+            becomes: string | null;
+            side: components["schemas"]["Side"];
+            /** Brief */
+            brief: boolean;
+            /** Lowest */
+            lowest: number | null;
+            /** Judgements */
+            judgements: number;
+            /** Missing */
+            missing: {
+                [key: string]: number;
+            };
+            /** Unmeasured */
+            unmeasured: number;
+            /** Earlier */
+            earlier: number;
+            /** Cut */
+            cut: boolean;
+            advised: components["schemas"]["CandidateView"] | null;
+            /** Candidates */
+            candidates: components["schemas"]["CandidateView"][];
+            /** True Alarms */
+            true_alarms: components["schemas"]["TrueAlarm"][];
+            /** Hours */
+            hours: components["schemas"]["HourCell"][];
+            /** Hints */
+            hints: components["schemas"]["HintView"][];
+        };
+        /**
          * Answer
          * @description The words of EMQX 5: `ignore` leaves it to whatever else the broker has been told to ask.
          * @enum {string}
          */
         Answer: "allow" | "deny" | "ignore";
+        /**
+         * ApiKeyList
+         * @description Keys, the newest first.
+         */
+        ApiKeyList: {
+            /** Items */
+            items: components["schemas"]["ApiKeyRow"][];
+        };
+        /**
+         * ApiKeyRow
+         * @description A key without its secret. `used_at` is right to within ten minutes.
+         */
+        ApiKeyRow: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Begins With */
+            begins_with: string;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /** Area Code */
+            area_code: string | null;
+            /** Per Minute */
+            per_minute: number;
+            /** Made By */
+            made_by: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Used At */
+            used_at: string | null;
+        };
+        /**
+         * ApiKeyWish
+         * @description What a key is to open, where (without an area: everywhere), until when, and how often a minute.
+         */
+        ApiKeyWish: {
+            /** Name */
+            name: string;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /** Area Code */
+            area_code?: string | null;
+            /**
+             * Days
+             * @default 365
+             */
+            days: number;
+            /**
+             * Per Minute
+             * @default 60
+             */
+            per_minute: number;
+        };
+        /**
+         * AreaHistory
+         * @description All that a code has stood for, the oldest first.
+         */
+        AreaHistory: {
+            /** Items */
+            items: components["schemas"]["AreaVersionItem"][];
+        };
         /**
          * AreaItem
          * @description An area; `parent` is the code of the one above.
@@ -1484,6 +4130,28 @@ export interface components {
             level: string;
         };
         /**
+         * AreaVersionItem
+         * @description An area as it was drawn and named from one time to another; `valid_to` is null for the one of now.
+         */
+        AreaVersionItem: {
+            /** Code */
+            code: string;
+            /** Level */
+            level: string;
+            /** Parent */
+            parent: string | null;
+            /** Name */
+            name: string;
+            geometry: components["schemas"]["Geometry"] | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /**
          * Artifact
          * @description A signed file. Without `stored_at` its bytes have not come yet; `key` is the fingerprint of the key that signed it.
          */
@@ -1522,7 +4190,7 @@ export interface components {
          * @description What nodes are given.
          * @enum {string}
          */
-        ArtifactClass: "profile" | "model" | "program";
+        ArtifactClass: "profile" | "model" | "program" | "firmware";
         /**
          * ArtifactPage
          * @description A page of artifacts, the newest first.
@@ -1560,6 +4228,78 @@ export interface components {
             display_name: string;
         };
         /**
+         * Audience
+         * @description In what capacity somebody is told.
+         *
+         *     `responsible`: whose turn it is at the stage of the case. `holder`: the person who verifies or handles it himself.
+         *     `offered`: the departments that were told of the case, one of which may claim it.
+         *     `former`: the department that the fact names, where another one has the case by now.
+         *     `named`: whom the fact itself names (who verifies, who checks, who is called by a whistle).
+         * @enum {string}
+         */
+        Audience: "chief" | "dispatcher" | "clerk" | "worker" | "lead" | "department" | "offered" | "former" | "holder" | "named" | "responsible";
+        /**
+         * AuditChain
+         * @description How far the chain is: `rows` in it, those that wait, to which place it is sealed and with which key (its fingerprint).
+         *
+         *     Whether it holds says `gridward-cloud audit verify`, which reads all of it.
+         */
+        AuditChain: {
+            /** Rows */
+            rows: number;
+            /** Waiting */
+            waiting: number;
+            /** Sealed */
+            sealed: number;
+            /** Sealed At */
+            sealed_at: string | null;
+            /** Key */
+            key: string | null;
+        };
+        /**
+         * AuditItem
+         * @description Who did or saw what. `case` and `purpose` where one was told; `chained` once the row is part of the chain.
+         */
+        AuditItem: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Actor */
+            actor: string | null;
+            /** Action */
+            action: string;
+            /** Subject */
+            subject: string;
+            /** Area */
+            area: string | null;
+            /** Address */
+            address: string | null;
+            /** Case */
+            case: string | null;
+            /** Purpose */
+            purpose: string | null;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Chained */
+            chained: boolean;
+        };
+        /**
+         * AuditPage
+         * @description A page of the log, the newest first; `next` is the cursor of the page after it.
+         */
+        AuditPage: {
+            /** Items */
+            items: components["schemas"]["AuditItem"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * Backlog
          * @description What waits in the outbox of a node. At a `share` of 1 the oldest readings are dropped; `unsaved` incidents wait in
          *     memory because its disk takes nothing.
@@ -1586,6 +4326,18 @@ export interface components {
             /** Oldest At */
             oldest_at?: string | null;
         };
+        /**
+         * Because
+         * @description Why in that manner.
+         * @enum {string}
+         */
+        Because: "news" | "no_news" | "quiet_fact" | "low" | "quiet_hours" | "storm" | "several" | "summary" | "over";
+        /**
+         * Better
+         * @description Which way is good.
+         * @enum {string}
+         */
+        Better: "more" | "less" | "neither";
         /**
          * BoundaryCollection
          * @description A GeoJSON feature collection.
@@ -1680,6 +4432,107 @@ export interface components {
             clientid: string;
         };
         /**
+         * BrowserRequest
+         * @description A subscription as a browser gives it.
+         */
+        BrowserRequest: {
+            /** Label */
+            label: string;
+            /**
+             * Endpoint
+             * Format: password
+             */
+            endpoint: string;
+            /** P256Dh */
+            p256dh: string;
+            /** Auth */
+            auth: string;
+        };
+        /**
+         * Building
+         * @description 楼栋. `area_code` is the grid in which it stands.
+         */
+        Building: {
+            /** Id */
+            id: number;
+            /** Estate */
+            estate: string;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string;
+            /** Floors */
+            floors: number | null;
+            /** Households */
+            households: number | null;
+            /** Longitude */
+            longitude: number | null;
+            /** Latitude */
+            latitude: number | null;
+        };
+        /**
+         * BuildingList
+         * @description Buildings by estate and code.
+         */
+        BuildingList: {
+            /** Items */
+            items: components["schemas"]["Building"][];
+        };
+        /**
+         * By
+         * @description Told apart by.
+         * @enum {string}
+         */
+        By: "category" | "severity";
+        /**
+         * CallView
+         * @description Somebody who was called: a department or a person, by when to come, and when he came.
+         */
+        CallView: {
+            /** Id */
+            id: number;
+            /** Department */
+            department: string | null;
+            /** Person */
+            person: string | null;
+            /**
+             * Called At
+             * Format: date-time
+             */
+            called_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Arrived At */
+            arrived_at: string | null;
+            /** Arrived By */
+            arrived_by: string | null;
+            /** Note */
+            note: string | null;
+            /** Overdue At */
+            overdue_at: string | null;
+            /** Mine */
+            mine: boolean;
+        };
+        /**
+         * CameraAccess
+         * @description The default, the rules that say otherwise (a person's before his department's before his role's), and whose cameras there are.
+         */
+        CameraAccess: {
+            /** Owners */
+            owners: string[];
+            /** Defaults */
+            defaults: components["schemas"]["RoleSight"][];
+            /** Rules */
+            rules: components["schemas"]["CameraRuleRow"][];
+        };
+        /**
          * CameraLink
          * @description What its node said at `told_at` of a camera's connection within the hour before: how often it had to be made anew, and how
          *     often it stood and no picture came. Without a `gate` all of its pictures are decoded.
@@ -1695,6 +4548,49 @@ export interface components {
             /** Stalls Per Hour */
             stalls_per_hour: number;
             gate?: components["schemas"]["GateRecall"] | null;
+        };
+        /**
+         * CameraRule
+         * @description Whether one role, one department or one person may look at the cameras of an owner (empty: those of which nobody told).
+         */
+        CameraRule: {
+            /** Owner */
+            owner: string;
+            /** Allowed */
+            allowed: boolean;
+            role?: components["schemas"]["Role"] | null;
+            /** Department Id */
+            department_id?: number | null;
+            /** Account Id */
+            account_id?: number | null;
+        };
+        /**
+         * CameraRuleRow
+         * @description A rule that stands; `department` and `account` are the code and the name.
+         */
+        CameraRuleRow: {
+            /** Owner */
+            owner: string;
+            /** Allowed */
+            allowed: boolean;
+            role?: components["schemas"]["Role"] | null;
+            /** Department Id */
+            department_id?: number | null;
+            /** Account Id */
+            account_id?: number | null;
+            /** Id */
+            id: number;
+            /** Department */
+            department: string | null;
+            /** Account */
+            account: string | null;
+            /** Set By */
+            set_by: string;
+            /**
+             * Set At
+             * Format: date-time
+             */
+            set_at: string;
         };
         /**
          * CameraSight
@@ -1718,11 +4614,94 @@ export interface components {
             trouble: string | null;
         };
         /**
+         * CandidateView
+         * @description A threshold: `lost` of the true alarms, `lost_severe` of them high or critical, `saved` of the false ones.
+         */
+        CandidateView: {
+            /** Threshold */
+            threshold: number;
+            lost: components["schemas"]["ShareView"];
+            /** Lost Severe */
+            lost_severe: number;
+            saved: components["schemas"]["ShareView"];
+        };
+        /**
          * CaseAction
          * @description What a person does to a case.
          * @enum {string}
          */
-        CaseAction: "confirm" | "dismiss" | "resolve" | "close" | "reopen";
+        CaseAction: "verify" | "confirm" | "dismiss" | "inconclusive" | "publish" | "claim" | "dispatch" | "recall" | "take" | "accept" | "resolve" | "ask_return" | "allow_return" | "refuse_return" | "ask_suspension" | "allow_suspension" | "refuse_suspension" | "resume" | "ask_extension" | "allow_extension" | "refuse_extension" | "check" | "rework" | "close" | "reopen" | "rate" | "merge" | "unmerge" | "void" | "urge" | "comment";
+        /**
+         * CaseCategory
+         * @description What it is about, by the city's own list (大类, 小类).
+         */
+        CaseCategory: {
+            /** Code */
+            code: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+        };
+        /**
+         * CaseClock
+         * @description What a case waits for and until when (时限): its light is green, from `amber_at` on amber, from `due_at` on red.
+         *
+         *     One that rests (`paused`) keeps the light that it had at `stopped_at`.
+         */
+        CaseClock: {
+            /** Id */
+            id: number;
+            /** Stage */
+            stage: string;
+            state: components["schemas"]["ClockState"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Amber At
+             * Format: date-time
+             */
+            amber_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Stopped At */
+            stopped_at: string | null;
+        };
+        /**
+         * CaseClocks
+         * @description All clocks of a case, in the order in which they began; `whole` is that of the whole case (办结时限), whatever its stages take.
+         */
+        CaseClocks: {
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            current: components["schemas"]["ClockView"] | null;
+            whole?: components["schemas"]["ClockView"] | null;
+            /** Clocks */
+            clocks: components["schemas"]["ClockView"][];
+            /** Firings */
+            firings: components["schemas"]["FiringView"][];
+        };
+        /**
+         * CaseDepartment
+         * @description Who handles a case.
+         */
+        CaseDepartment: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
         /**
          * CaseDetail
          * @description A case with its incidents (the newest first), its history, and what the reader may do now.
@@ -1741,7 +4720,7 @@ export interface components {
             grid: components["schemas"]["NamedArea"] | null;
             community: components["schemas"]["NamedArea"] | null;
             street: components["schemas"]["NamedArea"] | null;
-            device: components["schemas"]["CaseDevice"];
+            device: components["schemas"]["CaseDevice"] | null;
             /** Spot */
             spot: string | null;
             /**
@@ -1769,8 +4748,37 @@ export interface components {
             simulated: boolean;
             /** Picture */
             picture: string | null;
+            origin: components["schemas"]["CaseOrigin"];
+            /** Drill */
+            drill: boolean;
+            /** Title */
+            title: string | null;
+            department: components["schemas"]["CaseDepartment"] | null;
+            /** Worker */
+            worker: string | null;
+            /** Suspended Until */
+            suspended_until: string | null;
+            /** Merged Into */
+            merged_into: number | null;
+            /** Urged At */
+            urged_at: string | null;
+            clock: components["schemas"]["CaseClock"] | null;
             /** Version */
             version: number;
+            /** Description */
+            description: string | null;
+            /** Address */
+            address: string | null;
+            place: components["schemas"]["CasePlace"] | null;
+            case_category: components["schemas"]["CaseCategory"] | null;
+            /** Published At */
+            published_at: string | null;
+            /** Rating */
+            rating: number | null;
+            /** Pictures */
+            pictures: components["schemas"]["PictureView"][];
+            /** Petitions */
+            petitions: components["schemas"]["PetitionView"][];
             /** Incidents */
             incidents: components["schemas"]["IncidentView"][];
             /** History */
@@ -1803,6 +4811,14 @@ export interface components {
             statuses: components["schemas"]["CaseStatus"][];
             /** Open Statuses */
             open_statuses: components["schemas"]["CaseStatus"][];
+            /** Running Statuses */
+            running_statuses: components["schemas"]["CaseStatus"][];
+            /** Stages */
+            stages: {
+                [key: string]: components["schemas"]["Stage"] | null;
+            };
+            /** Origins */
+            origins: components["schemas"]["CaseOrigin"][];
             /** Actions */
             actions: components["schemas"]["CaseAction"][];
             /** Reasons */
@@ -1817,8 +4833,20 @@ export interface components {
             transitions: components["schemas"]["TransitionRow"][];
         };
         /**
+         * CaseOrder
+         * @description What stands first in a list: the newest case, or the one that is due first.
+         * @enum {string}
+         */
+        CaseOrder: "newest" | "due";
+        /**
+         * CaseOrigin
+         * @description Who found it: a machine, a grid worker on his round (巡查), a resident (点单), the hotline, another platform.
+         * @enum {string}
+         */
+        CaseOrigin: "machine" | "patrol" | "request" | "hotline" | "platform";
+        /**
          * CasePage
-         * @description A page of cases, the newest first; `next` is the cursor of the page after it.
+         * @description A page of cases, in the order that was asked for; `next` is the cursor of the page after it, in that order alone.
          */
         CasePage: {
             /** Items */
@@ -1827,14 +4855,27 @@ export interface components {
             next: string | null;
         };
         /**
+         * CasePlace
+         * @description Where whoever reported it says that it is: degrees, WGS 84.
+         */
+        CasePlace: {
+            /** Longitude */
+            longitude: number;
+            /** Latitude */
+            latitude: number;
+        };
+        /**
          * CaseStatus
-         * @description Where a case stands. 上报, 立案, 不予立案, 处置完毕, 结案.
+         * @description Where a case stands. 上报, 核实中, 立案, 不予立案, 派遣, 处置中, 挂账, 处置完毕, 核查中, 结案, 并案, 作废.
          * @enum {string}
          */
-        CaseStatus: "reported" | "filed" | "rejected" | "resolved" | "closed";
+        CaseStatus: "reported" | "verifying" | "filed" | "rejected" | "dispatched" | "in_progress" | "suspended" | "resolved" | "checking" | "closed" | "merged" | "voided";
         /**
          * CaseSummary
          * @description A case in a list. `picture` is the address of its newest stored snapshot; `late` cases did not ring.
+         *
+         *     `device` is None where no machine found it. `worker` verifies it, or handles it himself; `drill`: part of an exercise.
+         *     `clock` is the one that runs, or the last that rests; None where nothing is waited for any more.
          */
         CaseSummary: {
             /** Id */
@@ -1850,7 +4891,7 @@ export interface components {
             grid: components["schemas"]["NamedArea"] | null;
             community: components["schemas"]["NamedArea"] | null;
             street: components["schemas"]["NamedArea"] | null;
-            device: components["schemas"]["CaseDevice"];
+            device: components["schemas"]["CaseDevice"] | null;
             /** Spot */
             spot: string | null;
             /**
@@ -1878,8 +4919,50 @@ export interface components {
             simulated: boolean;
             /** Picture */
             picture: string | null;
+            origin: components["schemas"]["CaseOrigin"];
+            /** Drill */
+            drill: boolean;
+            /** Title */
+            title: string | null;
+            department: components["schemas"]["CaseDepartment"] | null;
+            /** Worker */
+            worker: string | null;
+            /** Suspended Until */
+            suspended_until: string | null;
+            /** Merged Into */
+            merged_into: number | null;
+            /** Urged At */
+            urged_at: string | null;
+            clock: components["schemas"]["CaseClock"] | null;
             /** Version */
             version: number;
+        };
+        /**
+         * Category
+         * @description One category. A class (大类) has three characters, what belongs to it (小类) five; `kinds` are those of machines' incidents.
+         *
+         *     `category` is the word of clocks and figures, `severity` that of a report that says nothing of it.
+         */
+        Category: {
+            /** Code */
+            code: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Category */
+            category: string;
+            severity: components["schemas"]["Severity"];
+            /** Kinds */
+            kinds: string[];
+        };
+        /**
+         * CategoryList
+         * @description Categories and their classes, by their codes.
+         */
+        CategoryList: {
+            /** Items */
+            items: components["schemas"]["Category"][];
         };
         /**
          * Challenge
@@ -1888,6 +4971,59 @@ export interface components {
         Challenge: {
             /** Challenge */
             challenge: string;
+        };
+        /**
+         * ChannelKind
+         * @description By what a person is reached outside of the page: a browser's push service, a chat robot or mail, an HTTP gateway (短信).
+         * @enum {string}
+         */
+        ChannelKind: "web_push" | "chat" | "gateway";
+        /**
+         * ChannelList
+         * @description Channels in the order in which they are tried.
+         */
+        ChannelList: {
+            /** Items */
+            items: components["schemas"]["NoticeChannel"][];
+        };
+        /**
+         * ChannelRequest
+         * @description A channel for a person: `url` of a robot or of mail (`dingtalk wecombot feishu lark mailto mailtos`), or `https://…` of a gateway with `to`.
+         *
+         *     Addresses are never shown again. `place` 1 comes before 2; browsers have 0.
+         */
+        ChannelRequest: {
+            /** Account Id */
+            account_id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "chat" | "gateway";
+            /** Label */
+            label: string;
+            /**
+             * Place
+             * @default 1
+             */
+            place: number;
+            /**
+             * Url
+             * Format: password
+             */
+            url: string;
+            /**
+             * To
+             * Format: password
+             * @default
+             */
+            to: string;
+            /**
+             * Token
+             * Format: password
+             * @default
+             */
+            token: string;
         };
         /**
          * Claim
@@ -1952,6 +5088,62 @@ export interface components {
             trusts_births: boolean;
         };
         /**
+         * ClockPage
+         * @description Running clocks, those first that are due first; `next` continues.
+         */
+        ClockPage: {
+            /** Items */
+            items: components["schemas"]["NumberedClock"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ClockState
+         * @description Whether time passes.
+         * @enum {string}
+         */
+        ClockState: "running" | "paused" | "ended";
+        /**
+         * ClockView
+         * @description A clock. `remaining_s` on the wall, negative once it is past its time; None for one that has stopped.
+         */
+        ClockView: {
+            /** Id */
+            id: number;
+            /** Case Id */
+            case_id: number;
+            /** Stage */
+            stage: string;
+            state: components["schemas"]["ClockState"];
+            light: components["schemas"]["Light"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Amber At
+             * Format: date-time
+             */
+            amber_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Stopped At */
+            stopped_at: string | null;
+            /** Extended */
+            extended: boolean;
+            /**
+             * Makeshift
+             * @description No rule, or no working time: counted on the wall
+             */
+            makeshift: boolean;
+            /** Remaining S */
+            remaining_s: number | null;
+        };
+        /**
          * Command
          * @description Asked of a node. `reason` says why it was refused or failed; `result` is what the node gave, for a day. Past its `deadline`
          *     nobody carries it out.
@@ -2005,7 +5197,7 @@ export interface components {
          * @description What a node can be asked to do; one that does not know a name refuses it.
          * @enum {string}
          */
-        CommandName: "log_tail" | "rules_try" | "snapshot" | "device_action";
+        CommandName: "log_tail" | "rules_try" | "snapshot" | "device_action" | "upload_sealed" | "keep_sealed";
         /**
          * CommandState
          * @description The life of a command: queued → sent → delivered, then one of the last four, which is never left again.
@@ -2023,6 +5215,44 @@ export interface components {
             count: number;
             /** Zone */
             zone: string | null;
+        };
+        /**
+         * CoverList
+         * @description Where somebody has to be on duty.
+         */
+        CoverList: {
+            /** Items */
+            items: components["schemas"]["CoverRow"][];
+        };
+        /**
+         * CoverRequest
+         * @description Somebody has to be on duty in every area of a level inside of an area, at hours such as `1-5 08:00-20:00` or `24/7`.
+         */
+        CoverRequest: {
+            /** Area Code */
+            area_code: string;
+            /** Level */
+            level: string;
+            kind: components["schemas"]["DutyKind"];
+            /** Hours */
+            hours: string;
+        };
+        /**
+         * CoverRow
+         * @description Somebody has to be on duty in every area of a level inside of an area, at these hours.
+         */
+        CoverRow: {
+            /** Id */
+            id: number;
+            /** Area Code */
+            area_code: string;
+            /** Area Path */
+            area_path: string | null;
+            /** Level */
+            level: string;
+            kind: components["schemas"]["DutyKind"];
+            /** Hours */
+            hours: string;
         };
         /**
          * CredentialLife
@@ -2055,6 +5285,55 @@ export interface components {
             password: string;
         };
         /**
+         * CurrentDrills
+         * @description The drills that run in my area, or around it; `at` is the time of the cloud.
+         */
+        CurrentDrills: {
+            /** Items */
+            items: components["schemas"]["Drill"][];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * DayBody
+         * @description A day that is worked or not, against the rule.
+         */
+        DayBody: {
+            /** Area */
+            area?: string | null;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Worked */
+            worked: boolean;
+            /** Name */
+            name: string;
+        };
+        /**
+         * DaysWithout
+         * @description The spells of an area itself (null: of all that one may see) and of the areas of one level below it, the longest first.
+         */
+        DaysWithout: {
+            /**
+             * On Day
+             * Format: date
+             */
+            on_day: string;
+            /** Counted From */
+            counted_from: string | null;
+            of: components["schemas"]["Of"];
+            /** Level */
+            level: string;
+            area: components["schemas"]["QuietArea"] | null;
+            /** Areas */
+            areas: components["schemas"]["QuietArea"][];
+        };
+        /**
          * DeadLetters
          * @description What the cloud rejected for good and the node keeps to be looked at.
          */
@@ -2075,6 +5354,87 @@ export interface components {
              * Format: date-time
              */
             last_at: string;
+        };
+        /**
+         * DeadlinePreview
+         * @description What would be due when.
+         */
+        DeadlinePreview: {
+            /**
+             * Begins At
+             * Format: date-time
+             */
+            begins_at: string;
+            /**
+             * Amber At
+             * Format: date-time
+             */
+            amber_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Firings */
+            firings: components["schemas"]["PreviewFiring"][];
+            /** Rule Id */
+            rule_id: number | null;
+            /** Makeshift */
+            makeshift: boolean;
+        };
+        /**
+         * DeadlineRules
+         * @description All that is set. Holidays are known up to `known_until`; after it a week is a plain week.
+         */
+        DeadlineRules: {
+            /** Rules */
+            rules: components["schemas"]["RuleView"][];
+            /** Rungs */
+            rungs: components["schemas"]["RungView"][];
+            /** Weeks */
+            weeks: components["schemas"]["WeekBody"][];
+            /** Days */
+            days: components["schemas"]["DayBody"][];
+            /**
+             * Known Until
+             * Format: date
+             */
+            known_until: string;
+        };
+        /**
+         * DeadlineTrial
+         * @description What a change would do to the running clocks that it reaches (`examined`; with `more` only those that are due first).
+         *
+         *     `overdue` would be past their time at once and are not now; `relieved` are past it now and would not be.
+         */
+        DeadlineTrial: {
+            /** Examined */
+            examined: number;
+            /** More */
+            more: boolean;
+            /** Later */
+            later: number;
+            /** Sooner */
+            sooner: number;
+            /** Overdue */
+            overdue: number;
+            /** Relieved */
+            relieved: number;
+            /** Moved */
+            moved: components["schemas"]["MovedClockView"][];
+        };
+        /**
+         * Decision
+         * @description Whether the file may be opened, and in words why.
+         */
+        Decision: {
+            /** Allowed */
+            allowed: boolean;
+            /**
+             * Words
+             * @default
+             */
+            words: string;
         };
         /**
          * DeclaredGap
@@ -2099,6 +5459,56 @@ export interface components {
              * Format: date-time
              */
             received_at: string;
+        };
+        /**
+         * DeliveryShown
+         * @description How far a notice came on one channel.
+         */
+        DeliveryShown: {
+            kind: components["schemas"]["ChannelKind"];
+            /** Label */
+            label: string;
+            state: components["schemas"]["DeliveryState"];
+            /** Attempts */
+            attempts: number;
+            failure: components["schemas"]["Failure"] | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * DeliveryState
+         * @description How far a notice came on one channel. `sent`: the other side took it; `muted`: the channel was off.
+         * @enum {string}
+         */
+        DeliveryState: "queued" | "sent" | "given_up" | "muted";
+        /**
+         * Department
+         * @description One that cases are dispatched to. `area_code` is where it works, None for everywhere.
+         */
+        Department: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            kind: components["schemas"]["DepartmentKind"];
+            /** Area Code */
+            area_code: string | null;
+        };
+        /**
+         * DepartmentKind
+         * @description 专业部门, 物业, 队伍.
+         * @enum {string}
+         */
+        DepartmentKind: "department" | "property" | "team";
+        /**
+         * DepartmentList
+         * @description Departments (专业部门), property companies (物业) and teams, by their names.
+         */
+        DepartmentList: {
+            /** Items */
+            items: components["schemas"]["Department"][];
         };
         /**
          * Device
@@ -2224,11 +5634,156 @@ export interface components {
             latest: components["schemas"]["LatestValue"] | null;
         };
         /**
-         * DismissalReason
-         * @description Why an incident was no case: the label that rules and models learn from.
+         * Dimension
+         * @description By what judgements are told apart. `rule` is its name, `rule_version` version and hash of its configuration, `hour` the local one.
          * @enum {string}
          */
-        DismissalReason: "weather" | "animal" | "authorised" | "light" | "misdetection" | "test" | "other";
+        Dimension: "device" | "rule" | "rule_version" | "kind" | "model" | "hour";
+        /**
+         * DismissalReason
+         * @description Why an incident was no case: the label that rules and models learn from. `duplicate`: true, but known already.
+         * @enum {string}
+         */
+        DismissalReason: "weather" | "animal" | "authorised" | "light" | "misdetection" | "duplicate" | "test" | "other";
+        /**
+         * Drill
+         * @description A drill as lists and the banner show it. `running` at the time of asking; `may_end`: the reader may end it.
+         *
+         *     `going_on`: what was found for it and was not told to be over. It is real as soon as it is told again after the end.
+         */
+        Drill: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Purpose */
+            purpose: string;
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string | null;
+            /** Reports */
+            reports: boolean;
+            /** Channels */
+            channels: boolean;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Started By */
+            started_by: string | null;
+            /**
+             * Planned End At
+             * Format: date-time
+             */
+            planned_end_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ended By */
+            ended_by: string | null;
+            /** Cases */
+            cases: number;
+            /** Going On */
+            going_on: number;
+            /** Running */
+            running: boolean;
+            /** May End */
+            may_end: boolean;
+        };
+        /**
+         * DrillAction
+         * @description What happened to a drill. 开始, 延长, 结束; a case of it turned out to be real (转为实战).
+         * @enum {string}
+         */
+        DrillAction: "started" | "prolonged" | "ended" | "made_real";
+        /**
+         * DrillCounts
+         * @description What was marked as part of the drill. `made_real`: how often a case left it because there was real danger.
+         */
+        DrillCounts: {
+            /** Incidents */
+            incidents: number;
+            /** Cases */
+            cases: number;
+            /** Work Orders */
+            work_orders: number;
+            /** Commands */
+            commands: number;
+            /** Notices */
+            notices: number;
+            /** Made Real */
+            made_real: number;
+        };
+        /**
+         * DrillPage
+         * @description A page of drills, the newest first.
+         */
+        DrillPage: {
+            /** Items */
+            items: components["schemas"]["Drill"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * DrillReport
+         * @description What came of a drill. `cases` are the first 500.
+         */
+        DrillReport: {
+            drill: components["schemas"]["Drill"];
+            /** Sources */
+            sources: components["schemas"]["SourceView"][];
+            /** Departments */
+            departments: string[];
+            /** Steps */
+            steps: components["schemas"]["StepView"][];
+            counts: components["schemas"]["DrillCounts"];
+            /** Stages */
+            stages: components["schemas"]["StageTimes"][];
+            /** Cases */
+            cases: components["schemas"]["ExercisedCase"][];
+            /** Reactions */
+            reactions: components["schemas"]["Reaction"][];
+            /** Going On */
+            going_on: components["schemas"]["GoingOn"][];
+        };
+        /**
+         * DrillRequest
+         * @description A drill that starts now. `reports`: people report into it by their own form; `channels`: they are told outside of the page too.
+         */
+        DrillRequest: {
+            /** Name */
+            name: string;
+            /** Purpose */
+            purpose: string;
+            /** Area Code */
+            area_code: string;
+            /**
+             * Planned End At
+             * Format: date-time
+             */
+            planned_end_at: string;
+            /**
+             * Sources
+             * @default []
+             */
+            sources: components["schemas"]["SourceRequest"][];
+            /**
+             * Reports
+             * @default false
+             */
+            reports: boolean;
+            /**
+             * Channels
+             * @default false
+             */
+            channels: boolean;
+            /**
+             * Departments
+             * @default []
+             */
+            departments: number[];
+        };
         /**
          * DroppedReadings
          * @description Readings of a device between two event times that will never come, all of one reason together.
@@ -2272,6 +5827,28 @@ export interface components {
             to_at: string;
         };
         /**
+         * DutyKind
+         * @description What somebody is on duty as: 网格员, 网格长, 社区/街道值班员, 值班长, 派遣员, 受理员, 驿站/门房值守.
+         * @enum {string}
+         */
+        DutyKind: "grid_worker" | "grid_lead" | "duty_officer" | "duty_chief" | "dispatcher" | "intake_clerk" | "site_keeper";
+        /**
+         * DutyWarnings
+         * @description What would go unheard in my scope, the next first.
+         */
+        DutyWarnings: {
+            /** Items */
+            items: components["schemas"]["WarningView"][];
+        };
+        /**
+         * Ended
+         * @description How many shifts to come were cancelled.
+         */
+        Ended: {
+            /** Cancelled */
+            cancelled: number;
+        };
+        /**
          * EnrolmentRequest
          * @description A claim code, the key that is to be bound, and the proof that the sender holds it.
          */
@@ -2289,6 +5866,42 @@ export interface components {
             software: string;
             /** Sig */
             sig: string;
+        };
+        /**
+         * Estate
+         * @description 小区. `property` is the code of the company (物业) that runs it.
+         */
+        Estate: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string;
+            /** Property */
+            property: string | null;
+            /** Property Name */
+            property_name: string | null;
+            /** Longitude */
+            longitude: number | null;
+            /** Latitude */
+            latitude: number | null;
+            /** Address */
+            address: string | null;
+            /** Buildings */
+            buildings: number;
+        };
+        /**
+         * EstateList
+         * @description Estates by their codes.
+         */
+        EstateList: {
+            /** Items */
+            items: components["schemas"]["Estate"][];
         };
         /**
          * EvidenceBacklog
@@ -2343,6 +5956,104 @@ export interface components {
             /** Url */
             url: string;
         };
+        /**
+         * ExercisedCase
+         * @description A case of the drill.
+         */
+        ExercisedCase: {
+            /** Id */
+            id: number;
+            /** Number */
+            number: string;
+            /** Title */
+            title: string | null;
+            /** Kind */
+            kind: string;
+            /** Severity */
+            severity: string;
+            /** Status */
+            status: string;
+            /** Origin */
+            origin: string;
+            /** Department */
+            department: string | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Verified At */
+            verified_at: string | null;
+            /** Dispatched At */
+            dispatched_at: string | null;
+            /** Accepted At */
+            accepted_at: string | null;
+            /** Resolved At */
+            resolved_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * ExportRequest
+         * @description Which judged incidents, and what for. Exercises and simulations only where they are asked for.
+         */
+        ExportRequest: {
+            /** Purpose */
+            purpose: string;
+            /**
+             * Days
+             * @default 90
+             */
+            days: number;
+            /** Area */
+            area?: string | null;
+            /** Node */
+            node?: string | null;
+            /** Device */
+            device?: string | null;
+            /** Rule */
+            rule?: string | null;
+            /** Kind */
+            kind?: string | null;
+            /**
+             * Verdicts
+             * @default [
+             *       "true",
+             *       "duplicate",
+             *       "false_alarm"
+             *     ]
+             */
+            verdicts: components["schemas"]["Verdict"][];
+            /**
+             * Simulated
+             * @default false
+             */
+            simulated: boolean;
+            /**
+             * Drills
+             * @default false
+             */
+            drills: boolean;
+            /**
+             * Most
+             * @default 10000
+             */
+            most: number;
+        };
+        /**
+         * ExportWish
+         * @description What it is needed for; it stands in the file and in the audit log.
+         */
+        ExportWish: {
+            /** Purpose */
+            purpose: string;
+        };
+        /**
+         * Failure
+         * @description Why a channel did not take it. Closed words: what libraries and other servers say may hold the address, and its secret.
+         * @enum {string}
+         */
+        Failure: "timed_out" | "unreachable" | "forbidden_address" | "refused" | "busy" | "gone" | "unreadable" | "fault";
         /**
          * FailureReason
          * @description Why nodes failed or could not be turned back: a word of this program or of the node, how many, and the name of one.
@@ -2422,6 +6133,130 @@ export interface components {
             pictures: components["schemas"]["FaultPicture"][];
         };
         /**
+         * FigureDefinition
+         * @description What a figure is made of. `term` is the field's own word for it; `better` says which way is good.
+         */
+        FigureDefinition: {
+            /** Name */
+            name: string;
+            /** Term */
+            term: string;
+            unit: components["schemas"]["cloud__figures__definitions__Unit"];
+            better: components["schemas"]["Better"];
+            /** Numerator */
+            numerator: string;
+            /** Denominator */
+            denominator: string;
+            /** Left Out */
+            left_out: string;
+        };
+        /**
+         * FigureDefinitions
+         * @description All figures, in the order in which a page shows them, and what is left out of each of them.
+         */
+        FigureDefinitions: {
+            /** Figures */
+            figures: components["schemas"]["FigureDefinition"][];
+            /** Left Out Of All */
+            left_out_of_all: string;
+            /** Relative Error */
+            relative_error: number;
+        };
+        /**
+         * FigureGroup
+         * @description The figures of one category or severity.
+         */
+        FigureGroup: {
+            /** Key */
+            key: string;
+            /** Figures */
+            figures: components["schemas"]["FigureView"][];
+        };
+        /**
+         * FigureReport
+         * @description Figures of an area (null: of all that one may see) over local days `from_day` to `to_day`, both included, beside as many days before.
+         *
+         *     `waiting` things have happened that are not counted yet; it is nought a minute later. `groups` are empty unless `by` is given.
+         */
+        FigureReport: {
+            /** Area */
+            area: string | null;
+            /** Area Name */
+            area_name: string | null;
+            /**
+             * From Day
+             * Format: date
+             */
+            from_day: string;
+            /**
+             * To Day
+             * Format: date
+             */
+            to_day: string;
+            /**
+             * Before From Day
+             * Format: date
+             */
+            before_from_day: string;
+            of: components["schemas"]["Of"];
+            /** Category */
+            category: string | null;
+            /** Severity */
+            severity: string | null;
+            /** Figures */
+            figures: components["schemas"]["FigureView"][];
+            /** Groups */
+            groups: components["schemas"]["FigureGroup"][];
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * FigureSeries
+         * @description Figures day by day; each day of the window is there.
+         */
+        FigureSeries: {
+            /** Area */
+            area: string | null;
+            /**
+             * From Day
+             * Format: date
+             */
+            from_day: string;
+            /**
+             * To Day
+             * Format: date
+             */
+            to_day: string;
+            of: components["schemas"]["Of"];
+            /** Days */
+            days: components["schemas"]["SeriesDay"][];
+        };
+        /**
+         * FigureView
+         * @description One figure. `value` null: nothing happened that it is made of. Of a share `part` of `whole` with the interval in which the true
+         *     share lies (Wilson, 95 %), `is_few` where a percentage would promise more than is known. Times are in seconds, `whole` is how many
+         *     were measured. `before` is the value of as many days before, null without one.
+         */
+        FigureView: {
+            /** Name */
+            name: string;
+            unit: components["schemas"]["cloud__figures__definitions__Unit"];
+            /** Value */
+            value: number | null;
+            /** Part */
+            part: number | null;
+            /** Whole */
+            whole: number;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Is Few */
+            is_few: boolean;
+            /** Before */
+            before: number | null;
+        };
+        /**
          * Figures
          * @description The counts of an area; days begin at local midnight.
          */
@@ -2442,6 +6277,121 @@ export interface components {
             devices_total: number;
             /** Incidents 24H */
             incidents_24h: number;
+        };
+        /**
+         * FiringKind
+         * @description What a clock does when its time has come.
+         * @enum {string}
+         */
+        FiringKind: "amber" | "red" | "escalate";
+        /**
+         * FiringView
+         * @description What a clock fired: when it was due, and when that was noticed.
+         */
+        FiringView: {
+            /** Clock Id */
+            clock_id: number;
+            kind: components["schemas"]["FiringKind"];
+            /** Level */
+            level: string | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Fired At
+             * Format: date-time
+             */
+            fired_at: string;
+        };
+        /**
+         * FoldedSource
+         * @description A camera or sensor with the zone and rule by which it found incidents of a case, and how many of each severity.
+         */
+        FoldedSource: {
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Name */
+            name: string;
+            /** Zone */
+            zone: string | null;
+            /** Rule */
+            rule: string | null;
+            /** Incidents */
+            incidents: number;
+            /** By Severity */
+            by_severity: {
+                [key: string]: number;
+            };
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+        };
+        /**
+         * Folding
+         * @description How many incidents a case is made of, and why they are one.
+         *
+         *     `flooded`: it takes more of the same alone; what is worse or new opens a case of its own. `repeats_until`: it counts what was judged a
+         *     false alarm again and again, up to the severity `repeats_up_to`.
+         */
+        Folding: {
+            /** Incidents */
+            incidents: number;
+            /** Sources */
+            sources: number;
+            /** Flooded */
+            flooded: boolean;
+            /** Repeats Until */
+            repeats_until: string | null;
+            repeats_up_to: components["schemas"]["Severity"] | null;
+            /** By Source */
+            by_source: components["schemas"]["FoldedSource"][];
+            /** Linked */
+            linked: components["schemas"]["LinkedCase"][];
+        };
+        /**
+         * Format
+         * @description How an answer is told.
+         * @enum {string}
+         */
+        Format: "json" | "csv";
+        /**
+         * Gap
+         * @description A time in which nobody is on duty where somebody has to be.
+         */
+        Gap: {
+            /** Area Code */
+            area_code: string;
+            /** Area Path */
+            area_path: string;
+            /** Area Name */
+            area_name: string;
+            /** Level */
+            level: string;
+            kind: components["schemas"]["DutyKind"];
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * GapList
+         * @description Where nobody will be on duty though somebody has to be, by time.
+         */
+        GapList: {
+            /** Items */
+            items: components["schemas"]["Gap"][];
         };
         /**
          * GapPage
@@ -2501,8 +6451,167 @@ export interface components {
             coordinates: unknown[];
         };
         /**
+         * GiveRequest
+         * @description What the next one has to know beside what the system has drawn up.
+         */
+        GiveRequest: {
+            /**
+             * Words
+             * @default
+             */
+            words: string;
+        };
+        /**
+         * GoingOn
+         * @description What was found for the drill and was not told to be over: somebody looks whether it is real.
+         */
+        GoingOn: {
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Kind */
+            kind: string;
+            /** Severity */
+            severity: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Case Id */
+            case_id: number | null;
+            /** Case Number */
+            case_number: string | null;
+            /** Order Number */
+            order_number: string | null;
+        };
+        /**
+         * Guard
+         * @description What else must hold of the person and the case.
+         *
+         *     `handler`: who has the case does it (his department, or he himself); whoever is in charge may do it in his stead.
+         *     `another_person`: not the one who resolved it. `recent`: within the window in which a case may be opened again. `unrated`: not
+         *     rated since it was closed. `request`: a resident asked for it (点单). `published`: offered to teams and companies (派单).
+         * @enum {string}
+         */
+        Guard: "handler" | "another_person" | "recent" | "unrated" | "request" | "published";
+        /**
+         * Handover
+         * @description What one told the next. `taken_at` is None while the next has not taken it.
+         */
+        Handover: {
+            /** Id */
+            id: number;
+            /** Shift Id */
+            shift_id: number;
+            /** Handed By */
+            handed_by: number;
+            /** Handed By Name */
+            handed_by_name: string;
+            /** Handed To */
+            handed_to: number;
+            /** Handed To Name */
+            handed_to_name: string;
+            /** Note */
+            note: string;
+            /**
+             * Handed At
+             * Format: date-time
+             */
+            handed_at: string;
+            /** Taken At */
+            taken_at: string | null;
+            /** Next Shift Id */
+            next_shift_id: number | null;
+        };
+        /**
+         * HandoverPage
+         * @description A page of what was handed over, the newest first.
+         */
+        HandoverPage: {
+            /** Items */
+            items: components["schemas"]["Handover"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * HandoverRequest
+         * @description What to tell the next one.
+         */
+        HandoverRequest: {
+            /** Handed To */
+            handed_to: number;
+            /** Note */
+            note: string;
+        };
+        /**
+         * HeatCell
+         * @description An area with what happened in it. `heat` is its share of the busiest one's cases, 0 to 1.
+         */
+        HeatCell: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Opened */
+            opened: number;
+            /** Overdue */
+            overdue: number;
+            /** Serious */
+            serious: number;
+            /** Heat */
+            heat: number;
+        };
+        /**
+         * HeatMap
+         * @description All valid areas of one level, also those without a case. Their boundaries are at `/api/v1/areas`.
+         */
+        HeatMap: {
+            /** Area */
+            area: string | null;
+            /** Level */
+            level: string;
+            /**
+             * From Day
+             * Format: date
+             */
+            from_day: string;
+            /**
+             * To Day
+             * Format: date
+             */
+            to_day: string;
+            of: components["schemas"]["Of"];
+            /** Cells */
+            cells: components["schemas"]["HeatCell"][];
+        };
+        /**
+         * HintCode
+         * @description What else could be done.
+         * @enum {string}
+         */
+        HintCode: "schedule" | "mask" | "animals" | "permission" | "model";
+        /**
+         * HintView
+         * @description What else could be done: `schedule` names hours, the others the share of a reason among the false alarms.
+         */
+        HintView: {
+            code: components["schemas"]["HintCode"];
+            share: components["schemas"]["ShareView"];
+            /** Hours */
+            hours: number[];
+        };
+        /**
          * HistoryEntry
          * @description One step in the history of a case; without an actor it was the system.
+         *
+         *     `person` is whom the step names, `other_case` the number of the one that was merged with it.
          */
         HistoryEntry: {
             /**
@@ -2520,6 +6629,85 @@ export interface components {
             /** Note */
             note: string | null;
             severity: components["schemas"]["Severity"] | null;
+            person: components["schemas"]["Actor"] | null;
+            /** Department */
+            department: string | null;
+            /** Other Case */
+            other_case: string | null;
+            /** Until */
+            until: string | null;
+            /** Rating */
+            rating: number | null;
+        };
+        /**
+         * Hold
+         * @description Who holds a case, why, until when (None: until somebody lifts it), and who lifted it.
+         *
+         *     `level` and `area` tell from where it was set; None: over everything. `may_lift`: whether the person who reads this may lift it.
+         */
+        Hold: {
+            /** Id */
+            id: number;
+            /** Case Id */
+            case_id: number;
+            /** Reason */
+            reason: string;
+            /** Until */
+            until: string | null;
+            /** Set By */
+            set_by: string;
+            /**
+             * Set At
+             * Format: date-time
+             */
+            set_at: string;
+            /** Level */
+            level: string | null;
+            /** Area */
+            area: string | null;
+            /** May Lift */
+            may_lift: boolean;
+            /** Lifted By */
+            lifted_by: string | null;
+            /** Lifted At */
+            lifted_at: string | null;
+            /** Lift Note */
+            lift_note: string | null;
+        };
+        /**
+         * HoldEnd
+         * @description Why it is no longer held.
+         */
+        HoldEnd: {
+            /** Note */
+            note: string;
+        };
+        /**
+         * HoldList
+         * @description All that ever held a case, the oldest first.
+         */
+        HoldList: {
+            /** Items */
+            items: components["schemas"]["Hold"][];
+        };
+        /**
+         * HoldWish
+         * @description Why a case is held, and until when; without `until` somebody has to lift it.
+         */
+        HoldWish: {
+            /** Reason */
+            reason: string;
+            /** Until */
+            until?: string | null;
+        };
+        /**
+         * HourCell
+         * @description What was found in one local hour.
+         */
+        HourCell: {
+            /** Hour */
+            hour: number;
+            precision: components["schemas"]["ShareView"];
         };
         /**
          * Identity
@@ -2623,6 +6811,92 @@ export interface components {
             evidence: components["schemas"]["EvidenceView"][];
         };
         /**
+         * IntakeReceipt
+         * @description `service_request_id` is by what it is asked for; `link` is the page for whoever asked for it, who may rate there.
+         */
+        IntakeReceipt: {
+            /**
+             * Service Request Id
+             * Format: uuid
+             */
+            service_request_id: string;
+            /** Number */
+            number: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Link */
+            link: string | null;
+        };
+        /**
+         * IntakeRequest
+         * @description A report of another program. Where: `address_id` (the code of an area), else `lat` and `long` (WGS 84).
+         */
+        IntakeRequest: {
+            /** @default hotline */
+            source: components["schemas"]["Source"];
+            /** Service Code */
+            service_code: string;
+            /** Title */
+            title?: string | null;
+            /** Description */
+            description?: string | null;
+            severity?: components["schemas"]["Severity"] | null;
+            /** Lat */
+            lat?: number | null;
+            /** Long */
+            long?: number | null;
+            /** Address String */
+            address_string?: string | null;
+            /** Address Id */
+            address_id?: string | null;
+            /** Requested Datetime */
+            requested_datetime?: string | null;
+            /** External Id */
+            external_id?: string | null;
+        };
+        /**
+         * IntakeStatus
+         * @description How far a report is. `expected_datetime` is when the present step is to be done.
+         */
+        IntakeStatus: {
+            /**
+             * Service Request Id
+             * Format: uuid
+             */
+            service_request_id: string;
+            /** Number */
+            number: string;
+            status: components["schemas"]["Openness"];
+            status_notes: components["schemas"]["Progress"];
+            /** Service Code */
+            service_code: string | null;
+            /** Service Name */
+            service_name: string | null;
+            /**
+             * Requested Datetime
+             * Format: date-time
+             */
+            requested_datetime: string;
+            /**
+             * Updated Datetime
+             * Format: date-time
+             */
+            updated_datetime: string;
+            /** Expected Datetime */
+            expected_datetime: string | null;
+            /** Address */
+            address: string | null;
+            /** Lat */
+            lat: number | null;
+            /** Long */
+            long: number | null;
+            /** Rating */
+            rating: number | null;
+        };
+        /**
          * KeptLetters
          * @description Refused messages that are kept to be looked at, by reason.
          */
@@ -2637,6 +6911,12 @@ export interface components {
              */
             oldest_at: string;
         };
+        /**
+         * KeyScope
+         * @description What a key opens; a route asks for one of them.
+         * @enum {string}
+         */
+        KeyScope: "intake";
         /**
          * Knock
          * @description Who has called over a protocol and is not configured on the node.
@@ -2673,6 +6953,17 @@ export interface components {
             made_at: string | null;
         };
         /**
+         * LadderBody
+         * @description Who is told after what time, for a severity; in an area it replaces the ladder of the areas above.
+         */
+        LadderBody: {
+            /** Area */
+            area?: string | null;
+            severity: components["schemas"]["Severity"];
+            /** Rungs */
+            rungs: components["schemas"]["RungBody"][];
+        };
+        /**
          * LatestValue
          * @description The newest value of a point: a number, or the word of a state.
          */
@@ -2700,6 +6991,12 @@ export interface components {
          */
         Level: "normal" | "warning" | "critical";
         /**
+         * Light
+         * @description 绿灯, 黄灯 (80 % of the limit), 红灯 (past it).
+         * @enum {string}
+         */
+        Light: "green" | "amber" | "red";
+        /**
          * LinkQuality
          * @description What the node's link to the broker did since its start.
          */
@@ -2717,6 +7014,25 @@ export interface components {
             resent: number;
             /** Acknowledged */
             acknowledged: number;
+        };
+        /**
+         * LinkedCase
+         * @description A case that this one comes after or broke out of, or the other way round.
+         */
+        LinkedCase: {
+            /** Id */
+            id: number;
+            /** Number */
+            number: string;
+            /** Kind */
+            kind: string;
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["CaseStatus"];
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
         };
         /**
          * LogLevel
@@ -2754,6 +7070,14 @@ export interface components {
              * @default
              */
             page: string;
+        };
+        /**
+         * Made
+         * @description The id of what was made.
+         */
+        Made: {
+            /** Id */
+            id: number;
         };
         /**
          * MadeClaim
@@ -2795,6 +7119,72 @@ export interface components {
             worst: components["schemas"]["WorstDevice"][];
         };
         /**
+         * Manner
+         * @description How a person is told: it rings, it stands in the page alone, or it waits to be gathered into one notice.
+         * @enum {string}
+         */
+        Manner: "ring" | "quiet" | "gathered";
+        /**
+         * Measure
+         * @description What an incident says of how long, how many or how far; a column of it.
+         * @enum {string}
+         */
+        Measure: "dwell_s" | "count" | "value";
+        /**
+         * Member
+         * @description Somebody of the team of a grid, with an account or without.
+         */
+        Member: {
+            /** Id */
+            id: number;
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string;
+            kind: components["schemas"]["MemberKind"];
+            /** Name */
+            name: string;
+            /** Phone */
+            phone: string | null;
+            /** Account Id */
+            account_id: number | null;
+            /** Account */
+            account: string | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * MemberKind
+         * @description Who belongs to the team of a grid (1+5+N): 网格长; 社区民警, 社区工作人员, 城管执法, 市场监管, 环卫保洁; 动态成员.
+         * @enum {string}
+         */
+        MemberKind: "lead" | "police" | "community_worker" | "urban_management" | "market_supervision" | "sanitation" | "dynamic";
+        /**
+         * MovedClockView
+         * @description A running clock that would have another time.
+         */
+        MovedClockView: {
+            /** Case Id */
+            case_id: number;
+            /** Number */
+            number: string;
+            /** Stage */
+            stage: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Would Be Due At
+             * Format: date-time
+             */
+            would_be_due_at: string;
+        };
+        /**
          * NamedArea
          * @description An area by its code, with the name that it had when the case was opened.
          */
@@ -2816,6 +7206,73 @@ export interface components {
             /** Title Zh */
             title_zh: string;
             plan: components["schemas"]["RolloutPlan"];
+        };
+        /**
+         * NearCase
+         * @description One that may be the same: people merge, or let be. `distance_m` is None where nobody said where exactly it is.
+         */
+        NearCase: {
+            /** Id */
+            id: number;
+            /** Number */
+            number: string;
+            status: components["schemas"]["CaseStatus"];
+            severity: components["schemas"]["Severity"];
+            /** Title */
+            title: string | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Distance M */
+            distance_m: number | null;
+        };
+        /**
+         * NearCases
+         * @description Open cases of the same category near by, the nearest first.
+         */
+        NearCases: {
+            /** Items */
+            items: components["schemas"]["NearCase"][];
+        };
+        /**
+         * NearWorker
+         * @description Somebody on duty, how far he was from a place, and when that was.
+         */
+        NearWorker: {
+            /** Account Id */
+            account_id: number;
+            /** Display Name */
+            display_name: string;
+            /** Role */
+            role: string;
+            kind: components["schemas"]["DutyKind"];
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string;
+            /** Longitude */
+            longitude: number;
+            /** Latitude */
+            latitude: number;
+            /** Accuracy M */
+            accuracy_m: number | null;
+            /** Distance M */
+            distance_m: number;
+            /**
+             * Measured At
+             * Format: date-time
+             */
+            measured_at: string;
+        };
+        /**
+         * NearWorkers
+         * @description Who is on duty and near, the nearest first.
+         */
+        NearWorkers: {
+            /** Items */
+            items: components["schemas"]["NearWorker"][];
         };
         /**
          * NearbyDevice
@@ -2854,9 +7311,66 @@ export interface components {
             readings: number;
         };
         /**
+         * Need
+         * @description What an action has to be given.
+         * @enum {string}
+         */
+        Need: "reason" | "note" | "department" | "until" | "target" | "rating";
+        /**
+         * NewAccount
+         * @description A person who is to sign in by this name.
+         */
+        NewAccount: {
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            /** Area Code */
+            area_code?: string | null;
+            /** Department */
+            department?: string | null;
+            /** Name */
+            name: string;
+        };
+        /**
+         * NewApiKey
+         * @description A new key; `secret` is the whole of it and is told only here.
+         */
+        NewApiKey: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Begins With */
+            begins_with: string;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /** Area Code */
+            area_code: string | null;
+            /** Per Minute */
+            per_minute: number;
+            /** Made By */
+            made_by: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Used At */
+            used_at: string | null;
+            /** Secret */
+            secret: string;
+        };
+        /**
          * NewRollout
-         * @description What to bring to which nodes: of an area, or of all that one sees; with `only_running` those that run such a thing already. A lower
-         *     version than a node runs goes out only with `may_lower`.
+         * @description What to bring to which nodes: of an area, or of all that one sees; with `only_running` those that run such a thing already. A firmware is
+         *     for the devices of its make and model that have told so. A lower version than a node runs goes out only with `may_lower`.
          */
         NewRollout: {
             /** Title */
@@ -2888,6 +7402,8 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+            /** Must Change Password */
+            must_change_password: boolean;
             /** Token */
             token: string;
         };
@@ -3123,11 +7639,13 @@ export interface components {
         NodeState: "accepted" | "quarantined";
         /**
          * NodeVersion
-         * @description What is wanted of a node and what it announces.
+         * @description What is wanted of a node, or of a `device` of it, and what it announces.
          */
         NodeVersion: {
             /** Node */
             node: string;
+            /** Device */
+            device: string;
             /** Title */
             title: string;
             ring: components["schemas"]["Ring"];
@@ -3165,6 +7683,205 @@ export interface components {
             next: string | null;
         };
         /**
+         * NoteBody
+         * @description What there is to say.
+         */
+        NoteBody: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * NoticeChannel
+         * @description A channel as it is shown: without its address. `place` 0 comes first.
+         */
+        NoticeChannel: {
+            /** Id */
+            id: number;
+            /** Account Id */
+            account_id: number;
+            kind: components["schemas"]["ChannelKind"];
+            /** Label */
+            label: string;
+            /** Place */
+            place: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Worked At */
+            worked_at: string | null;
+            /** Failed At */
+            failed_at: string | null;
+            failure: components["schemas"]["Failure"] | null;
+        };
+        /**
+         * NoticePage
+         * @description My threads, the newest first; `unseen` is how many of all have something new, `next` the cursor of the page after.
+         */
+        NoticePage: {
+            /** Items */
+            items: components["schemas"]["NoticeThread"][];
+            /** Unseen */
+            unseen: number;
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * NoticePreference
+         * @description What I want: hours of quiet in local time (critical ones ring through, and all while I am on duty), minutes for which little things are gathered.
+         */
+        NoticePreference: {
+            /** Quiet From */
+            quiet_from?: string | null;
+            /** Quiet To */
+            quiet_to?: string | null;
+            /**
+             * Digest Min
+             * @default 30
+             */
+            digest_min: number;
+            /**
+             * Language
+             * @default zh
+             * @enum {string}
+             */
+            language: "zh" | "en";
+        };
+        /**
+         * NoticeThread
+         * @description The newest that a person was told of one case, or of several together. `news` is how much there is in it, `unseen` how much of it is new.
+         */
+        NoticeThread: {
+            /** Id */
+            id: number;
+            /** Case Id */
+            case_id: number | null;
+            /** Word */
+            word: string;
+            urgency: components["schemas"]["Urgency"];
+            manner: components["schemas"]["Manner"];
+            /** Cases */
+            cases: number;
+            /** Number */
+            number: string | null;
+            /** Kind */
+            kind: string | null;
+            /** Category */
+            category: string | null;
+            severity: components["schemas"]["Severity"] | null;
+            status: components["schemas"]["CaseStatus"] | null;
+            /** Area Code */
+            area_code: string | null;
+            /** Area Name */
+            area_name: string | null;
+            /** Drill */
+            drill: boolean;
+            /** Simulated */
+            simulated: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** News */
+            news: number;
+            /** Unseen */
+            unseen: number;
+        };
+        /**
+         * NumberedClock
+         * @description A clock with the number of its case.
+         */
+        NumberedClock: {
+            /** Id */
+            id: number;
+            /** Case Id */
+            case_id: number;
+            /** Stage */
+            stage: string;
+            state: components["schemas"]["ClockState"];
+            light: components["schemas"]["Light"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Amber At
+             * Format: date-time
+             */
+            amber_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Stopped At */
+            stopped_at: string | null;
+            /** Extended */
+            extended: boolean;
+            /**
+             * Makeshift
+             * @description No rule, or no working time: counted on the wall
+             */
+            makeshift: boolean;
+            /** Remaining S */
+            remaining_s: number | null;
+            /** Number */
+            number: string;
+        };
+        /**
+         * Of
+         * @description Whether real cases count, or simulated ones: the two are never added.
+         * @enum {string}
+         */
+        Of: "real" | "simulated";
+        /**
+         * OnDuty
+         * @description Somebody who is on duty, where, as what and until when.
+         */
+        OnDuty: {
+            /** Shift Id */
+            shift_id: number;
+            /** Account Id */
+            account_id: number;
+            /** Display Name */
+            display_name: string;
+            /** Role */
+            role: string;
+            kind: components["schemas"]["DutyKind"];
+            /** Area Code */
+            area_code: string;
+            /** Area Path */
+            area_path: string;
+            /** Area Name */
+            area_name: string;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * OnDutyList
+         * @description `above`: on duty for an area in which this one lies, the nearest first; `items`: here and in what lies below, by place.
+         */
+        OnDutyList: {
+            /** Items */
+            items: components["schemas"]["OnDuty"][];
+            /** Above */
+            above: components["schemas"]["OnDuty"][];
+        };
+        /**
          * OnlineRate
          * @description Devices of one kind. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
          *
@@ -3184,6 +7901,12 @@ export interface components {
             /** Unknown S */
             unknown_s: number;
         };
+        /**
+         * Openness
+         * @description Whether somebody has yet to do something.
+         * @enum {string}
+         */
+        Openness: "open" | "closed";
         /**
          * OrderAction
          * @description What a person does to an order.
@@ -3419,6 +8142,173 @@ export interface components {
             sha256: string;
         };
         /**
+         * OriginalList
+         * @description The sealed files of a case.
+         */
+        OriginalList: {
+            /** Items */
+            items: components["schemas"]["SealedOriginal"][];
+        };
+        /**
+         * OwnKey
+         * @description What the key of the caller opens, and where.
+         */
+        OwnKey: {
+            /** Name */
+            name: string;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /** Area Code */
+            area_code: string | null;
+            /** Per Minute */
+            per_minute: number;
+        };
+        /**
+         * PasswordChange
+         * @description The present password and a new one.
+         */
+        PasswordChange: {
+            /** Current */
+            current: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * PatternItem
+         * @description A pattern as it stands.
+         */
+        PatternItem: {
+            /** Weekdays */
+            weekdays: number[];
+            /** Begins At */
+            begins_at: string;
+            /** Lasts Min */
+            lasts_min: number;
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /** Last Day */
+            last_day?: string | null;
+            /**
+             * Every Weeks
+             * @default 1
+             */
+            every_weeks: number;
+            /** Id */
+            id: number;
+            /** Account Id */
+            account_id: number;
+            /** Display Name */
+            display_name: string;
+            /** Area Code */
+            area_code: string;
+            kind: components["schemas"]["DutyKind"];
+        };
+        /**
+         * PatternList
+         * @description Patterns that go on.
+         */
+        PatternList: {
+            /** Items */
+            items: components["schemas"]["PatternItem"][];
+        };
+        /**
+         * PatternRequest
+         * @description A shift that comes again each week.
+         */
+        PatternRequest: {
+            /** Weekdays */
+            weekdays: number[];
+            /** Begins At */
+            begins_at: string;
+            /** Lasts Min */
+            lasts_min: number;
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /** Last Day */
+            last_day?: string | null;
+            /**
+             * Every Weeks
+             * @default 1
+             */
+            every_weeks: number;
+            /** Account Id */
+            account_id: number;
+            /** Area Code */
+            area_code: string;
+            kind: components["schemas"]["DutyKind"];
+        };
+        /**
+         * PersonItem
+         * @description Somebody with an account.
+         */
+        PersonItem: {
+            /** Id */
+            id: number;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            /** Area */
+            area: string | null;
+        };
+        /**
+         * PersonList
+         * @description People by their names; `cut`: there are more.
+         */
+        PersonList: {
+            /** Items */
+            items: components["schemas"]["PersonItem"][];
+            /** Cut */
+            cut: boolean;
+        };
+        /**
+         * Petition
+         * @description What a handler may ask for, and somebody else allows. 退单, 挂账, 延时.
+         * @enum {string}
+         */
+        Petition: "return" | "suspension" | "extension";
+        /**
+         * PetitionView
+         * @description What the handler has asked for, and nobody has answered yet.
+         */
+        PetitionView: {
+            petition: components["schemas"]["Petition"];
+            asked_by: components["schemas"]["Actor"] | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Until */
+            until: string | null;
+            /** Note */
+            note: string;
+        };
+        /**
+         * PictureView
+         * @description A picture that came with a report.
+         */
+        PictureView: {
+            /** Sha256 */
+            sha256: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Stored At
+             * Format: date-time
+             */
+            stored_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
          * PlaceName
          * @description A spot (点位) of a node.
          */
@@ -3443,11 +8333,78 @@ export interface components {
          */
         PointKind: "number" | "state";
         /**
+         * Popularity
+         * @description Stations and gate houses, the most popular first.
+         */
+        Popularity: {
+            /** Area */
+            area: string | null;
+            /**
+             * From Day
+             * Format: date
+             */
+            from_day: string;
+            /**
+             * To Day
+             * Format: date
+             */
+            to_day: string;
+            /**
+             * Before From Day
+             * Format: date
+             */
+            before_from_day: string;
+            /** Stations */
+            stations: components["schemas"]["StationPopularity"][];
+        };
+        /**
+         * PositionKept
+         * @description Until when it is kept at most: the end of the shift.
+         */
+        PositionKept: {
+            /**
+             * Kept Until
+             * Format: date-time
+             */
+            kept_until: string;
+        };
+        /**
+         * PositionReport
+         * @description Where one is, WGS 84 in degrees, as the phone measured it.
+         */
+        PositionReport: {
+            /** Longitude */
+            longitude: number;
+            /** Latitude */
+            latitude: number;
+            /** Accuracy M */
+            accuracy_m?: number | null;
+            /**
+             * Measured At
+             * Format: date-time
+             */
+            measured_at: string;
+        };
+        /**
          * Presence
          * @description Whether something is there. `degraded` works in part; behind a lost node everything is `unknown`.
          * @enum {string}
          */
         Presence: "online" | "degraded" | "lost" | "unknown";
+        /**
+         * PreviewFiring
+         * @description What a clock would fire, and when.
+         */
+        PreviewFiring: {
+            kind: components["schemas"]["FiringKind"];
+            /** Level */
+            level: string | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+        };
         /**
          * Problem
          * @description What went wrong, for people and for programs.
@@ -3467,6 +8424,155 @@ export interface components {
              */
             faults: components["schemas"]["Fault"][];
         };
+        /**
+         * Progress
+         * @description The words for whoever asked, who sees no case: how far it is.
+         * @enum {string}
+         */
+        Progress: "received" | "assigned" | "in_progress" | "done" | "closed" | "rejected";
+        /**
+         * ProlongRequest
+         * @description Until when it lasts instead.
+         */
+        ProlongRequest: {
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * ProofKeyList
+         * @description All keys that ever signed here.
+         */
+        ProofKeyList: {
+            /** Items */
+            items: components["schemas"]["ProofKeyView"][];
+        };
+        /**
+         * ProofKeyView
+         * @description A key that signs chains and exports. `follows`: the fingerprint of the one that vouches for it.
+         */
+        ProofKeyView: {
+            /** Fingerprint */
+            fingerprint: string;
+            /**
+             * First Used At
+             * Format: date-time
+             */
+            first_used_at: string;
+            /** Follows */
+            follows: string | null;
+            /** In Use */
+            in_use: boolean;
+        };
+        /**
+         * Proposal
+         * @description A threshold for the next profile. `patch` is the piece of configuration; `triable`: the cloud's rules-try takes it for this device;
+         *     `mine`: whoever asks has made it, and may withdraw it.
+         */
+        Proposal: {
+            /** Id */
+            id: number;
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Device Id */
+            device_id: number | null;
+            /** Device Name */
+            device_name: string;
+            /** Rule */
+            rule: string;
+            /** Kind */
+            kind: string;
+            /** Becomes */
+            becomes: string | null;
+            /** Zone */
+            zone: string | null;
+            /** Setting */
+            setting: string;
+            measure: components["schemas"]["Measure"];
+            side: components["schemas"]["Side"];
+            /** From Value */
+            from_value: number | null;
+            /** To Value */
+            to_value: number;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** Note */
+            note: string | null;
+            /** Proposed By */
+            proposed_by: string;
+            /**
+             * Proposed At
+             * Format: date-time
+             */
+            proposed_at: string;
+            state: components["schemas"]["ProposalState"];
+            /** Answered By */
+            answered_by: string | null;
+            /** Answered At */
+            answered_at: string | null;
+            /** Answer */
+            answer: string | null;
+            /** Patch */
+            patch: string;
+            /** Triable */
+            triable: boolean;
+            /** Mine */
+            mine: boolean;
+        };
+        /**
+         * ProposalAnswer
+         * @description What becomes of a proposal: a maintainer accepts or declines it, whoever made it may withdraw it.
+         */
+        ProposalAnswer: {
+            state: components["schemas"]["ProposalState"];
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * ProposalPage
+         * @description A page of proposals, the newest first; `next` is the cursor of the page after it.
+         */
+        ProposalPage: {
+            /** Items */
+            items: components["schemas"]["Proposal"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ProposalRequest
+         * @description A threshold for a rule of a device; the figures are counted over the last `days`.
+         */
+        ProposalRequest: {
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Rule */
+            rule: string;
+            /** Threshold */
+            threshold: number;
+            /** @default above */
+            side: components["schemas"]["Side"];
+            /**
+             * Days
+             * @default 90
+             */
+            days: number;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * ProposalState
+         * @description What became of a proposal. 待定, 采纳, 不采纳, 撤回.
+         * @enum {string}
+         */
+        ProposalState: "open" | "accepted" | "declined" | "withdrawn";
         /**
          * PublicArea
          * @description What everybody may know of a grid or an area above it. `above` from the top down.
@@ -3508,6 +8614,138 @@ export interface components {
          */
         PublicState: "working" | "partly" | "away" | "being_repaired" | "unknown";
         /**
+         * PushKey
+         * @description With what a browser subscribes (`applicationServerKey`), in base64url.
+         */
+        PushKey: {
+            /** Public Key */
+            public_key: string;
+        };
+        /**
+         * QuietArea
+         * @description Days without (三零): a critical case, an overdue stage, a complaint; `all` without any of them.
+         */
+        QuietArea: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            serious: components["schemas"]["QuietSpell"];
+            overdue: components["schemas"]["QuietSpell"];
+            complaint: components["schemas"]["QuietSpell"];
+            all: components["schemas"]["QuietSpell"];
+        };
+        /**
+         * QuietSpell
+         * @description Whole days in a row without something, up to yesterday, and today if it had none so far.
+         *
+         *     `last_on` is the last day that had one; null: none since `counted_from`, when the first case was opened at all.
+         */
+        QuietSpell: {
+            /** Days */
+            days: number;
+            /** Last On */
+            last_on: string | null;
+        };
+        /**
+         * RankedArea
+         * @description An area in the ranking. With fewer closed cases than `least_cases` it has no `rank` and no `score`: `too_few` says so.
+         *
+         *     `rank_before` is its place in the period before, among the areas that are ranked in both; `change` by how many places it rose among
+         *     these (or fell, below nought). Both null where it had no rank before or has none now.
+         */
+        RankedArea: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Rank */
+            rank: number | null;
+            /** Score */
+            score: number | null;
+            /** Rank Before */
+            rank_before: number | null;
+            /** Change */
+            change: number | null;
+            /** Opened */
+            opened: number;
+            /** Closed */
+            closed: number;
+            /** Too Few */
+            too_few: boolean;
+            /** Parts */
+            parts: components["schemas"]["RankingPart"][];
+        };
+        /**
+         * Ranking
+         * @description The areas of one level, the best first, those with too few cases at the end. Equal scores share a rank.
+         */
+        Ranking: {
+            /** Area */
+            area: string | null;
+            /** Level */
+            level: string;
+            /**
+             * From Day
+             * Format: date
+             */
+            from_day: string;
+            /**
+             * To Day
+             * Format: date
+             */
+            to_day: string;
+            /**
+             * Before From Day
+             * Format: date
+             */
+            before_from_day: string;
+            of: components["schemas"]["Of"];
+            weights: components["schemas"]["WeightSet"];
+            /** Areas */
+            areas: components["schemas"]["RankedArea"][];
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * RankingPart
+         * @description One measure of a ranked area. `value` as figures have it, `points` 0 to 100, `weight` as it counts; null `points` count nothing: there is nothing, or too few for a share.
+         */
+        RankingPart: {
+            /** Measure */
+            measure: string;
+            /** Value */
+            value: number | null;
+            /** Points */
+            points: number | null;
+            /** Weight */
+            weight: number;
+        };
+        /**
+         * Rating
+         * @description One to five stars.
+         */
+        Rating: {
+            /** Rating */
+            rating: number;
+        };
+        /**
+         * Reaction
+         * @description Who reacted: how often, in how many cases, and how soon the first time after one was opened.
+         */
+        Reaction: {
+            /** Person */
+            person: string;
+            /** Role */
+            role: string;
+            /** Steps */
+            steps: number;
+            /** Cases */
+            cases: number;
+            /** First After S */
+            first_after_s: number;
+        };
+        /**
          * Readiness
          * @description Whether the service can work; each part with what is wrong, null when nothing is.
          */
@@ -3518,6 +8756,47 @@ export interface components {
             parts: {
                 [key: string]: string | null;
             };
+        };
+        /**
+         * RealRequest
+         * @description What there is to say of the danger.
+         */
+        RealRequest: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * RecordDetail
+         * @description A record with what it says and what was added. `contents` of one that was not given yet: as things stand now.
+         */
+        RecordDetail: {
+            record: components["schemas"]["ShiftRecord"];
+            /** Contents */
+            contents: {
+                [key: string]: unknown;
+            };
+            /** Intact */
+            intact: boolean;
+            /** Remarks */
+            remarks: components["schemas"]["Remark"][];
+        };
+        /**
+         * RecordPage
+         * @description A page of records, the newest first; `at` is the time of the cloud.
+         */
+        RecordPage: {
+            /** Items */
+            items: components["schemas"]["ShiftRecord"][];
+            /** Next */
+            next: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
         };
         /**
          * Refusals
@@ -3556,6 +8835,46 @@ export interface components {
             last_detail: string;
         };
         /**
+         * Rehearsed
+         * @description Who would be told, and the words that could be asked for.
+         */
+        Rehearsed: {
+            /** Word */
+            word: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** People */
+            people: components["schemas"]["WouldBeTold"][];
+            /** Words */
+            words: string[];
+        };
+        /**
+         * Remark
+         * @description What somebody added later.
+         */
+        Remark: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Note */
+            note: string;
+        };
+        /**
+         * RemarkRequest
+         * @description What is to be added.
+         */
+        RemarkRequest: {
+            /** Note */
+            note: string;
+        };
+        /**
          * RenewalRequest
          * @description A bound key asks for the next credentials.
          */
@@ -3573,6 +8892,111 @@ export interface components {
             sig: string;
         };
         /**
+         * ReportPicture
+         * @description A picture that is kept; its hash is another one than that of what was sent, where the phone had written into it.
+         */
+        ReportPicture: {
+            /** Sha256 */
+            sha256: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
+         * ReportReceipt
+         * @description What became of it. `near`: open cases that may be the same thing; `link`: the page for whoever asked for it.
+         */
+        ReportReceipt: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Case Id */
+            case_id: number;
+            /** Number */
+            number: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Link */
+            link: string | null;
+            /** Near */
+            near: components["schemas"]["NearCase"][];
+        };
+        /**
+         * ReportRequest
+         * @description What is reported. Where: `area`, else the area that is drawn around the place.
+         *
+         *     Times are by the phone's clock; with `sent_at` its error is put right. Numbers of telephones and of identity cards are not
+         *     kept: they are masked in all texts.
+         */
+        ReportRequest: {
+            origin: components["schemas"]["CaseOrigin"];
+            /** Category */
+            category: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description?: string | null;
+            severity?: components["schemas"]["Severity"] | null;
+            /** Area */
+            area?: string | null;
+            /** Longitude */
+            longitude?: number | null;
+            /** Latitude */
+            latitude?: number | null;
+            /** Address */
+            address?: string | null;
+            /** Occurred At */
+            occurred_at?: string | null;
+            /** Sent At */
+            sent_at?: string | null;
+            /** External Id */
+            external_id?: string | null;
+            /**
+             * Drill
+             * @default false
+             */
+            drill: boolean;
+        };
+        /**
+         * RequestPage
+         * @description What whoever asked for something is told: neither place nor words, for a link can be passed on.
+         */
+        RequestPage: {
+            /** Number */
+            number: string;
+            progress: components["schemas"]["Progress"];
+            /** Service Zh */
+            service_zh: string | null;
+            /** Service En */
+            service_en: string | null;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Rating */
+            rating: number | null;
+            /** Ratable */
+            ratable: boolean;
+        };
+        /**
+         * RequestState
+         * @description Where a request stands.
+         * @enum {string}
+         */
+        RequestState: "waiting" | "allowed" | "fetching" | "ready" | "refused" | "handed" | "expired" | "gone";
+        /**
          * Ring
          * @description How early a node gets what is new, in ascending order of caution.
          * @enum {string}
@@ -3587,10 +9011,21 @@ export interface components {
         };
         /**
          * Role
-         * @description What a person does. 值班长, 网格员, 运维, 管理员.
+         * @description What a person does. 值班长, 受理员, 派遣员, 网格员, 网格长, 专业部门, 运维, 审计, 管理员.
          * @enum {string}
          */
-        Role: "duty_chief" | "grid_worker" | "maintainer" | "administrator";
+        Role: "duty_chief" | "intake_clerk" | "dispatcher" | "grid_worker" | "grid_lead" | "department" | "maintainer" | "auditor" | "administrator";
+        /**
+         * RoleSight
+         * @description What a role may look at by default: all cameras but those of `but`, or none but those. A department: its own too.
+         */
+        RoleSight: {
+            role: components["schemas"]["Role"];
+            /** Everything */
+            everything: boolean;
+            /** But */
+            but: string[];
+        };
         /**
          * RolloutAction
          * @description What people do with a rollout.
@@ -3602,7 +9037,7 @@ export interface components {
          * @description What the reason of a rollout's state is about, for pages in any language.
          * @enum {string}
          */
-        RolloutCause: "failures" | "below_success" | "stage_approval" | "nobody_present" | "not_all_back" | "person";
+        RolloutCause: "failures" | "below_success" | "stage_approval" | "nobody_present" | "not_all_back" | "key_revoked" | "person";
         /**
          * RolloutDetail
          * @description One rollout, with the reasons of failures; a draft with whom it would have. `actions` is what can be done with it now: one of which
@@ -3667,6 +9102,8 @@ export interface components {
             at: string;
             /** Node */
             node: string | null;
+            /** Device */
+            device: string | null;
             /** Before */
             before: string | null;
             /** After */
@@ -3778,11 +9215,13 @@ export interface components {
         RolloutState: "draft" | "running" | "soaking" | "waiting_approval" | "paused" | "rolling_back" | "rolled_back" | "done" | "failed" | "cancelled";
         /**
          * RolloutStep
-         * @description One node within a rollout. `failure` says why it counted against its stage, also once it was turned back; `running_version` is what its own birth says, `told_state` what it answers.
+         * @description One node within a rollout, or one `device` of it. `failure` says why it counted against its stage, also once it was turned back; `running_version` is what its own birth says, `told_state` what it answers.
          */
         RolloutStep: {
             /** Node */
             node: string;
+            /** Device */
+            device: string;
             /** Title */
             title: string;
             ring: components["schemas"]["Ring"];
@@ -3880,6 +9319,55 @@ export interface components {
             at_once: boolean;
         };
         /**
+         * RuleBody
+         * @description A limit for clocks that begin at `effective_from` (now, unless told) or later; null stands for any.
+         */
+        RuleBody: {
+            /** Amount */
+            amount: number;
+            unit: components["schemas"]["cloud__deadlines__rules__Unit"];
+            /** Area */
+            area?: string | null;
+            /** Category */
+            category?: string | null;
+            severity?: components["schemas"]["Severity"] | null;
+            /** Stage */
+            stage: string;
+            /**
+             * Amber Percent
+             * @default 80
+             */
+            amber_percent: number;
+            /** Effective From */
+            effective_from?: string | null;
+        };
+        /**
+         * RuleView
+         * @description A limit that is set.
+         */
+        RuleView: {
+            /** Id */
+            id: number;
+            /** Area */
+            area: string | null;
+            /** Category */
+            category: string | null;
+            /** Severity */
+            severity: string | null;
+            /** Stage */
+            stage: string;
+            /** Amount */
+            amount: number;
+            unit: components["schemas"]["cloud__deadlines__rules__Unit"];
+            /** Amber Percent */
+            amber_percent: number;
+            /**
+             * Effective From
+             * Format: date-time
+             */
+            effective_from: string;
+        };
+        /**
          * RulesTry
          * @description Zones, lines and rules in the words of the configuration (YAML; without them those that the camera has), from when to when: a length
          *     such as 7d, 12h or 30m back from the newest that the node remembers, or a time.
@@ -3901,6 +9389,32 @@ export interface components {
             background: boolean;
         };
         /**
+         * RungBody
+         * @description A level that is told so long after a deadline.
+         */
+        RungBody: {
+            /** Amount */
+            amount: number;
+            unit: components["schemas"]["cloud__deadlines__rules__Unit"];
+            /** Level */
+            level: string;
+        };
+        /**
+         * RungView
+         * @description A rung that is set.
+         */
+        RungView: {
+            /** Area */
+            area: string | null;
+            /** Severity */
+            severity: string;
+            /** Level */
+            level: string;
+            /** Amount */
+            amount: number;
+            unit: components["schemas"]["cloud__deadlines__rules__Unit"];
+        };
+        /**
          * RunningVersion
          * @description A version that nodes announce: how many, of how many something else is wanted, and whether its bytes are here.
          */
@@ -3919,6 +9433,53 @@ export interface components {
             drifting: number;
             /** Is Registered */
             is_registered: boolean;
+        };
+        /**
+         * SealedOriginal
+         * @description A sealed file of a case that may be asked for; `is_stored` where it need not be fetched from its node.
+         */
+        SealedOriginal: {
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Captured At
+             * Format: date-time
+             */
+            captured_at: string;
+            /** Is Stored */
+            is_stored: boolean;
+        };
+        /**
+         * SeenRequest
+         * @description Up to which notice I have seen: of one case, of all, or (`alone`) that one and no other.
+         */
+        SeenRequest: {
+            /** Upto */
+            upto: number;
+            /** Case Id */
+            case_id?: number | null;
+            /**
+             * Alone
+             * @default false
+             */
+            alone: boolean;
+        };
+        /**
+         * SeriesDay
+         * @description A local day; `figures` by name.
+         */
+        SeriesDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Figures */
+            figures: {
+                [key: string]: components["schemas"]["SeriesValue"];
+            };
         };
         /**
          * SeriesGap
@@ -3967,8 +9528,52 @@ export interface components {
             next_from: string | null;
         };
         /**
+         * SeriesValue
+         * @description A figure on a day.
+         */
+        SeriesValue: {
+            /** Value */
+            value: number | null;
+            /** Part */
+            part: number | null;
+            /** Whole */
+            whole: number;
+        };
+        /**
+         * SessionItem
+         * @description Where somebody is signed in; `current` is the session that asks.
+         */
+        SessionItem: {
+            /** Id */
+            id: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Address */
+            address: string;
+            /** Agent */
+            agent: string;
+            /** Current */
+            current: boolean;
+        };
+        /**
+         * SessionList
+         * @description Running sessions, the newest first.
+         */
+        SessionList: {
+            /** Items */
+            items: components["schemas"]["SessionItem"][];
+        };
+        /**
          * SessionState
-         * @description A running session.
+         * @description A running session. `must_change_password`: until that is done it opens nothing else.
          */
         SessionState: {
             user: components["schemas"]["SignedInUser"];
@@ -3977,6 +9582,8 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+            /** Must Change Password */
+            must_change_password: boolean;
         };
         /**
          * Severity
@@ -3984,6 +9591,148 @@ export interface components {
          * @enum {string}
          */
         Severity: "low" | "medium" | "high" | "critical";
+        /**
+         * ShareView
+         * @description `part` of `whole`; the true share lies between `low` and `high` (Wilson, 95 %). `few`: say so many of so many, no percentage.
+         */
+        ShareView: {
+            /** Part */
+            part: number;
+            /** Whole */
+            whole: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /** Few */
+            few: boolean;
+        };
+        /**
+         * Shift
+         * @description One shift. `area_path` is None where the area is no more.
+         */
+        Shift: {
+            /** Id */
+            id: number;
+            /** Account Id */
+            account_id: number;
+            /** Display Name */
+            display_name: string;
+            /** Area Code */
+            area_code: string;
+            /** Area Path */
+            area_path: string | null;
+            /** Area Name */
+            area_name: string | null;
+            kind: components["schemas"]["DutyKind"];
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * Until At
+             * Format: date-time
+             */
+            until_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Cancelled At */
+            cancelled_at: string | null;
+            /** Pattern Id */
+            pattern_id: number | null;
+        };
+        /**
+         * ShiftPage
+         * @description A page of shifts by when they begin.
+         */
+        ShiftPage: {
+            /** Items */
+            items: components["schemas"]["Shift"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ShiftRecord
+         * @description The record of a change of shift. Until it is given there is nothing in it; `due_at` is when both have to have confirmed it.
+         *
+         *     `sha256` is over the canonical JSON of `contents`, of which the words, whose record it is, and when, are part; `ledger` is the end of the ledger of cases at that time, hexadecimal.
+         *     `needs_reason`: the reader's shift does not follow; he may take it from above and says why. `taken_instead`: what was said then.
+         */
+        ShiftRecord: {
+            /** Id */
+            id: number;
+            /** Shift Id */
+            shift_id: number;
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string | null;
+            kind: components["schemas"]["DutyKind"];
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Giver */
+            giver: string;
+            /** Given At */
+            given_at: string | null;
+            /** Taker */
+            taker: string | null;
+            /** Taken At */
+            taken_at: string | null;
+            /** Words */
+            words: string | null;
+            /** Sha256 */
+            sha256: string | null;
+            /** Ledger Position */
+            ledger_position: number | null;
+            /** Ledger */
+            ledger: string | null;
+            /** Overdue */
+            overdue: boolean;
+            /** May Give */
+            may_give: boolean;
+            /** May Take */
+            may_take: boolean;
+            /** Needs Reason */
+            needs_reason: boolean;
+            /** Taken Instead */
+            taken_instead: string | null;
+        };
+        /**
+         * ShiftRequest
+         * @description A shift to plan.
+         */
+        ShiftRequest: {
+            /** Account Id */
+            account_id: number;
+            /** Area Code */
+            area_code: string;
+            kind: components["schemas"]["DutyKind"];
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * Until At
+             * Format: date-time
+             */
+            until_at: string;
+        };
+        /**
+         * Side
+         * @description On which side of its limit a rule tells.
+         * @enum {string}
+         */
+        Side: "above" | "below";
         /**
          * SignedInUser
          * @description The person behind a session; without an area the scope is everything.
@@ -3999,6 +9748,88 @@ export interface components {
             area: components["schemas"]["AreaOfUser"] | null;
         };
         /**
+         * Site
+         * @description 指挥中心, 服务中心, 工作站, 驿站, 门房. `hours` as `cloud.organisation.hours` reads them.
+         */
+        Site: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            kind: components["schemas"]["SiteKind"];
+            /** Name */
+            name: string;
+            /** Area Code */
+            area_code: string;
+            /** Area Name */
+            area_name: string;
+            /** Longitude */
+            longitude: number | null;
+            /** Latitude */
+            latitude: number | null;
+            /** Address */
+            address: string | null;
+            /** Hours */
+            hours: string | null;
+        };
+        /**
+         * SiteKind
+         * @description 指挥中心, 街道服务中心, 社区工作站, 驿站, 门房.
+         * @enum {string}
+         */
+        SiteKind: "command_centre" | "service_centre" | "workstation" | "station" | "gate_house";
+        /**
+         * SiteList
+         * @description Sites by their codes.
+         */
+        SiteList: {
+            /** Items */
+            items: components["schemas"]["Site"][];
+        };
+        /**
+         * Source
+         * @description Who had it first.
+         * @enum {string}
+         */
+        Source: "hotline" | "platform" | "request";
+        /**
+         * SourceRequest
+         * @description A node; of it one device; of that one rule.
+         */
+        SourceRequest: {
+            /** Node */
+            node: string;
+            /** Device */
+            device?: string | null;
+            /**
+             * Rule
+             * @default
+             */
+            rule: string;
+        };
+        /**
+         * SourceView
+         * @description What was chosen; `left_at`: when it found real danger, and so took part no longer.
+         */
+        SourceView: {
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Rule */
+            rule: string;
+            /** Title */
+            title: string | null;
+            /** Left At */
+            left_at: string | null;
+        };
+        /**
+         * Stage
+         * @description What a running case waits for; each stage has a clock of its own. 核实, 派遣, 接单, 处置, 挂账, 核查.
+         * @enum {string}
+         */
+        Stage: "verifying" | "dispatching" | "receipt" | "handling" | "suspension" | "checking";
+        /**
          * StageProgress
          * @description How the nodes of a stage stand: how many are in each state, how many failures it bears.
          */
@@ -4013,6 +9844,24 @@ export interface components {
             };
             /** Failures */
             failures: number;
+        };
+        /**
+         * StageTimes
+         * @description How long a stage took, in seconds, over the cases in which it has ended; `waiting`: those in which it has not.
+         */
+        StageTimes: {
+            /** Stage */
+            stage: string;
+            /** Cases */
+            cases: number;
+            /** Waiting */
+            waiting: number;
+            /** P50 S */
+            p50_s: number | null;
+            /** P90 S */
+            p90_s: number | null;
+            /** Longest S */
+            longest_s: number | null;
         };
         /**
          * Statement
@@ -4036,6 +9885,33 @@ export interface components {
             sig: string;
         };
         /**
+         * StationPopularity
+         * @description How much a station is used (人气指数): 100 is as much as in its own four weeks before.
+         *
+         *     `visits` were counted on `days` days, `visits_before` on `days_before`. `index` null: `why` says so, a word of
+         *     `cloud.figures.popularity.Unranked`.
+         */
+        StationPopularity: {
+            /** Site */
+            site: string;
+            /** Name */
+            name: string;
+            /** Area */
+            area: string;
+            /** Index */
+            index: number | null;
+            /** Visits */
+            visits: number;
+            /** Days */
+            days: number;
+            /** Visits Before */
+            visits_before: number;
+            /** Days Before */
+            days_before: number;
+            /** Why */
+            why: string | null;
+        };
+        /**
          * Step
          * @description How fine a chart is.
          * @enum {string}
@@ -4053,6 +9929,28 @@ export interface components {
          * @enum {string}
          */
         StepState: "pending" | "offered" | "absent" | "fetching" | "trying" | "announced" | "done" | "skipped" | "refused" | "failed" | "rolled_back" | "timed_out" | "cancelled" | "superseded" | "reverting" | "reverted" | "stuck";
+        /**
+         * StepView
+         * @description One step of the drill itself.
+         */
+        StepView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string | null;
+            action: components["schemas"]["DrillAction"];
+            /** Until */
+            until: string | null;
+            /** Case Id */
+            case_id: number | null;
+            /** Case Number */
+            case_number: string | null;
+            /** Note */
+            note: string | null;
+        };
         /**
          * Surroundings
          * @description `moment` is when the incident began; what is told lies between `from_at` and `to_at`.
@@ -4078,11 +9976,201 @@ export interface components {
             devices: components["schemas"]["NearbyDevice"][];
         };
         /**
+         * Swap
+         * @description A swap as it stands.
+         */
+        Swap: {
+            /** Id */
+            id: number;
+            shift: components["schemas"]["Shift"];
+            return_shift: components["schemas"]["Shift"] | null;
+            /** Asked By */
+            asked_by: number;
+            /** Asked By Name */
+            asked_by_name: string;
+            /** Asked Of */
+            asked_of: number;
+            /** Asked Of Name */
+            asked_of_name: string;
+            status: components["schemas"]["SwapStatus"];
+            /** Note */
+            note: string | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Answered At */
+            answered_at: string | null;
+            /** Decided By */
+            decided_by: number | null;
+            /** Decided At */
+            decided_at: string | null;
+        };
+        /**
+         * SwapAction
+         * @description What somebody does with a swap.
+         * @enum {string}
+         */
+        SwapAction: "accept" | "decline" | "withdraw" | "approve" | "refuse";
+        /**
+         * SwapActionRequest
+         * @description What to do with a swap.
+         */
+        SwapActionRequest: {
+            action: components["schemas"]["SwapAction"];
+        };
+        /**
+         * SwapPage
+         * @description A page of swaps, the newest first.
+         */
+        SwapPage: {
+            /** Items */
+            items: components["schemas"]["Swap"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * SwapRequest
+         * @description Ask `asked_of` to take one's shift, for one of his own where `return_shift_id` says which.
+         */
+        SwapRequest: {
+            /** Asked Of */
+            asked_of: number;
+            /** Return Shift Id */
+            return_shift_id?: number | null;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * SwapStatus
+         * @description Where a swap stands. `declined` by the other, `refused` by who decides, `lapsed`: the shift began or is no more.
+         * @enum {string}
+         */
+        SwapStatus: "asked" | "accepted" | "declined" | "withdrawn" | "approved" | "refused" | "lapsed";
+        /**
+         * TableFault
+         * @description Why a line, or a cell of it, can't be taken.
+         */
+        TableFault: {
+            /** Line */
+            line: number;
+            /** Column */
+            column: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * TableIntake
+         * @description A table to take in. With `skip_bad` its good rows are taken although there are bad ones.
+         */
+        TableIntake: {
+            /** Csv */
+            csv: string;
+            /**
+             * Skip Bad
+             * @default false
+             */
+            skip_bad: boolean;
+        };
+        /**
+         * TableKind
+         * @description What a table can hold.
+         * @enum {string}
+         */
+        TableKind: "sites" | "estates" | "buildings" | "members" | "covers" | "patterns" | "shifts";
+        /**
+         * TableResult
+         * @description What became of a table. Nothing was changed where `taken` is false.
+         */
+        TableResult: {
+            kind: components["schemas"]["TableKind"];
+            /** Taken */
+            taken: boolean;
+            /** Outcomes */
+            outcomes: {
+                [key: string]: number;
+            };
+            /** Skipped */
+            skipped: number;
+            /** Problems */
+            problems: components["schemas"]["TableFault"][];
+        };
+        /**
+         * TableText
+         * @description A table as CSV, as it can be taken in again.
+         */
+        TableText: {
+            kind: components["schemas"]["TableKind"];
+            /** Csv */
+            csv: string;
+        };
+        /**
+         * TakeRequest
+         * @description Which record was read: its SHA-256, hexadecimal. `reason`: why somebody of a level above takes it.
+         */
+        TakeRequest: {
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * Team
+         * @description The teams of an area (1+5+N). `missing`: of its lead and the five fixed kinds, those that nobody fills here, above or below.
+         */
+        Team: {
+            /** Items */
+            items: components["schemas"]["Member"][];
+            /** Missing */
+            missing: components["schemas"]["MemberKind"][];
+        };
+        /**
          * TileState
          * @description What can be seen of a camera that somebody looks at.
          * @enum {string}
          */
         TileState: "waiting" | "shown" | "node_away" | "camera_lost" | "unmaskable" | "refused" | "busy" | "no_answer" | "untaken";
+        /**
+         * ToldList
+         * @description Who was told of a case, the newest first.
+         */
+        ToldList: {
+            /** Items */
+            items: components["schemas"]["ToldPerson"][];
+        };
+        /**
+         * ToldPerson
+         * @description Who was told of a case, of what, how, why so, and how far it came. In the page a notice is there at once; `seen_at` says whether it was read.
+         */
+        ToldPerson: {
+            /** Id */
+            id: number;
+            /** Account Id */
+            account_id: number;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            /** Word */
+            word: string;
+            audience: components["schemas"]["Audience"] | null;
+            manner: components["schemas"]["Manner"];
+            because: components["schemas"]["Because"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Seen At */
+            seen_at: string | null;
+            /** Gather At */
+            gather_at: string | null;
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryShown"][];
+        };
         /**
          * TrackPosition
          * @description Where the thing was at a time, as a box in normalised image coordinates.
@@ -4109,11 +10197,147 @@ export interface components {
         TransitionRow: {
             action: components["schemas"]["CaseAction"];
             from: components["schemas"]["CaseStatus"];
-            to: components["schemas"]["CaseStatus"];
+            /** @description null: where it stood before */
+            to: components["schemas"]["CaseStatus"] | null;
             /** Roles */
             roles: components["schemas"]["Role"][];
+            /** Needs */
+            needs: components["schemas"]["Need"][];
+            /** Guards */
+            guards: components["schemas"]["Guard"][];
+            asks: components["schemas"]["Petition"] | null;
+            answers: components["schemas"]["Petition"] | null;
             /** Reason Required */
             reason_required: boolean;
+        };
+        /**
+         * TrueAlarm
+         * @description A case that was true, and how far it reached: any threshold beyond `reach` would have lost it.
+         */
+        TrueAlarm: {
+            /** Case Id */
+            case_id: number;
+            /** Case Number */
+            case_number: string;
+            severity: components["schemas"]["Severity"];
+            /** Reach */
+            reach: number;
+        };
+        /**
+         * UnadmittedIncident
+         * @description An incident that became no case, by the rule `rule_id`.
+         */
+        UnadmittedIncident: {
+            /**
+             * Incident Id
+             * Format: uuid
+             */
+            incident_id: string;
+            /** Node */
+            node: string;
+            /** Device */
+            device: string;
+            /** Kind */
+            kind: string;
+            /** Category */
+            category: string;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["IncidentState"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Rule Id */
+            rule_id: number;
+        };
+        /**
+         * UnadmittedPage
+         * @description A page of incidents, the newest first; `next` is the cursor of the page after it.
+         */
+        UnadmittedPage: {
+            /** Items */
+            items: components["schemas"]["UnadmittedIncident"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * UnsealPage
+         * @description A page of requests, the newest first; `next` is the cursor of the page after it.
+         */
+        UnsealPage: {
+            /** Items */
+            items: components["schemas"]["UnsealView"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * UnsealView
+         * @description A request. What is `ready` is handed out once, until `expires_at`; what is `allowed` or `fetching` is waited for until then.
+         */
+        UnsealView: {
+            /** Id */
+            id: number;
+            /** Case Id */
+            case_id: number;
+            /** Case Number */
+            case_number: string;
+            /** Sha256 */
+            sha256: string;
+            /** Purpose */
+            purpose: string;
+            state: components["schemas"]["RequestState"];
+            /** Asked By */
+            asked_by: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Ready At */
+            ready_at: string | null;
+            /** Gone At */
+            gone_at: string | null;
+            /** Unmarked */
+            unmarked: boolean;
+            /** Handed At */
+            handed_at: string | null;
+        };
+        /**
+         * UnsealWish
+         * @description Which sealed file, and what for; `unmarked` where a court needs it without the mark of who sees it.
+         */
+        UnsealWish: {
+            /** Sha256 */
+            sha256: string;
+            /** Purpose */
+            purpose: string;
+            /**
+             * Unmarked
+             * @default false
+             */
+            unmarked: boolean;
         };
         /**
          * UploadState
@@ -4128,6 +10352,87 @@ export interface components {
             offset: number;
             /** Bytes */
             bytes: number;
+        };
+        /**
+         * Urgency
+         * @description How loud a fact is, in ascending order of `rank`.
+         *
+         *     `quiet` stands in the page alone; `digest` is told with others of its window; `ring` rings; `alarm` rings through quiet hours, and
+         *     through storms of anything but alarms.
+         * @enum {string}
+         */
+        Urgency: "quiet" | "digest" | "ring" | "alarm";
+        /**
+         * Verdict
+         * @description What somebody found. `duplicate`: true, but known already; `test`: somebody tried whether it works, which says nothing of how often
+         *     it is right.
+         * @enum {string}
+         */
+        Verdict: "true" | "duplicate" | "false_alarm" | "test" | "unsure";
+        /**
+         * VerdictCell
+         * @description What people found at one place; what is not told apart is null. `device_id` where the device is registered.
+         */
+        VerdictCell: {
+            /** Node */
+            node: string | null;
+            /** Device */
+            device: string | null;
+            /** Device Id */
+            device_id?: number | null;
+            /** Device Name */
+            device_name?: string | null;
+            /** Rule */
+            rule: string | null;
+            /** Rule Version */
+            rule_version: string | null;
+            /** Rule Sha256 */
+            rule_sha256: string | null;
+            /** Kind */
+            kind: string | null;
+            /** Model */
+            model: string | null;
+            /** Model Version */
+            model_version: string | null;
+            /** Model Sha256 */
+            model_sha256: string | null;
+            /** Hour */
+            hour: number | null;
+            /** Judgements */
+            judgements: {
+                [key: string]: number;
+            };
+            /** Reasons */
+            reasons: {
+                [key: string]: number;
+            };
+            /** Incidents */
+            incidents: number;
+            precision: components["schemas"]["ShareView"];
+        };
+        /**
+         * VerdictTable
+         * @description Precision by place. Of `incidents` that came in the span only `judged` have a verdict: those that somebody went to see.
+         */
+        VerdictTable: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Cells */
+            cells: components["schemas"]["VerdictCell"][];
+            /** Incidents */
+            incidents: number;
+            /** Judged */
+            judged: number;
+            /** Cut */
+            cut: boolean;
         };
         /**
          * VersionList
@@ -4267,6 +10572,36 @@ export interface components {
             next: string | null;
         };
         /**
+         * WarningView
+         * @description Something that would let an escalation go unheard.
+         */
+        WarningView: {
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Area Code */
+            area_code: string | null;
+            /** Area Name */
+            area_name: string | null;
+            /** Account */
+            account: string | null;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /** Until */
+            until: string | null;
+            /** Told */
+            told: string | null;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+        };
+        /**
          * Watched
          * @description What is looked at, for `lease_s` seconds unless it is asked for again.
          */
@@ -4275,6 +10610,135 @@ export interface components {
             items: components["schemas"]["WallCamera"][];
             /** Lease S */
             lease_s: number;
+        };
+        /**
+         * WeekBody
+         * @description Hours from a day on, Monday first, each like `08:30-12:00 14:00-17:30`; `makeup` for weekend days that are worked (调休).
+         */
+        WeekBody: {
+            /** Area */
+            area?: string | null;
+            /**
+             * Timezone
+             * @default Asia/Shanghai
+             */
+            timezone: string;
+            /**
+             * Effective From
+             * Format: date
+             */
+            effective_from: string;
+            /** Hours */
+            hours: string[];
+            /** Makeup */
+            makeup: string;
+            /**
+             * Holidays
+             * @default true
+             */
+            holidays: boolean;
+        };
+        /**
+         * WeightHistory
+         * @description The weights that hold, and those before, the newest first.
+         */
+        WeightHistory: {
+            current: components["schemas"]["WeightSet"];
+            /** History */
+            history: components["schemas"]["WeightSet"][];
+        };
+        /**
+         * WeightSet
+         * @description What counts how much. Weights of measures add up to 1; `since` null: those that the program comes with.
+         */
+        WeightSet: {
+            /** Weights */
+            weights: {
+                [key: string]: number;
+            };
+            /** Least Cases */
+            least_cases: number;
+            /** Since */
+            since: string | null;
+            /** By */
+            by: string | null;
+            /** Note */
+            note: string | null;
+        };
+        /**
+         * WeightsRequest
+         * @description Weights of measures, in any proportion: what counts is each one's share of all. What is left out counts nothing.
+         */
+        WeightsRequest: {
+            /** Weights */
+            weights: {
+                [key: string]: number;
+            };
+            /**
+             * Least Cases
+             * @default 10
+             */
+            least_cases: number;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * Which
+         * @description Mine to give, mine to take, or all that I may see.
+         * @enum {string}
+         */
+        Which: "give" | "take" | "all";
+        /**
+         * WhistleRequest
+         * @description Call departments to a case, by a level of your own scope.
+         */
+        WhistleRequest: {
+            /** Level */
+            level: string;
+            /** Departments */
+            departments: number[];
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * WhistleView
+         * @description One whistle; `blown_by` None: a deadline has passed.
+         */
+        WhistleView: {
+            /** Id */
+            id: number;
+            /** Level */
+            level: string;
+            /**
+             * Blown At
+             * Format: date-time
+             */
+            blown_at: string;
+            /** Blown By */
+            blown_by: string | null;
+            /** Note */
+            note: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ended By */
+            ended_by: string | null;
+            /** End Note */
+            end_note: string | null;
+            /** Calls */
+            calls: components["schemas"]["CallView"][];
+        };
+        /**
+         * Whistles
+         * @description The whistles of a case, and the levels by which the reader may blow one.
+         */
+        Whistles: {
+            /** Items */
+            items: components["schemas"]["WhistleView"][];
+            /** Levels */
+            levels: string[];
         };
         /**
          * WorstDevice
@@ -4296,6 +10760,51 @@ export interface components {
             /** Running */
             running: number;
         };
+        /**
+         * WouldBeTold
+         * @description Who would be told of a fact about a case now, and how. `is_reachable`: he has a channel outside of the page.
+         */
+        WouldBeTold: {
+            /** Account Id */
+            account_id: number;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["Role"];
+            audience: components["schemas"]["Audience"] | null;
+            urgency: components["schemas"]["Urgency"];
+            /** On Duty */
+            on_duty: boolean;
+            manner: components["schemas"]["Manner"];
+            because: components["schemas"]["Because"];
+            /** Gather At */
+            gather_at: string | null;
+            /** Is Reachable */
+            is_reachable: boolean;
+        };
+        /**
+         * Unit
+         * @description What a limit is counted in: minutes on the wall, working minutes (工作时), working days (工作日).
+         * @enum {string}
+         */
+        cloud__deadlines__rules__Unit: "minutes" | "working_minutes" | "working_days";
+        /**
+         * Unit
+         * @description What a value is.
+         * @enum {string}
+         */
+        cloud__figures__definitions__Unit: "cases" | "share" | "seconds";
+        /**
+         * Outcome
+         * @description What became of a row.
+         * @enum {string}
+         */
+        cloud__organisation__places__Outcome: "added" | "changed" | "closed" | "unchanged";
+        /**
+         * Outcome
+         * @description What the advice comes to.
+         * @enum {string}
+         */
+        cloud__verdicts__advice__Outcome: "advised" | "not_enough" | "nothing_safe" | "no_threshold";
     };
     responses: never;
     parameters: never;
@@ -4427,6 +10936,865 @@ export interface operations {
             };
         };
     };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endOwnSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAccounts: {
+        parameters: {
+            query?: {
+                role?: components["schemas"]["Role"] | null;
+                text?: string | null;
+                /** @description Only those that are closed, or only the others */
+                closed?: boolean | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSessionsOfAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSessionsOfAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+                actor?: string | null;
+                /** @description A word or its beginning, such as `evidence.` */
+                action?: string | null;
+                subject?: string | null;
+                /** @description Id of a case */
+                case?: number | null;
+                from?: string | null;
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAuditChain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditChain"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                actor?: string | null;
+                /** @description A word or its beginning, such as `evidence.` */
+                action?: string | null;
+                subject?: string | null;
+                /** @description Id of a case */
+                case?: number | null;
+                from?: string | null;
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnKey"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readCameraAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraAccess"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putCameraRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dropCameraRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCases: {
         parameters: {
             query?: {
@@ -4439,6 +11807,10 @@ export interface operations {
                 device?: number | null;
                 /** @description Only those that still take incidents */
                 open?: boolean;
+                /** @description `due`: only those for which a clock runs, the first due first */
+                order?: components["schemas"]["CaseOrder"];
+                /** @description Of the clock that runs; with `order=due` alone */
+                light?: components["schemas"]["Light"] | null;
                 /** @description Rows on a page */
                 limit?: number;
                 /** @description `next` of the page before */
@@ -4656,6 +12028,973 @@ export interface operations {
             };
         };
     };
+    readClock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseClocks"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listClocks: {
+        parameters: {
+            query?: {
+                light?: components["schemas"]["Light"] | null;
+                /** @description Code of an area of any level */
+                area?: string | null;
+                case?: number[] | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClockPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineRules"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineRules"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineTrial"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLadder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LadderBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineRules"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setWeek: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WeekBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineRules"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryWeek: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WeekBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineTrial"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setSpecialDay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DayBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineRules"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trySpecialDay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DayBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlineTrial"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewDeadline: {
+        parameters: {
+            query?: {
+                stage?: string;
+                severity?: components["schemas"]["Severity"];
+                category?: string;
+                /** @description Code of an area of any level */
+                area?: string | null;
+                /** @description When it begins; now, unless told */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadlinePreview"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWhistles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whistles"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    blowWhistle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhistleRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whistles"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+                whistle_id: number;
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whistles"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endWhistle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+                whistle_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whistles"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWarnings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyWarnings"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAdmissionRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdmissionList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addAdmissionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdmissionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdmissionRow"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryAdmissionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdmissionTrialRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdmissionTrialView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endAdmissionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                admission_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUnadmitted: {
+        parameters: {
+            query?: {
+                /** @description Only those of this rule */
+                rule?: number | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnadmittedPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readFolding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folding"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listAreas: {
         parameters: {
             query?: never;
@@ -4758,6 +13097,1723 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Figures"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readTeam: {
+        parameters: {
+            query?: {
+                /** @description As it was then; now without it */
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAreaVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AreaHistory"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSites: {
+        parameters: {
+            query?: {
+                area?: string | null;
+                kind?: components["schemas"]["SiteKind"][] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEstates: {
+        parameters: {
+            query?: {
+                area?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstateList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBuildings: {
+        parameters: {
+            query?: {
+                area?: string | null;
+                estate?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BuildingList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readTable: {
+        parameters: {
+            query?: {
+                area?: string | null;
+            };
+            header?: never;
+            path: {
+                kind: components["schemas"]["TableKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableText"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeInTable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["TableKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TableIntake"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableResult"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOnDuty: {
+        parameters: {
+            query?: {
+                /** @description Code of an area of any level */
+                area?: string | null;
+                kind?: components["schemas"]["DutyKind"][] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnDutyList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDutyGaps: {
+        parameters: {
+            query?: {
+                /** @description Code of an area of any level */
+                area?: string | null;
+                /** @description So far ahead */
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GapList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listShifts: {
+        parameters: {
+            query?: {
+                /** @description Code of an area of any level */
+                area?: string | null;
+                /** @description Only my own */
+                mine?: boolean;
+                from_at?: string | null;
+                until_at?: string | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planShift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shift"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelShift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                shift_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shift"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPatterns: {
+        parameters: {
+            query?: {
+                /** @description Code of an area of any level */
+                area?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatternRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endPattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pattern_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCovers: {
+        parameters: {
+            query?: {
+                /** @description Code of an area of any level */
+                area?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoverList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requireCover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CoverRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endCover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cover_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSwaps: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwapPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askForSwap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                shift_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwapRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Swap"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnSwap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                swap_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwapActionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Swap"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHandovers: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handShiftOver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                shift_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandoverRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handover"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeOver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                handover_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handover"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportPosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PositionReport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionKept"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawPosition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNearestWorkers: {
+        parameters: {
+            query?: {
+                count?: number;
+            };
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NearWorkers"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDrills: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startDrill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrillRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drill"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCurrentDrills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentDrills"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prolongDrill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProlongRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drill"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endDrill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drill"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readDrillReport: {
+        parameters: {
+            query?: {
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                drill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillReport"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeCaseReal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RealRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listShiftRecords: {
+        parameters: {
+            query?: {
+                which?: components["schemas"]["Which"];
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readShiftRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveShiftRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeShiftRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordDetail"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remarkOnShiftRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemarkRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordDetail"];
                 };
             };
             /** @description A problem */
@@ -6578,7 +16634,10 @@ export interface operations {
     };
     readEvidence: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What it is needed for, outside of one's own cases */
+                purpose?: string | null;
+            };
             header?: never;
             path: {
                 /** @description SHA-256 of the file */
@@ -6708,6 +16767,448 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportCase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProofKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofKeyList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHolds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holdCase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldEnd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOriginals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askForOriginal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnsealWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUnsealings: {
+        parameters: {
+            query?: {
+                case_id?: number | null;
+                /** @description `next` of the page before */
+                after?: string | null;
+                /** @description Rows on a page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decideUnsealing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handOver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-age": unknown;
                 };
             };
             /** @description A problem */
@@ -7234,6 +17735,737 @@ export interface operations {
             };
         };
     };
+    readVerdicts: {
+        parameters: {
+            query?: {
+                /** @description Told apart by; without any device and rule */
+                by?: components["schemas"]["Dimension"][] | null;
+                /** @description Judgements of the last so many days */
+                days?: number;
+                node?: string | null;
+                device?: string | null;
+                rule?: string | null;
+                kind?: string | null;
+                /** @description Code of an area of any level */
+                area?: string | null;
+                simulated?: boolean;
+                drills?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictTable"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAdvice: {
+        parameters: {
+            query: {
+                node: string;
+                device: string;
+                rule: string;
+                side?: components["schemas"]["Side"];
+                /** @description Judgements of the last so many days */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdviceView"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProposals: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["ProposalState"][] | null;
+                node?: string | null;
+                device?: string | null;
+                rule?: string | null;
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalAnswer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportVerdicts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readFigureDefinitions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefinitions"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readFigureReport: {
+        parameters: {
+            query?: {
+                category?: string | null;
+                severity?: components["schemas"]["Severity"] | null;
+                /** @description Told apart by */
+                by?: components["schemas"]["By"] | null;
+                /** @description Also by `Accept: text/csv` */
+                format?: components["schemas"]["Format"];
+                /** @description Code of an area of any level; all that I may see without one */
+                area?: string | null;
+                /** @description First local day; 30 days without one */
+                from?: string | null;
+                /** @description Last local day, 400 days at most; today without one */
+                to?: string | null;
+                /** @description Real cases, or simulated ones: never both */
+                of?: components["schemas"]["Of"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureReport"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readFigureSeries: {
+        parameters: {
+            query?: {
+                /** @description Names; opened and closed without */
+                figure?: string[] | null;
+                /** @description Also by `Accept: text/csv` */
+                format?: components["schemas"]["Format"];
+                /** @description Code of an area of any level; all that I may see without one */
+                area?: string | null;
+                /** @description First local day; 30 days without one */
+                from?: string | null;
+                /** @description Last local day, 400 days at most; today without one */
+                to?: string | null;
+                /** @description Real cases, or simulated ones: never both */
+                of?: components["schemas"]["Of"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureSeries"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readRanking: {
+        parameters: {
+            query?: {
+                /** @description A level of areas */
+                level?: string;
+                /** @description Also by `Accept: text/csv` */
+                format?: components["schemas"]["Format"];
+                /** @description Code of an area of any level; all that I may see without one */
+                area?: string | null;
+                /** @description First local day; 30 days without one */
+                from?: string | null;
+                /** @description Last local day, 400 days at most; today without one */
+                to?: string | null;
+                /** @description Real cases, or simulated ones: never both */
+                of?: components["schemas"]["Of"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ranking"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readHeat: {
+        parameters: {
+            query?: {
+                /** @description A level of areas */
+                level?: string;
+                /** @description Also by `Accept: text/csv` */
+                format?: components["schemas"]["Format"];
+                /** @description Code of an area of any level; all that I may see without one */
+                area?: string | null;
+                /** @description First local day; 30 days without one */
+                from?: string | null;
+                /** @description Last local day, 400 days at most; today without one */
+                to?: string | null;
+                /** @description Real cases, or simulated ones: never both */
+                of?: components["schemas"]["Of"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeatMap"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readDaysWithout: {
+        parameters: {
+            query?: {
+                /** @description A level of areas */
+                level?: string;
+                /** @description Also by `Accept: text/csv` */
+                format?: components["schemas"]["Format"];
+                /** @description Code of an area of any level; all that I may see without one */
+                area?: string | null;
+                /** @description First local day; 30 days without one */
+                from?: string | null;
+                /** @description Last local day, 400 days at most; today without one */
+                to?: string | null;
+                /** @description Real cases, or simulated ones: never both */
+                of?: components["schemas"]["Of"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DaysWithout"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readPopularity: {
+        parameters: {
+            query?: {
+                /** @description Also by `Accept: text/csv` */
+                format?: components["schemas"]["Format"];
+                /** @description Code of an area of any level; all that I may see without one */
+                area?: string | null;
+                /** @description First local day; 30 days without one */
+                from?: string | null;
+                /** @description Last local day, 400 days at most; today without one */
+                to?: string | null;
+                /** @description Real cases, or simulated ones: never both */
+                of?: components["schemas"]["Of"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Popularity"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readRankingWeights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeightHistory"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRankingWeights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WeightsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeightHistory"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readDeviceLabel: {
         parameters: {
             query?: never;
@@ -7650,6 +18882,548 @@ export interface operations {
             };
         };
     };
+    listServices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeReport: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Made by the sender, another one for each report: sent twice, it is one report */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntakeRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeReceipt"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeReceipt"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeStatus"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rateRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rating"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestPage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDepartments: {
+        parameters: {
+            query?: {
+                /** @description Those who come into question for a case */
+                case?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartmentList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPeople: {
+        parameters: {
+            query?: {
+                role?: components["schemas"]["Role"][] | null;
+                /** @description Those who come into question for a case */
+                case?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCategories: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeReport: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Made by the sender, another one for each report: sent twice, it is one report */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportReceipt"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportReceipt"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+                /** @description SHA-256 of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportPicture"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNear: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NearCases"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readPicture: {
+        parameters: {
+            query?: {
+                /** @description What it is needed for, outside of one's own cases */
+                purpose?: string | null;
+            };
+            header?: never;
+            path: {
+                case_id: number;
+                /** @description SHA-256 of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readLive: {
         parameters: {
             query?: {
@@ -7671,6 +19445,518 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page */
+                limit?: number;
+                /** @description `next` of the page before */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seeNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePage"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readNoticePreference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePreference"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putNoticePreference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticePreference"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePreference"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNoticeChannels: {
+        parameters: {
+            query?: {
+                /** @description For administrators: whose */
+                account?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addNoticeChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChannel"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNoticeChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testNoticeChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readPushKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushKey"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    subscribeBrowser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrowserRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChannel"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCaseNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToldList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rehearseCaseNotices: {
+        parameters: {
+            query?: {
+                word?: string;
+            };
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsed"];
                 };
             };
             /** @description A problem */

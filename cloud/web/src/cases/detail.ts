@@ -9,6 +9,11 @@ export interface Decision {
   action: Action
   reason?: Reason | undefined
   note?: string | undefined
+  department?: number | undefined
+  person?: number | undefined
+  target?: number | undefined
+  until?: string | undefined
+  rating?: number | undefined
 }
 
 export interface CaseView {

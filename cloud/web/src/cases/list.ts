@@ -3,8 +3,8 @@ import { api, take } from '@/api/client'
 import { asProblem, type Problem } from '@/api/problem'
 import type { CasePage, CaseSummary } from '@/api/types'
 import { useLive } from '@/live/feed'
-import { type CaseFilter, matches } from './filter'
-import { type Change, Roster } from './roster'
+import { type CaseFilter, lightIn, matches } from './filter'
+import { type Change, dueFirst, newestFirst, Roster } from './roster'
 
 const PAGE = 50
 
@@ -23,13 +23,16 @@ export interface CaseList {
 const FRESH_MS = 6000
 
 function page(filter: CaseFilter, after: string | null): Promise<CasePage> {
-  const { severity, status, area } = filter
+  const { severity, status, area, kind, order } = filter
   const query = {
     limit: PAGE,
     open: status === 'open',
     status: status === null || status === 'open' ? undefined : [status],
     severity: severity === null ? undefined : [severity],
     area: area ?? undefined,
+    kind: kind === null ? undefined : [kind],
+    order: order === 'newest' ? ('newest' as const) : ('due' as const),
+    light: lightIn(order) ?? undefined,
     after: after ?? undefined,
   }
   return take(api.GET('/api/v1/cases', { params: { query } }))
@@ -56,7 +59,7 @@ export function useCaseList(
 
   function roll(): Roster {
     const now = filter.value
-    return new Roster((summary) => matches(summary, now, parents.value))
+    return new Roster((summary) => matches(summary, now, parents.value), now.order === 'newest' ? newestFirst : dueFirst)
   }
 
   function show(): void {
@@ -108,8 +111,9 @@ export function useCaseList(
   }
 
   useLive('case.opened', (summary) => {
-    if (apply(summary) !== 'added') return
-    flash(summary.id)
+    const change = apply(summary)
+    if (change !== 'added' && change !== 'beyond') return
+    if (change === 'added') flash(summary.id)
     onOpened(summary)
   })
   useLive('case.updated', apply)

@@ -1,11 +1,19 @@
 import type { CasePage, CaseSummary } from '@/api/types'
 
-/** What a live case did to the list. */
-export type Change = 'added' | 'changed' | 'removed' | 'ignored'
+/** What a live case did to the list; `beyond`: it belongs there, behind what was loaded so far. */
+export type Change = 'added' | 'changed' | 'removed' | 'beyond' | 'ignored'
 
-/** Newest first by number, as the service orders its pages: what a late node brings is new here, whenever it began. */
-function isBefore(one: CaseSummary, other: CaseSummary): boolean {
-  return one.id > other.id
+/** Whether the one stands before the other, as the service orders its pages. */
+export type Before = (one: CaseSummary, other: CaseSummary) => boolean
+
+/** Newest first by number: what a late node brings is new here, whenever it began. */
+export const newestFirst: Before = (one, other) => one.id > other.id
+
+/** What is due first; of what is due at one time, whose clock began first. */
+export const dueFirst: Before = ({ clock: one }, { clock: other }) => {
+  if (one === null || other === null) return one !== null
+  const apart = Date.parse(one.due_at) - Date.parse(other.due_at)
+  return apart === 0 ? one.id < other.id : apart < 0
 }
 
 /**
@@ -26,6 +34,7 @@ export class Roster {
 
   constructor(
     private readonly belongs: (summary: CaseSummary) => boolean,
+    private readonly isBefore: Before = newestFirst,
     private readonly limit = 500,
   ) {}
 
@@ -68,14 +77,18 @@ export class Roster {
     if (summary.version < (this.versions.get(summary.id) ?? -Infinity)) return 'ignored'
     this.remember(summary)
     const rest = this.items.filter((item) => item.id !== summary.id)
-    const held = rest.length < this.items.length
+    const own = this.items.find((item) => item.id === summary.id)
+    const held = own !== undefined
     if (!this.belongs(summary)) {
       if (held) this.items = rest
       return held ? 'removed' : 'ignored'
     }
-    const place = rest.findIndex((item) => isBefore(summary, item))
+    const place = rest.findIndex((item) => this.isBefore(summary, item))
     // Behind the last loaded page lies what was not asked for yet: it comes with its page.
-    if (place < 0 && !held && this.next !== null) return 'ignored'
+    if (place < 0 && this.next !== null && (own === undefined || this.isBefore(own, summary))) {
+      this.items = rest
+      return held ? 'removed' : 'beyond'
+    }
     this.items = place < 0 ? [...rest, summary] : rest.toSpliced(place, 0, summary)
     return held ? 'changed' : 'added'
   }

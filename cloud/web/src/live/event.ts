@@ -51,6 +51,21 @@ export interface RolloutMoved {
   stage: number
 }
 
+/** Somebody told me something; what it is is read anew. */
+export interface NoticeNew {
+  id: number
+  rings: boolean
+  severity: CaseSummary['severity']
+}
+
+/** A drill began, ended, or ends at another time; what runs is read anew. */
+export interface DrillMoved {
+  id: number
+  name: string
+  planned_end_at: string
+  ended_at: string | null
+}
+
 /** What the live stream tells, by name. `resync`: whatever was loaded before may have holes, load it again. */
 export interface LiveEvents {
   'case.opened': CaseSummary
@@ -63,12 +78,16 @@ export interface LiveEvents {
   'order.opened': WorkOrder
   'order.updated': WorkOrder
   'rollout.updated': RolloutMoved
+  'notice.new': NoticeNew
+  'drill.started': DrillMoved
+  'drill.updated': DrillMoved
+  'drill.ended': DrillMoved
   resync: null
 }
 
 export type LiveName = keyof LiveEvents
 
-const NAMES = new Set<string>([
+export const LIVE_NAMES = [
   'case.opened',
   'case.updated',
   'node.presence',
@@ -79,7 +98,12 @@ const NAMES = new Set<string>([
   'order.opened',
   'order.updated',
   'rollout.updated',
-] satisfies LiveName[])
+  'notice.new',
+  'drill.started',
+  'drill.updated',
+  'drill.ended',
+] as const satisfies LiveName[]
+const NAMES: ReadonlySet<string> = new Set(LIVE_NAMES)
 
 /** Whether this version of the page knows the event; a newer service may tell more. */
 export function isLiveName(name: string): name is Exclude<LiveName, 'resync'> {

@@ -9,6 +9,8 @@ const stream = new LiveStream({
   url: '/api/v1/live',
   onView: (change) => Object.assign(view, change),
   onSignedOut: () => { signedOut() },
+  // Another role or area: nothing that this page has loaded is to be kept.
+  onOtherScope: () => { globalThis.location.reload() },
 })
 
 /** The page's one live stream. */

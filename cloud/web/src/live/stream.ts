@@ -26,6 +26,8 @@ export interface StreamOptions {
   onView?: (view: Readonly<StreamView>) => void
   /** Told once when the service says that the session has ended. */
   onSignedOut?: () => void
+  /** Told when the person sees other things than before: another role, area or department. */
+  onOtherScope?: () => void
   fetch?: typeof globalThis.fetch
   now?: () => number
   /** 0 to 1, spreads the reconnects of many pages. */
@@ -51,10 +53,15 @@ export class LiveStream {
     'order.opened': new Set(),
     'order.updated': new Set(),
     'rollout.updated': new Set(),
+    'notice.new': new Set(),
+    'drill.started': new Set(),
+    'drill.updated': new Set(),
+    'drill.ended': new Set(),
     resync: new Set(),
   }
   private view: StreamView = { state: 'connecting', heardAt: null, unreadable: 0 }
   private cursor: string | null = null
+  private who: string | null = null
   private attempt = 0
   private run = 0 // counts starts; 0 while stopped, so that a loop of an earlier start ends itself
   private starts = 0
@@ -65,6 +72,7 @@ export class LiveStream {
     this.options = {
       onView: () => undefined,
       onSignedOut: () => undefined,
+      onOtherScope: () => undefined,
       fetch: (input, init) => globalThis.fetch(input, init),
       now: () => Date.now(),
       jitter: () => Math.random(),
@@ -92,6 +100,7 @@ export class LiveStream {
   stop(): void {
     this.run = 0
     this.cursor = null
+    this.who = null
     this.connection?.abort()
     this.wake?.()
     this.show({ state: 'ended', heardAt: null })
@@ -159,6 +168,7 @@ export class LiveStream {
       if (first) this.cursor = frame.id
       this.attempt = 0
       this.show({ state: 'live' })
+      this.recognise(frame.data)
       if (first) this.tell('resync', null)
     } else if (frame.event === 'reset') {
       this.cursor = frame.id
@@ -167,6 +177,19 @@ export class LiveStream {
       if (isLiveName(frame.event)) this.read(frame.event, frame.data)
       this.cursor = frame.id ?? this.cursor
     }
+  }
+
+  private recognise(hello: string): void {
+    let who: unknown
+    try {
+      who = (JSON.parse(hello) as { who?: unknown }).who
+    } catch {
+      return
+    }
+    if (typeof who !== 'string') return
+    const before = this.who
+    this.who = who
+    if (before !== null && before !== who) this.options.onOtherScope()
   }
 
   private read(name: Exclude<LiveName, 'resync'>, data: string): void {

@@ -1,4 +1,4 @@
-import type { GridProperties, Presence } from '@/api/types'
+import type { GridProperties, HeatCell, Presence } from '@/api/types'
 
 /** How something is painted; colours are names of tokens. */
 export interface Look {
@@ -20,6 +20,17 @@ export function gridLook(grid: Pick<GridProperties, 'open_cases' | 'severity'>, 
     weight: chosen ? 3 : 1,
     fill: quiet ? 'map-grid' : grid.severity ?? 'map-grid',
     opacity: quiet ? 0.75 : 0.16 + 0.26 * Math.min(1, grid.open_cases / FULL),
+  }
+}
+
+/** What happened in a grid over some days: one colour, the denser the more; an overdue or serious one has a stronger edge. */
+export function heatLook(cell: HeatCell | undefined, chosen: boolean): Look {
+  const marked = cell !== undefined && cell.overdue + cell.serious > 0
+  return {
+    line: chosen ? 'accent' : marked ? 'critical' : 'map-line',
+    weight: chosen ? 3 : marked ? 2 : 1,
+    fill: cell === undefined || cell.opened === 0 ? 'map-grid' : 'high',
+    opacity: cell === undefined || cell.opened === 0 ? 0.75 : 0.12 + 0.7 * cell.heat,
   }
 }
 

@@ -11,6 +11,15 @@ export interface PlanTexts {
   device: (device: Device) => string
 }
 
+/** How grids are painted, and the number in each. */
+export interface Ground {
+  look: (grid: GridProperties, chosen: boolean) => Look
+  number: (grid: GridProperties) => { count: number; tone: string }
+}
+
+/** As the map of open cases paints them. */
+const OPEN_CASES: Ground = { look: gridLook, number: (grid) => ({ count: grid.open_cases, tone: grid.severity ?? '' }) }
+
 export interface PlanEvents {
   pickGrid: (code: string) => void
   pickDevice: (id: number) => void
@@ -82,19 +91,19 @@ export class Plan {
   }
 
   /** Draws the grids; the view stays where it is unless the shapes are new. */
-  drawGrids(collection: GridCollection, chosen: string | null): void {
+  drawGrids(collection: GridCollection, chosen: string | null, ground: Ground = OPEN_CASES): void {
     const shape = collection.features.map((feature) => feature.properties.code).join()
     this.grids?.remove()
     this.numbers.clearLayers()
     // The generated type knows a geometry only as its name and numbers.
     const shapes = collection as unknown as GeoJSON.FeatureCollection<GeoJSON.MultiPolygon | GeoJSON.Polygon, GridProperties>
     this.grids = L.geoJSON<GridProperties>(shapes, {
-      style: (feature) => (feature ? style(gridLook(feature.properties, feature.properties.code === chosen)) : {}),
+      style: (feature) => (feature ? style(ground.look(feature.properties, feature.properties.code === chosen)) : {}),
       onEachFeature: (feature, layer) => {
         const grid = feature.properties
         layer.bindTooltip(() => text(this.texts.grid(grid)), { sticky: true, direction: 'top' })
         layer.on('click', () => { this.events.pickGrid(grid.code) })
-        if (layer instanceof L.Polygon) this.label(grid, layer.getBounds())
+        if (layer instanceof L.Polygon) this.label(grid, layer.getBounds(), ground.number(grid))
       },
     }).addTo(this.map)
     // One canvas for all, else the upper one would take the clicks of the lower: so the order of drawing matters.
@@ -167,10 +176,10 @@ export class Plan {
   }
 
   /** Name and number along the upper edge: the middle belongs to the devices. */
-  private label(grid: GridProperties, bounds: L.LatLngBounds): void {
+  private label(grid: GridProperties, bounds: L.LatLngBounds, number: { count: number; tone: string }): void {
     const content = document.createElement('div')
     content.append(text(grid.name, 'grid-name'))
-    if (grid.open_cases > 0) content.append(text(String(grid.open_cases), `grid-number ${grid.severity ?? ''}`))
+    if (number.count > 0) content.append(text(String(number.count), `grid-number ${number.tone}`))
     const icon = L.divIcon({ className: 'grid-label', html: content, iconSize: [0, 0] })
     const at = L.latLng(bounds.getNorth(), bounds.getCenter().lng)
     L.marker(at, { icon, interactive: false, keyboard: false }).addTo(this.numbers)

@@ -137,9 +137,9 @@ function numbers(version: string): number[] {
   return match === null ? [] : match.slice(1, 4).map(Number)
 }
 
-/** What a plan is for: the careful one where the node's own software or a model changes. */
+/** What a plan is for: the careful one where the node's own software or a model changes, that of piles for their firmware. */
 export function usualPlan(plans: readonly NamedPlan[], kind: string): NamedPlan | null {
-  const wanted = kind === 'profile' ? 'standard' : 'careful'
+  const wanted = { profile: 'standard', firmware: 'piles' }[kind] ?? 'careful'
   return plans.find((plan) => plan.name === wanted) ?? plans[0] ?? null
 }
 

@@ -5,13 +5,15 @@ import type { Role, User } from '@/api/types'
 
 interface SessionState {
   user: User | null
+  /** The password was made by somebody else: until it is changed it opens nothing. */
+  mustChange: boolean
   /** True when a session that had begun was ended by the service. */
   ended: boolean
   /** Why it is not known whether somebody is signed in. */
   problem: Problem | null
 }
 
-const state = shallowReactive<SessionState>({ user: null, ended: false, problem: null })
+const state = shallowReactive<SessionState>({ user: null, mustChange: false, ended: false, problem: null })
 let restoring: Promise<void> | null = null
 /** While the person is leaving, the live stream may hear of the end first: that is no end by the service. */
 let leaving = false
@@ -26,7 +28,9 @@ onSignedOut(end)
 
 async function ask(): Promise<void> {
   try {
-    state.user = (await take(api.GET('/api/v1/session'))).user
+    const answer = await take(api.GET('/api/v1/session'))
+    state.user = answer.user
+    state.mustChange = answer.must_change_password
     state.problem = null
   } catch (thrown) {
     const problem = asProblem(thrown)
@@ -43,8 +47,13 @@ export const session = {
   signIn: async (name: string, password: string): Promise<void> => {
     const answer = await take(api.POST('/api/v1/session', { body: { name, password } }))
     state.user = answer.user
+    state.mustChange = answer.must_change_password
     state.ended = false
     state.problem = null
+  },
+  changePassword: async (current: string, password: string): Promise<void> => {
+    await take(api.POST('/api/v1/session/password', { body: { current, password } }))
+    state.mustChange = false
   },
   signOut: async (): Promise<void> => {
     leaving = true

@@ -1,3 +1,5 @@
+import { known } from './declared'
+
 /** A value axis: its ends and the distance of its ticks. */
 export interface ValueAxis {
   min: number
@@ -22,7 +24,7 @@ function niceStep(rough: number): number {
 
 /** The axis for readings from `low` to `high` of a point that was declared with a range, or without one. */
 export function valueAxis(low: number, high: number, declared: Declared): ValueAxis {
-  const { minimum, maximum } = declared
+  const { minimum, maximum } = known(declared)
   const range = minimum !== null && maximum !== null && maximum > minimum ? maximum - minimum : Math.max(Math.abs(low), Math.abs(high))
   const span = Math.max(high - low, range * LEAST_PART) || 1
   const middle = (low + high) / 2

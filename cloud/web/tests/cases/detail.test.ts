@@ -11,6 +11,11 @@ const entry = (action: string, name: string | null): HistoryEntry => ({
   reason: null,
   note: null,
   severity: null,
+  person: null,
+  department: null,
+  other_case: null,
+  until: null,
+  rating: null,
 })
 
 describe('rivalOf', () => {

@@ -11,6 +11,11 @@ const entry = (action: string, minute: number, person: string | null = null): Hi
   reason: null,
   note: null,
   severity: null,
+  person: null,
+  department: null,
+  other_case: null,
+  until: null,
+  rating: null,
 })
 
 describe('fold', () => {

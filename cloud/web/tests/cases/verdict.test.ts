@@ -10,9 +10,25 @@ import { someCase } from '../fakes/cases'
 const TABLE = {
   reasons: ['animal', 'light'],
   transitions: [
-    { action: 'confirm', from: 'reported', to: 'filed', roles: [], reason_required: false },
-    { action: 'dismiss', from: 'reported', to: 'rejected', roles: [], reason_required: true },
+    { action: 'confirm', from: 'reported', to: 'filed', roles: [], needs: [], reason_required: false },
+    { action: 'dispatch', from: 'filed', to: 'dispatched', roles: [], needs: ['department'], reason_required: false },
+    { action: 'ask_suspension', from: 'in_progress', to: 'in_progress', roles: [], needs: ['note', 'until'], reason_required: false },
+    { action: 'rate', from: 'closed', to: 'closed', roles: [], needs: ['rating'], reason_required: false },
+    { action: 'verify', from: 'reported', to: 'verifying', roles: [], needs: [], reason_required: false },
+    { action: 'dismiss', from: 'reported', to: 'rejected', roles: [], needs: ['reason'], reason_required: true },
   ],
+}
+
+function answer(url: string): unknown {
+  if (url.includes('/departments')) return { items: [{ id: 7, code: 'water', name: '水务', kind: 'department', area_code: null }] }
+  if (url.includes('/people')) return { items: [{ id: 9, display_name: '王网格', role: 'grid_worker', area: null }], cut: false }
+  return TABLE
+}
+
+function choose(id: string, value: string): void {
+  const field = find(id) as HTMLInputElement | HTMLSelectElement
+  field.value = value
+  field.dispatchEvent(new Event('change'))
 }
 
 let app: App
@@ -20,12 +36,12 @@ let host: HTMLElement
 let view: CaseView
 let sent: Decision[]
 
-const detail = (actions: Action[]): CaseDetail => ({ ...someCase(1), incidents: [], history: [], actions })
+const detail = (actions: Action[]): CaseDetail => ({ ...someCase(1), incidents: [], history: [], description: null, address: null, place: null, case_category: null, published_at: null, rating: null, pictures: [], petitions: [], actions })
 const find = (id: string): HTMLElement | null => host.querySelector<HTMLElement>(`[data-testid="${id}"]`)
 const settle = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve) })
 
 beforeEach(async () => {
-  vi.stubGlobal('fetch', () => Promise.resolve(new Response(JSON.stringify(TABLE), { headers: { 'content-type': 'application/json' } })))
+  vi.stubGlobal('fetch', (request: Request) => Promise.resolve(new Response(JSON.stringify(answer(request.url)), { headers: { 'content-type': 'application/json' } })))
   sent = []
   view = shallowReactive<CaseView>({
     detail: detail(['confirm', 'dismiss']),
@@ -92,7 +108,7 @@ describe('CaseVerdict', () => {
 
   it('says who was faster', async () => {
     const actor = { name: 'wang', display_name: '王网格' }
-    view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null }
+    view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null, person: null, department: null, other_case: null, until: null, rating: null }
     await nextTick()
     expect(find('conflict')?.textContent).toContain('王网格')
   })
@@ -102,7 +118,7 @@ describe('CaseVerdict', () => {
     await settle()
     vi.useFakeTimers()
     const actor = { name: 'wang', display_name: '王网格' }
-    view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null }
+    view.rival = { at: '2026-05-01T00:00:00Z', actor, action: 'confirm', from_status: 'reported', to_status: 'filed', reason: null, note: null, severity: null, person: null, department: null, other_case: null, until: null, rating: null }
     view.detail = { ...detail(['reopen']), status: 'filed' }
     await nextTick()
     find('action-reopen')?.click()
@@ -119,5 +135,62 @@ describe('CaseVerdict', () => {
     view.refusal = new Problem('unavailable', 503, 'away', null, null)
     await nextTick()
     expect(find('problem')?.querySelector('button')).not.toBeNull()
+  })
+
+  it('dispatches to a department that works there', async () => {
+    view.detail = { ...detail(['dispatch']), status: 'filed' }
+    await nextTick()
+    find('action-dispatch')?.click()
+    await settle()
+    expect(find('step-send')?.hasAttribute('disabled')).toBe(true)
+    choose('step-department', '7')
+    await settle()
+    find('step-send')?.click()
+    await settle()
+    expect(sent).toEqual([{ action: 'dispatch', department: 7, note: undefined }])
+  })
+
+  it('asks for a date and a word before something rests', async () => {
+    view.detail = { ...detail(['ask_suspension']), status: 'in_progress' }
+    await nextTick()
+    find('action-ask_suspension')?.click()
+    await settle()
+    choose('step-until', '2026-06-01')
+    await settle()
+    expect(find('step-send')?.hasAttribute('disabled')).toBe(true)
+    const note = find('verdict-note') as HTMLInputElement
+    note.value = 'rain'
+    note.dispatchEvent(new Event('input'))
+    await settle()
+    find('step-send')?.click()
+    await settle()
+    expect(sent).toEqual([{ action: 'ask_suspension', note: 'rain', until: new Date('2026-06-01T23:59:00').toISOString() }])
+  })
+
+  it('rates with stars, and sends somebody or goes oneself', async () => {
+    view.detail = { ...detail(['rate']), status: 'closed' }
+    await nextTick()
+    find('action-rate')?.click()
+    await settle()
+    find('stars-4')?.querySelector('input')?.click()
+    await settle()
+    find('step-send')?.click()
+    await settle()
+    view.detail = detail(['verify'])
+    await nextTick()
+    find('action-verify')?.click()
+    await settle()
+    expect(find('step-person')?.textContent).toContain('王网格')
+    find('step-send')?.click()
+    await settle()
+    expect(sent).toEqual([{ action: 'rate', rating: 4, note: undefined }, { action: 'verify', note: undefined }])
+  })
+
+  it('shows what was asked for', async () => {
+    const asked_by = { name: 'li', display_name: '李队长' }
+    view.detail = { ...detail(['allow_return', 'refuse_return']), status: 'dispatched', petitions: [{ petition: 'return', asked_by, asked_at: '2026-05-01T00:00:00Z', until: null, note: '不属于本部门' }] }
+    await nextTick()
+    expect(find('petitions')?.textContent).toContain('不属于本部门')
+    expect(find('action-allow_return')).not.toBeNull()
   })
 })

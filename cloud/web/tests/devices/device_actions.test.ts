@@ -3,7 +3,6 @@ import { type App, createApp } from 'vue'
 import type { Command, Device } from '@/api/types'
 import DeviceActions from '@/devices/DeviceActions.vue'
 import { answerOf, connectorsOf, emptyForm, mayAct, orderOf, settingsOf } from '@/devices/action'
-import { stateText } from '@/devices/state'
 import { i18n } from '@/locale'
 
 const POINT = { kind: 'number' as const, event: false, unit: null, minimum: null, maximum: null, period_s: null, latest: null }
@@ -57,20 +56,6 @@ afterEach(() => {
   document.body.replaceChildren()
   vi.unstubAllGlobals()
   sent = []
-})
-
-describe('the word of a state', () => {
-  const named = (vocabulary: string, code: string): string => `${vocabulary}/${code}`
-
-  it('is told by its name, faults one by one', () => {
-    expect(stateText('faults.1', 'none', named, '–')).toBe('–')
-    expect(stateText('faults.1', 'smoke+lock', named, '–')).toBe('fault/smoke + fault/lock')
-    expect(stateText('status.2', 'charging', named, '–')).toBe('connectorState/charging')
-    expect(stateText('reachable', 'down', named, '–')).toBe('lineState/down')
-    expect(stateText('door_held_open', 'alarm', named, '–')).toBe('alarmState/alarm')
-    expect(stateText('firmware', '1.0.0', named, '–')).toBe('1.0.0')
-    expect(stateText('raw_code.1', 'E1+E2', named, '–')).toBe('E1+E2')
-  })
 })
 
 describe('what a device is asked', () => {

@@ -1,4 +1,4 @@
-import type { CaseSummary, Incident } from '@/api/types'
+import type { CaseClock, CaseSummary, Incident } from '@/api/types'
 
 /** A case; the larger its id, the later it was opened. */
 export function someCase(id: number, part: Partial<CaseSummary> = {}): CaseSummary {
@@ -23,9 +23,24 @@ export function someCase(id: number, part: Partial<CaseSummary> = {}): CaseSumma
     late: false,
     simulated: false,
     picture: null,
+    origin: 'machine',
+    drill: false,
+    title: null,
+    department: null,
+    worker: null,
+    suspended_until: null,
+    merged_into: null,
+    urged_at: null,
+    clock: null,
     version: 1,
     ...part,
   }
+}
+
+/** A clock that runs for two hours, due at so many minutes after midnight; amber half an hour before. */
+export function someClock(id: number, dueMinutes: number, part: Partial<CaseClock> = {}): CaseClock {
+  const at = (minutes: number): string => new Date(Date.UTC(2026, 4, 1, 0, minutes)).toISOString()
+  return { id, stage: 'handling', state: 'running', started_at: at(dueMinutes - 120), amber_at: at(dueMinutes - 30), due_at: at(dueMinutes), stopped_at: null, ...part }
 }
 
 /** An incident that goes on. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CaseSummary } from '@/api/types'
+import { LIVE_NAMES } from '@/live/event'
 import { LiveStream, SILENCE_MS, type StreamView } from '@/live/stream'
 import { someCase } from '../fakes/cases'
 import { LiveService } from '../fakes/live_service'
@@ -10,6 +11,7 @@ let views: StreamView[]
 let opened: CaseSummary[]
 let resyncs: number
 let signedOut: number
+let others: number
 
 const view = (): StreamView => views.at(-1) ?? { state: 'connecting', heardAt: null, unreadable: 0 }
 /** Lets what was sent arrive; moves the clock by a given time. */
@@ -29,12 +31,14 @@ beforeEach(() => {
   opened = []
   resyncs = 0
   signedOut = 0
+  others = 0
   stream = new LiveStream({
     url: '/api/v1/live',
     fetch: service.fetch,
     jitter: () => 1,
     onView: (change) => views.push(change),
     onSignedOut: () => { signedOut += 1 },
+    onOtherScope: () => { others += 1 },
   })
   stream.on('case.opened', (summary) => opened.push(summary))
   stream.on('resync', () => { resyncs += 1 })
@@ -50,6 +54,19 @@ describe('LiveStream', () => {
     await live()
     expect(view().state).toBe('live')
     expect(resyncs).toBe(1)
+  })
+
+  it('says when the person sees other things than before, and only then', async () => {
+    await live()
+    for (const [who, times] of [['a', 0], ['a', 0], ['b', 1], ['b', 1]] as const) {
+      service.last.event('hello', { who }, '10')
+      await pass()
+      expect(others).toBe(times)
+    }
+  })
+
+  it('has listeners for every event that it knows', () => {
+    for (const name of LIVE_NAMES) expect(() => stream.on(name, () => undefined)).not.toThrow()
   })
 
   it('hands out events until the listener leaves', async () => {

@@ -95,6 +95,7 @@ describe('a new rollout', () => {
     expect(usualPlan(plans, 'profile')?.name).toBe('standard')
     expect(usualPlan(plans, 'program')?.name).toBe('careful')
     expect(usualPlan(plans.slice(1, 2), 'model')?.name).toBe('quick')
+    expect(usualPlan([...plans, { name: 'piles' } as NamedPlan], 'firmware')?.name).toBe('piles')
     expect(usualPlan([], 'model')).toBeNull()
   })
 })

@@ -20,6 +20,12 @@ describe('valueAxis', () => {
     expect(valueAxis(-3, 1, { minimum: 0, maximum: 10 }).min).toBeLessThanOrEqual(-3)
   })
 
+  it('is that of the readings where the declared limit is a technical one', () => {
+    const axis = valueAxis(100, 9_000, { minimum: 0, maximum: 1e13 })
+    expect(axis.max).toBeLessThanOrEqual(10_000)
+    expect(axis.min).toBe(0)
+  })
+
   it('copes with one value, and with nothing but zero', () => {
     expect(valueAxis(20, 20, open).interval).toBeGreaterThan(0)
     expect(valueAxis(0, 0, open)).toEqual({ min: -0.6, max: 0.6, interval: 0.2 })

@@ -15,6 +15,7 @@ function shownOf(status: number, body: unknown): HTMLElement {
 }
 
 const point = { point: 'temperature_c.1', unit: '°C', observed_at: '2026-05-01T00:00:00Z', value: 71.25, minimum: 40, maximum: 72, readings: 12 }
+const stop = { point: 'stop_reason.1', unit: null, observed_at: '2026-05-01T00:00:00Z', value: 'remote', minimum: null, maximum: null, readings: 0 }
 const state = { point: 'faults', unit: null, observed_at: '2026-05-01T00:00:00Z', value: 'none', minimum: null, maximum: null, readings: 0 }
 
 function surroundings(devices: unknown[]): unknown {
@@ -34,16 +35,19 @@ describe('the readings at the spot', () => {
       200,
       surroundings([
         { id: 7, device: 'pile-7', name: 'mine', kind: 'charging_pile', points: [point] },
-        { id: 8, device: 'pile-8', name: 'other', kind: 'charging_pile', points: [point, state] },
+        { id: 8, device: 'pile-8', name: 'other', kind: 'charging_pile', points: [point, state, stop] },
         { id: 9, device: 'cam-9', name: 'camera', kind: 'camera', points: [] },
       ]),
     )
     await vi.waitFor(() => expect(host.querySelectorAll('[data-testid="spot-device"]')).toHaveLength(1))
     expect(host.textContent).toContain('东侧车棚')
-    const [number, word] = [...host.querySelectorAll('[data-testid="spot-point"]')].map((item) => item.textContent ?? '')
+    const [number, word, reason] = [...host.querySelectorAll('[data-testid="spot-point"]')].map((item) => item.textContent ?? '')
     expect(number).toContain(`${i18n.global.t('point.temperature_c')} 1`)
     expect(number).toContain('71.3 °C')
-    expect(word).toContain('none')
+    expect(word).toContain(i18n.global.t('device.nothing'))
+    expect(word).not.toContain('none')
+    expect(reason).toContain(i18n.global.t('stopReason.remote'))
+    expect(reason).not.toContain('remote')
   })
 
   it('are not spoken of where nothing else stands, and said to be missing where something does', async () => {
