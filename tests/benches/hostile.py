@@ -28,7 +28,7 @@ from cloud.db.migrate import migrate
 from cloud.embedded.broker import BrokerKind
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.fleet import service as fleet
-from cloud.ingest.service import make_subscriber
+from cloud.ingest.intake import Intake
 from cloud.mqtt import Endpoint, Subscriber
 from edge.contract.downlink import Ack
 from edge.contract.envelope import Envelope, decode, encode
@@ -128,7 +128,7 @@ def measure(postgres: EmbeddedPostgres, broker: ReadyBroker, kind: Flood, second
         for node in (good, bad):
             fleet.add_node(conn, node.name, district=DISTRICT, area_code=GRID, now=datetime.now(UTC))
     passwords = {node.name: broker.add_node(DISTRICT, node.name) for node in (good, bad)}
-    subscribed = make_subscriber(Endpoint.of(broker.url, user=broker.cloud_user, password=broker.cloud_password))
+    subscribed = Intake(Endpoint.of(broker.url, user=broker.cloud_user, password=broker.cloud_password))
     subscribed.start()
     assert subscribed.wait_subscribed(GIVEN_UP_S)
     subscribed.close()  # the session stays in the broker: nothing is sent past it

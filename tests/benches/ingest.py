@@ -41,9 +41,10 @@ from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.fleet import service as fleet
 from cloud.ingest import metrics
 from cloud.ingest.handover import BATCH_MESSAGES, BATCH_READINGS
+from cloud.ingest.intake import Intake
 from cloud.ingest.model import Arrival
 from cloud.ingest.reading import read
-from cloud.ingest.service import IngestService, make_subscriber
+from cloud.ingest.service import IngestService
 from cloud.ingest.writer import Writer
 from cloud.mqtt import Endpoint, Subscriber
 from cloud.telemetry import service as telemetry
@@ -211,9 +212,9 @@ def ours(parts: Parts, load: Workload) -> Pass:
     endpoint = Endpoint.of(parts.broker.url, user=parts.broker.cloud_user, password=parts.broker.cloud_password)
     client_id = f"bench-{uuid.uuid4().hex[:8]}"
     with fresh_database(parts) as url:
-        _queue(make_subscriber(endpoint, client_id=client_id), endpoint, load)
+        _queue(Intake(endpoint, client_id=client_id), endpoint, load)
         pool = open_pool(url, size=4)
-        service = IngestService(pool, make_subscriber(endpoint, client_id=client_id))
+        service = IngestService(pool, Intake(endpoint, client_id=client_id))
         target = _taken() + len(load.rows)
         meter, began_s = CpuMeter(parts), time.perf_counter()
         service.start()
@@ -233,12 +234,11 @@ def _taken() -> float:
     return float(metrics.READINGS_NEW._value.get())  # prometheus_client has no reader of its own
 
 
-def _queue(waiting: Subscriber, endpoint: Endpoint, load: Workload) -> None:
-    """Make the persistent session, leave it, and let the messages queue up for it in the broker."""
+def _queue(waiting: Intake, endpoint: Endpoint, load: Workload) -> None:
+    """Make the persistent sessions, leave them, and let the messages queue up for them in the broker."""
     waiting.start()
-    if not waiting.wait_connected(10.0):
+    if not waiting.wait_subscribed(10.0):
         raise SystemExit("no broker")
-    waiting.wait_subscribed(10.0)
     waiting.close()
     publisher = Subscriber(endpoint, client_id=f"nodes-{uuid.uuid4().hex[:8]}", topics=[])
     publisher.start()

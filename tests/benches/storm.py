@@ -36,9 +36,10 @@ from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.fleet import service as fleet
 from cloud.fleet.grants import node_grants
 from cloud.fleet.grants import user as broker_user
+from cloud.ingest.intake import Intake
 from cloud.ingest.model import Arrival
 from cloud.ingest.reading import read
-from cloud.ingest.service import IngestService, make_subscriber
+from cloud.ingest.service import IngestService
 from cloud.ingest.writer import Writer
 from cloud.mqtt import Endpoint
 from cloud.telemetry import service as telemetry
@@ -229,7 +230,7 @@ def storm(directory: Path, script: Script) -> dict[str, Any]:
         pool = open_pool(url, size=6)
         presence = Leadership(url, Duty.PRESENCE)
         service = IngestService(
-            pool, make_subscriber(endpoint, client_id="gridward-ingest"), rules=DEFAULT_RULES, presence=presence
+            pool, Intake(endpoint, client_id="gridward-ingest"), rules=DEFAULT_RULES, presence=presence
         )
         service.start()
         meter = CpuMeter(Parts(postgres, broker, ""))

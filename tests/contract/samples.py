@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from edge.contract.answer import Answer, AnswerOutcome
-from edge.contract.artifacts import RunningArtifact, StepCode, StepReport, StepState
+from edge.contract.artifacts import DeviceFirmware, RunningArtifact, StepCode, StepReport, StepState
 from edge.contract.birth import (
     Birth,
     Degradation,
@@ -167,6 +167,19 @@ BIRTH = Birth(
             at=AT,
         ),
     ),
+    firmware=(DeviceFirmware(device="pile-01", name="teld.dc-120", version="V1.9"),),
+    firmware_steps=(
+        StepReport(
+            desired_id=UUID("019530b4-0000-7000-8000-00000000000e"),
+            artifact="firmware",
+            name="teld.dc-120",
+            version="V1.10",
+            sha256=HASH,
+            state=StepState.TRYING,
+            at=AT,
+            device="pile-01",
+        ),
+    ),
 )
 
 HEALTH = NodeHealth(
@@ -186,7 +199,16 @@ HEALTH = NodeHealth(
         oldest_at=AT,
     ),
     evidence=EvidenceBacklog(
-        level=Level.NORMAL, files=2, bytes=69_134, quota_bytes=1_073_741_824, refused=1, left_out=1, oldest_at=AT
+        level=Level.NORMAL,
+        files=2,
+        bytes=69_134,
+        quota_bytes=1_073_741_824,
+        refused=1,
+        left_out=1,
+        oldest_at=AT,
+        originals=12,
+        originals_bytes=8_345_600,
+        originals_since=AT,
     ),
     link=LinkQuality(connected_since=AT, connections=3, sent=120, resent=2, acknowledged=117),
     dropped_total=12,
@@ -265,6 +287,8 @@ SAMPLES: dict[str, Any] = {
         issued_at=AT,
         roll_back=True,
         order_sig="c2lnbmF0dXJl",
+        device="pile-01",
+        deadline=AT,
     ),
     "status": NodeStatus(node="station-01", session=SESSION, state=PresenceState.OFFLINE, at=AT),
 }

@@ -96,6 +96,13 @@ def test_an_order_of_the_first_version_is_still_read() -> None:
     assert (desired.artifact, desired.desired_id, desired.roll_back) == ("profile", None, False)
 
 
+def test_an_order_for_the_node_itself_is_signed_as_it_always_was() -> None:
+    desired = msgspec.structs.replace(SAMPLES["down-desired"], device=None, deadline=None)
+    said = json.loads(order_statement(desired).split(b"\n", 1)[1])
+    assert "device" not in said
+    assert "deadline" not in said
+
+
 def test_what_the_cloud_signs_of_an_order_is_all_of_it() -> None:
     desired = SAMPLES["down-desired"]
     said = json.loads(order_statement(desired).split(b"\n", 1)[1])

@@ -57,5 +57,9 @@ class Link:
         told = eventually(self.told, lambda told: all(len(told.get(each, [])) >= times for each in ids))
         return [told[each] for each in ids]
 
+    def settle(self) -> None:
+        """Wait until the broker has all that was sent."""
+        eventually(self._subscriber._unsent, lambda unsent: not unsent)
+
     def close(self) -> None:
         self._subscriber.close()

@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from cloud.access.model import Role
 from tests.system.site import Site, first_case, wait_for
 
 pytestmark = pytest.mark.system
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.system
 def test_access_file_says_where_and_who(site: Site) -> None:
     access = site.access
     assert set(access) >= {"url", "users", "database_url", "mqtt_url"}
-    assert {user["role"] for user in access["users"]} == {"duty_chief", "grid_worker", "maintainer", "administrator"}
+    assert {user["role"] for user in access["users"]} == set(Role)
     assert all(set(user) >= {"role", "name", "password"} and len(user["password"]) >= 12 for user in access["users"])
     assert stat.S_IMODE((site.directory / "access.json").stat().st_mode) == 0o600
     with psycopg.connect(access["database_url"]) as conn:
@@ -89,6 +90,32 @@ def test_a_sensor_that_crosses_its_threshold_becomes_a_case(site: Site) -> None:
         incident = client.get(f"/api/v1/cases/{case['id']}").json()["incidents"][0]
         assert incident["value"] is not None
         assert incident["unit"]
+
+
+def test_its_people_have_been_at_work(site: Site) -> None:
+    """A patrol report that was worked on, a request that waits for somebody, a whistle that was answered, a hold, a rule, shifts."""
+    with site.client() as client, site.client("administrator") as administrator:
+
+        def look(origin: str, status: str) -> dict[str, Any] | None:
+            for case in client.get("/api/v1/cases", params={"limit": 50}).json()["items"]:
+                if (case["origin"], case["status"]) == (origin, status):
+                    return dict(client.get(f"/api/v1/cases/{case['id']}").json())
+            return None
+
+        patrol = wait_for("patrol report that is handled", lambda: look("patrol", "in_progress"))
+        assert len(patrol["pictures"]) == 1
+        assert client.get(patrol["pictures"][0]["url"]).headers["content-type"] == "image/jpeg"
+        assert client.get(f"/api/v1/cases/{patrol['id']}/clock").json()["current"]["stage"] == "handling"
+        assert wait_for("request that is offered", lambda: look("request", "filed"))["published_at"] is not None
+
+        def held() -> bool | None:
+            whistles = client.get(f"/api/v1/cases/{patrol['id']}/whistles").json()["items"]
+            came = [call for whistle in whistles for call in whistle["calls"] if call["arrived_at"] is not None]
+            return bool(came and client.get(f"/api/v1/cases/{patrol['id']}/holds").json()["items"]) or None
+
+        wait_for("whistle that was answered, and a hold", held)
+        assert client.get("/api/v1/duty/now").json()["items"]
+        assert administrator.get("/api/v1/admission-rules").json()["items"]
 
 
 def test_the_live_stream_tells_of_a_verdict_and_resumes_where_it_was_left(site: Site) -> None:

@@ -58,6 +58,38 @@ def test_a_case_is_seen_judged_false_undone_and_judged_true_and_it_is_kept(page:
     expect(page.locator('[data-testid="history-entry"][data-action="confirm"]').first).to_be_visible()
 
 
+def test_what_a_person_reports_is_in_the_list_and_the_figures_open(page: Page, site: Site) -> None:
+    with site.client() as client:
+        areas = client.get("/api/v1/areas").json()["items"]
+    grid = next(area for area in areas if area["level"] == "grid")
+    _log_in(page, site)
+    page.goto(f"{site.url}/report")
+    expect(page.get_by_test_id("report-form")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_test_id("report-send").click()
+    expect(page.get_by_test_id("report-receipt")).to_have_count(0)  # it says what is missing
+    page.get_by_test_id("report-category").click()
+    page.locator(".el-select-dropdown__item:visible").first.click()
+    page.get_by_test_id("report-title").fill("A manhole without its cover")
+    page.get_by_test_id("report-form").get_by_test_id("report-area").click()  # its tree has the same id
+    page.keyboard.type(grid["name"])
+    page.locator(".el-tree-node__content:visible", has_text=grid["name"]).last.click()
+    page.get_by_test_id("report-send").click()
+    expect(page.get_by_test_id("report-receipt")).to_be_visible(timeout=PATIENCE_MS)
+    case = page.get_by_test_id("report-case")
+    path = case.get_attribute("href")
+    assert path is not None
+    case.click()
+    expect(page.get_by_test_id("case-report")).to_contain_text("A manhole without its cover", timeout=PATIENCE_MS)
+    page.goto(site.url)
+    expect(page.locator(f'[data-testid="case-row"][data-case-id="{path.rsplit("/", 1)[1]}"]')).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    page.goto(f"{site.url}/figures")
+    expect(page.get_by_test_id("statistics")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("figure").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("ranking")).to_be_visible(timeout=PATIENCE_MS)
+
+
 def test_a_new_case_comes_into_the_list_by_itself(page: Page, site: Site) -> None:
     _log_in(page, site)
     rows = page.get_by_test_id("case-row")

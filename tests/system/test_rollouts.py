@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from ocpp.v16 import call
 
 from cloud.access import sessions
 from cloud.access.model import Role
@@ -23,10 +24,12 @@ from cloud.signing import Signer
 from edge.node import reporting
 from edge.node.assembly import Node
 from edge.node.starting import configuration_at_start
-from firmware_configs.signature import ArtifactClass
+from edge.sources.ocpp.source import OcppSource
+from firmware_configs.signature import ArtifactClass, Signature
 from firmware_configs.signing import SigningKey, write_public
 from tests.brokers import ReadyBroker
 from tests.cloud.samples import GRID, add_person, take_in_areas
+from tests.fakes.ocpp_client import stations
 from tests.firmware_configs.keys import profile_bytes
 from tests.waiting import wait_until
 
@@ -54,7 +57,10 @@ class Site:
     def bring(self, version: str, **more: Any) -> int:
         """Register a version of the profile and send its bytes."""
         content = profile_bytes(KIND, version, rules=[{**LIMIT, "above": 100}], **more)
-        signature = KEY.sign(ArtifactClass.PROFILE, KIND, version, content, at=datetime.now(UTC))
+        return self.take(KEY.sign(ArtifactClass.PROFILE, KIND, version, content, at=datetime.now(UTC)), content)
+
+    def take(self, signature: Signature, content: bytes) -> int:
+        """Register what is signed, and send its bytes."""
         made = self.client.post("/api/v1/artifacts", json=json.loads(signature.content()))
         assert made.status_code == httpx.codes.CREATED, made.text
         stored = self.client.put(f"/api/v1/artifacts/{signature.sha256}", content=content)
@@ -77,19 +83,26 @@ class Site:
         advance_all(self.pool, now=datetime.now(UTC))
         return self.client.get(path).json()["state"] in states
 
-    def runs(self) -> str | None:
+    def runs(self, name: str = KIND) -> str | None:
         """The version that the node announces."""
-        [row] = self.client.get("/api/v1/versions/nodes", params={"name": KIND}).json()["items"] or [{}]
+        [row] = self.client.get("/api/v1/versions/nodes", params={"name": name}).json()["items"] or [{}]
         version: str | None = row.get("running_version")
         return version
 
 
 @pytest.fixture
-def site(
+def devices() -> str:
+    """What the node's configuration has besides its meter."""
+    return ""
+
+
+@pytest.fixture
+def site(  # noqa: PLR0917 (fixtures)
     migrated_url: str,
     mosquitto_broker: ReadyBroker,
     tmp_path: Path,
     stack: ExitStack,
+    devices: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Site:
     monkeypatch.setattr(reporting, "EVERY_S", 1.0)
@@ -123,7 +136,8 @@ def site(
         f" mqtt_password_file: {tmp_path / 'password'}, token_file: {tmp_path / 'token'}}}\n"
         f"local_mqtt: {{url: '{mosquitto_broker.url}', user: {NODE}, password_file: {tmp_path / 'password'}}}\n"
         f"sensors: [{{id: meter-1, profile: {KIND}, topic: m/1,"
-        " points: [{name: residual_ma, period_s: 600}, {name: temperature_c, period_s: 600}, {name: current_a, period_s: 600}]}]\n",
+        " points: [{name: residual_ma, period_s: 600}, {name: temperature_c, period_s: 600}, {name: current_a, period_s: 600}]}]\n"
+        f"{devices}\n",
         encoding="utf-8",
     )
     node = Node(configuration_at_start(file, now=now), file=file, on_fatal=pytest.fail)
@@ -166,3 +180,50 @@ def test_a_node_takes_what_is_signed_and_a_bad_one_turns_everything_back(site: S
     wait_until(lambda: site.has_become(good, "rolled_back", "failed"), timeout_s=90, what="the way back")
     assert site.client.get(good).json()["state"] == "rolled_back", site.client.get(f"{good}/events").text
     wait_until(lambda: site.runs() == "1.0.0", timeout_s=30, what="what ran before")
+
+
+@pytest.mark.parametrize(
+    "devices",
+    ["ocpp: {host: 127.0.0.1, port: 0, security_profile: 0, firmware_port: 0, piles: [{id: pile-1}]}"],
+)
+def test_a_pile_fetches_its_firmware_from_the_node_and_has_it_once_it_starts_with_it(
+    site: Site, stack: ExitStack
+) -> None:
+    source = site.node.reading_sources["ocpp"]
+    assert isinstance(source, OcppSource)
+    wait_until(lambda: source.port is not None, what="the listener")
+    call_in, url, family = stack.enter_context(stations()), f"ws://127.0.0.1:{source.port}/ocpp", "acme.m1"
+    pile = call_in(url, "pile-1")
+    pile.boot("V1.9")
+    pile.status("Charging", at=datetime.now(UTC))
+    wait_until(lambda: site.runs(family) == "V1.9", timeout_s=60, what="what the pile says that it runs")
+    content = {version: version.encode() * 50_000 for version in ("V1.9", "V1.10")}
+    ids = {
+        version: site.take(KEY.sign(ArtifactClass.FIRMWARE, family, version, each, at=datetime.now(UTC)), each)
+        for version, each in content.items()
+    }
+    rollout = site.roll_out(ids["V1.10"])
+
+    def told() -> Any:
+        advance_all(site.pool, now=datetime.now(UTC))
+        return [step["told_state"] for step in site.client.get(f"{rollout}/steps").json()["items"]]
+
+    wait_until(lambda: told() == ["fetching"], timeout_s=60, what="the node that waits for the pile")
+    wait_until(lambda: site.node.firmware.book.entry("pile-1").job.is_fetched, timeout_s=60, what="the bytes")  # type: ignore[union-attr]
+    assert not [order for order, _ in pile.orders if order == "update"], "never while somebody charges"
+    pile.status("Available", at=datetime.now(UTC))
+    wait_until(lambda: [order for order, _ in pile.orders if order == "update"], timeout_s=60, what="the order")
+    [location] = [where for order, where in pile.orders if order == "update"]
+    assert httpx.get(location).content == content["V1.10"]
+    for status in ("Downloading", "Downloaded", "Installing", "Installed"):
+        pile.say(call.FirmwareStatusNotification(status=status))
+    wait_until(lambda: told() == ["trying"], timeout_s=60, what="the node's word that it is under way")
+    pile.run(pile.close())
+    pile = call_in(url, "pile-1")
+    pile.boot("V1.10")
+    pile.status("Available", at=datetime.now(UTC))
+    wait_until(lambda: site.has_become(rollout, "done", "rolled_back", "failed"), timeout_s=90, what="the rollout")
+    [step] = site.client.get(f"{rollout}/steps").json()["items"]
+    assert (step["device"], step["state"], step["running_version"]) == ("pile-1", "done", "V1.10"), step
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(location)

@@ -20,7 +20,8 @@ from cloud.db import live
 from cloud.db.pool import Pool, open_pool
 from cloud.embedded.broker import EmbeddedBroker
 from cloud.fleet import service as fleet
-from cloud.ingest.service import IngestService, make_subscriber
+from cloud.ingest.intake import Intake
+from cloud.ingest.service import IngestService
 from cloud.mqtt import Endpoint
 from edge.clock import Look, NodeClock
 from edge.node.assembly import Node
@@ -180,7 +181,7 @@ def begin(
     endpoint = Endpoint.of(
         mosquitto_broker.url, user=mosquitto_broker.cloud_user, password=mosquitto_broker.cloud_password
     )
-    service = IngestService(pool, make_subscriber(endpoint))
+    service = IngestService(pool, Intake(endpoint))
     service.start()
     stack.callback(service.stop)
     return lambda box: Station(tmp_path, open_broker, mosquitto_broker, box, stack)

@@ -80,8 +80,8 @@ def cloud_ack_before_commit() -> None:
             Verdict(item.topic, item.envelope.id, Outcome.ACCEPTED, session=item.envelope.session) for item in messages
         ]
         for topic, payload in acknowledgements(verdicts, self._clock()):
-            self._subscriber.publish(topic, payload)
-        self._acknowledge(batch.deliveries)
+            self._intake[batch.precedence].publish(topic, payload)
+        self._acknowledge(batch)
         self._writer.settle(batch.items)
 
     IngestService._settle = hasty  # type: ignore[method-assign]

@@ -19,7 +19,8 @@ import psycopg
 import structlog
 
 from cloud.db.pool import open_pool
-from cloud.ingest.service import IngestService, make_subscriber
+from cloud.ingest.intake import Intake
+from cloud.ingest.service import IngestService
 from cloud.ingest.writer import Writer
 from cloud.mqtt import Endpoint, Subscriber
 from tests.fakes.node import AT
@@ -138,7 +139,7 @@ def _live(orders: Orders) -> None:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     pool = open_pool(orders.database_url, size=3)
     endpoint = Endpoint.of(orders.broker_url, user="cloud", password="cloud")
-    service = IngestService(pool, make_subscriber(endpoint), clock=lambda: AT)
+    service = IngestService(pool, Intake(endpoint), clock=lambda: AT)
     service.start()
     ended.wait()
     service.stop()

@@ -16,7 +16,7 @@ import pytest
 from cloud.db.pool import Pool, open_pool
 from cloud.fleet import service as fleet
 from cloud.ingest import store
-from cloud.ingest.service import make_subscriber
+from cloud.ingest.intake import Intake
 from cloud.mqtt import Endpoint
 from edge.contract.birth import Device
 from edge.contract.downlink import Outcome
@@ -55,7 +55,7 @@ class Site:
             take_in_areas(conn)
             fleet.add_node(conn, self.node.name, district=DISTRICT, area_code=GRID, now=AT)
         endpoint = Endpoint.of(broker.url, user=broker.cloud_user, password=broker.cloud_password)
-        session = make_subscriber(endpoint)
+        session = Intake(endpoint)
         session.start()
         assert session.wait_subscribed(TIMEOUT_S)
         session.close()  # from here on the broker keeps what comes while nobody takes it
