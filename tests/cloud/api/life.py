@@ -270,8 +270,9 @@ class CaseLife(RuleBasedStateMachine):
     def the_drill_ends(self) -> None:
         with self.town.pool.connection() as conn:
             drills.end_due(conn, now=self.town.now)
-            with suppress(CloudError):  # it was over
-                drills.end(conn, self._chief(), self.drill or 0, now=self.town.now, address="test")
+            if self.drill is not None:
+                with suppress(CloudError):  # it was over
+                    drills.end(conn, self._chief(), self.drill, now=self.town.now, address="test")
         self.drill = None
 
     @rule(issuer=PERSON, owner=PERSON)
@@ -605,6 +606,7 @@ class CaseLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever was tried, the audit log holds together and what happened to each case is one chain; all of both is chained."""
+        self.the_drill_ends()  # the next run's cameras may have the names that were chosen for it
         with self.town.pool.connection() as conn:
             while audit_chain.chain(conn):
                 pass
