@@ -278,12 +278,12 @@ select least((select min(opened_at) from grid_case), (select min(at) from case_e
     (select min(starts_on) from figure_tally where grain = 'day') as first_kept,
     (select max(starts_on) from figure_tally where grain = 'day') as last_kept;
 
--- name: rows(area_path, grains, from_days, to_days, simulated, category, severity, apart)
--- What an area's figures are made of; all together, or the kinds that are asked for.
+-- name: rows(paths, grains, from_days, to_days, simulated, category, severity, apart)
+-- What an area's figures are made of, under all its paths; all together, or the kinds that are asked for.
 select t.*
 from unnest(:grains::text[], :from_days::date[], :to_days::date[]) as span (grain, from_day, to_day)
 join figure_tally t on t.grain = span.grain and t.starts_on between span.from_day and span.to_day
-where t.area_path = :area_path and t.simulated = :simulated
+where t.area_path = any(:paths::text[]) and t.simulated = :simulated
   and case
     when :apart or :category::text is not null or :severity::text is not null
     then t.category <> '' and (:category::text is null or t.category = :category)
@@ -342,13 +342,18 @@ select since from presence_known;
 select min(starts_on) from figure_tally
 where area_path = '' and simulated = :simulated and category = '' and severity = '' and grain = 'day' and opened > 0;
 
--- name: areas_below(scope, level)
-select code, name, path from area where valid_to is null and level = :level and path ^@ :scope order by code;
+-- name: place(code)^
+-- An area with all that it has been: `paths` is empty where there never was one.
+select :code as code, (array_agg(name order by valid_from desc))[1] as name, coalesce(array_agg(distinct path), '{}') as paths,
+    min(valid_from) as began_at
+from area where code = :code;
 
--- name: area_lives(codes)
-select code, array_agg(distinct path) as paths, min(valid_from) as began_at
-from area where code = any(:codes::text[])
-group by code;
+-- name: places_below(scope, level)
+select a.code, a.name, array_agg(distinct v.path) as paths, min(v.valid_from) as began_at
+from area a join area v on v.code = a.code
+where a.valid_to is null and a.level = :level and a.path ^@ :scope
+group by a.id
+order by a.code;
 
 -- name: visits(scope, zone, from_at, middle_at, to_at)
 -- What counters at a station (devices whose spot has the station's code) counted, before `middle_at` and after; days are local ones.

@@ -1,6 +1,6 @@
 """Reading figures: from rows of the roll-up to what people are shown. Reads only, but for the weights of the ranking."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,8 +10,9 @@ from psycopg import Connection
 
 from cloud.access import audit
 from cloud.access.model import Area, Principal
-from cloud.figures import store
+from cloud.figures import places, store
 from cloud.figures.definitions import DEVICE_ONLINE_RATE, FIGURES, Figure, Value, value_of
+from cloud.figures.places import Place
 from cloud.figures.popularity import BEFORE_DAYS, Footfall, Unranked, index_of
 from cloud.figures.quiet import spell, without_any
 from cloud.figures.ranking import USUAL_WEIGHTS, Ranked, Weights, ranked, same_field
@@ -68,15 +69,18 @@ class Asked:
         """The code of the area."""
         return self.area.code if self.area is not None else None
 
-    def slice(self, *, apart: bool = False) -> Slice:
-        """Its rows."""
-        return Slice(self.scope, self.simulated, self.category, self.severity, apart)
+    def slice(self, place: Place, *, apart: bool = False) -> Slice:
+        """The rows of a place."""
+        return Slice(place.paths, self.simulated, self.category, self.severity, apart)
 
 
 def report(conn: Connection[Any], asked: Asked, *, by: By | None, zone: ZoneInfo, now: datetime) -> FigureReport:
     """All figures of an area over a window, beside as many days before; told apart by category or severity where that is asked for."""
-    present = total(Tally.of(row) for row in store.rows(conn, asked.slice(), asked.window))
-    past = total(Tally.of(row) for row in store.rows(conn, asked.slice(), asked.window.before))
+    place = places.at(conn, asked.scope)
+    present, past = (
+        total(Tally.of(row) for row in store.rows(conn, asked.slice(place), window))
+        for window in (asked.window, asked.window.before)
+    )
     figures = _views(present, past)
     if asked.category is None and asked.severity is None and asked.of is Of.REAL:
         figures.append(_online(conn, asked, zone=zone, now=now))
@@ -90,20 +94,22 @@ def report(conn: Connection[Any], asked: Asked, *, by: By | None, zone: ZoneInfo
         category=asked.category,
         severity=asked.severity,
         figures=figures,
-        groups=_groups(conn, asked, by) if by is not None else [],
+        groups=_groups(conn, asked, place, by) if by is not None else [],
         waiting=store.waiting(conn),
     )
 
 
-def _groups(conn: Connection[Any], asked: Asked, by: By) -> list[FigureGroup]:
-    present, past = (_apart(conn, asked, window, by) for window in (asked.window, asked.window.before))
+def _groups(conn: Connection[Any], asked: Asked, place: Place, by: By) -> list[FigureGroup]:
+    present, past = (
+        _apart(conn, asked.slice(place, apart=True), window, by) for window in (asked.window, asked.window.before)
+    )
     keys = sorted(present.keys() | past.keys(), key=lambda key: (-present.get(key, Tally()).count(Fact.OPENED), key))
     return [FigureGroup(key=key, figures=_views(present.get(key, Tally()), past.get(key, Tally()))) for key in keys]
 
 
-def _apart(conn: Connection[Any], asked: Asked, window: Window, by: By) -> dict[str, Tally]:
+def _apart(conn: Connection[Any], wanted: Slice, window: Window, by: By) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
-    for row in store.rows(conn, asked.slice(apart=True), window):
+    for row in store.rows(conn, wanted, window):
         found.setdefault(str(getattr(row, by.value)), Tally()).add(Tally.of(row))
     return found
 
@@ -137,7 +143,7 @@ def _online_share(conn: Connection[Any], scope: str, window: Window, *, zone: Zo
 def series(conn: Connection[Any], asked: Asked, figures: Sequence[Figure]) -> FigureSeries:
     """Figures day by day."""
     days: dict[date, Tally] = {}
-    for row in store.day_rows(conn, asked.slice(), asked.window):
+    for row in store.day_rows(conn, asked.slice(places.at(conn, asked.scope)), asked.window):
         days.setdefault(row.starts_on, Tally()).add(Tally.of(row))
     return FigureSeries(
         area=asked.code,
@@ -159,13 +165,13 @@ def _point(figure: Figure, tally: Tally) -> SeriesValue:
 def ranking(conn: Connection[Any], asked: Asked, *, level: str) -> Ranking:
     """The areas of a level below, the best first, with the change of places against as many days before by the same weights."""
     weights = current_weights(conn)
-    areas = store.areas_below(conn, asked.scope, level)
+    areas = places.below(conn, asked.scope, level)
     present, past = (
         ranked(_by_code(conn, areas, window, simulated=asked.simulated), weights)
         for window in (asked.window, asked.window.before)
     )
     before, within = same_field(past, present)
-    names = {row.code: row.name for row in areas}
+    names = {place.code: place.name for place in areas}
     return Ranking(
         area=asked.code,
         level=level,
@@ -179,9 +185,13 @@ def ranking(conn: Connection[Any], asked: Asked, *, level: str) -> Ranking:
     )
 
 
-def _by_code(conn: Connection[Any], areas: Collection[Any], window: Window, *, simulated: bool) -> dict[str, Tally]:
-    sums = store.sums(conn, [row.path for row in areas], window, simulated=simulated)
-    return {row.code: sums.get(row.path, Tally()) for row in areas}
+def _by_code(conn: Connection[Any], areas: Collection[Place], window: Window, *, simulated: bool) -> dict[str, Tally]:
+    sums = store.sums(conn, places.paths_of(areas), window, simulated=simulated)
+    return {place.code: _sum_of(place, sums) for place in areas}
+
+
+def _sum_of(place: Place, sums: Mapping[str, Tally]) -> Tally:
+    return total(sums[path] for path in place.paths if path in sums)
 
 
 def _ranked_area(each: Ranked, name: str, rank_before: int | None, rank_within: int | None) -> RankedArea:
@@ -204,20 +214,23 @@ def _ranked_area(each: Ranked, name: str, rank_before: int | None, rank_within: 
 
 def heat(conn: Connection[Any], asked: Asked, *, level: str) -> HeatMap:
     """What happened in each area of a level below, the busiest first."""
-    areas = store.areas_below(conn, asked.scope, level)
+    areas = places.below(conn, asked.scope, level)
+    elsewhere = {path for path in places.paths_of(areas) if not path.startswith(asked.scope)}
     sums = store.heat(conn, asked.scope, asked.window, simulated=asked.simulated)
-    there = [(row, sums.get(row.path)) for row in areas]
-    most = max((found.opened for _, found in there if found is not None), default=0)
+    if elsewhere:
+        sums |= store.sums(conn, elsewhere, asked.window, simulated=asked.simulated)
+    there = [(place, _sum_of(place, sums)) for place in areas]
+    most = max((found.count(Fact.OPENED) for _, found in there), default=0)
     cells = [
         HeatCell(
-            code=row.code,
-            name=row.name,
-            opened=found.opened if found is not None else 0,
-            overdue=found.overdue if found is not None else 0,
-            serious=found.serious if found is not None else 0,
-            heat=found.opened / most if found is not None and most else 0.0,
+            code=place.code,
+            name=place.name,
+            opened=found.count(Fact.OPENED),
+            overdue=found.count(Fact.OVERDUE),
+            serious=found.count(Fact.SERIOUS),
+            heat=found.count(Fact.OPENED) / most if most else 0.0,
         )
-        for row, found in there
+        for place, found in there
     ]
     cells.sort(key=lambda cell: (-cell.opened, cell.code))
     return HeatMap(
@@ -233,37 +246,38 @@ def heat(conn: Connection[Any], asked: Asked, *, level: str) -> HeatMap:
 def days_without(conn: Connection[Any], asked: Asked, *, level: str, zone: ZoneInfo, now: datetime) -> DaysWithout:
     """Days in a row up to the end of the window, or to today, without something bad, of an area and of those of a level below it.
 
-    An area is the same under its code, however often it was drawn anew; nothing is said of the time before it was there.
+    Nothing is said of the time before an area was there.
     """
     on_day = min(asked.window.to_day, local_day(now, zone))
-    areas = store.areas_below(conn, asked.scope, level)
-    lives = store.area_lives(conn, [row.code for row in areas] + ([asked.code] if asked.code is not None else []))
-    paths = {asked.scope, *(row.path for row in areas), *(path for life in lives.values() for path in life.paths)}
-    last = store.last_days(conn, paths, on_day, simulated=asked.simulated)
+    whole, areas = places.at(conn, asked.scope), places.below(conn, asked.scope, level)
+    last = store.last_days(conn, places.paths_of([whole, *areas]), on_day, simulated=asked.simulated)
     counted_from = store.counted_from(conn, simulated=asked.simulated)
 
-    def spells(code: str, name: str, path: str) -> QuietArea:
-        life = lives.get(code)
-        rows = [last[each] for each in {path, *(life.paths if life is not None else ())}]
+    def spells(place: Place) -> QuietArea:
+        rows = [last[path] for path in place.paths]
         days = [
             without_any(*each)
             for each in zip(*((row.serious, row.overdue, row.complaint) for row in rows), strict=True)
         ]
-        here_from = without_any(counted_from, local_day(life.began_at, zone)) if life and counted_from else counted_from
+        here_from = counted_from
+        if place.began_at is not None and counted_from is not None:
+            here_from = max(counted_from, local_day(place.began_at, zone))
         serious, overdue, complaint, anything = (
             QuietSpell(days=each.days, last_on=each.last_on)
             for each in (spell(day, on_day=on_day, counted_from=here_from) for day in (*days, without_any(*days)))
         )
-        return QuietArea(code=code, name=name, serious=serious, overdue=overdue, complaint=complaint, all=anything)
+        return QuietArea(
+            code=place.code, name=place.name, serious=serious, overdue=overdue, complaint=complaint, all=anything
+        )
 
-    found = [spells(row.code, row.name, row.path) for row in areas]
+    found = [spells(place) for place in areas]
     found.sort(key=lambda each: (-each.all.days, each.code))
     return DaysWithout(
         on_day=on_day,
         counted_from=counted_from,
         of=asked.of,
         level=level,
-        area=spells(asked.code or "", asked.area.name if asked.area is not None else "", asked.scope),
+        area=spells(whole),
         areas=found,
     )
 

@@ -59,9 +59,9 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Which rows of an area: of some kind, or told apart (`apart`) by kind."""
+    """Which rows of an area (all its paths): of some kind, or told apart (`apart`) by kind."""
 
-    area_path: str
+    paths: Collection[str]
     simulated: bool
     category: str | None = None
     severity: str | None = None
@@ -227,7 +227,7 @@ def day_rows(conn: Connection[Any], wanted: Slice, window: Window) -> Iterator[A
 def _rows(conn: Connection[Any], wanted: Slice, spans: Sequence[tuple[Grain, date, date]]) -> Iterator[Any]:
     found: Iterator[Any] = _queries.rows(
         conn,
-        area_path=wanted.area_path,
+        paths=list(wanted.paths),
         grains=[grain.value for grain, _, _ in spans],
         from_days=[from_day for _, from_day, _ in spans],
         to_days=[to_day for _, _, to_day in spans],
@@ -253,8 +253,8 @@ def sums(conn: Connection[Any], paths: Collection[str], window: Window, *, simul
     return {row.area_path: Tally.of(row) for row in found}
 
 
-def heat(conn: Connection[Any], scope: str, window: Window, *, simulated: bool) -> dict[str, Any]:
-    """Path → a row with the counts that a map shows, of the areas below; an area where nothing happened is left out."""
+def heat(conn: Connection[Any], scope: str, window: Window, *, simulated: bool) -> dict[str, Tally]:
+    """Path → the few counts that a map shows, of the areas below; an area where nothing happened is left out."""
     spans = window.spans
     found = _queries.heat(
         conn,
@@ -264,7 +264,10 @@ def heat(conn: Connection[Any], scope: str, window: Window, *, simulated: bool) 
         to_days=[each.to_day for each in spans],
         simulated=simulated,
     )
-    return {row.area_path: row for row in found}
+    return {
+        row.area_path: Tally({Fact.OPENED: row.opened, Fact.SERIOUS: row.serious, Fact.OVERDUE: row.overdue})
+        for row in found
+    }
 
 
 def last_days(conn: Connection[Any], paths: Collection[str], to_day: date, *, simulated: bool) -> dict[str, Any]:
@@ -277,16 +280,6 @@ def counted_from(conn: Connection[Any], *, simulated: bool) -> date | None:
     """The first day on which a case was opened."""
     first: date | None = _queries.counted_from(conn, simulated=simulated)
     return first
-
-
-def areas_below(conn: Connection[Any], scope: str, level: str) -> list[Any]:
-    """Valid areas of a level, with code, name and path."""
-    return list(_queries.areas_below(conn, scope=scope, level=level))
-
-
-def area_lives(conn: Connection[Any], codes: Collection[str]) -> dict[str, Any]:
-    """Code → a row with all paths that an area has had, and when it was there first."""
-    return {row.code: row for row in _queries.area_lives(conn, codes=list(codes))}
 
 
 def visits(

@@ -57,6 +57,7 @@ NEEDED = {
     "list: of a device": {"grid_case_device"},
     "list: due first, red": {"case_clock_due"},
     "figures: now": {"grid_case_running_newest", "grid_case_opened", "incident_received"},
+    "figures: report": {"area_code"},
     "map: grids": {"grid_case_running_newest"},
     "clocks: red": {"case_clock_due"},
     "clocks: amber": {"case_clock_due"},
