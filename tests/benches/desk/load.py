@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.benches.desk.mix import MIX, Desk, Kind, Person
+from tests.benches.desk.mix import MIX, Desk, Kind, Person, next_page
 
 _LATE_S = 30.0
 
@@ -81,7 +81,7 @@ async def _ask(  # noqa: PLR0917
     if answer.status_code != httpx.codes.OK:
         answers.errors.append(f"{kind.name} {address}: {answer.status_code} {answer.text[:200]}")
     elif kind.group == "list":
-        seat.memory["next"] = answer.json()["next"]
+        seat.memory["next"] = next_page(address, answer.json()["next"])
 
 
 async def _steps(  # noqa: PLR0917

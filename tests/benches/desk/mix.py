@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, LiteralString
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import psycopg
 
@@ -50,7 +50,7 @@ class Person:
 
 Address = str
 Draw = Callable[[random.Random, Person, Mapping[str, Any]], Address]
-"""From a person and what his pages remember (`next`: cursor of the last page) the address of the next question."""
+"""From a person and what his pages remember (`next`: where his last list goes on) the address of the next question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,15 @@ def _rare(draw: random.Random, person: Person, _memory: Mapping[str, Any]) -> Ad
 
 
 def _page_after(draw: random.Random, person: Person, memory: Mapping[str, Any]) -> Address:
-    cursor = memory.get("next")
-    return _at("/cases", *([("after", cursor)] if cursor else [("area", draw.choice(person.areas))]))
+    address: Address | None = memory.get("next")
+    return address or _at("/cases", ("area", draw.choice(person.areas)))
+
+
+def next_page(address: Address, cursor: str | None) -> Address | None:
+    """The page after the one at `address`, of the same list; None: it was the last."""
+    path, _, query = address.partition("?")
+    pairs = [pair for pair in parse_qsl(query) if pair[0] != "after"]
+    return f"{path}?{urlencode([*pairs, ('after', cursor)])}" if cursor else None
 
 
 def _deep(draw: random.Random, person: Person, memory: Mapping[str, Any]) -> Address:
