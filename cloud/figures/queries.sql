@@ -19,9 +19,16 @@ where d.id = any(:ids::bigint[]);
 -- name: forget_due(ids)!
 delete from figure_due where id = any(:ids::bigint[]);
 
--- name: set_aside(id, error)!
-with gone as (delete from figure_due where id = :id returning id, case_id, at, noted_at)
-insert into figure_aside (id, case_id, at, noted_at, error) select id, case_id, at, noted_at, :error from gone;
+-- name: set_aside(ids, error, passes)!
+-- What may pass by itself (`passes`) is tried again, once.
+with gone as (delete from figure_due where id = any(:ids::bigint[]) returning id, case_id, at, noted_at, tried)
+insert into figure_aside (id, case_id, at, noted_at, error, again)
+select id, case_id, at, noted_at, :error, :passes and not tried from gone;
+
+-- name: take_back(aside_before)$
+with gone as (delete from figure_aside where again and aside_at < :aside_before returning case_id, at, noted_at),
+back as (insert into figure_due (case_id, at, noted_at, tried) select case_id, at, noted_at, true from gone returning id)
+select count(*) from back;
 
 -- name: to_fill()^
 -- A row while old days are still to be counted.

@@ -5,9 +5,9 @@ is counted from the facts themselves, below the areas that were touched; what th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,9 @@ from cloud.figures.window import Grain, Window, local_day, month_of, next_month
 
 NOTES_AT_ONCE = 1_000
 BATCHES_AT_A_SWEEP = 20
+NOTES_TOLD = 20
 DAYS_AT_A_FILL = 2
+TRIED_AGAIN_AFTER = timedelta(hours=1)
 EVERYTHING = ("",)
 _DAY = timedelta(days=1)
 _BAD_NOTE = (psycopg.Error, ArithmeticError, LookupError, TypeError, ValueError)
@@ -38,6 +40,14 @@ class Progress:
     month: date
     days: int
     different: int
+
+
+class _TookTooLongError(Exception):
+    """Counting a day took longer than a statement may; whatever touches it will."""
+
+    def __init__(self, day: date, notes: Collection[int]) -> None:
+        super().__init__(f"counting {day} took longer than a statement may")
+        self.notes = notes
 
 
 def sweep(pool: Pool, *, zone: ZoneInfo) -> int:
@@ -55,8 +65,8 @@ def sweep(pool: Pool, *, zone: ZoneInfo) -> int:
 def settle(conn: Connection[Any], count: int = NOTES_AT_ONCE, *, zone: ZoneInfo) -> int:
     """Count the days of at most `count` notes; how many notes that were, none while somebody else counts.
 
-    A note that fails is set aside with its error, counted and logged, and the others go on. Raises what passes by itself, as a database
-    that is away.
+    A note that fails or takes longer than a statement may is set aside with its error, counted and logged, and the others go on. Raises
+    what passes by itself, as a database that is away.
     """
     if not store.may_count(conn):
         return 0
@@ -65,42 +75,72 @@ def settle(conn: Connection[Any], count: int = NOTES_AT_ONCE, *, zone: ZoneInfo)
     return len(notes)
 
 
+def take_back(conn: Connection[Any], *, now: datetime) -> int:
+    """Note once more what took too long an hour ago, which a busy database may have been at fault for; how many."""
+    return store.take_back(conn, aside_before=now - TRIED_AGAIN_AFTER)
+
+
 def _work_off(conn: Connection[Any], notes: Sequence[int], *, zone: ZoneInfo) -> None:
-    """All together, or, where one of them fails, in halves: the bad one is found in few steps."""
+    """All together; where a day takes too long, without those that touch it; where something fails, in halves: the bad one is found in few steps."""
     if not notes:
         return
     try:
         with conn.transaction():
             _count_noted(conn, notes, zone=zone)
+    except _TookTooLongError as error:
+        _set_aside(conn, error.notes, error, passes=True)
+        _work_off(conn, [note for note in notes if note not in error.notes], zone=zone)
     except psycopg.OperationalError:
         raise
     except _BAD_NOTE as error:
         if len(notes) == 1:
-            _SET_ASIDE.inc()
-            _log.exception("figure_note_set_aside", note=notes[0])
-            store.set_aside(conn, notes[0], repr(error))
+            _set_aside(conn, notes, error, passes=False)
             return
         middle = len(notes) // 2
         _work_off(conn, notes[:middle], zone=zone)
         _work_off(conn, notes[middle:], zone=zone)
 
 
+def _set_aside(conn: Connection[Any], notes: Collection[int], error: Exception, *, passes: bool) -> None:
+    _SET_ASIDE.inc(len(notes))
+    _log.exception("figure_notes_set_aside", notes=sorted(notes)[:NOTES_TOLD])
+    store.set_aside(conn, notes, repr(error), passes=passes)
+
+
 def _count_noted(conn: Connection[Any], notes: Sequence[int], *, zone: ZoneInfo) -> None:
-    noted = store.noted(conn, notes)
+    by_note = _touched(conn, notes, zone=zone)
     touched: dict[date, set[str]] = defaultdict(set)
-    for each in noted:
-        if each.at is not None and each.area_path is not None:
-            touched[local_day(each.at, zone)].add(each.area_path)
-    whole = {each.case_id for each in noted if each.at is None}
-    for area_path, at in store.moments(conn, whole):
-        touched[local_day(at, zone)].add(area_path)
+    for day, area_path in (each for moments in by_note.values() for each in moments):
+        touched[day].add(area_path)
     for day, paths in sorted(touched.items()):
-        count_day(conn, day, topmost(paths), zone=zone)
+        try:
+            count_day(conn, day, topmost(paths), zone=zone)
+        except psycopg.errors.QueryCanceled as error:
+            touching = {note for note, moments in by_note.items() if any(each == day for each, _ in moments)}
+            raise _TookTooLongError(day, touching) from error
     store.forget_due(conn, notes)
 
 
+def _touched(conn: Connection[Any], notes: Sequence[int], *, zone: ZoneInfo) -> dict[int, set[tuple[date, str]]]:
+    """Note → the days that it touches, and where."""
+    noted = store.noted(conn, notes)
+    of_case: dict[int, set[tuple[date, str]]] = defaultdict(set)
+    for case_id, area_path, at in store.moments(conn, {each.case_id for each in noted if each.at is None}):
+        of_case[case_id].add((local_day(at, zone), area_path))
+    found: dict[int, set[tuple[date, str]]] = {}
+    for each in noted:
+        if each.at is None:
+            found[each.id] = of_case[each.case_id]
+        else:
+            found[each.id] = {(local_day(each.at, zone), each.area_path)} if each.area_path is not None else set()
+    return found
+
+
 def fill(pool: Pool, *, zone: ZoneInfo, days: int = DAYS_AT_A_FILL) -> int:
-    """Count the last of the days that were never counted, each in a transaction of its own; how many. Goes on where it was stopped."""
+    """Count the last of the days that were never counted, each in a transaction of its own; how many. Goes on where it was stopped.
+
+    A day that takes longer than a statement may is left out and logged: `gridward-cloud figures recompute` has more time.
+    """
     with pool.connection() as conn:
         if not store.fills(conn):
             return 0
@@ -115,7 +155,11 @@ def fill(pool: Pool, *, zone: ZoneInfo, days: int = DAYS_AT_A_FILL) -> int:
             if known is None or day is None or day < known.from_day:
                 store.filled(conn, None)
                 return done
-            count_day(conn, day, list(EVERYTHING), zone=zone)
+            try:
+                with conn.transaction():
+                    count_day(conn, day, list(EVERYTHING), zone=zone)
+            except psycopg.errors.QueryCanceled:
+                _log.exception("figure_day_left_out", day=day.isoformat())
             store.filled(conn, day - _DAY)
     return days
 

@@ -88,9 +88,14 @@ def noted(conn: Connection[Any], ids: Collection[int]) -> list[Due]:
     return [Due(row.id, row.case_id, row.at, row.area_path) for row in _queries.noted(conn, ids=list(ids))]
 
 
-def set_aside(conn: Connection[Any], note: int, error: str) -> None:
-    """Keep a note that can't be counted where it hinders no other one."""
-    _queries.set_aside(conn, id=note, error=error[:MOST_ERROR])
+def set_aside(conn: Connection[Any], notes: Collection[int], error: str, *, passes: bool) -> None:
+    """Keep notes that can't be counted where they hinder no other one; what may pass by itself is taken back once."""
+    _queries.set_aside(conn, ids=list(notes), error=error[:MOST_ERROR], passes=passes)
+
+
+def take_back(conn: Connection[Any], *, aside_before: datetime) -> int:
+    """Note once more what was set aside before a time and may have passed; how many."""
+    return int(_queries.take_back(conn, aside_before=aside_before))
 
 
 def forget_due(conn: Connection[Any], ids: Collection[int]) -> None:
@@ -128,12 +133,12 @@ def waiting(conn: Connection[Any]) -> int:
     return int(_queries.waiting(conn, most=MOST_WAITING))
 
 
-def moments(conn: Connection[Any], case_ids: Collection[int]) -> list[tuple[str, datetime]]:
-    """Area and time of all that figures count of these cases."""
+def moments(conn: Connection[Any], case_ids: Collection[int]) -> list[tuple[int, str, datetime]]:
+    """Case, area and time of all that figures count of these cases."""
     if not case_ids:
         return []
     rows = _queries.moments(conn, case_ids=list(case_ids), telling=list(TELLING))
-    return [(row.area_path, row.at) for row in rows]
+    return [(row.case_id, row.area_path, row.at) for row in rows]
 
 
 def facts(conn: Connection[Any], day: date, units: Collection[str], *, zone: ZoneInfo) -> list[Counted]:

@@ -221,8 +221,10 @@ def make_verdicts(sweeper: Sweeper, _now: datetime) -> int:
     return verdicts.sweep(sweeper.pool)
 
 
-def count_figures(sweeper: Sweeper, _now: datetime) -> int:
+def count_figures(sweeper: Sweeper, now: datetime) -> int:
     """Count the days anew on which something has changed; how many notes of that were worked off."""
+    with sweeper.pool.connection() as conn:
+        figures.take_back(conn, now=now)
     return figures.sweep(sweeper.pool, zone=sweeper.settings.zone)
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cloud.cases.model import DismissalReason
 from cloud.correlate import service as correlate
-from cloud.db.pool import open_pool
+from cloud.db.pool import Pool, open_pool
 from cloud.figures import rolling, store
 from cloud.figures.tally import Fact
 from cloud.figures.window import Window, bounds, local_day
@@ -359,6 +359,80 @@ def test_a_note_that_fails_stops_no_other_one(town: Town) -> None:
     assert case_id in {row.case_id for row in aside if row.endless and row.error}
     assert town.one("select count(*) from figure_due") == 0
     assert opened_in_all(town) == 2
+
+
+def tried_again(pool: Pool) -> tuple[int, int]:
+    """How many notes an hour later are taken back, and how many of them worked off one way or the other."""
+    with pool.connection() as conn:
+        taken = rolling.take_back(conn, now=datetime.now(UTC) + timedelta(hours=2))
+    return taken, rolling.sweep(pool, zone=SHANGHAI)
+
+
+def serious_in_all(pool: Pool) -> int:
+    with pool.connection() as conn:
+        row = conn.execute(
+            "select sum(serious) from figure_tally where grain = 'day' and area_path = '' and category = ''"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_day_that_takes_too_long_is_set_aside_and_the_others_go_on(migrated_url: str) -> None:
+    """What always runs into PostgreSQL's own timeout: rows of one day that somebody else keeps."""
+    pool = open_pool(migrated_url, size=3, statement_timeout_s=1.5)
+    try:
+        with pool.connection() as conn:
+            town = Town(conn, Founded.in_database(conn))
+            first = [town.found(), town.found(grid=OTHER_GRID)]
+        assert rolling.sweep(pool, zone=SHANGHAI) > 0
+        with psycopg.connect(migrated_url) as beside:
+            beside.execute("select from figure_tally where grain = 'day' and area_path = '' for update")
+            with pool.connection() as conn:
+                town.conn = conn
+                town.passes(timedelta(days=1))
+                for case_id in first:
+                    conn.execute("update grid_case set severity = 'critical' where id = %s", [case_id])
+                second = [town.found() for _ in range(3)]
+                waiting = town.one("select count(*) from figure_due")
+            assert rolling.sweep(pool, zone=SHANGHAI) == waiting
+            with pool.connection() as conn:
+                town.conn = conn
+                aside = town.rows("select case_id, error from figure_aside")
+                assert {row.case_id for row in aside} == set(first)
+                assert all("2026-03-17 took longer" in row.error for row in aside)
+                assert opened_in_all(town) == len(first) + len(second)
+            assert rolling.sweep(pool, zone=SHANGHAI) == 0
+            assert tried_again(pool) == (len(aside), len(aside)), "an hour later, and set aside again"
+            assert tried_again(pool) == (0, 0), "and then no more"
+        assert serious_in_all(pool) == 0
+        with pool.connection() as conn:
+            conn.execute("update figure_aside set again = true")
+        assert tried_again(pool)[0] == len(aside)
+        assert serious_in_all(pool) == len(first)
+    finally:
+        pool.close()
+
+
+def test_an_old_day_that_takes_too_long_is_left_out(migrated_url: str) -> None:
+    pool = open_pool(migrated_url, size=3, statement_timeout_s=1.5)
+    try:
+        with pool.connection() as conn:
+            town = Town(conn, Founded.in_database(conn))
+            town.found()
+            town.passes(timedelta(days=1))
+            town.found()
+            town.settle()
+            conn.execute("update grid_case set severity = 'critical'")
+            conn.execute("delete from figure_due")
+            conn.execute("insert into figure_fill (id) values (1) on conflict do nothing")
+        with psycopg.connect(migrated_url) as beside:
+            beside.execute(
+                "select from figure_tally where grain = 'day' and area_path = '' and starts_on = '2026-03-18' for update"
+            )
+            assert sum(iter(lambda: rolling.fill(pool, zone=SHANGHAI, days=1), 0)) > 1
+        assert serious_in_all(pool) == 1
+    finally:
+        pool.close()
 
 
 def test_what_is_old_is_counted_behind_what_is_new(migrated_url: str) -> None:

@@ -1,0 +1,3 @@
+drop index figure_aside_again;
+alter table figure_aside drop column again;
+alter table figure_due drop column tried;
