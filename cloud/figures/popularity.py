@@ -1,8 +1,9 @@
 """How much a station is used (人气指数). Pure.
 
 The index is 100 × (visits a day in the window) / (visits a day in the four weeks before it): each station is measured against itself, for
-a busy corner is not better kept than a quiet one. A visit is one that a counting line counted inwards (`….in_count`) or a use that a
-machine counted (`use_count`), by devices whose spot has the station's code. Days on which nothing was counted at all are no days.
+a busy corner is not better kept than a quiet one. A visit is one that a counting line counted inwards (`….in_count`, told for each interval)
+or a use of a machine (`use_count`, which only grows, and begins again at nought when the machine is exchanged), by devices whose spot has the
+station's code. Days on which nothing was counted at all are no days.
 """
 
 from dataclasses import dataclass

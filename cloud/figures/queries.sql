@@ -363,18 +363,31 @@ group by a.id
 order by a.code;
 
 -- name: visits(scope, zone, from_at, middle_at, to_at)
--- What counters at a station (devices whose spot has the station's code) counted, before `middle_at` and after; days are local ones.
+-- What counters at a station (devices whose spot has the station's code) counted, before `middle_at` and after; days are local ones. A
+-- counting line tells each interval's visits; a machine how often it was ever used, from nought again when it was exchanged.
 select s.code, s.name, s.area_code,
     count(distinct p.id) as counters,
-    coalesce(sum(r.total) filter (where r.bucket_at >= :middle_at), 0)::float8 as visits,
+    coalesce(sum(r.visits) filter (where r.bucket_at >= :middle_at), 0)::float8 as visits,
     count(distinct (r.bucket_at at time zone :zone)::date) filter (where r.bucket_at >= :middle_at) as days,
-    coalesce(sum(r.total) filter (where r.bucket_at < :middle_at), 0)::float8 as visits_before,
+    coalesce(sum(r.visits) filter (where r.bucket_at < :middle_at), 0)::float8 as visits_before,
     count(distinct (r.bucket_at at time zone :zone)::date) filter (where r.bucket_at < :middle_at) as days_before
 from site s
 join area a on a.code = s.area_code and a.valid_to is null and a.path ^@ :scope
 left join device d on d.spot = lower(s.code) and d.declared
 left join series p on p.device_id = d.id and (p.point ~ '[.]in_count$' or p.point = 'use_count')
-left join rollup_hour r on r.series_id = p.id and r.bucket_at >= :from_at and r.bucket_at < :to_at
+left join lateral (
+    select h.bucket_at,
+        case
+            when p.point <> 'use_count' then h.total
+            when h.maximum < h.before then h.maximum
+            else h.maximum - coalesce(h.before, h.minimum)
+        end as visits
+    from (
+        select bucket_at, total, minimum, maximum, lag(maximum) over (order by bucket_at) as before
+        from rollup_hour
+        where series_id = p.id and bucket_at >= :from_at and bucket_at < :to_at
+    ) h
+) r on true
 where s.closed_at is null and s.kind in ('station', 'gate_house')
 group by s.id, s.code, s.name, s.area_code
 order by s.code;

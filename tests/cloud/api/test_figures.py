@@ -58,7 +58,7 @@ STATION = (
     """
     insert into site (code, kind, name, area_code, created_at)
     select code, kind, '驿站', '110105001001003', now()
-    from (values ('YZ-1', 'station'), ('YZ-2', 'station'), ('DS-1', 'workstation')) as place (code, kind)
+    from (values ('YZ-1', 'station'), ('YZ-2', 'station'), ('YZ-3', 'gate_house'), ('DS-1', 'workstation')) as place (code, kind)
     """,
     """
     insert into device (node_id, name, kind, spot, created_at) select id, 'counter', 'camera', 'yz-1', now() from node
@@ -71,8 +71,30 @@ STATION = (
     select s.id, at, 1, case when at >= '2026-02-28 16:00+00' then 20 else 10 end, 0, 0
     from series s, generate_series('2026-02-01 04:00+00'::timestamptz, '2026-03-30 04:00+00', '1 day') at
     """,
+    """
+    insert into device (node_id, name, kind, spot, created_at) select id, 'kiosk', 'kiosk', 'yz-3', now() from node
+    """,
+    """
+    insert into series (device_id, point, kind) select id, 'use_count', 'number' from device where name = 'kiosk'
+    """,
+    """
+    insert into rollup_hour (series_id, bucket_at, count, total, minimum, maximum)
+    select s.id, date_trunc('day', at) + interval '4 hours', 360, 360 * counted, counted - used, counted
+    from series s
+    cross join generate_series('2026-01-20 04:00+00'::timestamptz, '2026-03-30 04:00+00', '1 day') at
+    cross join lateral (select case when at >= '2026-03-01' then 30 else 10 end as used) u
+    cross join lateral (
+        select case
+            when at >= '2026-03-11' then 30 * (1 + date_part('day', at - '2026-03-11 04:00+00'))
+            when at >= '2026-03-01' then 7000 + 30 * (1 + date_part('day', at - '2026-03-01 04:00+00'))
+            else 7000 - 10 * date_part('day', '2026-02-28 04:00+00' - at)
+        end as counted
+    ) c
+    where s.point = 'use_count'
+    """,
 )
-"""One that counts who comes in, twice as many from March on; one without a counter; and what is no station."""
+"""One that counts who comes in, twice as many from March on; one with a machine that says how often it was ever used, and was exchanged in
+March; one without a counter; and what is no station."""
 
 
 def get(cloud: Cloud, path: str, who: str = "chief", **asked: Any) -> Any:
@@ -200,8 +222,10 @@ def test_days_that_were_not_are_not_counted(town: Cloud) -> None:
 
 
 def test_a_station_is_measured_against_itself(town: Cloud) -> None:
-    used, silent = get(town, "popularity")["stations"]
+    machine, used, silent = get(town, "popularity")["stations"]
     assert (used["site"], used["index"], used["days"], used["days_before"]) == ("YZ-1", 200.0, 30, 28)
+    assert (machine["site"], machine["index"]) == ("YZ-3", 300.0)
+    assert (machine["visits"], machine["visits_before"]) == (30 * 30, 28 * 10)
     assert (silent["site"], silent["index"], silent["why"]) == ("YZ-2", None, "no_counter")
 
 
