@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import yaml
 
-from cloud.demo import plan
+from cloud.demo import past, plan
 from cloud.demo.day import WorkingDay
 from cloud.demo.directory import DemoDirectory
 from cloud.demo.equipment import EquipmentPorts
@@ -283,12 +283,15 @@ class Demonstration:
     def _follow(self, visitor: Visitor) -> None:
         """Watch the children, put the devices on the map, tell of the first case."""
         unplaced = {(node.id, device) for node in plan.NODES for device in node.devices}
+        without_past = frozenset(past.COUNTERS)
         told = False
         database_url = self._database.url()
         while not self._stop.wait(_FOLLOW_PERIOD_S):
             self._keep_running()
             if unplaced:
                 unplaced = place_devices(database_url, unplaced, self._spots)
+            if without_past:
+                without_past = past.enter(database_url, without_past, now=datetime.now(UTC))
             if not told and (case := visitor.case_since(self._begun_at)) is not None:
                 told = True
                 self._say(

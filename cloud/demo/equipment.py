@@ -7,11 +7,12 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class TerminalPlan:
-    """A terminal of a kind; `id` is a name that the simulator knows."""
+    """A terminal of a kind; `id` is a name that the simulator knows. `spot`, where it is not a spot of its own, is a site's: its uses are counted there."""
 
     id: str
     name: str
     kind: str
+    spot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Equipment:
                     "kind": each.kind,
                     "topic": f"{topic}/{each.id}",
                     "heartbeat_s": 10.0,
-                    "spot": each.id,
+                    "spot": each.spot or each.id,
                     "simulated": True,
                 }
                 for each in self.terminals
@@ -176,12 +177,12 @@ EQUIPMENT: Final[Mapping[str, Equipment]] = {
         piles=(OcppPlan("pile-11", "驿站快充桩", "hall", 2),),
         terminals=(
             TerminalPlan("sos-1", "驿站求助柱", "sos"),
-            TerminalPlan("kiosk-1", "驿站服务终端", "kiosk"),
+            TerminalPlan("kiosk-1", "驿站服务终端", "kiosk", "station-1"),
         ),
     ),
     "gate-1": Equipment(
         ykc_piles=(YkcPlan("pile-21", "东门直流桩", "lane", "32010600019236"),),
-        terminals=(TerminalPlan("door-1", "门房门禁", "gate"),),
+        terminals=(TerminalPlan("door-1", "门房门禁", "gate", "gate-1"),),
         registers=(
             RegisterPlan("modbus-water-1", "地下车库水位", 2, "water_level", (("level_mm", 0),)),
             RegisterPlan("modbus-climate-1", "配电间温度", 3, "temperature_sensor", (("temperature_c", 0),)),

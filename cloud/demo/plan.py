@@ -8,7 +8,7 @@ from typing import Any, Final
 from cloud.access.departments import DepartmentKind
 from cloud.access.model import Role
 from cloud.demo.equipment import EQUIPMENT, Equipment, EquipmentPorts
-from cloud.organisation.model import DutyKind
+from cloud.organisation.model import DutyKind, SiteKind
 
 DISTRICT: Final = "110105"
 MODEL: Final = "yolox_nano_416"
@@ -77,13 +77,19 @@ class SensorPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """A node: a station (驿站) or a gate house (门房)."""
+    """A node, and the site that it stands in: a station (驿站) or a gate house (门房)."""
 
     id: str
     name: str
+    site: SiteKind
     cameras: tuple[CameraPlan, ...]
     sensors: tuple[SensorPlan, ...]
     equipment: Equipment = field(default_factory=Equipment)
+
+    @property
+    def site_code(self) -> str:
+        """The code of its site; the spot of what counts there is the same in small letters."""
+        return self.id.upper()
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -126,6 +132,7 @@ NODES: Final = (
     NodePlan(
         id="station-1",
         name="朝阳驿站",
+        site=SiteKind.STATION,
         equipment=EQUIPMENT["station-1"],
         cameras=(
             CameraPlan(
@@ -154,6 +161,7 @@ NODES: Final = (
     NodePlan(
         id="gate-1",
         name="东门门房",
+        site=SiteKind.GATE_HOUSE,
         equipment=EQUIPMENT["gate-1"],
         cameras=(
             CameraPlan(

@@ -1,4 +1,4 @@
-"""The demo's rows in the database: areas, people, nodes, and where the devices stand."""
+"""The demo's rows in the database: areas, people, nodes, sites, and where the devices stand."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from cloud.demo.plan import DEPARTMENTS, DISTRICT, NODES, PEOPLE
 from cloud.errors import Conflict, NotFound
 from cloud.fleet import service as fleet
 from cloud.fleet.model import NodeCredentials
-from cloud.organisation import duty
+from cloud.organisation import duty, places
 from cloud.organisation.duty import ShiftWish
 
 SHIFT: Final = timedelta(hours=12)
@@ -55,6 +55,7 @@ def prepare(
         }
     home = spots[NODES[0].id].grid_code
     _enter_departments(database_url, now)
+    _enter_sites(database_url, spots, now)
     for person in PEOPLE:
         area = None if person.area_digits is None else home[: person.area_digits]
         try:
@@ -85,6 +86,15 @@ def _enter_departments(database_url: str, now: datetime) -> None:
     for code, name, kind in DEPARTMENTS:
         with contextlib.suppress(Conflict), psycopg.connect(database_url) as connection:
             departments.add(connection, code=code, name=name, kind=kind, now=now)
+
+
+def _enter_sites(database_url: str, spots: Mapping[str, Spot], now: datetime) -> None:
+    with psycopg.connect(database_url) as connection:
+        for node in NODES:
+            spot = spots[node.id]
+            site = {"code": node.site_code, "kind": node.site, "name": node.name, "area": spot.grid_code}
+            where = {"longitude": spot.longitude, "latitude": spot.latitude, "address": None, "hours": None}
+            places.take_site(connection, {**site, **where, "closed": False}, now=now)
 
 
 def _spots(document: Mapping[str, object]) -> dict[str, Spot]:

@@ -118,6 +118,19 @@ def test_its_people_have_been_at_work(site: Site) -> None:
         assert administrator.get("/api/v1/admission-rules").json()["items"]
 
 
+def test_its_sites_have_an_index_of_popularity(site: Site) -> None:
+    """Machines that count stand there, and weeks that were to measure them against."""
+    with site.client() as client:
+
+        def indices() -> dict[str, float] | None:
+            stations = client.get("/api/v1/figures/popularity").json()["stations"]
+            found = {each["name"]: each["index"] for each in stations}
+            return found if found and None not in found.values() else None
+
+        found = wait_for("index of each site", indices)
+        assert found["朝阳驿站"] > 100 > found["东门门房"] > 0
+
+
 def test_the_live_stream_tells_of_a_verdict_and_resumes_where_it_was_left(site: Site) -> None:
     with site.client() as client:
         case = first_case(client, kind="intrusion")
