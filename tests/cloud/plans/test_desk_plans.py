@@ -77,7 +77,9 @@ class Desks:
     def ask(self, kind: Kind, person: Person, draw: random.Random) -> tuple[str, list[Explained]]:
         """One question; its address and what each of its statements did."""
         address = kind.draw(
-            draw, person, {"deep": [encode_cursor(SIZE.cases // 2)], "next": encode_cursor(SIZE.cases // 2)}
+            draw,
+            person,
+            {"deep": [encode_cursor(SIZE.cases // 2)], "next": f"/api/v1/cases?after={encode_cursor(SIZE.cases // 2)}"},
         )
         return address, self.explain(address, person)
 
