@@ -15,6 +15,7 @@ from edge.clock import NodeClock
 from edge.contract.downlink import Outcome
 from edge.contract.envelope import Lane
 from edge.contract.incident import SEALED_MIME, Incident, TrackPoint, moved
+from edge.contract.originals import OriginalState
 from edge.contract.telemetry import Gap, TelemetryBatch, from_microseconds, to_microseconds
 from edge.contract.topics import Channel
 from edge.flow import OutboxRecord
@@ -303,7 +304,7 @@ def test_a_store_of_the_second_version_opens_too(tmp_path: Path) -> None:
     start.outbox.close()
 
 
-def test_originals_that_wait_in_a_store_of_the_fourth_version_go_as_they_did(tmp_path: Path) -> None:
+def test_originals_that_wait_in_a_store_of_the_fourth_version_stay_until_they_are_ordered(tmp_path: Path) -> None:
     original = snapshot(b"original", mime=SEALED_MIME)
     assert "wanted_until_us " not in fourth().split("CREATE TABLE evidence")[1]
     with closing(sqlite3.connect(tmp_path / "outbox.db")) as connection:
@@ -317,8 +318,14 @@ def test_originals_that_wait_in_a_store_of_the_fourth_version_go_as_they_did(tmp
     place.parent.mkdir(parents=True)
     place.write_bytes(original.content)
     start = Start(tmp_path)
+    assert start.outbox.next_upload() is None
+    until = start.clock() + timedelta(hours=1)
+    assert start.outbox.order_originals([original.reference.sha256], until) == {
+        original.reference.sha256: OriginalState.ORDERED
+    }
     upload = start.outbox.next_upload()
     assert upload is not None
     start.outbox.uploaded(upload.sha256)
-    assert not place.exists()
+    assert start.outbox.next_upload() is None
+    assert place.exists()
     start.outbox.close()
