@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
+from psycopg import sql
 
 from cloud.api.paging import encode_cursor
 from cloud.embedded.process import Child, Command, free_port, log_tail
@@ -84,14 +85,15 @@ def _answers(address: str) -> bool:
 def _refresh(url: str) -> None:
     """Cases are as old as the database; what is due next lies ahead again, as if somebody had looked after it all the time."""
     with psycopg.connect(url) as conn:
-        conn.execute(
-            """
-            update case_clock set due_at = due_at + w.late, amber_at = amber_at + w.late, next_at = next_at + w.late
-            from (select greatest(interval '0', now() + interval '10 minutes' - min(next_at)) as late from case_clock
-                  where state = 'running') w
-            where state = 'running' and next_at is not null and w.late > interval '0'
-            """
-        )
+        for table in ("case_clock", "whole_clock"):
+            conn.execute(
+                sql.SQL("""
+                update {table} set due_at = due_at + w.late, amber_at = amber_at + w.late, next_at = next_at + w.late
+                from (select greatest(interval '0', now() + interval '10 minutes' - min(next_at)) as late from {table}
+                      where state = 'running') w
+                where state = 'running' and next_at is not null and w.late > interval '0'
+                """).format(table=sql.Identifier(table))
+            )
 
 
 def _deep_cursors(url: str) -> list[str]:

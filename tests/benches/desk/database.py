@@ -31,7 +31,7 @@ SETTINGS = {
 
 _FIGURE_DAYS = 100
 _NAME = "desk"
-_VERSION = 1
+_VERSION = 2
 """Of what `filling` writes: grows with every change of it."""
 
 

@@ -33,6 +33,8 @@ _STEPS = (
     "case_incident",
     "case_event",
     "case_clock",
+    "whole_clock",
+    "whole_stop",
     "case_department",
     "incident_verdict",
     "evidence",
@@ -40,7 +42,7 @@ _STEPS = (
     "notice",
 )
 """Of each chunk of cases in this order; each is a file of `sql/`."""
-_KEYED = ("grid_case", "incident", "case_event", "case_clock", "notice")
+_KEYED = ("grid_case", "incident", "case_event", "case_clock", "whole_stop", "notice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
