@@ -40,6 +40,11 @@ export function countsOf(contents: Record<string, unknown>): Record<'open' | 're
   }
 }
 
+/** The record that the address names; a part of it that is left out is an empty word. */
+export function recordIn(part: unknown): number | null {
+  return typeof part === 'string' && part !== '' ? Number(part) : null
+}
+
 /** Where a record stands. */
 export function stateOf(record: ShiftRecord): 'drawn' | 'given' | 'confirmed' {
   if (record.taken_at !== null) return 'confirmed'

@@ -973,6 +973,7 @@ export const en: Messages = {
     picture: 'Last picture (masked)',
     pictureOf: 'Picture of case {number}; people and plates are masked',
     noPicture: 'None of the newest cases has a picture.',
+    pictureNeedsPurpose: 'This picture wants a purpose: open the case and say it.',
     recent: 'Newest cases',
     noCases: 'This device has no case yet.',
     range: 'Range of time',

@@ -6,6 +6,11 @@ export function count(value: number): string {
   return COUNT.format(value)
 }
 
+/** `-1.24`; a hundredth is the least, and less than that is nothing, on whichever side. */
+export function seconds(value: number): string {
+  return (Math.round(value * 100) / 100 + 0).toFixed(2)
+}
+
 /** `280 MiB`: three figures at most. */
 export function size(bytes: number): string {
   let value = bytes
