@@ -78,8 +78,7 @@ def report(conn: Connection[Any], asked: Asked, *, by: By | None, zone: ZoneInfo
     """All figures of an area over a window, beside as many days before; told apart by category or severity where that is asked for."""
     place = places.at(conn, asked.scope)
     present, past = (
-        total(Tally.of(row) for row in store.rows(conn, asked.slice(place), window))
-        for window in (asked.window, asked.window.before)
+        Tally.of(*store.rows(conn, asked.slice(place), window)) for window in (asked.window, asked.window.before)
     )
     figures = _views(present, past)
     if asked.category is None and asked.severity is None and asked.of is Of.REAL:
@@ -110,7 +109,7 @@ def _groups(conn: Connection[Any], asked: Asked, place: Place, by: By) -> list[F
 def _apart(conn: Connection[Any], wanted: Slice, window: Window, by: By) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for row in store.rows(conn, wanted, window):
-        found.setdefault(str(getattr(row, by.value)), Tally()).add(Tally.of(row))
+        found.setdefault(str(getattr(row, by.value)), Tally()).take(row)
     return found
 
 
@@ -135,7 +134,7 @@ def _online_share(conn: Connection[Any], scope: str, window: Window, *, zone: Zo
         from_at = max(from_at, known_since)
         if from_at >= to_at:
             return Share.of(0, 0)
-    found = maintenance.figures(conn, scope, from_at=from_at, to_at=to_at, now=now).online
+    found = maintenance.online(conn, scope, from_at=from_at, to_at=to_at, now=now)
     online_s = sum(each.online_s for each in found)
     return Share.of(round(online_s), round(online_s + sum(each.lost_s for each in found)))
 
@@ -144,7 +143,7 @@ def series(conn: Connection[Any], asked: Asked, figures: Sequence[Figure]) -> Fi
     """Figures day by day."""
     days: dict[date, Tally] = {}
     for row in store.day_rows(conn, asked.slice(places.at(conn, asked.scope)), asked.window):
-        days.setdefault(row.starts_on, Tally()).add(Tally.of(row))
+        days.setdefault(row.starts_on, Tally()).take(row)
     return FigureSeries(
         area=asked.code,
         from_day=asked.window.from_day,

@@ -177,7 +177,7 @@ def days_kept(conn: Connection[Any], from_day: date, to_day: date) -> dict[Key, 
     """Sums of the rows of several days, of all areas."""
     found: dict[Key, Tally] = {}
     for row in _queries.days_kept(conn, from_day=from_day, to_day=to_day):
-        found.setdefault(_key(row), Tally()).add(Tally.of(row))
+        found.setdefault(_key(row), Tally()).take(row)
     return found
 
 

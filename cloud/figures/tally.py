@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from cloud.figures.histogram import Histogram, packed, unpacked
+from cloud.figures.histogram import Histogram, gather, packed
 
 _Key = TypeVar("_Key")
 
@@ -86,12 +86,24 @@ class Tally:
         counts: dict[str, int | list[int]] = {fact.value: self.count(fact) for fact in Fact}
         return counts | {time.value: packed(self.times.get(time, {})) for time in Time}
 
+    def take(self, row: object) -> None:
+        """Add a row of the roll-up; times may be missing."""
+        for fact in Fact:
+            number = int(getattr(row, fact.value))
+            if number:
+                self.counts[fact] = self.counts.get(fact, 0) + number
+        for time in Time:
+            numbers = getattr(row, time.value, None)
+            if numbers:
+                gather(self.times.setdefault(time, {}), numbers)
+
     @classmethod
-    def of(cls, row: object) -> "Tally":
-        """The tally of a row with those columns; times may be missing."""
-        counts = {fact: number for fact in Fact if (number := int(getattr(row, fact.value)))}
-        times = {time: found for time in Time if (found := unpacked(getattr(row, time.value, None) or []))}
-        return cls(counts, times)
+    def of(cls, *rows: object) -> "Tally":
+        """The sum of rows of the roll-up."""
+        found = cls()
+        for row in rows:
+            found.take(row)
+        return found
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

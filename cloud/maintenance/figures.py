@@ -60,15 +60,12 @@ def figures(
     conn: Connection[Any], area_path: str, *, from_at: datetime, to_at: datetime, now: datetime
 ) -> MaintenanceFigures:
     """The figures of an area; of what comes after `now` nothing is known. Raises Invalid for a window that ends before it begins, or is longer than a year."""
-    if not timedelta(0) < to_at - from_at <= LONGEST_WINDOW:
-        raise Invalid("`from` lies before `to`, by a year at most")
+    rates = online(conn, area_path, from_at=from_at, to_at=to_at, now=now)
     times = store.repair_times(conn, area_path, from_at, to_at)
-    known_to = max(from_at, min(to_at, now))
-    window_s = (known_to - from_at).total_seconds()
     return MaintenanceFigures(
         from_at=from_at,
         to_at=to_at,
-        online=[_rate(row, window_s) for row in store.presence_spans(conn, area_path, from_at, known_to)],
+        online=rates,
         running=store.counts(conn, area_path),
         repaired=times.repaired,
         repair_p50_s=None if times.p50_s is None else float(times.p50_s),
@@ -78,6 +75,17 @@ def figures(
             for row in store.worst_devices(conn, area_path, from_at, to_at, count=WORST_SHOWN)
         ],
     )
+
+
+def online(
+    conn: Connection[Any], area_path: str, *, from_at: datetime, to_at: datetime, now: datetime
+) -> list[OnlineRate]:
+    """The online rates alone, as in `figures`. Raises Invalid as it does."""
+    if not timedelta(0) < to_at - from_at <= LONGEST_WINDOW:
+        raise Invalid("`from` lies before `to`, by a year at most")
+    known_to = max(from_at, min(to_at, now))
+    window_s = (known_to - from_at).total_seconds()
+    return [_rate(row, window_s) for row in store.presence_spans(conn, area_path, from_at, known_to)]
 
 
 def prune(conn: Connection[Any], *, now: datetime) -> int:

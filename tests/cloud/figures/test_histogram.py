@@ -1,6 +1,7 @@
 """Times that add up, and how far off what they tell can be."""
 
 from bisect import bisect_right
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +60,18 @@ def test_what_is_added_and_taken_away_was_never_there(
     tally.add(other)
     tally.add(other, -1)
     assert tally == Tally(ours)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from(Fact), st.integers(1, 9)),
+            st.dictionaries(st.sampled_from(Time), st.dictionaries(st.integers(0, 150), st.integers(1, 9), min_size=1)),
+        ),
+        max_size=5,
+    )
+)
+def test_rows_add_up_as_their_tallies_do(parts: list[tuple[dict[Fact, int], dict[Time, dict[int, int]]]]) -> None:
+    tallies = [Tally(dict(counts), {time: dict(one) for time, one in times.items()}) for counts, times in parts]
+    rows = [SimpleNamespace(**tally.columns) for tally in tallies]
+    assert Tally.of(*rows) == total(tallies)
