@@ -116,7 +116,10 @@ def list_current_drills(user: User, conn: Conn, parts: Parts) -> CurrentDrills:
 
 @router.post("/drills", status_code=status.HTTP_201_CREATED, summary="Start a drill")
 def start_drill(body: DrillRequest, user: Starter, conn: Conn, request: Request, parts: Parts) -> Drill:
-    """What the chosen sources find from now on is part of it, and nothing else is. 409 when another one has the same sources."""
+    """What the chosen sources find from now on is part of it, and nothing else is.
+
+    409 when another one has the same sources, or one of them took part in drills for 72 hours of seven days.
+    """
     return service.start(conn, user, body.wish(), now=parts.clock(), address=client_address(request))
 
 
@@ -124,7 +127,7 @@ def start_drill(body: DrillRequest, user: Starter, conn: Conn, request: Request,
 def prolong_drill(
     *, drill_id: DrillId, body: ProlongRequest, user: Starter, conn: Conn, request: Request, parts: Parts
 ) -> Drill:
-    """A day ahead at most. 409 when it is over."""
+    """A day ahead at most. 409 when it is over, or too little of the week would be real."""
     return service.prolong(conn, user, drill_id, until=body.until, now=parts.clock(), address=client_address(request))
 
 

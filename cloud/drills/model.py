@@ -3,19 +3,24 @@
 In doubt it is real: that somebody comes for nothing costs less than that nobody comes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cloud.errors import Invalid
+from cloud.errors import Conflict, Invalid
 from edge.contract.incident import Incident, IncidentState, Severity
 
 LONGEST: Final = timedelta(hours=24)
 """How far ahead a drill may be planned to end, at its start and at each prolongation."""
 
 LONGEST_ALTOGETHER: Final = timedelta(hours=72)
+WEEK: Final = timedelta(days=7)
+WEEKLY: Final = timedelta(hours=72)
+"""So long at most, within any seven days, may the same source be exercised with: for most of each week it is real."""
+
 SOURCES_MOST: Final = 500
 DEPARTMENTS_MOST: Final = 50
 
@@ -151,6 +156,48 @@ def check_end(planned_end_at: datetime, *, started_at: datetime, now: datetime) 
         )
     if planned_end_at - started_at > LONGEST_ALTOGETHER:
         raise Invalid(f"no drill lasts for more than {LONGEST_ALTOGETHER // timedelta(hours=1)} hours; start another")
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """When something took part in another drill, or will until its planned end."""
+
+    source: ChosenSource
+    started_at: datetime
+    until: datetime
+
+
+def check_week(
+    sources: Iterable[ChosenSource], others: Iterable[Drilled], *, started_at: datetime, until: datetime, now: datetime
+) -> None:
+    """Raise Conflict where a drill would leave too little of the seven days before its end that is real, with what is left from now on.
+
+    The window that ends with the drill is the fullest: what a later one gains of this drill, it loses at most of those before.
+    """
+    by_node: dict[str, list[Drilled]] = defaultdict(list)
+    for other in others:
+        by_node[other.source.node].append(other)
+    for source in sources:
+        met = [(each.started_at, each.until) for each in by_node[source.node] if source.meets(each.source)]
+        if _together([*met, (started_at, until)], until - WEEK, until) <= WEEKLY:
+            continue
+        left = max(timedelta(0), WEEKLY - _together([*met, (started_at, now)], now - WEEK, now))
+        of = f"{source.node} {source.device}".rstrip()
+        raise Conflict(
+            f"{of} may take part in drills for {WEEKLY // timedelta(hours=1)} hours within seven days;"
+            f" left from now on: {left // timedelta(hours=1)} h {left % timedelta(hours=1) // timedelta(minutes=1)} min"
+        )
+
+
+def _together(spans: Iterable[tuple[datetime, datetime]], from_at: datetime, to_at: datetime) -> timedelta:
+    """How much of a window is covered by spans that may overlap."""
+    covered, reached = timedelta(0), from_at
+    for begin, end in sorted(spans):
+        until = min(end, to_at)
+        if until > max(begin, reached):
+            covered += until - max(begin, reached)
+            reached = until
+    return covered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,17 @@ select d.name, s.node, coalesce(s.device, '') as device, coalesce(s.rule, '') as
 from drill d join drill_source s on s.drill_id = d.id
 where s.node = any(:nodes::text[]) and d.ended_at is null and d.planned_end_at > :now;
 
+-- name: drilled(nodes, from_at, except_id)
+-- When what of these nodes took part in drills since a time, but for one of them.
+select s.node, coalesce(s.device, '') as device, coalesce(s.rule, '') as rule, d.started_at,
+    coalesce(d.ended_at, d.planned_end_at) as until
+from drill d join drill_source s on s.drill_id = d.id
+where s.node = any(:nodes::text[]) and coalesce(d.ended_at, d.planned_end_at) > :from_at
+  and d.id is distinct from :except_id::bigint;
+
+-- name: sources_chosen(drill_id)
+select node, coalesce(device, '') as device, coalesce(rule, '') as rule from drill_source where drill_id = :drill_id;
+
 -- name: paths_of(nodes)
 -- Where nodes and their devices lie; a device of its node where it has no grid of its own.
 select n.name as node, '' as device, a.path
@@ -159,6 +170,33 @@ left join department v on v.id = c.department_id
 where c.drill_id = :drill_id
 order by c.id
 limit :count;
+
+-- name: stage_times(drill_id)
+-- How long each stage took over all cases of a drill: nearest rank, in seconds; `waiting` are those in which it has begun and not ended.
+with spent as (
+    select s.stage, c.ended_at, s.until_at,
+        case when s.until_at is not null then greatest(0, extract(epoch from s.until_at - s.from_at))::float8 end as spent_s
+    from grid_case c
+    cross join lateral (
+        values
+            ('verify', c.opened_at, c.verified_at),
+            ('dispatch', c.verified_at, c.dispatched_at),
+            ('receipt', c.dispatched_at, c.accepted_at),
+            ('handling', c.accepted_at, c.resolved_at),
+            ('close', c.opened_at, c.ended_at)
+    ) as s (stage, from_at, until_at)
+    where c.drill_id = :drill_id and s.from_at is not null
+)
+select named.stage,
+    count(spent.until_at)::integer as cases,
+    (count(*) filter (where spent.stage is not null and spent.until_at is null and spent.ended_at is null))::integer as waiting,
+    percentile_disc(0.5) within group (order by spent.spent_s) as p50_s,
+    percentile_disc(0.9) within group (order by spent.spent_s) as p90_s,
+    max(spent.spent_s) as longest_s
+from unnest(array['verify', 'dispatch', 'receipt', 'handling', 'close']) with ordinality as named (stage, place)
+left join spent on spent.stage = named.stage
+group by named.stage, named.place
+order by named.place;
 
 -- name: reactions_of(drill_id, count)
 -- Who did something, how often, and how soon the first time after the case was opened.

@@ -1,9 +1,7 @@
 """The report of a drill (演练总结): what was opened, how long each stage took, who reacted. Reads only."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import Connection
@@ -19,15 +17,6 @@ _queries = load("cloud.drills")
 
 CASES_SHOWN: Final = 500
 PEOPLE_SHOWN: Final = 200
-
-STAGES: Final = (
-    ("verify", "opened_at", "verified_at"),
-    ("dispatch", "verified_at", "dispatched_at"),
-    ("receipt", "dispatched_at", "accepted_at"),
-    ("handling", "accepted_at", "resolved_at"),
-    ("close", "opened_at", "ended_at"),
-)
-"""A stage, and between which moments of a case it lies. 核实, 派遣, 接单, 处置; 结案 from the opening."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +45,10 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTimes:
-    """How long a stage took, in seconds, over the cases in which it has ended; `waiting`: those in which it has not."""
+    """How long a stage took, in seconds, over all cases in which it has ended; `waiting`: those in which it has not.
+
+    A stage is 核实, 派遣, 接单 or 处置; 结案 counts from the opening.
+    """
 
     stage: str
     cases: int
@@ -126,7 +118,7 @@ class DrillCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillReport:
-    """What came of a drill. `cases` are the first 500."""
+    """What came of a drill. `cases` are the first 500, `cases_more` how many there are beside them; counts and stages are of all."""
 
     drill: Drill
     sources: list[SourceView]
@@ -135,6 +127,7 @@ class DrillReport:
     counts: DrillCounts
     stages: list[StageTimes]
     cases: list[ExercisedCase]
+    cases_more: int
     reactions: list[Reaction]
     going_on: list[GoingOn]
 
@@ -145,6 +138,7 @@ def report(conn: Connection[Any], user: Principal, drill_id: int, *, now: dateti
     if not user.sees(row.area_path):
         raise NotFound("there is no such drill in your scope")
     cases = list(_queries.cases_of(conn, drill_id=drill_id, count=CASES_SHOWN))
+    counts = DrillCounts(**_queries.counts_of(conn, drill_id=drill_id)._asdict())
     return DrillReport(
         drill=service.find(conn, user, drill_id, now=now),
         sources=[SourceView(**each._asdict()) for each in _queries.sources_of(conn, drill_id=drill_id)],
@@ -153,9 +147,10 @@ def report(conn: Connection[Any], user: Principal, drill_id: int, *, now: dateti
             StepView(**each._asdict() | {"action": DrillAction(each.action)})
             for each in _queries.steps_of(conn, drill_id=drill_id)
         ],
-        counts=DrillCounts(**_queries.counts_of(conn, drill_id=drill_id)._asdict()),
-        stages=[_times(stage, cases, begin, end) for stage, begin, end in STAGES],
+        counts=counts,
+        stages=[StageTimes(**each._asdict()) for each in _queries.stage_times(conn, drill_id=drill_id)],
         cases=[ExercisedCase(**{name: getattr(each, name) for name in ExercisedCase.__slots__}) for each in cases],
+        cases_more=counts.cases - len(cases),
         reactions=[
             Reaction(**{name: getattr(each, name) for name in Reaction.__slots__})
             for each in _queries.reactions_of(conn, drill_id=drill_id, count=PEOPLE_SHOWN)
@@ -165,25 +160,3 @@ def report(conn: Connection[Any], user: Principal, drill_id: int, *, now: dateti
             for each in _queries.going_on(conn, drill_id=drill_id, count=CASES_SHOWN)
         ],
     )
-
-
-def _times(stage: str, cases: Sequence[Any], begin: str, end: str) -> StageTimes:
-    begun = [case for case in cases if getattr(case, begin) is not None]
-    spans = sorted(
-        max(timedelta(0), getattr(case, end) - getattr(case, begin)).total_seconds()
-        for case in begun
-        if getattr(case, end) is not None
-    )
-    return StageTimes(
-        stage=stage,
-        cases=len(spans),
-        waiting=sum(getattr(case, end) is None and case.ended_at is None for case in begun),
-        p50_s=_share(spans, 0.5),
-        p90_s=_share(spans, 0.9),
-        longest_s=spans[-1] if spans else None,
-    )
-
-
-def _share(spans: Sequence[float], share: float) -> float | None:
-    """The value below or at which so large a share lies (nearest rank)."""
-    return spans[max(0, math.ceil(share * len(spans)) - 1)] if spans else None

@@ -12,7 +12,7 @@ from cloud.access.model import Principal, Role
 from cloud.db import live
 from cloud.db.queries import load
 from cloud.drills import store
-from cloud.drills.model import ChosenSource, DrillAction, DrillWish, check_end, check_wish
+from cloud.drills.model import WEEK, ChosenSource, DrillAction, Drilled, DrillWish, check_end, check_week, check_wish
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound
 
 _queries = load("cloud.drills")
@@ -49,13 +49,16 @@ class Drill:
 
 
 def start(conn: Connection[Any], actor: Principal, wish: DrillWish, *, now: datetime, address: str) -> Drill:
-    """Start a drill now. Raises Forbidden, NotFound (no such area in his scope), Invalid, Conflict where another one has the same sources."""
+    """Start a drill now. Raises Forbidden, NotFound (no such area in his scope), Invalid, Conflict where another one has the same
+    sources, or they took part in too much of the week.
+    """
     _check_role(actor)
     area = areas.find_in_scope(conn, actor, wish.area_code)
     check_wish(wish, now=now)
     _check_departments(conn, wish, area.path)
     _queries.lock_starting(conn)
     _check_sources(conn, wish.sources, area.path, now=now)
+    _check_week(conn, wish.sources, None, started_at=now, until=wish.planned_end_at, now=now)
     drill_id: int = _queries.insert_drill(
         conn,
         name=wish.name,
@@ -92,9 +95,14 @@ def start(conn: Connection[Any], actor: Principal, wish: DrillWish, *, now: date
 def prolong(
     conn: Connection[Any], actor: Principal, drill_id: int, *, until: datetime, now: datetime, address: str
 ) -> Drill:
-    """Have a running drill end later, or earlier. Raises Forbidden, NotFound, Invalid, Conflict for one that is over."""
+    """Have a running drill end later, or earlier. Raises Forbidden, NotFound, Invalid, Conflict for one that is over, or where too little
+    of the week would be real.
+    """
     row = _running(conn, actor, drill_id, now=now)
     check_end(until, started_at=row.started_at, now=now)
+    if until > row.planned_end_at:  # an earlier end takes nothing more
+        chosen = [ChosenSource(*each) for each in _queries.sources_chosen(conn, drill_id=drill_id)]
+        _check_week(conn, chosen, drill_id, started_at=row.started_at, until=until, now=now)
     _queries.prolong(conn, planned_end_at=until, drill_id=drill_id)
     store.add_step(conn, drill_id, DrillAction.PROLONGED, at=now, actor_id=actor.user_id, until=until)
     audit.write(
@@ -193,6 +201,21 @@ def _check_sources(conn: Connection[Any], sources: Sequence[ChosenSource], area_
         other = ChosenSource(row.node, row.device, row.rule)
         if any(source.meets(other) for source in sources):
             raise Conflict(f"{f'{row.node} {row.device}'.rstrip()} takes part in another drill that runs: {row.name}")
+
+
+def _check_week(
+    conn: Connection[Any],
+    sources: Sequence[ChosenSource],
+    drill_id: int | None,
+    *,
+    started_at: datetime,
+    until: datetime,
+    now: datetime,
+) -> None:
+    nodes = sorted({source.node for source in sources})
+    rows = _queries.drilled(conn, nodes=nodes, from_at=min(now, until) - WEEK, except_id=drill_id)
+    others = [Drilled(ChosenSource(row.node, row.device, row.rule), row.started_at, row.until) for row in rows]
+    check_week(sources, others, started_at=started_at, until=until, now=now)
 
 
 def _running(conn: Connection[Any], actor: Principal, drill_id: int, *, now: datetime) -> Any:

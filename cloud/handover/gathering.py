@@ -1,4 +1,4 @@
-"""How things stand in an area at a change of shift. Reads only; of drills alone that they run."""
+"""How things stand in an area at a change of shift. Reads only; of drills that they run, what is open in them, and what was none."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -37,7 +37,7 @@ def contents(conn: Connection[Any], area_path: str, *, now: datetime) -> dict[st
             "items": [_item(row) for row in pressing],
         },
         "whistles": _listed(_queries.missing_arrivals(conn, scope=area_path, running=_RUNNING, count=LISTED)),
-        "drills": _listed(_queries.running_drills(conn, scope=area_path, now=now, count=LISTED)),
+        "drills": _listed(_queries.running_drills(conn, scope=area_path, running=_RUNNING, now=now, count=LISTED)),
         "machines": _listed(_queries.lost_machines(conn, scope=area_path, count=LISTED)),
         "warnings": _listed(_queries.open_warnings(conn, scope=area_path, count=LISTED)),
     }

@@ -8,7 +8,8 @@ group by status, severity
 order by severity desc, status;
 
 -- name: pressing_cases(scope, running, now, until, count)
--- Running cases that somebody has to know of by name: overdue, nearly so, urged, promised for a date that comes soon, high or critical.
+-- Running cases that somebody has to know of by name: overdue, nearly so, urged, promised for a date that comes soon, high or critical,
+-- or out of a drill: who went knows that it is none, who comes may have heard of an exercise.
 with told as (
     select c.id, c.number, c.title, c.kind, c.severity::text as severity, c.status, c.opened_at, c.area_code, k.due_at,
         c.urged_at is not null as urged,
@@ -16,12 +17,13 @@ with told as (
         case
             when c.suspended_until between :now and :until then c.suspended_until
             when k.extended_until between :now and :until then k.extended_until
-        end as promised_at
+        end as promised_at,
+        exists (select from case_event e where e.case_id = c.id and e.action = 'made_real') as made_real
     from grid_case c
     left join case_clock k on k.case_id = c.id and k.state = 'running'
     where c.area_path ^@ :scope and c.status = any(:running::text[]) and not c.drill
 ), pressing as (
-    select * from told where light <> 'green' or urged or promised_at is not null or severity in ('high', 'critical')
+    select * from told where light <> 'green' or urged or promised_at is not null or made_real or severity in ('high', 'critical')
 )
 select *, count(*) over () as together,
     count(*) filter (where light = 'red') over () as red,
@@ -44,8 +46,15 @@ where c.area_path ^@ :scope and k.arrived_at is null and w.ended_at is null and 
 order by k.due_at, k.id
 limit :count;
 
--- name: running_drills(scope, now, count)
-select d.name, d.area_code, d.started_at, d.planned_end_at, count(*) over () as together
+-- name: running_drills(scope, running, now, count)
+-- What is exercised beyond the change, with how many of its cases here are still open, and how many turned out to be real.
+select d.name, d.area_code, d.started_at, d.planned_end_at,
+    (
+        select count(*) from grid_case c
+        where c.drill_id = d.id and c.area_path ^@ :scope and c.status = any(:running::text[])
+    ) as exercised_open,
+    (select count(*) from drill_step s where s.drill_id = d.id and s.action = 'made_real') as times_real,
+    count(*) over () as together
 from drill d
 where (d.area_path ^@ :scope or :scope ^@ d.area_path) and d.ended_at is null and d.planned_end_at > :now
 order by d.planned_end_at, d.id

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
@@ -144,9 +144,28 @@ class Life:
         return [row[0] for row in self.conn.execute("select drill_id from incident order by id").fetchall()]
 
 
+FIND = ("find", "cam-1", 0)
+START = ("start", ("cam-1",), 60)
+END = ("end", (), 0)
+WAIT = ("wait", (), 60)
+MEETINGS = {
+    "real after exercised": [START, FIND, END, FIND],
+    "exercised after real": [FIND, WAIT, START, FIND],
+    "exercised after exercised": [START, FIND, END, WAIT, START, FIND],
+    "real after a time": [START, FIND, ("wait", (), 3_700), FIND],
+    "late after real": [START, WAIT, END, WAIT, FIND, ("find late", "cam-1", 90)],
+}
+"""The shortest lives in which one device finds the same twice, on either side of a border: these are tried whatever chance brings."""
+
+
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+@example(MEETINGS["real after exercised"])
+@example(MEETINGS["exercised after real"])
+@example(MEETINGS["exercised after exercised"])
+@example(MEETINGS["real after a time"])
+@example(MEETINGS["late after real"])
 @given(st.lists(STEP, min_size=6, max_size=30))
 def test_real_and_exercised_are_never_one(exercised_url: str, steps: list[tuple[str, Any, int]]) -> None:
     with (

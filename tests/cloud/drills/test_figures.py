@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from psycopg import Connection
 
 from cloud.cases import reality
@@ -20,7 +21,7 @@ from cloud.verdicts.model import Judgement, Verdict
 from cloud.verdicts.precision import Dimension
 from cloud.verdicts.store import VerdictFilter
 from edge.contract.fields import uuid7
-from tests.cloud.drills.conftest import NODE, Exercised
+from tests.cloud.drills.conftest import CAMERAS, NODE, Exercised
 from tests.cloud.samples import NOW, incident
 
 AT = NOW + timedelta(minutes=5)
@@ -144,3 +145,24 @@ def test_what_is_asked_of_a_device_that_takes_part_is_done_and_marked(exercised:
     assert rows == [("cam-1", drill.id), ("cam-2", None)]
     told = report.report(conn, exercised.who("chief"), drill.id, now=AT)
     assert (told.counts.commands, told.counts.cases) == (1, 0)
+
+
+def test_the_times_of_the_stages_are_of_all_cases_and_the_list_says_what_it_leaves_out(
+    exercised: Exercised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn, drill = exercised.conn, exercised.start(*CAMERAS)
+    exercised.receive(
+        *(incident(number, start_s=300, device=name) for number, name in enumerate(CAMERAS, 1)), received_at=AT
+    )
+    ids = [case_id for case_id, *_ in exercised.cases()]
+    for minutes, case_id in zip((1, 2, 30), ids, strict=True):
+        conn.execute(
+            "update grid_case set verified_at = opened_at + make_interval(mins => %s) where id = %s", [minutes, case_id]
+        )
+    monkeypatch.setattr(report, "CASES_SHOWN", 1)
+    told = report.report(conn, exercised.who("chief"), drill.id, now=END)
+    assert ([case.id for case in told.cases], told.cases_more) == (ids[:1], 2)
+    verify, dispatch = told.stages[:2]
+    assert (verify.cases, verify.waiting, verify.p50_s, verify.p90_s, verify.longest_s) == (3, 0, 120, 1_800, 1_800)
+    assert (dispatch.cases, dispatch.waiting, dispatch.p50_s) == (0, 3, None)
+    assert [each.stage for each in told.stages] == ["verify", "dispatch", "receipt", "handling", "close"]

@@ -5,8 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.drills.model import LONGEST, ChosenSource, DrillWish, Exercise, Found, check_end, check_wish, drill_of
-from cloud.errors import Invalid
+from cloud.drills.model import (
+    LONGEST,
+    WEEK,
+    WEEKLY,
+    ChosenSource,
+    Drilled,
+    DrillWish,
+    Exercise,
+    Found,
+    check_end,
+    check_week,
+    check_wish,
+    drill_of,
+)
+from cloud.errors import Conflict, Invalid
 from tests.cloud.samples import NOW
 
 HOUR = timedelta(hours=1)
@@ -90,3 +103,42 @@ def test_a_drill_that_is_prolonged_day_by_day_ends_nevertheless() -> None:
     check_end(later + timedelta(hours=12), started_at=NOW, now=later)
     with pytest.raises(Invalid):
         check_end(later + timedelta(hours=13), started_at=NOW, now=later)
+
+
+spans = st.tuples(st.integers(0, 200), st.integers(1, 24))
+"""Hours between two drills, and of the second."""
+
+
+@given(st.lists(spans, max_size=40))
+def test_whatever_follows_whatever_most_of_each_week_is_real(wishes: list[tuple[int, int]]) -> None:
+    """The limit is found anew here hour by hour, over every window."""
+    camera, drilled, now = ChosenSource("n", "a"), list[Drilled](), NOW
+    for pause, length in wishes:
+        now += HOUR * pause
+        try:
+            check_week([camera], drilled, started_at=now, until=now + HOUR * length, now=now)
+        except Conflict:
+            continue
+        drilled.append(Drilled(camera, now, now + HOUR * length))
+        now += HOUR * length
+    hours = {
+        (each.started_at - NOW) // HOUR + hour
+        for each in drilled
+        for hour in range((each.until - each.started_at) // HOUR)
+    }
+    for last in hours:
+        assert sum(last - WEEK // HOUR < hour <= last for hour in hours) <= WEEKLY // HOUR
+
+
+def test_the_limit_is_of_whatever_meets_and_says_what_is_left() -> None:
+    drilled = [Drilled(ChosenSource("n", "a", "fire"), NOW - HOUR * 80, NOW - HOUR * 10)]
+
+    def check(source: ChosenSource, hours: float) -> None:
+        check_week([source], drilled, started_at=NOW, until=NOW + HOUR * hours, now=NOW)
+
+    for free in (ChosenSource("n", "b"), ChosenSource("m"), ChosenSource("n", "a", "smoke")):
+        check(free, 24)
+    for used in (ChosenSource("n"), ChosenSource("n", "a"), ChosenSource("n", "a", "fire")):
+        check(used, 2)
+        with pytest.raises(Conflict, match="left from now on: 2 h 0 min"):
+            check(used, 2.5)

@@ -140,3 +140,24 @@ def test_a_department_that_takes_no_part_is_not_sent(exercised: Exercised) -> No
     act(CaseAction.CONFIRM)
     with pytest.raises(Invalid, match="takes no part"):
         act(CaseAction.DISPATCH, department=department)
+
+
+def test_a_chain_of_drills_ends_with_the_hours_of_the_week(exercised: Exercised) -> None:
+    chief, day = exercised.who("chief"), 24 * HOUR
+    for number in range(3):
+        at = NOW + number * day
+        drills.end_due(exercised.conn, now=at)
+        last = exercised.start("cam-1", at=at, hours=23.5)
+    with pytest.raises(Conflict, match="left from now on: 2 h 0 min"):
+        drills.prolong(
+            exercised.conn, chief, last.id, until=NOW + 3 * day + 2 * HOUR, now=NOW + 71 * HOUR, address="test"
+        )
+    drills.prolong(exercised.conn, chief, last.id, until=NOW + 72 * HOUR, now=NOW + 71 * HOUR, address="test")
+    at = NOW + 73 * HOUR
+    drills.end_due(exercised.conn, now=at)
+    exercised.start("cam-2", at=at, hours=24)
+    for device in ("cam-1", ""):
+        with pytest.raises(Conflict):
+            exercised.start(device, at=at, hours=2)
+    later = NOW + 8 * day
+    exercised.start("cam-1", at=later, hours=20)

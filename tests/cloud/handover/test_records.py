@@ -11,12 +11,14 @@ from psycopg import Connection, errors
 
 from cloud.access import accounts, sessions
 from cloud.access.model import Role, SignedIn
+from cloud.cases import reality
 from cloud.correlate import service as correlate
 from cloud.drills import service as drills
-from cloud.drills.model import DrillWish
+from cloud.drills.model import ChosenSource, DrillWish
 from cloud.errors import Conflict, Forbidden, Invalid, NotFound
 from cloud.escalation import lookahead
 from cloud.escalation.roster import Posts
+from cloud.fleet import service as fleet
 from cloud.handover import model, records
 from cloud.handover.records import Which
 from cloud.organisation import duty
@@ -123,6 +125,34 @@ def test_it_says_how_things_stand_and_nothing_of_drills_but_that_they_run(conn: 
     assert [each["name"] for each in told["drills"]["items"]] == ["Fire"]
     assert found.record.words == "Gate 7 is broken"
     assert (found.intact, model.digest(model.canonical(told)).hex()) == (True, sha256)
+
+
+def test_a_drill_over_the_change_tells_what_is_open_in_it_and_what_was_none(conn: Connection[Any]) -> None:
+    fleet.add_node(conn, "node-1", district="110105", area_code=GRID, now=NOW - HOUR)
+    conn.execute(
+        "insert into device (node_id, name, kind, created_at, declared)"
+        " select n.id, c.name, 'camera', n.created_at, true from node n, unnest(array['cam-1', 'cam-2']) as c (name)"
+    )
+    above = who(conn, "above").principal
+    wish = DrillWish(
+        name="Fire",
+        purpose="spring",
+        area_code=GRID,
+        planned_end_at=NOW + 3 * HOUR,
+        sources=tuple(ChosenSource("node-1", device) for device in ("cam-1", "cam-2")),
+    )
+    drills.start(conn, above, wish, now=NOW - HOUR, address="test")
+    found = [incident(number, device=f"cam-{number}", start_s=-60) for number in (1, 2)]
+    correlate.receive_all(conn, [report(each, received_at=NOW) for each in found])
+    real = conn.execute("select id, number from grid_case where device = 'cam-2'").fetchone()
+    assert real is not None
+    reality.make_real(conn, above, real[0], note=None, now=NOW, address="test")
+    record_id, _ = given(conn)
+    told = records.detail(conn, who(conn, "night").principal, record_id, now=NOW).contents
+    (drill,) = told["drills"]["items"]
+    assert (drill["name"], drill["exercised_open"], drill["times_real"]) == ("Fire", 1, 1)
+    assert told["open"]["together"] == 1, "of what is exercised nothing is counted"
+    assert [(each["number"], each["made_real"]) for each in told["pressing"]["items"]] == [(real[1], True)]
 
 
 def test_two_persons_confirm_and_then_nothing_changes(conn: Connection[Any]) -> None:

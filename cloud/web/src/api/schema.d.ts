@@ -1379,7 +1379,9 @@ export interface paths {
         put?: never;
         /**
          * Start a drill
-         * @description What the chosen sources find from now on is part of it, and nothing else is. 409 when another one has the same sources.
+         * @description What the chosen sources find from now on is part of it, and nothing else is.
+         *
+         *     409 when another one has the same sources, or one of them took part in drills for 72 hours of seven days.
          */
         post: operations["startDrill"];
         delete?: never;
@@ -1419,7 +1421,7 @@ export interface paths {
         put?: never;
         /**
          * Move the end of a drill
-         * @description A day ahead at most. 409 when it is over.
+         * @description A day ahead at most. 409 when it is over, or too little of the week would be real.
          */
         post: operations["prolongDrill"];
         delete?: never;
@@ -5727,7 +5729,7 @@ export interface components {
         };
         /**
          * DrillReport
-         * @description What came of a drill. `cases` are the first 500.
+         * @description What came of a drill. `cases` are the first 500, `cases_more` how many there are beside them; counts and stages are of all.
          */
         DrillReport: {
             drill: components["schemas"]["Drill"];
@@ -5742,6 +5744,8 @@ export interface components {
             stages: components["schemas"]["StageTimes"][];
             /** Cases */
             cases: components["schemas"]["ExercisedCase"][];
+            /** Cases More */
+            cases_more: number;
             /** Reactions */
             reactions: components["schemas"]["Reaction"][];
             /** Going On */
@@ -9847,7 +9851,9 @@ export interface components {
         };
         /**
          * StageTimes
-         * @description How long a stage took, in seconds, over the cases in which it has ended; `waiting`: those in which it has not.
+         * @description How long a stage took, in seconds, over all cases in which it has ended; `waiting`: those in which it has not.
+         *
+         *     A stage is 核实, 派遣, 接单 or 处置; 结案 counts from the opening.
          */
         StageTimes: {
             /** Stage */

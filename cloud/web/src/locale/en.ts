@@ -50,6 +50,7 @@ export const en: Messages = {
     who: 'Person',
     steps: 'Steps',
     firstAfter: 'First after',
+    casesMore: 'Listed are the first {count} cases, the table for spreadsheets has the same; {more} more count in the figures.',
     goingOn: 'Not told to be over ({count})',
     csv: 'Cases as a table (CSV)',
     count: { incidents: 'Incidents', cases: 'Cases', work_orders: 'Work orders', commands: 'Commands', notices: 'Notices', made_real: 'Declared real' },
@@ -81,7 +82,7 @@ export const en: Messages = {
     count: { open: 'Open cases', red: 'Red', amber: 'Amber', urged: 'Urged', promised: 'Promised soon' },
     section: { pressing: 'Pressing cases', whistles: 'Called and not come', drills: 'Drills', machines: 'Devices and nodes lost', warnings: 'Duty warnings' },
     light: { red: 'red', amber: 'amber', green: 'green' },
-    field: { urged: 'urged' },
+    field: { urged: 'urged', made_real: 'real, out of a drill', exercised_open: 'open in it:', times_real: 'made real:' },
   },
   organisation: {
     title: 'Organisation and duty',

@@ -49,6 +49,7 @@ export const zh = {
     who: '人员',
     steps: '步骤',
     firstAfter: '首次响应',
+    casesMore: '列出前 {count} 件（表格同此），其余 {more} 件已计入各项数字。',
     goingOn: '尚未解除（{count}）',
     csv: '下载案件表（CSV）',
     count: { incidents: '事件', cases: '案件', work_orders: '工单', commands: '指令', notices: '通知', made_real: '转为实战' },
@@ -80,7 +81,7 @@ export const zh = {
     count: { open: '未结案件', red: '红灯', amber: '黄灯', urged: '督办', promised: '承诺到期' },
     section: { pressing: '重点案件', whistles: '吹哨未报到', drills: '进行中的演练', machines: '失联设备与节点', warnings: '值守预警' },
     light: { red: '红灯', amber: '黄灯', green: '绿灯' },
-    field: { urged: '督办' },
+    field: { urged: '督办', made_real: '演练转为实战', exercised_open: '演练中未结:', times_real: '转为实战次数:' },
   },
   organisation: {
     title: '组织与值守',
