@@ -49,9 +49,12 @@ class OriginalState(StrEnum):
     NO_ROOM = "no_room"
     """It can't be promised: too much is held already."""
     GONE = "gone"
+    NOT_TAKEN = "not_taken"
+    """It was sent for this order, and the cloud refused it for good: `reasons` tell why."""
 
 
-class OriginalsResult(Struct, frozen=True, kw_only=True):
-    """How the node stands with each of the originals."""
+class OriginalsResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the node stands with each of the originals, and why the cloud did not take one."""
 
     files: dict[str, OriginalState]
+    reasons: dict[str, str] = {}

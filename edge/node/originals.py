@@ -10,6 +10,9 @@ from edge.contract.originals import KeepSealedArguments, OriginalsResult, Origin
 from edge.errors import CommandRefused
 from edge.node.commands import Handler, Request
 
+LONGEST_REASON = 100
+"""An answer has room for the reasons of all its files."""
+
 _Arguments = TypeVar("_Arguments")
 
 
@@ -18,6 +21,10 @@ class Originals(Protocol):
 
     def order_originals(self, names: Sequence[str], until: datetime) -> dict[str, OriginalState]:
         """Let them go until a time."""
+        ...
+
+    def refusals(self, names: Sequence[str], until: datetime) -> dict[str, str]:
+        """Why the cloud did not take them."""
         ...
 
     def hold_originals(self, names: Sequence[str], until: datetime | None) -> dict[str, OriginalState]:
@@ -30,7 +37,8 @@ def upload_sealed_of(originals: Originals) -> Handler:
 
     def order(request: Request) -> dict[str, Any]:
         asked = _read(request, UploadSealedArguments)
-        return _told(originals.order_originals(asked.files, asked.until))
+        standing = originals.order_originals(asked.files, asked.until)
+        return _told(standing, originals.refusals(asked.files, asked.until))
 
     return order
 
@@ -52,6 +60,7 @@ def _read(request: Request, shape: type[_Arguments]) -> _Arguments:
         raise CommandRefused(f"not understood: {error}") from error
 
 
-def _told(files: dict[str, OriginalState]) -> dict[str, Any]:
-    result: dict[str, Any] = msgspec.to_builtins(OriginalsResult(files=files))
+def _told(files: dict[str, OriginalState], reasons: dict[str, str] | None = None) -> dict[str, Any]:
+    short = {name: reason[:LONGEST_REASON] for name, reason in (reasons or {}).items()}
+    result: dict[str, Any] = msgspec.to_builtins(OriginalsResult(files=files, reasons=short))
     return result

@@ -1,5 +1,6 @@
 """Sealed originals that stay at the node until somebody orders them: which are wanted, which are held, which are too old."""
 
+import json
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,6 +9,9 @@ from edge.contract.telemetry import from_microseconds, to_microseconds
 from edge.outbox.evidence import EvidenceRows
 
 WITHOUT_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+_REFUSED: Final = "refused original "
+"""Names of facts: until when the order ran that the cloud refused for good, and why."""
 
 
 class OriginalRows(EvidenceRows):
@@ -20,7 +24,27 @@ class OriginalRows(EvidenceRows):
 
     def order_original(self, sha256: str, until: datetime) -> bool:
         """Let it go until a time; False where no sealed file of this hash is kept."""
+        self.remove_fact(f"{_REFUSED}{sha256}")
         return bool(self._do("original_order", sha256=sha256, until_us=to_microseconds(until), sealed_mime=SEALED_MIME))
+
+    def refuse_order(self, sha256: str, reason: str) -> None:
+        """The cloud does not take it: this order is over, however often it is repeated."""
+        row = self._one("original_known", sha256=sha256, sealed_mime=SEALED_MIME)
+        if row is not None:
+            self.set_fact(f"{_REFUSED}{sha256}", json.dumps([row[3], reason]))
+            self.end_order(sha256)
+
+    def refusal(self, sha256: str, until: datetime) -> str | None:
+        """Why the cloud did not take it when it was ordered until then, or longer; None where it has not been refused for that."""
+        kept = self.fact(f"{_REFUSED}{sha256}")
+        if kept is None:
+            return None
+        until_us, reason = json.loads(kept)
+        return str(reason) if to_microseconds(until) <= until_us else None
+
+    def _remove_evidence(self, sha256: str) -> bool:
+        self.remove_fact(f"{_REFUSED}{sha256}")
+        return super()._remove_evidence(sha256)
 
     def hold_original(self, sha256: str, until: datetime, *, now: datetime, most_bytes: int) -> bool:
         """Let go of it at no time before `until`; False where more than `most_bytes` would be held then."""

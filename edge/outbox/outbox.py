@@ -403,10 +403,10 @@ class Outbox:
         self._committer.write(lambda store: store.evidence_delay(sha256, until, attempts=int(attempted)))
 
     def refuse_upload(self, sha256: str, reason: str) -> None:
-        """The cloud will never take it. An original that is here stays, and waits for another order."""
+        """The cloud will never take it. An original that is here stays, and waits for another order than the one that is over with this."""
         with self._folder.lock:
             if self._folder.present(sha256) and self._committer.read(lambda store: store.is_original(sha256)):
-                self._committer.write(lambda store: store.end_order(sha256))
+                self._committer.write(lambda store: store.refuse_order(sha256, reason))
                 return
             self._committer.write(lambda store: store.evidence_refused(sha256, reason, now=self._clock.told()))
             self._folder.remove(sha256)
@@ -419,10 +419,20 @@ class Outbox:
             here = [name for name in names if self._folder.present(name)]
 
             def work(store: Store) -> dict[str, OriginalState]:
-                found = [name for name in here if store.order_original(name, until)]
-                return dict.fromkeys(names, OriginalState.GONE) | dict.fromkeys(found, OriginalState.ORDERED)
+                standing = dict.fromkeys(names, OriginalState.GONE)
+                for name in here:
+                    if store.refusal(name, until) is not None:
+                        standing[name] = OriginalState.NOT_TAKEN
+                    elif store.order_original(name, until):
+                        standing[name] = OriginalState.ORDERED
+                return standing
 
             return self._committer.write(work)
+
+    def refusals(self, names: Sequence[str], until: datetime) -> dict[str, str]:
+        """Why the cloud did not take these originals when they were ordered until then; of the others nothing."""
+        told = self._committer.read(lambda store: {name: store.refusal(name, until) for name in names})
+        return {name: reason for name, reason in told.items() if reason is not None}
 
     def hold_originals(self, names: Sequence[str], until: datetime | None) -> dict[str, OriginalState]:
         """Let go of none of these originals before a time (None: before another one is named); how each of them stands."""

@@ -168,7 +168,7 @@ WHERE ready = 1 AND next_at_us <= :now_us AND (original = 0 OR wanted_until_us >
 UPDATE evidence SET attempts = attempts + :attempts, next_at_us = :next_at_us WHERE sha256 = :sha256
 
 -- name: original_known
-SELECT original, bytes, held_until_us FROM evidence WHERE sha256 = :sha256 AND mime = :sealed_mime
+SELECT original, bytes, held_until_us, wanted_until_us FROM evidence WHERE sha256 = :sha256 AND mime = :sealed_mime
 
 -- name: original_order
 -- A new order is tried at once, however often the last one failed. What was ordered stays here, whatever was thought of it before.

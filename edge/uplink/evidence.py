@@ -228,6 +228,7 @@ def _judge(answer: httpx.Response, upload: EvidenceUpload) -> UploadResult:
     if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return UploadResult(UploadOutcome.NOT_ADMITTED, reason)
     hopeless = {
+        httpx.codes.GONE: 0,
         httpx.codes.REQUEST_ENTITY_TOO_LARGE: 0,
         httpx.codes.UNSUPPORTED_MEDIA_TYPE: 0,
         httpx.codes.UNPROCESSABLE_ENTITY: 3,

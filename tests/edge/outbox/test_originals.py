@@ -88,7 +88,48 @@ def test_an_order_ends_and_the_cloud_that_does_not_take_it_costs_nothing(outbox:
     outbox.refuse_upload(name, "404 no incident names it")
     assert outbox.next_upload() is None
     assert outbox.dead_letters() == []
+    clock.step(1)
     assert outbox.order_originals([name], clock() + HOUR) == {name: OriginalState.ORDERED}
+
+
+def test_an_order_that_the_cloud_refused_is_over_though_it_is_repeated(
+    tmp_path: Path, outbox: Outbox, clock: SteppedClock
+) -> None:
+    [name] = keep(outbox, sealed(b"original"))
+    until = clock() + HOUR
+    outbox.order_originals([name], until)
+    assert outbox.refusals([name], until) == {}
+    outbox.refuse_upload(name, "410 deleted")
+    outbox.close()
+    again = Outbox(tmp_path, SETTINGS, clock=clock, window_s=0.0)
+    for _ in range(3):  # a cloud that is waiting asks where it is
+        clock.step(600)
+        assert again.order_originals([name], until) == {name: OriginalState.NOT_TAKEN}
+        assert again.refusals([name, ABSENT], until) == {name: "410 deleted"}
+        assert again.next_upload() is None
+    later = until + HOUR  # another person wants to see it
+    assert again.order_originals([name], later) == {name: OriginalState.ORDERED}
+    assert again.refusals([name], later) == {}
+    upload = again.next_upload()
+    assert upload is not None
+    assert upload.path.exists()
+    again.close()
+
+
+def test_what_can_not_be_sent_yet_is_tried_more_and_more_seldom_until_the_order_ends(
+    outbox: Outbox, clock: SteppedClock
+) -> None:
+    [name] = keep(outbox, sealed(b"original"))
+    outbox.order_originals([name], clock() + HOUR)
+    for tries in range(3):
+        upload = outbox.next_upload()
+        assert upload is not None
+        assert upload.attempts == tries
+        outbox.delay_upload(name, 600.0)
+        assert outbox.next_upload() is None
+        clock.step(601)
+    clock.step(3_600)
+    assert outbox.next_upload() is None
 
 
 def test_an_order_outlasts_a_restart(tmp_path: Path, clock: SteppedClock) -> None:

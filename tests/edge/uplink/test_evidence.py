@@ -155,6 +155,7 @@ def test_a_broken_upload_goes_on_where_it_stopped(outbox: Outbox) -> None:
         ([(302, {"Location": "http://127.0.0.1:1/"})], 0, UploadOutcome.LATER),
         ([(413, {})], 0, UploadOutcome.REFUSED),
         ([(415, {})], 0, UploadOutcome.REFUSED),
+        ([(410, {})], 0, UploadOutcome.REFUSED),
         ([(422, {})], 0, UploadOutcome.LATER),
         ([(422, {})], 3, UploadOutcome.REFUSED),
         ([(202, {"Upload-Offset": "0"})], 0, UploadOutcome.LATER),
