@@ -143,6 +143,10 @@ class NotFound(Permanent):
     """It is not there, or not for this person's eyes: both read the same."""
 
 
+class Deleted(Permanent):
+    """It was here, and will not be again."""
+
+
 class Conflict(Permanent):
     """The present state does not allow it."""
 

@@ -62,7 +62,8 @@ async def upload(sha256: Hash, request: Request, response: Response, parts: Part
     """For nodes: the whole file, or the next piece with Content-Range.
 
     200 it was here, 201 it is stored now, 202 the piece is kept; 404 no incident names it yet, 409 the piece does not
-    begin where the last one ended (`Upload-Offset` says where), 413, 415, 422 the bytes do not fit their name.
+    begin where the last one ended (`Upload-Offset` says where), 410 it was deleted when its time was over, 413, 415, 422
+    the bytes do not fit their name.
     """
     # asynchronous, for a body is read as it comes and must hold neither a thread nor a connection to the database
     try:

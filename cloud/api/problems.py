@@ -35,6 +35,7 @@ _STATUS: dict[type[errors.CloudError], HTTPStatus] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.PurposeNeeded: HTTPStatus.PRECONDITION_REQUIRED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Deleted: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Retryable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -20,7 +20,7 @@ from cloud.errors import EvidenceStoreAway, NotFound
 from cloud.proof import export as exports
 from cloud.proof import holds, keys, originals, store
 from cloud.proof.manifest import ProvenCase
-from cloud.proof.originals import RequestState, UnsealRequest
+from cloud.proof.originals import RequestState, UnsealRequest, UnservedReason
 from edge.contract.signing import fingerprint
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"], responses=RESPONSES)
@@ -125,6 +125,8 @@ class UnsealView(BaseModel):
     expires_at: datetime
     ready_at: datetime | None
     gone_at: datetime | None
+    unserved_at: datetime | None
+    unserved_reason: UnservedReason | None
     unmarked: bool
     handed_at: datetime | None
 

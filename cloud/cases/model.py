@@ -162,6 +162,7 @@ class HistoryAction(StrEnum):
     UNSEAL_REFUSED = "unseal_refused"
     UNSEAL_READY = "unseal_ready"
     UNSEAL_GONE = "unseal_gone"
+    UNSEAL_UNSERVED = "unseal_unserved"
     HOLD_UNKEPT = "hold_unkept"
     UNSEALED = "unsealed"
     MADE_REAL = "made_real"

@@ -12,7 +12,19 @@ values (:incident_id, :node, :sha256, :captured_at)
 on conflict do nothing;
 
 -- name: named_file(node, sha256)^
-select sha256, kind, mime, bytes, stored_at from evidence where node = :node and sha256 = :sha256;
+-- Retention has deleted it for good, where neither an incident that has come since names it, nor somebody was allowed since to see it.
+select e.sha256, e.kind, e.mime, e.bytes, e.stored_at,
+    e.stored_at is null and e.pruned_at is not null and e.pruned_reason is distinct from 'fetched'
+    and not exists (
+        select from incident_evidence ie join incident i on i.id = ie.incident_id
+        where ie.node = e.node and ie.sha256 = e.sha256 and i.received_at > e.pruned_at
+    )
+    and not exists (
+        select from sealed_order o
+        where o.node = e.node and o.sha256 = e.sha256 and o.wish = 'upload' and o.ordered_at >= e.pruned_at
+    ) as is_deleted
+from evidence e
+where e.node = :node and e.sha256 = :sha256;
 
 -- name: lock_file(sha256)
 -- Whoever stores the bytes of a hash and whoever deletes them take turns, whichever nodes named it.

@@ -14,6 +14,7 @@ from cloud.access import audit
 from cloud.access.model import Principal
 from cloud.errors import (
     Conflict,
+    Deleted,
     EvidenceStoreAway,
     Forbidden,
     Invalid,
@@ -97,10 +98,12 @@ class EvidenceService:
         )
 
     def expected(self, conn: Connection[Any], node: str, sha256: str) -> NamedFile:
-        """The file that this node is to send. Raises NotFound (not named yet), TooLarge, UnsupportedMedia."""
+        """The file that this node is to send. Raises NotFound (not named yet), Deleted, TooLarge, UnsupportedMedia."""
         file = store.named(conn, node, sha256)
         if file is None:
             raise NotFound("no incident of this node names this file yet")
+        if file.is_deleted:
+            raise Deleted("the file was here, and was deleted because its time was over")
         if not policy.is_taken(file.kind, file.mime):
             raise UnsupportedMedia(f"files of kind {file.mime} are not taken as {file.kind}")
         if file.size_bytes > self.maximum_bytes:

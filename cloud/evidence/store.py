@@ -22,7 +22,7 @@ _queries = load("cloud.evidence")
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file as an incident of the node named it."""
+    """A file as an incident of the node named it; `is_deleted` where its time was over and nobody has asked for it since."""
 
     sha256: str
     kind: str
@@ -30,6 +30,7 @@ class NamedFile:
     size_bytes: int
     is_stored: bool
 
+    is_deleted: bool = False
 
 @dataclass(frozen=True, slots=True)
 class VisibleFile:
@@ -76,7 +77,9 @@ def name_files(conn: Connection[Any], node: str, incident_row_id: int, files: It
 def named(conn: Connection[Any], node: str, sha256: str) -> NamedFile | None:
     """The file that an incident of this node named by its hash; None when none did."""
     row = _queries.named_file(conn, node=node, sha256=sha256)
-    return NamedFile(row.sha256, row.kind, row.mime, row.bytes, row.stored_at is not None) if row is not None else None
+    if row is None:
+        return None
+    return NamedFile(row.sha256, row.kind, row.mime, row.bytes, row.stored_at is not None, row.is_deleted)
 
 
 def lock_file(conn: Connection[Any], sha256: str) -> None:

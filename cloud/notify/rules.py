@@ -113,6 +113,7 @@ RULES: dict[str, Rule] = {
     HistoryAction.UNSEAL_REFUSED: Rule(_rings(_A.NAMED)),
     HistoryAction.UNSEAL_READY: Rule(_rings(_A.NAMED)),
     HistoryAction.UNSEAL_GONE: Rule(_rings(_A.NAMED)),
+    HistoryAction.UNSEAL_UNSERVED: Rule(_rings(_A.NAMED)),
     HistoryAction.HOLD_UNKEPT: Rule(_rings(_A.CHIEF), folds=True),
     # real danger in a drill: it rings anew, as what it is
     HistoryAction.MADE_REAL: Rule(_alarms(_A.CHIEF, _A.WORKER, _A.RESPONSIBLE)),

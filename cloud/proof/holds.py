@@ -28,6 +28,7 @@ class Hold:
     """Who holds a case, why, until when (None: until somebody lifts it), and who lifted it.
 
     `level` and `area` tell from where it was set; None: over everything. `may_lift`: whether the person who reads this may lift it.
+    `unkept`: originals of the case that lie at their nodes alone, which could not promise to keep them.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Hold:
     lifted_by: str | None
     lifted_at: datetime | None
     lift_note: str | None
+    unkept: int
 
 
 def of_case(conn: Connection[Any], user: Principal, case_id: int) -> list[Hold]:

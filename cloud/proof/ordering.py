@@ -44,6 +44,14 @@ CONFIRMED_WITHIN: Final = timedelta(hours=1)
 DENIED_AGAIN_AFTER: Final = timedelta(days=1)
 """A node that has the file no more is asked again after this: until then, and if it stays so, the copy is the last one."""
 
+UNKEPT_AGAIN_AFTER: Final = timedelta(hours=1)
+"""A node that could not promise to keep a file is asked anew after this, after twice this, and so on."""
+UNKEPT_LONGEST_WAIT: Final = timedelta(days=1)
+UNKEPT_REPEATS: Final = 60
+"""So often, which is about two months: longer than a node keeps an original unasked."""
+
+LONGEST_WORDS: Final = 300
+
 REFUSED: Final = "refused"
 """The answer of a node that knows no such orders: an older one, which sends its originals unasked."""
 
@@ -74,6 +82,14 @@ def place(conn: Connection[Any], *, now: datetime) -> int:
     made: int = _queries.order_uploads(conn, now=now, count=AT_ONCE)
     made += _queries.order_keeping(conn, now=now, count=AT_ONCE)
     made += _queries.end_keeping(conn, now=now, count=AT_ONCE)
+    made += _queries.repeat_keeping(
+        conn,
+        now=now,
+        first_wait=UNKEPT_AGAIN_AFTER,
+        longest_wait=UNKEPT_LONGEST_WAIT,
+        most=UNKEPT_REPEATS,
+        count=AT_ONCE,
+    )
     made += _queries.order_confirming(
         conn,
         now=now,
@@ -96,9 +112,11 @@ def settle(conn: Connection[Any], *, now: datetime) -> int:
             wait = min(AGAIN_AFTER * 2 ** min(row.tries, 10), LONGEST_WAIT)
             _queries.try_order_again(conn, **where, next_at=now + wait)
             continue
-        _queries.settle_order(conn, **where, answer=answer, asked_at=row.asked_at, now=now)
+        words = words_of(row.result, row.sha256)
+        _queries.settle_order(conn, **where, answer=answer, words=words, asked_at=row.asked_at, now=now)
         answered += 1
-        if row.wish == "keep" and answer in _UNKEPT:
+        # what was said before is not said again, however often the node is asked
+        if row.wish == "keep" and answer in _UNKEPT and answer != row.unkept:
             for case in _queries.cases_of_file(conn, node=row.node, sha256=row.sha256):
                 key = case.case_id, row.node, answer
                 unkept[key] = unkept.get(key, 0) + 1
@@ -117,6 +135,13 @@ def answer_of(state: str | None, reason: str | None, result: Any, sha256: str) -
     return told if isinstance(told, str) and told in set(OriginalState) else None
 
 
+def words_of(result: Any, sha256: str) -> str | None:
+    """What a node says of a file besides how it stands: why the service did not take it. Pure."""
+    reasons = result.get("reasons") if isinstance(result, dict) else None
+    words = reasons.get(sha256) if isinstance(reasons, dict) else None
+    return words.replace("\0", "")[:LONGEST_WORDS] if isinstance(words, str) else None
+
+
 def advance(conn: Connection[Any], *, now: datetime) -> int:
     """Tell those who asked that a file has come, or never will; how many. What went before it was opened is waited for again."""
     ready = list(_queries.requests_ready(conn, now=now, count=AT_ONCE))
@@ -133,6 +158,18 @@ def advance(conn: Connection[Any], *, now: datetime) -> int:
     for request in _requests(conn, _queries.requests_gone(conn, now=now, count=AT_ONCE)):
         if _queries.mark_gone(conn, request_id=request.id, now=now):
             originals.note(conn, None, request, HistoryAction.UNSEAL_GONE, now=now, address=None)
+            moved += 1
+    return moved + _end_unserved(conn, now=now)
+
+
+def _end_unserved(conn: Connection[Any], *, now: datetime) -> int:
+    """Tell those who were allowed to see what did not come, and why; how many."""
+    moved = 0
+    for row in list(_queries.requests_unserved(conn, now=now, count=AT_ONCE)):
+        [request] = _requests(conn, [row])
+        if _queries.mark_unserved(conn, request_id=row.id, now=now, reason=row.reason):
+            words = row.reason if row.words is None else f"{row.reason}: {row.words}"
+            originals.note(conn, None, request, HistoryAction.UNSEAL_UNSERVED, now=now, address=None, words=words)
             moved += 1
     return moved
 
@@ -166,6 +203,8 @@ def bring(conn: Connection[Any], *, now: datetime) -> int:
                 noted={"files": len(names)},
             )
         except (CommandRunning, NodeAway, NotFound):
+            later = now + AGAIN_AFTER
+            _queries.defer_orders(conn, node=row.node, wish=row.wish, until=row.until, now=now, next_at=later)
             continue
         _queries.bring_orders(conn, node=row.node, wish=row.wish, names=names, command_id=asked.id)
         brought += len(names)

@@ -35,7 +35,7 @@ FETCHED_WITHIN: Final = timedelta(days=7)
 MOST_OPEN: Final = 20
 """Requests of one case that wait at once."""
 
-_BY_ITSELF: Final = frozenset({HistoryAction.UNSEAL_READY, HistoryAction.UNSEAL_GONE})
+_BY_ITSELF: Final = frozenset({HistoryAction.UNSEAL_READY, HistoryAction.UNSEAL_GONE, HistoryAction.UNSEAL_UNSERVED})
 """What no person does."""
 
 DECIDERS: Final = frozenset({Role.DUTY_CHIEF, Role.ADMINISTRATOR})
@@ -57,6 +57,25 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
     GONE = "gone"
     """Its node has it no more."""
+    UNSERVED = "unserved"
+    """It was allowed and did not come."""
+
+
+class UnservedReason(StrEnum):
+    """Why a file that may be seen did not come."""
+
+    NODE_AWAY = "node_away"
+    NOT_ANSWERED = "not_answered"
+    """The node was present and said nothing of it."""
+    NOT_SENT = "not_sent"
+    """The node wanted to send it and has not in time."""
+    REFUSED = "refused"
+    """The node knows no such orders."""
+    NOT_TAKEN = "not_taken"
+    """The node sent it, and the service did not take it."""
+    GONE = "gone"
+    NOT_NAMED = "not_named"
+    """No incident of the case names it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,8 @@ class UnsealRequest:
     handed_by: str | None
     ready_at: datetime | None
     gone_at: datetime | None
+    unserved_at: datetime | None
+    unserved_reason: UnservedReason | None
     unmarked: bool
     is_fetching: bool
 
@@ -90,6 +111,7 @@ class UnsealRequest:
             (self.handed_at is not None, RequestState.HANDED),
             (self.allowed is False, RequestState.REFUSED),
             (self.gone_at is not None, RequestState.GONE),
+            (self.unserved_at is not None, RequestState.UNSERVED),
             (self.expires_at <= now, RequestState.EXPIRED),
             (self.allowed is None, RequestState.WAITING),
             (self.ready_at is not None, RequestState.READY),

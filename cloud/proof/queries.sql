@@ -127,11 +127,19 @@ select id, number, area_path, status from grid_case where id = :case_id and area
 
 -- name: holds_of(case_id)
 select h.id, h.case_id, h.reason, h.until, s.name as set_by, h.set_at, h.set_in, a.level, a.name as area,
-    l.name as lifted_by, h.lifted_at, h.lift_note
+    l.name as lifted_by, h.lifted_at, h.lift_note, case when h.lifted_at is null then unkept.files else 0 end as unkept
 from legal_hold h
 join account s on s.id = h.set_by
 left join account l on l.id = h.lifted_by
 left join lateral (select level, name from area where path = h.set_in order by valid_from desc limit 1) a on true
+cross join (
+    select count(distinct e.sha256) as files
+    from case_incident ci
+    join incident_evidence ie on ie.incident_id = ci.incident_id
+    join evidence e on e.node = ie.node and e.sha256 = ie.sha256 and e.stored_at is null
+    join sealed_order o on o.node = e.node and o.sha256 = e.sha256 and o.wish = 'keep' and o.unkept is not null
+    where ci.case_id = :case_id
+) unkept
 where h.case_id = :case_id
 order by h.id;
 
@@ -170,7 +178,7 @@ returning id;
 
 -- name: unseal_request(request_id, scope)^
 select r.id, r.case_id, c.number as case_number, c.area_path, r.sha256, r.purpose, r.asked_by as asked_by_id, a.name as asked_by, r.asked_at,
-    r.decided_by as decided_by_id, d.name as decided_by, r.decided_at, r.allowed, r.expires_at, r.handed_at, r.handed_by, r.ready_at, r.gone_at, r.unmarked,
+    r.decided_by as decided_by_id, d.name as decided_by, r.decided_at, r.allowed, r.expires_at, r.handed_at, r.handed_by, r.ready_at, r.gone_at, r.unserved_at, r.unserved_reason, r.unmarked,
     exists (select from sealed_order o where o.sha256 = r.sha256 and o.wish = 'upload' and o.answer = 'ordered') as is_fetching
 from unseal_request r
 join grid_case c on c.id = r.case_id and c.area_path ^@ :scope
@@ -180,7 +188,7 @@ where r.id = :request_id;
 
 -- name: unseal_requests(scope, case_id, before, count)
 select r.id, r.case_id, c.number as case_number, c.area_path, r.sha256, r.purpose, r.asked_by as asked_by_id, a.name as asked_by, r.asked_at,
-    r.decided_by as decided_by_id, d.name as decided_by, r.decided_at, r.allowed, r.expires_at, r.handed_at, r.handed_by, r.ready_at, r.gone_at, r.unmarked,
+    r.decided_by as decided_by_id, d.name as decided_by, r.decided_at, r.allowed, r.expires_at, r.handed_at, r.handed_by, r.ready_at, r.gone_at, r.unserved_at, r.unserved_reason, r.unmarked,
     exists (select from sealed_order o where o.sha256 = r.sha256 and o.wish = 'upload' and o.answer = 'ordered') as is_fetching
 from unseal_request r
 join grid_case c on c.id = r.case_id and c.area_path ^@ :scope
@@ -221,7 +229,7 @@ order by e.node, e.sha256, r.expires_at desc
 limit :count
 on conflict (node, sha256, wish) do update
 set until = excluded.until, ordered_by = excluded.ordered_by, ordered_at = excluded.ordered_at, next_at = excluded.next_at,
-    tries = 0, command_id = null, answer = null, answered_at = null;
+    tries = 0, command_id = null, answer = null, answered_at = null, words = null, unkept = null, repeats = 0;
 
 -- name: order_keeping(now, count)!
 -- What belongs to a held case and lies at its node, which may have sent a copy, is to stay there, until the last of its holds ends.
@@ -243,12 +251,13 @@ where o.node is null or o.until is distinct from held.until
 limit :count
 on conflict (node, sha256, wish) do update
 set until = excluded.until, ordered_by = excluded.ordered_by, ordered_at = excluded.ordered_at, next_at = excluded.next_at,
-    tries = 0, command_id = null, answer = null, answered_at = null;
+    tries = 0, command_id = null, answer = null, answered_at = null, words = null, unkept = null, repeats = 0;
 
 -- name: end_keeping(now, count)!
 -- What no hold stands for any more need not stay longer than all others.
 update sealed_order
-set until = :now, ordered_at = :now, next_at = :now, tries = 0, command_id = null, answer = null, answered_at = null
+set until = :now, ordered_at = :now, next_at = :now, tries = 0, command_id = null, answer = null, answered_at = null, unkept = null,
+    repeats = 0
 where (node, sha256, wish) in (
     select o.node, o.sha256, o.wish
     from sealed_order o
@@ -259,6 +268,19 @@ where (node, sha256, wish) in (
             join legal_hold h on h.case_id = ci.case_id and h.lifted_at is null and (h.until is null or h.until > :now)
             where ie.node = o.node and ie.sha256 = o.sha256
         )
+    limit :count
+);
+
+-- name: repeat_keeping(now, first_wait, longest_wait, most, count)!
+-- What a node could not promise for a hold it is asked anew, more and more seldom: room comes, and nodes are updated.
+update sealed_order
+set command_id = null, answer = null, answered_at = null, next_at = :now, tries = 0, repeats = repeats + 1
+where (node, sha256, wish) in (
+    select o.node, o.sha256, o.wish
+    from sealed_order o
+    where o.wish = 'keep' and o.answer in ('no_room', 'refused') and (o.until is null or o.until > :now) and o.repeats < :most
+        and o.answered_at <= :now - least(:first_wait::interval * (2 ^ least(o.repeats, 16)), :longest_wait::interval)
+    order by o.answered_at
     limit :count
 );
 
@@ -286,20 +308,21 @@ order by sent.node, sent.sha256
 limit :count
 on conflict (node, sha256, wish) do update
 set until = excluded.until, ordered_by = excluded.ordered_by, ordered_at = excluded.ordered_at, next_at = excluded.next_at,
-    tries = 0, command_id = null, answer = null, answered_at = null;
+    tries = 0, command_id = null, answer = null, answered_at = null, words = null, unkept = null, repeats = 0;
 
 -- name: orders_to_settle(count)
 -- What was brought to nodes, and what became of the command; `state` null where that is gone.
-select o.node, o.sha256, o.wish, o.tries, c.state, c.reason, c.result, c.asked_at
+select o.node, o.sha256, o.wish, o.tries, o.unkept, c.state, c.reason, c.result, c.asked_at
 from sealed_order o
 left join command c on c.id = o.command_id
 where o.answer is null and o.command_id is not null and (c.id is null or c.ended_at is not null)
 order by o.node, o.sha256
 limit :count;
 
--- name: settle_order(node, sha256, wish, answer, asked_at, now)!
+-- name: settle_order(node, sha256, wish, answer, words, asked_at, now)!
 update sealed_order
-set answer = :answer, answered_at = :now,
+set answer = :answer, answered_at = :now, words = :words,
+    unkept = case when wish = 'keep' and :answer in ('no_room', 'gone', 'refused') then :answer end,
     promised_at = case when :answer = 'ordered' and wish = 'upload' then coalesce(promised_at, :asked_at) else promised_at end
 where node = :node and sha256 = :sha256 and wish = :wish;
 
@@ -320,13 +343,30 @@ where e.node = o.node and e.sha256 = o.sha256 and e.stored_at is null
     );
 
 -- name: nodes_to_order(now, count)
--- Nodes that are present and have something to hear.
-select distinct o.node, o.wish, o.until
-from sealed_order o
-join node n on n.name = o.node and n.presence = 'online'
-where o.answer is null and o.command_id is null and o.next_at <= :now and (o.wish = 'keep' or o.until > :now)
-order by o.node, o.wish, o.until
+-- Nodes that are present, have something to hear, and are not busy with a command of that kind. Of each node and wish what waits longest, and
+-- in turn, whoever was asked longest ago first: none holds up the others, however much it has to hear.
+select due.node, due.wish, due.until
+from (
+    select distinct on (o.node, o.wish) o.node, o.wish, o.until, o.next_at, n.id as node_id,
+        case o.wish when 'upload' then 'upload_sealed' else 'keep_sealed' end as command
+    from sealed_order o
+    join node n on n.name = o.node and n.presence = 'online'
+    where o.answer is null and o.command_id is null and o.next_at <= :now and (o.wish = 'keep' or o.until > :now)
+        and not exists (
+            select from command c
+            where c.node_id = n.id and c.device is null and c.state in ('queued', 'sent', 'delivered') and c.deadline > :now
+                and c.name = case o.wish when 'upload' then 'upload_sealed' else 'keep_sealed' end
+        )
+    order by o.node, o.wish, o.next_at, o.until
+) due
+left join lateral (select max(c.asked_at) as asked_at from command c where c.node_id = due.node_id and c.name = due.command) last on true
+order by last.asked_at nulls first, due.next_at, due.node, due.wish
 limit :count;
+
+-- name: defer_orders(node, wish, until, now, next_at)!
+-- A node that could not be asked just now goes to the end of the line.
+update sealed_order set next_at = :next_at
+where node = :node and wish = :wish and until is not distinct from :until and answer is null and command_id is null and next_at <= :now;
 
 -- name: orders_of_node(node, wish, until, now, count)
 select o.sha256, a.id as account_id, a.name, a.display_name, a.role
@@ -355,7 +395,7 @@ order by h.case_id;
 -- Allowed, and the file has come.
 select r.id, r.sha256
 from unseal_request r
-where r.allowed and r.handed_at is null and r.ready_at is null and r.gone_at is null and r.expires_at > :now
+where r.allowed and r.handed_at is null and r.ready_at is null and r.gone_at is null and r.unserved_at is null and r.expires_at > :now
     and exists (
         select from case_incident ci
         join incident_evidence ie on ie.incident_id = ci.incident_id and ie.sha256 = r.sha256
@@ -395,7 +435,7 @@ where id = :request_id and allowed and ready_at is not null and gone_at is null 
 -- has said so: that request ends with its time.
 select r.id
 from unseal_request r
-where r.allowed and r.handed_at is null and r.ready_at is null and r.gone_at is null and r.expires_at > :now
+where r.allowed and r.handed_at is null and r.ready_at is null and r.gone_at is null and r.unserved_at is null and r.expires_at > :now
     and exists (
         select from case_incident ci
         join incident_evidence ie on ie.incident_id = ci.incident_id and ie.sha256 = r.sha256
@@ -413,7 +453,7 @@ limit :count;
 -- name: mark_ready(request_id, now, expires_at)!
 -- The file is asked for once more, for whoever holds its lock sees it as it stays.
 update unseal_request r set ready_at = :now, expires_at = :expires_at
-where id = :request_id and allowed and ready_at is null and gone_at is null and handed_at is null
+where id = :request_id and allowed and ready_at is null and gone_at is null and unserved_at is null and handed_at is null
     and exists (
         select from case_incident ci
         join incident_evidence ie on ie.incident_id = ci.incident_id and ie.sha256 = r.sha256
@@ -424,6 +464,46 @@ where id = :request_id and allowed and ready_at is null and gone_at is null and 
 -- name: mark_gone(request_id, now)!
 update unseal_request set gone_at = :now
 where id = :request_id and allowed and ready_at is null and gone_at is null and handed_at is null;
+
+-- name: requests_unserved(now, count)
+-- Allowed, and over without its file: its time is, or each node has it no more or can't hand it in. Why: of its nodes the one that came nearest.
+select r.id, coalesce(why.reason, 'not_named') as reason, why.words
+from unseal_request r
+left join lateral (
+    select case
+            when o.answer in ('not_taken', 'refused', 'gone') then o.answer
+            when n.presence is distinct from 'online' then 'node_away'
+            when o.answer = 'ordered' then 'not_sent'
+            else 'not_answered'
+        end as reason,
+        o.words
+    from case_incident ci
+    join incident_evidence ie on ie.incident_id = ci.incident_id and ie.sha256 = r.sha256
+    left join node n on n.name = ie.node
+    left join sealed_order o on o.node = ie.node and o.sha256 = ie.sha256 and o.wish = 'upload'
+    where ci.case_id = r.case_id
+    order by array_position(array['not_taken', 'ordered', 'refused', 'gone'], o.answer), ie.node
+    limit 1
+) why on true
+where r.allowed and r.handed_at is null and r.ready_at is null and r.gone_at is null and r.unserved_at is null
+    and (
+        r.expires_at <= :now
+        or (
+            why.reason is not null
+            and not exists (
+                select from case_incident ci
+                join incident_evidence ie on ie.incident_id = ci.incident_id and ie.sha256 = r.sha256
+                left join sealed_order o on o.node = ie.node and o.sha256 = ie.sha256 and o.wish = 'upload' and o.answer in ('gone', 'not_taken')
+                where ci.case_id = r.case_id and o.node is null
+            )
+        )
+    )
+order by r.id
+limit :count;
+
+-- name: mark_unserved(request_id, now, reason)!
+update unseal_request set unserved_at = :now, unserved_reason = :reason
+where id = :request_id and allowed and ready_at is null and gone_at is null and unserved_at is null and handed_at is null;
 
 -- name: fetched_files(now, handed_before, confirmed_since, sha256, count)
 -- What nodes sent because it was ordered, and have said anew that they keep: nobody has a permission for it any more, and no case of it is

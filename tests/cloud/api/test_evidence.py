@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
@@ -165,6 +166,26 @@ def test_parts_are_read_by_range(cloud: Cloud) -> None:
         beyond = worker.get(path, headers={"Range": f"bytes={size}-"})
         assert beyond.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
         assert beyond.headers["content-range"] == f"bytes */{size}"
+
+
+def test_what_retention_has_deleted_stays_deleted_until_it_is_named_anew(cloud: Cloud) -> None:
+    path = name_file(cloud)
+    before = outcome("Deleted")
+    with cloud.node() as node, cloud.client("worker") as worker:
+        assert put(node, path, PICTURE).status_code == httpx.codes.CREATED
+        with psycopg.connect(cloud.database_url) as conn:
+            conn.execute("update evidence set stored_at = null, pruned_at = now(), pruned_reason = 'age'")
+        assert node.head(path).status_code == httpx.codes.GONE
+        refused = put(node, path, PICTURE)
+        assert (refused.status_code, refused.json()["detail"]) == (
+            httpx.codes.GONE,
+            "the file was here, and was deleted because its time was over",
+        )
+        assert outcome("Deleted") == before + 1
+        assert worker.get(path).status_code == httpx.codes.NOT_FOUND
+        name_file(cloud, number=2)  # a frozen picture: the same bytes in another incident
+        assert put(node, path, PICTURE).status_code in {httpx.codes.OK, httpx.codes.CREATED}
+        assert worker.get(path).status_code == httpx.codes.OK
 
 
 def test_a_file_that_nobody_named_is_not_taken_yet(cloud: Cloud) -> None:

@@ -33,6 +33,9 @@ from cloud.proof.ordering import (
     REMIND_AFTER,
     STAYS_AFTER,
 )
+    UNKEPT_AGAIN_AFTER,
+    UNKEPT_LONGEST_WAIT,
+    UNKEPT_REPEATS,
 from cloud.proof.originals import FETCHED_WITHIN, LASTS, RequestState
 from edge.contract.answer import Answer, AnswerOutcome
 from edge.contract.birth import NodeStatus, PresenceState
@@ -58,6 +61,7 @@ class Site:
     answers: OriginalState | None = OriginalState.ORDERED
     heard: list[Command] = field(default_factory=list)
 
+    reason: str | None = None
     def be(self, state: PresenceState) -> None:
         self.is_online = state is PresenceState.ONLINE
         with self.pool.connection() as conn:
@@ -91,7 +95,9 @@ class Site:
             until = command.arguments.get("until")
             is_over = until is not None and datetime.fromisoformat(until) <= self.now
             said = OriginalState.RELEASED if is_over else OriginalState.KEPT
-        result = {"files": dict.fromkeys(command.arguments["files"], said.value)}
+        result: dict[str, Any] = {"files": dict.fromkeys(command.arguments["files"], said.value)}
+        if self.reason is not None:
+            result["reasons"] = dict.fromkeys(command.arguments["files"], self.reason)
         answer = Answer(
             command_id=command.command_id,
             node=self.proving.node.name,
@@ -606,3 +612,142 @@ def test_in_any_order_it_is_handed_out_only_to_whom_it_was_allowed_and_the_chain
     with site.pool.connection() as conn:
         verdict = linking.check(conn, {signer.fingerprint: signer.public_key}, noted=linking.noted_head(head))
     assert verdict.findings == []
+
+
+def test_whoever_asked_is_told_why_the_file_did_not_come(site: Site) -> None:
+    site.be(PresenceState.OFFLINE)
+    request = site.ask()
+    site.allow(request)
+    site.turn()
+    site.now += FETCHED_WITHIN
+    site.turn()
+    assert site.state(request) is RequestState.UNSERVED
+    with site.pool.connection() as conn:
+        found = originals.find(conn, site.proving.chief, request)
+    assert (found.unserved_at, found.unserved_reason) == (site.now, "node_away")
+    assert site.told()[-1] == ("unseal_unserved", f"#{request}: police — node_away")
+    site.turn()
+    assert [word for word, _ in site.told()].count("unseal_unserved") == 1
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(OriginalState.ORDERED, "not_sent"), (None, "not_answered")])
+def test_a_node_that_was_there_and_sent_nothing_is_another_reason(
+    site: Site, answer: OriginalState | None, reason: str
+) -> None:
+    site.answers = answer
+    request = site.ask()
+    site.allow(request)
+    site.turn()
+    site.now += FETCHED_WITHIN
+    site.turn()
+    assert site.told()[-1] == ("unseal_unserved", f"#{request}: police — {reason}")
+
+
+def test_what_the_service_does_not_take_is_over_at_once_and_may_be_asked_for_again(site: Site) -> None:
+    site.answers, site.reason = OriginalState.NOT_TAKEN, "415 not this kind"
+    request = site.ask()
+    site.allow(request)
+    site.turn()
+    assert site.state(request) is RequestState.UNSERVED
+    assert site.told()[-1] == ("unseal_unserved", f"#{request}: police — not_taken: 415 not this kind")
+    site.now += REMIND_AFTER * 2
+    assert site.turn() == []  # nobody waits for it
+    site.answers = OriginalState.ORDERED
+    again = site.ask()
+    site.allow(again)
+    assert len(site.turn()) == 1
+    assert site.state(again) is RequestState.FETCHING
+
+
+def unkept(site: Site) -> list[int]:
+    with site.pool.connection() as conn:
+        return [hold.unkept for hold in holds.of_case(conn, site.proving.chief, site.proving.case_id())]
+
+
+def test_what_a_node_had_no_room_for_is_asked_for_again_until_there_is_room(site: Site) -> None:
+    site.answers = OriginalState.NO_ROOM
+    site.hold()
+    site.turn()
+    assert unkept(site) == [1]
+    site.now += UNKEPT_AGAIN_AFTER - timedelta(seconds=1)
+    assert site.turn() == []
+    site.now += timedelta(seconds=1)
+    assert [each.name for each in site.turn()] == ["keep_sealed"]
+    assert unkept(site) == [1]
+    site.now += UNKEPT_AGAIN_AFTER
+    assert site.turn() == []  # twice as long this time
+    assert len(site.told("hold_unkept")) == 1
+    site.answers = OriginalState.KEPT
+    site.now += UNKEPT_AGAIN_AFTER
+    assert len(site.turn()) == 1
+    assert unkept(site) == [0]
+    site.now += timedelta(days=30)
+    assert site.turn() == []
+
+
+def test_what_can_not_be_kept_is_not_asked_for_without_end(site: Site) -> None:
+    site.answers = OriginalState.NO_ROOM
+    site.hold()
+    site.turn()
+    with site.pool.connection() as conn:
+        conn.execute("update sealed_order set repeats = %s", [UNKEPT_REPEATS - 1])
+    site.now += UNKEPT_LONGEST_WAIT
+    assert len(site.turn()) == 1
+    site.now += UNKEPT_LONGEST_WAIT * 2
+    assert site.turn() == []
+    assert unkept(site) == [1]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=6))
+@example([(6, False), (6, False), (6, True), (1, True)])
+def test_no_node_holds_up_the_others(site: Site, at: list[tuple[int, bool]]) -> None:
+    """Nodes with any number of orders, some of which never answer: each hears of its first within the rounds that all nodes take."""
+    with site.pool.connection() as conn, conn.transaction(force_rollback=True):
+        chief = site.proving.chief.user_id
+        for place, (orders, _) in enumerate(at):
+            _node_with_orders(conn, f"n{place}", orders, chief)
+        rounds: list[set[str]] = []
+        for turn in range(len(at)):
+            rounds.append(_round(conn, at, now=site.now + timedelta(seconds=turn)))
+            assert all(name.startswith("n") for name in rounds[-1])
+        waits = -(-len(at) // NODES_OF_TWO)
+        assert set().union(*rounds[:waits]) == {f"n{place}" for place in range(len(at))}
+
+
+NODES_OF_TWO = 2
+
+
+def _node_with_orders(conn: Any, name: str, orders: int, account: int) -> None:
+    conn.execute(
+        "insert into node (name, district, area_code, created_at, presence, presence_since, presence_session, session)"
+        " values (%s, '330106', '330106', %s, 'online', %s, %s, %s)",
+        [name, AT, AT, new_id(), new_id()],
+    )
+    for number in range(orders):
+        sha256 = hashlib.sha256(f"{name} {number}".encode()).hexdigest()
+        conn.execute(
+            "insert into evidence (node, sha256, kind, mime, bytes) values (%s, %s, 'sealed', 'x/y', 1)", [name, sha256]
+        )
+        conn.execute(
+            "insert into sealed_order (node, sha256, wish, until, ordered_by, ordered_at, next_at)"
+            " values (%s, %s, 'upload', %s, %s, %s, %s)",
+            [name, sha256, AT + timedelta(days=1 + number), account, AT, AT],
+        )
+
+
+def _round(conn: Any, at: list[tuple[int, bool]], *, now: datetime) -> set[str]:
+    """Two nodes' turn at most; those that answer do so at once. The names of those that heard something."""
+    before = {row[0] for row in conn.execute("select id from command")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordering, "NODES_AT_ONCE", NODES_OF_TWO)
+        ordering.bring(conn, now=now)
+    heard = conn.execute("select c.id, n.name from command c join node n on n.id = c.node_id").fetchall()
+    for place, (_, answers) in enumerate(at):
+        if answers:
+            conn.execute(
+                "update command set state = 'done', ended_at = %s where ended_at is null and node_id ="
+                " (select id from node where name = %s)",
+                [now, f"n{place}"],
+            )
+    return {name for command, name in heard if command not in before}

@@ -2342,7 +2342,8 @@ export interface paths {
          * @description For nodes: the whole file, or the next piece with Content-Range.
          *
          *     200 it was here, 201 it is stored now, 202 the piece is kept; 404 no incident names it yet, 409 the piece does not
-         *     begin where the last one ended (`Upload-Offset` says where), 413, 415, 422 the bytes do not fit their name.
+         *     begin where the last one ended (`Upload-Offset` says where), 410 it was deleted when its time was over, 413, 415, 422
+         *     the bytes do not fit their name.
          */
         put: operations["upload"];
         post?: never;
@@ -2495,7 +2496,7 @@ export interface paths {
         put?: never;
         /**
          * Decide Unsealing
-         * @description Allow or refuse it, as another person than the one who asked. 409 where it is decided already.
+         * @description Allow or refuse it, as another person than the one who asked. 409 where it is decided already, 422 for a refusal without `words`.
          */
         post: operations["decideUnsealing"];
         delete?: never;
@@ -5427,7 +5428,7 @@ export interface components {
         };
         /**
          * Decision
-         * @description Whether the file may be opened, and in words why.
+         * @description Whether the file may be opened, and in words why; to refuse it takes words.
          */
         Decision: {
             /** Allowed */
@@ -6648,6 +6649,7 @@ export interface components {
          * @description Who holds a case, why, until when (None: until somebody lifts it), and who lifted it.
          *
          *     `level` and `area` tell from where it was set; None: over everything. `may_lift`: whether the person who reads this may lift it.
+         *     `unkept`: originals of the case that lie at their nodes alone, which could not promise to keep them.
          */
         Hold: {
             /** Id */
@@ -6677,6 +6679,8 @@ export interface components {
             lifted_at: string | null;
             /** Lift Note */
             lift_note: string | null;
+            /** Unkept */
+            unkept: number;
         };
         /**
          * HoldEnd
@@ -8999,7 +9003,7 @@ export interface components {
          * @description Where a request stands.
          * @enum {string}
          */
-        RequestState: "waiting" | "allowed" | "fetching" | "ready" | "refused" | "handed" | "expired" | "gone";
+        RequestState: "waiting" | "allowed" | "fetching" | "ready" | "refused" | "handed" | "expired" | "gone" | "unserved";
         /**
          * Ring
          * @description How early a node gets what is new, in ascending order of caution.
@@ -10325,6 +10329,9 @@ export interface components {
             ready_at: string | null;
             /** Gone At */
             gone_at: string | null;
+            /** Unserved At */
+            unserved_at: string | null;
+            unserved_reason: components["schemas"]["UnservedReason"] | null;
             /** Unmarked */
             unmarked: boolean;
             /** Handed At */
@@ -10345,6 +10352,12 @@ export interface components {
              */
             unmarked: boolean;
         };
+        /**
+         * UnservedReason
+         * @description Why a file that may be seen did not come.
+         * @enum {string}
+         */
+        UnservedReason: "node_away" | "not_answered" | "not_sent" | "refused" | "not_taken" | "gone" | "not_named";
         /**
          * UploadState
          * @description How far an upload is; `offset` is the number of the next byte.

@@ -7,8 +7,8 @@ import CaseOriginals from '@/proof/CaseOriginals.vue'
 import { session } from '@/session/session'
 
 const AT = '2026-03-17T04:30:00Z'
-const HOLD = { id: 3, case_id: 1, reason: 'court, file 3', until: null, set_by: 'chief', set_at: AT, level: 'district', area: 'Chaoyang', may_lift: true, lifted_by: null, lifted_at: null, lift_note: null }
-const REQUEST = { id: 7, case_id: 1, case_number: 'G-1', sha256: 'a'.repeat(64), purpose: 'court', state: 'waiting', asked_by: 'lead', asked_at: AT, decided_by: null, decided_at: null, expires_at: AT, ready_at: null, gone_at: null, unmarked: false, handed_at: null }
+const HOLD = { id: 3, case_id: 1, reason: 'court, file 3', until: null, set_by: 'chief', set_at: AT, level: 'district', area: 'Chaoyang', may_lift: true, lifted_by: null, lifted_at: null, lift_note: null, unkept: 0 }
+const REQUEST = { id: 7, case_id: 1, case_number: 'G-1', sha256: 'a'.repeat(64), purpose: 'court', state: 'waiting', asked_by: 'lead', asked_at: AT, decided_by: null, decided_at: null, expires_at: AT, ready_at: null, gone_at: null, unserved_at: null, unserved_reason: null, unmarked: false, handed_at: null }
 const FILE = { sha256: 'a'.repeat(64), size_bytes: 10, captured_at: AT, is_stored: true }
 const PATHS = { holds: '/api/v1/cases/1/holds', originals: '/api/v1/cases/1/originals', unsealings: '/api/v1/unsealings' }
 
@@ -184,7 +184,7 @@ describe('CaseOriginals', () => {
   })
 
   it('has words for every state, and an empty one', async () => {
-    const states = ['waiting', 'allowed', 'fetching', 'ready', 'handed', 'refused', 'expired', 'gone']
+    const states = ['waiting', 'allowed', 'fetching', 'ready', 'handed', 'refused', 'expired', 'gone', 'unserved']
     answers[`GET ${PATHS.unsealings}`] = [200, { items: states.map((state, id) => ({ ...REQUEST, id, state })), next: null }]
     await show(CaseOriginals, 'auditor', 'audit')
     expect(all('unsealing').map((one) => one.dataset.state)).toEqual(states)
@@ -195,6 +195,17 @@ describe('CaseOriginals', () => {
     answers[`GET ${PATHS.originals}`] = [200, { items: [] }]
     await show(CaseOriginals, 'auditor', 'audit')
     expect(find('originals-none')).not.toBeNull()
+  })
+
+  it('tells why a file did not come, and what a hold could not keep', async () => {
+    answers[`GET ${PATHS.unsealings}`] = [200, { items: [{ ...REQUEST, state: 'unserved', unserved_at: AT, unserved_reason: 'node_away' }], next: null }]
+    await show(CaseOriginals, 'auditor', 'audit')
+    expect(find('unsealing-unserved')?.textContent).toContain(i18n.global.t('proof.unserved.node_away'))
+    app.unmount()
+    answers[`GET ${PATHS.holds}`] = [200, { items: [{ ...HOLD, unkept: 2 }, { ...HOLD, id: 4, unkept: 0 }] }]
+    await show(CaseHolds, 'duty_chief')
+    expect(all('hold-unkept')).toHaveLength(1)
+    expect(find('hold-unkept')?.textContent).toContain('2')
   })
 
   it('asks nothing for those who may not read it, and says so where the service is away', async () => {

@@ -5,8 +5,8 @@ import { actOf, asked, fileName, isStated, rightsOf, standingOf, stepsOf } from 
 
 const AT = '2026-03-17T04:30:00Z'
 const NOW = Date.parse(AT)
-const HOLD: Hold = { id: 1, case_id: 1, reason: 'court', until: null, set_by: 'chief', set_at: AT, level: 'district', area: 'Chaoyang', may_lift: true, lifted_by: null, lifted_at: null, lift_note: null }
-const REQUEST: Unsealing = { id: 7, case_id: 1, case_number: 'G2026-1', sha256: 'a', purpose: 'court', state: 'waiting', asked_by: 'lead', asked_at: AT, decided_by: null, decided_at: null, expires_at: AT, ready_at: null, gone_at: null, unmarked: false, handed_at: null }
+const HOLD: Hold = { id: 1, case_id: 1, reason: 'court', until: null, set_by: 'chief', set_at: AT, level: 'district', area: 'Chaoyang', may_lift: true, lifted_by: null, lifted_at: null, lift_note: null, unkept: 0 }
+const REQUEST: Unsealing = { id: 7, case_id: 1, case_number: 'G2026-1', sha256: 'a', purpose: 'court', state: 'waiting', asked_by: 'lead', asked_at: AT, decided_by: null, decided_at: null, expires_at: AT, ready_at: null, gone_at: null, unserved_at: null, unserved_reason: null, unmarked: false, handed_at: null }
 const FILE: SealedOriginal = { sha256: 'a', size_bytes: 10, captured_at: AT, is_stored: true }
 
 function person(role: Role, name = 'somebody'): User {
