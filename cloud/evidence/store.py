@@ -29,8 +29,8 @@ class NamedFile:
     mime: str
     size_bytes: int
     is_stored: bool
-
     is_deleted: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class VisibleFile:

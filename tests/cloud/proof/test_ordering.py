@@ -32,10 +32,10 @@ from cloud.proof.ordering import (
     LONGEST_WAIT,
     REMIND_AFTER,
     STAYS_AFTER,
-)
     UNKEPT_AGAIN_AFTER,
     UNKEPT_LONGEST_WAIT,
     UNKEPT_REPEATS,
+)
 from cloud.proof.originals import FETCHED_WITHIN, LASTS, RequestState
 from edge.contract.answer import Answer, AnswerOutcome
 from edge.contract.birth import NodeStatus, PresenceState
@@ -60,8 +60,8 @@ class Site:
     is_online: bool = False
     answers: OriginalState | None = OriginalState.ORDERED
     heard: list[Command] = field(default_factory=list)
-
     reason: str | None = None
+
     def be(self, state: PresenceState) -> None:
         self.is_online = state is PresenceState.ONLINE
         with self.pool.connection() as conn:
