@@ -99,7 +99,7 @@ class UnsealWish(BaseModel):
 
 
 class Decision(BaseModel):
-    """Whether the file may be opened, and in words why."""
+    """Whether the file may be opened, and in words why; to refuse it takes words."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -297,7 +297,7 @@ def list_unsealings(
 def decide_unsealing(
     conn: Conn, user: InCharge, *, parts: Parts, request: Request, request_id: RequestId, body: Decision
 ) -> UnsealView:
-    """Allow or refuse it, as another person than the one who asked. 409 where it is decided already."""
+    """Allow or refuse it, as another person than the one who asked. 409 where it is decided already, 422 for a refusal without `words`."""
     now, address = parts.clock(), client_address(request)
     decided = originals.decide(conn, user, request_id, allowed=body.allowed, now=now, address=address, words=body.words)
     return UnsealView.of(decided, now)

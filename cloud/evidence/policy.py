@@ -26,6 +26,46 @@ class OutsideOfFile(Invalid):
         self.total = total
 
 
+OWN_STEPS: Final = frozenset(
+    {
+        "opened",
+        "verify",
+        "confirm",
+        "dismiss",
+        "inconclusive",
+        "publish",
+        "claim",
+        "dispatch",
+        "recall",
+        "take",
+        "accept",
+        "resolve",
+        "ask_return",
+        "allow_return",
+        "refuse_return",
+        "ask_suspension",
+        "allow_suspension",
+        "refuse_suspension",
+        "resume",
+        "ask_extension",
+        "allow_extension",
+        "refuse_extension",
+        "check",
+        "rework",
+        "close",
+        "reopen",
+        "void",
+        "taken_away",
+        "resumed",
+        "reopened",
+        "came_again",
+    }
+)
+"""Steps of a history that make a case the own work of whoever took them, was named in them, or works for the department that they name:
+he reported it, decided over it, was given it or had it. What anybody may write beside the work (a comment, an urge, a rating, a hold, a
+whistle, a question for an original), what the cloud tells by itself, and what only brings cases together, makes it nobody's."""
+
+
 def needs_purpose(role: Role, *, is_own: bool, is_over: bool, is_order: bool) -> bool:
     """Whether a person has to say what for before a picture is shown. Work is a purpose: on one's own case at any time, on a case in one's
     area that still runs for those who work on cases, on a work order (`is_order`) for those who keep devices.

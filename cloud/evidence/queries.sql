@@ -33,9 +33,9 @@ select pg_advisory_xact_lock(3, hashtext(:sha256));
 -- name: mark_stored(now, node, sha256)!
 update evidence set stored_at = :now, pruned_at = null, pruned_reason = null where node = :node and sha256 = :sha256 and stored_at is null;
 
--- name: visible_file(sha256, scope, department)^
--- A stored file that belongs to a case, or to a work order, in scope; for a department to a case that it was told of.
-select e.sha256, e.mime, e.bytes, e.kind, place.case_id, place.order_id, place.area_path, place.status
+-- name: places_of_file(sha256, scope, department)
+-- A stored file with each case, or work order, in scope that it belongs to; for a department with each case that it was told of.
+select distinct e.sha256, e.mime, e.bytes, e.kind, place.case_id, place.order_id, place.area_path, place.status
 from evidence e
 join incident_evidence ie on ie.node = e.node and ie.sha256 = e.sha256
 join lateral (
@@ -54,15 +54,22 @@ where e.sha256 = :sha256 and e.stored_at is not null
             select from case_department told
             where told.case_id = place.case_id and told.department_id = :department
         )
-    )
-order by place.case_id desc nulls last, place.order_id desc
-limit 1;
+    );
 
--- name: is_own_case(case_id, account_id, department)$
--- Whether a person has to do with a case: looks after it, took a step in it, or works for a department that was told of it.
-select exists (select from grid_case c where c.id = :case_id and :account_id in (c.worker_id, c.checker_id))
-    or exists (select from case_event e where e.case_id = :case_id and e.actor_id = :account_id)
-    or exists (select from case_department told where told.case_id = :case_id and told.department_id = :department);
+-- name: own_cases(case_ids, account_id, department, steps)
+-- Those of these cases that a person, or the department that he works for, has, was given, or took one of these steps in.
+select c.id
+from grid_case c
+where c.id = any(:case_ids::bigint[])
+    and (
+        :account_id in (c.worker_id, c.checker_id)
+        or c.department_id = :department::bigint
+        or exists (
+            select from case_event e
+            where e.case_id = c.id and e.action = any(:steps::text[])
+                and (:account_id in (e.actor_id, e.person_id) or e.department_id = :department)
+        )
+    );
 
 -- name: stored_files()
 -- Each file once, however many nodes showed it; what nodes are given lies in the same store.

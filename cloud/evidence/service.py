@@ -151,7 +151,7 @@ class EvidenceService:
         """A stored file for a person's eyes. Raises NotFound, also outside of the person's scope, and for a department that was never
         told of its case.
         """
-        file = store.visible(conn, sha256, user.area_path, user.department_id)
+        file = store.visible(conn, sha256, user)
         if file is None:
             raise NotFound("there is no such file in your scope")
         if file.kind == EvidenceKind.SEALED:
@@ -210,7 +210,7 @@ def check_purpose(
 
     Raises PurposeNeeded where work is no purpose for this person to look at it, and none was stated.
     """
-    own = case_id is not None and store.is_own_case(conn, case_id, user)
+    own = case_id is not None and bool(store.own_cases(conn, [case_id], user))
     if not purpose and policy.needs_purpose(user.role, is_own=own, is_over=is_over, is_order=case_id is None):
         raise PurposeNeeded(PURPOSE_NEEDED)
     return own

@@ -9,8 +9,9 @@ from psycopg import Connection
 
 from cloud.access.model import Principal
 from cloud.db.queries import load
+from cloud.evidence.policy import OWN_STEPS
 from cloud.evidence.retention import QUOTA_DAYS, PrunableFile, PruneReason, RetentionTerms
-from edge.contract.incident import EvidenceReference
+from edge.contract.incident import EvidenceKind, EvidenceReference
 
 FILES_AT_ONCE = 2_000
 
@@ -34,7 +35,7 @@ class NamedFile:
 
 @dataclass(frozen=True, slots=True)
 class VisibleFile:
-    """A stored file and the newest case, or work order, through which a person may see it."""
+    """A stored file and the case, or work order, through which a person sees it."""
 
     sha256: str
     kind: str
@@ -142,19 +143,33 @@ def mark_pruned(conn: Connection[Any], node: str, sha256: str, *, now: datetime,
     return touched > 0
 
 
-def visible(conn: Connection[Any], sha256: str, scope: str, department_id: int | None = None) -> VisibleFile | None:
-    """A stored file that belongs to a case below `scope`, and where a department asks to one that it was told of."""
-    row = _queries.visible_file(conn, sha256=sha256, scope=scope, department=department_id)
-    if row is None:
+def visible(conn: Connection[Any], sha256: str, user: Principal) -> VisibleFile | None:
+    """A stored file through one of the cases and work orders of it that a person sees: a department those that it was told of.
+
+    Of several that one which asks least of him, for he may see it through any: his own before others', one that still runs before one
+    that is over, a case before a work order. What is sealed for one of them is sealed.
+    """
+    places = list(_queries.places_of_file(conn, sha256=sha256, scope=user.area_path, department=user.department_id))
+    if not places:
         return None
+    own = own_cases(conn, [row.case_id for row in places if row.case_id is not None], user)
+
+    def favour(row: Any) -> tuple[bool, bool, bool, bool, int]:
+        runs = row.status not in CLOSED_STATUSES
+        is_sealed = row.kind == EvidenceKind.SEALED
+        return is_sealed, row.case_id in own, row.case_id is not None, runs, row.case_id or row.order_id
+
+    row = max(places, key=favour)
     is_over = row.status in CLOSED_STATUSES
     return VisibleFile(row.sha256, row.kind, row.mime, row.bytes, row.case_id, row.order_id, row.area_path, is_over)
 
 
-def is_own_case(conn: Connection[Any], case_id: int, user: Principal) -> bool:
-    """Whether a person looks after a case, took a step in it, or works for a department that was told of it."""
-    own: bool = _queries.is_own_case(conn, case_id=case_id, account_id=user.user_id, department=user.department_id)
-    return own
+def own_cases(conn: Connection[Any], case_ids: Sequence[int], user: Principal) -> set[int]:
+    """Those of these cases that are a person's own work: `OWN_STEPS` says what makes one his."""
+    rows = _queries.own_cases(
+        conn, case_ids=list(case_ids), account_id=user.user_id, department=user.department_id, steps=sorted(OWN_STEPS)
+    )
+    return {row.id for row in rows}
 
 
 def stored_files(conn: Connection[Any]) -> Iterator[tuple[str, int]]:

@@ -133,16 +133,15 @@ update intake_report r set link = null
 from grid_case c
 where c.id = r.case_id and r.link is not null and c.ended_at < :before and c.status in ('rejected', 'closed', 'voided');
 
--- name: forget_words(before, now, closed_statuses, count)
+-- name: words_over(before, now, closed_statuses, count)
 -- What people wrote who are no staff, and where: when the case is over for long, and the one that took it in, and nobody holds either
--- (法律保全). What kind of thing it was, and when, stays.
-update grid_case c set title = null, description = null, address = null
-where c.id in (
-    select k.id from grid_case k
-    where k.origin in ('request', 'hotline', 'platform') and k.ended_at < :before and num_nonnulls(k.title, k.description, k.address) > 0
-        and not exists (
+-- (法律保全).
+select c.id
+from grid_case c
+where c.origin in ('request', 'hotline', 'platform') and c.ended_at < :before and num_nonnulls(c.title, c.description, c.address) > 0
+    and not exists (
         with recursive line as (
-            select id, status, ended_at, merged_into from grid_case where id = k.id
+            select id, status, ended_at, merged_into from grid_case where id = c.id
             union
             select g.id, g.status, g.ended_at, g.merged_into from line join grid_case g on g.id = line.merged_into
         )
@@ -152,10 +151,27 @@ where c.id in (
                 select from legal_hold h
                 where h.case_id = line.id and h.lifted_at is null and (h.until is null or h.until > :now)
             )
+    )
+order by c.ended_at
+limit :count;
+
+-- name: forget_words(case_ids, before, now, closed_statuses)
+-- Asked anew of each, once it is locked. What kind of thing it was, and when, stays.
+update grid_case c set title = null, description = null, address = null
+where c.id = any(:case_ids::bigint[]) and c.ended_at < :before and num_nonnulls(c.title, c.description, c.address) > 0
+    and not exists (
+        with recursive line as (
+            select id, status, ended_at, merged_into from grid_case where id = c.id
+            union
+            select g.id, g.status, g.ended_at, g.merged_into from line join grid_case g on g.id = line.merged_into
         )
-    order by k.ended_at
-    limit :count
-)
+        select from line
+        where not line.status = any(:closed_statuses::text[]) or line.ended_at is null or line.ended_at >= :before
+            or exists (
+                select from legal_hold h
+                where h.case_id = line.id and h.lifted_at is null and (h.until is null or h.until > :now)
+            )
+    )
 returning c.id, c.number, c.area_path;
 
 -- name: pictures_over(before, now, closed_statuses, count)
@@ -180,12 +196,12 @@ where p.deleted_at is null and p.stored_at < :before
 order by p.stored_at
 limit :count;
 
--- name: lock_line(case_id)
--- A case and those that took it in: who holds one waits, and who had held it before is seen by what is asked next.
+-- name: lock_lines(case_ids)
+-- Cases and those that took them in: who holds one waits, and who had held it before is seen by what is asked next.
 select id from grid_case
 where id in (
     with recursive line as (
-        select id, merged_into from grid_case where id = :case_id
+        select id, merged_into from grid_case where id = any(:case_ids::bigint[])
         union
         select g.id, g.merged_into from line join grid_case g on g.id = line.merged_into
     )

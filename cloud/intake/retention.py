@@ -26,8 +26,12 @@ def forget_words(conn: Connection[Any], *, now: datetime, count: int) -> int:
     """Forget what residents and other platforms wrote when their cases are over for long; how many cases, each with a line in the audit
     log.
     """
-    before = now - WORDS_LAST
-    rows = list(_queries.forget_words(conn, before=before, now=now, closed_statuses=list(CLOSED_STATUSES), count=count))
+    terms = {"before": now - WORDS_LAST, "now": now, "closed_statuses": list(CLOSED_STATUSES)}
+    due = [row.id for row in _queries.words_over(conn, **terms, count=count)]
+    list(
+        _queries.lock_lines(conn, case_ids=due)
+    )  # who holds one locks it too, and a hold that was answered is seen from here on
+    rows = list(_queries.forget_words(conn, case_ids=due, **terms))
     for row in rows:
         detail = {"case": row.id, "reason": "age"}
         audit.write(
@@ -58,7 +62,7 @@ def prune_pictures(pool: Pool, files: EvidenceFiles, *, now: datetime, count: in
 
 def _prune(conn: Connection[Any], files: EvidenceFiles, row: Any, terms: dict[str, Any]) -> bool:
     evidence.lock_file(conn, row.sha256)
-    list(_queries.lock_line(conn, case_id=row.case_id))
+    list(_queries.lock_lines(conn, case_ids=[row.case_id]))
     if not _queries.delete_picture(conn, case_id=row.case_id, sent_sha256=row.sent_sha256, **terms):
         return False
     audit.write(

@@ -32,7 +32,9 @@ class FactKind(StrEnum):
     LEFT = "left"
     """An incident is no part of the case any more: the case that brought it was taken out again."""
     DELETED = "deleted"
-    """A file was deleted, when and why."""
+    """A file was deleted, when and why. Of a copy that was dropped too, in chains of before there was a word for that: `fetched` is why."""
+    COPY_DROPPED = "copy_dropped"
+    """The copy of a sealed original that was fetched for people to see was dropped; the original stays at its node."""
 
 
 @dataclass(frozen=True, slots=True)

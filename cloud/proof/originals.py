@@ -24,7 +24,7 @@ from cloud.errors import Conflict, Forbidden, Invalid, NotFound
 from cloud.evidence import store as evidence
 from cloud.evidence.files import EvidenceFiles
 from cloud.evidence.unsealing import DistrictPrivateKey
-from cloud.proof.export import stated
+from cloud.proof.export import SHORTEST_PURPOSE, stated
 
 WAITS: Final = timedelta(days=7)
 """A request that nobody decides is over after this."""
@@ -208,15 +208,18 @@ def decide(
 ) -> UnsealRequest:
     """Allow or refuse a request, as another person than the one who asked. What is not here is fetched from its node then.
 
-    `words` say why; they stand in the history of the case and in the audit log.
+    `words` say why; they stand in the history of the case and in the audit log. Nobody is refused without them.
 
-    Raises NotFound, Forbidden, also where the two accounts may be in one person's hands, Conflict.
+    Raises NotFound, Invalid, Forbidden, also where the two accounts may be in one person's hands, Conflict.
     """
     request = find(conn, user, request_id)
     if user.role not in DECIDERS:
         raise Forbidden("a duty chief or an administrator decides")
     if user.user_id == request.asked_by_id:
         raise Forbidden("another person has to decide")
+    words = words.strip()
+    if not allowed and len(words) < SHORTEST_PURPOSE:
+        raise Invalid(f"whoever is refused is told why: say it in `words`, with at least {SHORTEST_PURPOSE} characters")
     if allowed:
         independence.check_independent(conn, request.asked_by_id, user.user_id, now, acted_at=request.asked_at)
     evidence.lock_file(conn, request.sha256)  # or its copy goes while it is said to be ready
@@ -234,7 +237,6 @@ def decide(
     if not touched:
         raise Conflict("it is decided already, or its time is over")
     action = HistoryAction.UNSEAL_ALLOWED if allowed else HistoryAction.UNSEAL_REFUSED
-    words = words.strip()
     note(conn, user, request, action, now=now, address=address, **({"words": words} if words else {}))
     return find(conn, user, request_id)
 
@@ -251,7 +253,7 @@ def hand_over(
         raise Forbidden("it is handed to the one who asked")
     file = _take(conn, request, now=now, by=user.name)
     chunks = files.read(file.sha256, 0, file.size_bytes)
-    note(conn, user, request, HistoryAction.UNSEALED, now=now, address=address, opened=False)
+    note(conn, user, request, HistoryAction.UNSEALED, now=now, address=address, opened=False, marked=False)
     return request, file.size_bytes, chunks
 
 
@@ -281,7 +283,7 @@ def open_original(
     original = key.open(sealed)
     if file.plain_sha256 is not None and hashlib.sha256(original).hexdigest() != file.plain_sha256:
         raise Invalid("what was sealed is not what the incident names")
-    note(conn, None, request, HistoryAction.UNSEALED, now=now, address=None, opened=True)
+    note(conn, None, request, HistoryAction.UNSEALED, now=now, address=None, opened=True, marked=not request.unmarked)
     return request, original
 
 

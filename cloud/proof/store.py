@@ -105,7 +105,7 @@ def _fact(kind: FactKind, row: Any) -> dict[str, object]:
             }
         case FactKind.LEFT:
             return {"node": row.node, "incident": row.incident_id}
-        case FactKind.DELETED:
+        case FactKind.DELETED | FactKind.COPY_DROPPED:
             return {"node": row.node, "sha256": row.sha256, "reason": row.deletion_reason, "at": row.deleted_at}
 
 

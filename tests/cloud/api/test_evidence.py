@@ -108,7 +108,7 @@ def test_every_view_stands_in_the_audit_log(cloud: Cloud) -> None:
     assert [(row[2]["own"], row[2]["purpose"]) for row in rows] == [(False, None), (False, "asked for by the police")]
     cloud.conn.execute(
         "insert into case_event (case_id, at, actor_id, action)"
-        " select 1, now(), id, 'comment' from account where name = 'worker'"
+        " select 1, now(), id, 'accept' from account where name = 'worker'"
     )
     cloud.conn.commit()
     with cloud.client("worker") as worker:

@@ -80,8 +80,10 @@ def test_a_sealed_original_goes_out_once_to_the_one_who_asked(cloud: Cloud) -> N
         assert (waiting["state"], waiting["asked_by"]) == ("waiting", "lead")
         assert lead.post(f"{place}/handover").status_code == 409
         assert lead.post(f"{place}/decision", json={"allowed": True}).status_code == 403
+        refused = chief.post(f"{place}/decision", json={"allowed": False})
+        assert (refused.status_code, "`words`" in refused.json()["detail"]) == (422, True)
         assert chief.post(f"{place}/decision", json={"allowed": True}).json()["state"] == "allowed"
-        assert chief.post(f"{place}/decision", json={"allowed": False}).status_code == 409
+        assert chief.post(f"{place}/decision", json={"allowed": False, "words": "too late"}).status_code == 409
         assert chief.post(f"{place}/handover").status_code == 403
         assert lead.post(f"{place}/handover").status_code == 409  # its bytes have not come yet: nothing is spent
         assert lead.get("/api/v1/unsealings").json()["items"][0]["state"] == "allowed"

@@ -1,9 +1,11 @@
 """What is held is not deleted, whoever else it belongs to, until the hold is over."""
 
 import hashlib
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from cloud.access.model import Role
@@ -11,9 +13,11 @@ from cloud.errors import Conflict, Forbidden, Invalid, NotFound
 from cloud.evidence import pruning
 from cloud.evidence.retention import PrunableFile, PruneReason, RetentionTerms
 from cloud.evidence.store import to_prune
+from cloud.intake import retention
 from cloud.proof import holds
 from tests.cloud.proof.conftest import PICTURES, Proving
 from tests.fakes.node import AT
+from tests.waiting import wait_until
 
 SHA256 = hashlib.sha256(PICTURES[0]).hexdigest()
 TERMS = RetentionTerms({"snapshot": 1, "clip": 1, "background": 1, "sealed": 1})
@@ -95,6 +99,31 @@ def test_who_is_about_to_delete_sees_a_hold_that_was_put_meanwhile(proving: Prov
     with proving.connect() as conn:
         assert not pruning.prune(conn, proving.files, due, now=LONG_AFTER, actor_name="retention")
     assert proving.files.size(SHA256) is not None
+
+
+def test_a_hold_that_is_put_while_words_are_forgotten_keeps_them(proving: Proving) -> None:
+    case_id = proving.case_id()
+    with proving.connect() as conn:
+        conn.execute(
+            "update grid_case set status = 'closed', origin = 'request', title = 'A wish', ended_at = %s where id = %s",
+            [AT, case_id],
+        )
+    forgotten: list[int] = []
+
+    def forget() -> None:
+        with proving.connect() as conn:
+            forgotten.append(retention.forget_words(conn, now=AT + timedelta(days=400), count=10))
+
+    sweep = threading.Thread(target=forget)
+    with proving.connect() as conn, psycopg.connect(proving.url, autocommit=True) as watch:
+        holds.put(conn, proving.chief, case_id, reason="court, file 3", until=None, now=AT, address=ADDRESS)
+        sweep.start()
+        waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        wait_until(lambda: watch.execute(waits).fetchone() is not None, what="the sweep waits for the hold")
+    sweep.join(timeout=20)
+    with proving.connect() as conn:
+        assert conn.execute("select title from grid_case where id = %s", [case_id]).fetchone() == ("A wish",)
+    assert forgotten == [0]
 
 
 def test_what_is_no_hold(proving: Proving) -> None:

@@ -23,7 +23,8 @@ from cloud.evidence.retention import PrunableFile, PruneReason
 from cloud.evidence.store import mark_stored
 from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
-from cloud.proof import holds, linking, ordering, originals
+from cloud.proof import holds, linking, ordering, originals, store
+from cloud.proof.chain import FactKind, read_link
 from cloud.proof.keys import signer_of
 from cloud.proof.ordering import (
     AGAIN_AFTER,
@@ -226,6 +227,11 @@ def test_it_is_fetched_when_a_second_person_allows_it_opened_once_and_goes_again
             "select actor_name, detail from audit where action = 'command.asked' order by at, id"
         ).fetchall()
         [gone] = conn.execute("select detail ->> 'reason' from audit where action = 'evidence.pruned'").fetchall()
+        while linking.link(conn, signer_of(site.proving.settings), now=site.now):
+            pass
+        chain = [read_link(each.statement) for each in store.links_of(conn, site.proving.case_id())]
+    (dropped,) = (said for said in chain if said.kind in {FactKind.COPY_DROPPED, FactKind.DELETED})
+    assert (dropped.kind, dropped.fact["sha256"]) == (FactKind.COPY_DROPPED, SHA256)  # its node has the original
     assert (asked[0], asked[1]["name"], gone[0]) == ("second", "upload_sealed", "fetched")
     assert confirmed[1]["name"] == "keep_sealed"  # whether the node has it still
 

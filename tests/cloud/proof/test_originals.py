@@ -58,7 +58,7 @@ def allowed(proving: Proving, request: int, **other: Any) -> None:
             allowed=given["allowed"],
             now=given["now"],
             address=ADDRESS,
-            words=given.get("words", ""),
+            words=given.get("words", "" if given["allowed"] else "no file number"),
         )
 
 
@@ -162,14 +162,35 @@ def test_what_was_refused_or_is_over_opens_nothing(proving: Proving) -> None:
 
 def test_why_it_was_refused_stands_in_the_history_and_the_log(proving: Proving) -> None:
     allowed(proving, asked(proving, purpose="p" * 500), allowed=False, words="  no file number  ")
-    allowed(proving, asked(proving), allowed=False)  # without words: to say no needs no reason
     with proving.connect() as conn:
         notes = conn.execute("select note from case_event where action = 'unseal_refused' order by id").fetchall()
         details = conn.execute(
             "select detail from audit where action = 'evidence.unseal_refused' order by id"
         ).fetchall()
-    assert [note.endswith(" — no file number") for (note,) in notes] == [True, False]
-    assert [detail.get("words") for (detail,) in details] == ["no file number", None]
+    assert [note.endswith(" — no file number") for (note,) in notes] == [True]
+    assert [detail.get("words") for (detail,) in details] == ["no file number"]
+
+
+@pytest.mark.parametrize("words", ["", "   ", " x "])
+def test_nobody_is_refused_without_being_told_why(words: str, proving: Proving) -> None:
+    request = asked(proving)
+    with pytest.raises(Invalid, match="say it in `words`"):
+        allowed(proving, request, allowed=False, words=words)
+    with proving.connect() as conn:
+        assert originals.find(conn, proving.second, request).state(AT) is RequestState.WAITING
+    allowed(proving, request, words=words)  # to allow it the purpose is enough
+
+
+@pytest.mark.parametrize("unmarked", [False, True])
+def test_what_leaves_without_a_mark_is_logged_as_that_once(unmarked: bool, proving: Proving) -> None:
+    request = asked(proving, unmarked=unmarked)
+    allowed(proving, request)
+    handed(proving, request)
+    with pytest.raises(Conflict):
+        handed(proving, request)
+    with proving.connect() as conn:
+        [(detail,)] = conn.execute("select detail from audit where action = 'evidence.unsealed'").fetchall()
+    assert (detail["opened"], detail["marked"], detail["unmarked"]) == (False, False, unmarked)
 
 
 def test_one_asks_once_at_a_time(proving: Proving) -> None:
