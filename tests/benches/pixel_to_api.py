@@ -171,7 +171,7 @@ class Bench:
             token_file=self._directory / "token",
             local_password_file=self._directory / "local.password",
         )
-        node = plan.NodePlan(NODE.id, NODE.name, tuple(feed.plan for feed in feeds), ())
+        node = plan.NodePlan(NODE.id, NODE.name, NODE.site, tuple(feed.plan for feed in feeds), ())
         configuration = plan.node_configuration(node, feeds, files)
         del configuration["local_mqtt"]
         path = self._directory / "node.yaml"

@@ -266,8 +266,8 @@ def test_what_a_fault_showed_is_seen_with_its_order_and_kept_while_that_runs(con
     evidence.mark_stored(conn, "node-1", picture.sha256, now=NOW)
     (told,) = seen(conn, mender).faults
     assert [(each.sha256, each.stored) for each in told.pictures] == [(picture.sha256, True)]
-    assert evidence.visible(conn, picture.sha256, scope=mender.area_path) is not None
-    assert evidence.visible(conn, picture.sha256, scope=stranger.area_path) is None
+    assert evidence.visible(conn, picture.sha256, mender) is not None
+    assert evidence.visible(conn, picture.sha256, stranger) is None
     assert evidence.is_needed(conn, "node-1", picture.sha256)
     do(conn, mender, OrderAction.CANCEL, note="a drill")
     assert not evidence.is_needed(conn, "node-1", picture.sha256)

@@ -13,6 +13,7 @@ from edge.node.commands import Request
 from edge.node.originals import keep_sealed_of, upload_sealed_of
 
 NAME = "a" * 64
+REFUSED = "c" * 64
 AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
@@ -26,6 +27,9 @@ class Shelf:
         self.asked.append(("order", names, until))
         return {name: OriginalState.ORDERED if name == NAME else OriginalState.GONE for name in names}
 
+    def refusals(self, names: Sequence[str], until: datetime) -> dict[str, str]:
+        return {name: "too large" for name in names if name == REFUSED}
+
     def hold_originals(self, names: Sequence[str], until: datetime | None) -> dict[str, OriginalState]:
         self.asked.append(("hold", names, until))
         return dict.fromkeys(names, OriginalState.KEPT)
@@ -34,6 +38,11 @@ class Shelf:
 def ask(shelf: Shelf, name: CommandName, arguments: dict[str, Any]) -> dict[str, Any]:
     make = {CommandName.UPLOAD_SEALED: upload_sealed_of, CommandName.KEEP_SEALED: keep_sealed_of}[name]
     return make(shelf)(Request(name, None, arguments, AT, lambda: 30.0))
+
+
+def test_what_the_cloud_refused_is_said_with_its_reason() -> None:
+    answer = ask(Shelf(), CommandName.UPLOAD_SEALED, {"files": [REFUSED], "until": "2026-03-01T08:00:00.000000Z"})
+    assert answer["reasons"] == {REFUSED: "too large"}
 
 
 def test_an_order_names_files_and_its_end() -> None:
