@@ -1,5 +1,6 @@
 """`gridward-cloud`: serve, migrate, and what an administrator does at a terminal. `--json` makes every answer one for programs."""
 
+import gc
 import json
 import secrets
 import ssl
@@ -112,6 +113,9 @@ def serve(
             }
             tell(told, as_json=as_json, text="\n".join(f"{name}: {value}" for name, value in told.items() if value))
             sys.stdout.flush()
+            # What is there now stays: to look through it for garbage again and again would hold up each answer for a fifth of a second.
+            gc.collect()
+            gc.freeze()
             wait_for_signal()
     except OSError as error:
         raise ConfigurationError(f"can't listen on GRIDWARD_HTTP_HOST and GRIDWARD_HTTP_PORT: {error}") from error
