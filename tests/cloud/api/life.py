@@ -265,8 +265,9 @@ class CaseLife(RuleBasedStateMachine):
                 )
             try:
                 self.drill = drills.start(conn, self._chief(), wish, now=self.town.now, address="test").id
-            except Conflict as error:  # the oldest camera has had its hours of the week
-                assert "within seven days" in str(error)
+            except Conflict as error:
+                if "within seven days" not in str(error):  # the oldest camera has had its hours of the week
+                    raise
 
     @precondition(lambda self: self.drill is not None)
     @rule()
