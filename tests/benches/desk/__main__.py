@@ -111,9 +111,7 @@ async def _ask(address: str, database: Kept, pids: dict[str, int], given: argpar
         seats = await load.sign_in(client, people, database.password, deep)
         told(f"{len(seats)} people are signed in")
         # the first minutes read the disk, and a service that runs for weeks has them behind it
-        await load.ask_for(
-            client, seats, rate=given.rate, seconds=_WARM_S, steps_rate=0, seed=given.seed + 1
-        )
+        await load.ask_for(client, seats, rate=given.rate, seconds=_WARM_S, steps_rate=0, seed=given.seed + 1)
         told(f"asking for {given.seconds:g} s")
         meter, began_s = load.CpuMeter(pids), time.monotonic()
         answers = await load.ask_for(

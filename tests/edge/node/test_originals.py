@@ -28,6 +28,7 @@ class Shelf:
         return {name: OriginalState.ORDERED if name == NAME else OriginalState.GONE for name in names}
 
     def refusals(self, names: Sequence[str], until: datetime) -> dict[str, str]:
+        self.asked.append(("refusals", names, until))
         return {name: "too large" for name in names if name == REFUSED}
 
     def hold_originals(self, names: Sequence[str], until: datetime | None) -> dict[str, OriginalState]:
@@ -49,7 +50,7 @@ def test_an_order_names_files_and_its_end() -> None:
     shelf = Shelf()
     answer = ask(shelf, CommandName.UPLOAD_SEALED, {"files": [NAME, "b" * 64], "until": "2026-03-01T08:00:00.000000Z"})
     assert answer == {"files": {NAME: "ordered", "b" * 64: "gone"}}
-    assert shelf.asked == [("order", (NAME, "b" * 64), AT)]
+    assert shelf.asked == [("order", (NAME, "b" * 64), AT), ("refusals", (NAME, "b" * 64), AT)]
 
 
 def test_a_hold_may_have_no_end() -> None:
