@@ -34,12 +34,14 @@ _SLOW_DISK_S = 0.5
 TELLING = (
     Episode(0.5, 9.0, Fault.KILL_API_IN_UPLOAD),
     Episode(1.0, 7.0, Fault.CUT_CLOUD_DATABASE),
+    Episode(4.5, 0.0, Fault.KILL_EDGE),
     Episode(7.0, 0.5, Fault.KILL_INGEST),
     Episode(9.0, 3.0, Fault.BLACK_HOLE_EDGE_BROKER),
     Episode(12.5, 0.0, Fault.KILL_EDGE),
 )
 """What was answered and not written dies with ingest, which has waited for the database with it for seconds; what was sent and
-deleted falls into the black hole; what was acknowledged to a sensor and not written dies with the node. Pictures that were under way when the API died have to come again.
+deleted falls into the black hole; what was acknowledged to a sensor and not written dies with the node, which is killed twice:
+once may be just between two batches. Pictures that were under way when the API died have to come again.
 """
 
 

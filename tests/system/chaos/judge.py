@@ -231,9 +231,10 @@ def _judge_incidents(truth: Truth, seen: Observation, verdict: Verdict) -> None:
 
 def _judge_incident(crossing: Crossing, incident: SeenIncident, verdict: Verdict) -> None:
     where = f"{crossing.device} at {crossing.started_us}"
-    if incident.state != "ended" or incident.ended_us != crossing.ended_us:
-        found = f"{incident.state} {incident.ended_us}"
-        verdict.find_wrong("incident", f"{where}: {found}, it ended at {crossing.ended_us}")
+    if incident.state != "ended":  # its end was acknowledged to the source as much as its beginning
+        verdict.find_lost("incident", f"{where}: {incident.state}, its end at {crossing.ended_us} is not here")
+    elif incident.ended_us != crossing.ended_us:
+        verdict.find_wrong("incident", f"{where}: ended at {incident.ended_us}, it was at {crossing.ended_us}")
     _judge_telling(where, incident, verdict)
 
 

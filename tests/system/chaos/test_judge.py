@@ -136,7 +136,7 @@ def _one_incident(**changes: object) -> Callable[[Observation], Observation]:
         (lambda seen: replace(seen, incidents=[]), "lost"),
         (lambda seen: replace(seen, incidents=[*seen.incidents, replace(seen.incidents[0], incident_id="j")]), "twice"),
         (_one_incident(revisions=(2,)), "lost"),
-        (_one_incident(state="open", ended_us=None), "wrong"),
+        (_one_incident(state="open", ended_us=None), "lost"),
         (_one_incident(ended_us=8), "wrong"),
         (_one_incident(cases=2), "twice"),
         (_one_incident(started_us=6), "lost"),
