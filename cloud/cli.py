@@ -19,6 +19,8 @@ from cloud.access.model import Role
 from cloud.backup.command import backup, restore
 from cloud.correlate.command import admission_app
 from cloud.db.migrate import migrate as migrate_database
+from cloud.db.warming import WAY_OUT
+from cloud.db.warming import warm as warm_database
 from cloud.deadlines.command import deadlines_app
 from cloud.drills.command import drill_app
 from cloud.enrolment.command import broker_app, command_key_app, node_claim, node_identity, node_rotate
@@ -126,6 +128,21 @@ def migrate(as_json: AsJson = False) -> None:
     """Bring the database up to date."""
     applied = migrate_database(read_settings().database_url.get_secret_value())
     tell({"applied": applied}, as_json=as_json, text="\n".join(applied) or "nothing to do")
+
+
+@app.command()
+def warm(as_json: AsJson = False) -> None:
+    """Read what lists and details show into the database server's memory: after a restart of it; `serve` does so by itself."""
+    url = read_settings().database_url.get_secret_value()
+    warmed = warm_database(url, tell=lambda text: print(text, file=sys.stderr, flush=True))
+    if warmed is None:
+        raise ConfigurationError(WAY_OUT)
+    text = f"{warmed.read_bytes / 2**20:,.0f} MiB of {warmed.wanted_bytes / 2**20:,.0f} MiB are in memory"
+    if warmed.read_bytes < warmed.wanted_bytes:
+        text += (
+            f"; there is room for {warmed.room_bytes / 2**20:,.0f} MiB: raise shared_buffers where the machine has more"
+        )
+    tell(asdict(warmed), as_json=as_json, text=text)
 
 
 @app.command()

@@ -27,6 +27,7 @@ from cloud.correlate.service import CorrelationRules
 from cloud.db.leader import Duty, Leadership
 from cloud.db.migrate import migrate, pending
 from cloud.db.pool import Pool, open_pool
+from cloud.db.warming import Warming
 from cloud.dispatch import Dispatch
 from cloud.enrolment import service as enrolment
 from cloud.errors import ConfigurationError, DatabaseAway, SchemaTooNew
@@ -91,6 +92,9 @@ def running(settings: CloudSettings, part: Part = Part.ALL, *, tls: bool = False
             readiness["jobs"] = _start_jobs(stack, settings, pool)
             readiness["notices"] = _start_notices(stack, settings, pool)
         if part in {Part.ALL, Part.API}:
+            warming = Warming(database_url)
+            warming.start()
+            stack.callback(warming.stop)
             yield _start_api(stack, settings, pool, readiness, tls=tls)
         else:
             yield Running(None, None, None)

@@ -63,3 +63,29 @@ where pid = any(:pids::integer[]);
 select pg_terminate_backend(pid)
 from pg_stat_activity
 where pid = any(:pids::integer[]) and starts_with(state, 'idle');
+
+-- name: has_prewarm()$
+select exists (select from pg_extension where extname = 'pg_prewarm');
+
+-- name: block_bytes()$
+select current_setting('block_size')::bigint;
+
+-- name: buffer_bytes()$
+select pg_size_bytes(current_setting('shared_buffers'));
+
+-- name: relations_to_warm(tables)
+-- Each table's indexes before its rows: every question goes through one of those.
+select r.oid::bigint as oid, r.oid::regclass::text as name,
+    pg_relation_size(r.oid) / current_setting('block_size')::bigint as blocks
+from unnest(:tables::text[]) with ordinality as wanted (name, place)
+cross join lateral (select to_regclass(wanted.name)::oid as oid) t
+cross join lateral (
+    select indexrelid as oid, 0 as rank from pg_index where indrelid = t.oid and indisvalid
+    union all
+    select t.oid, 1
+) r
+where t.oid is not null and pg_relation_size(r.oid) > 0
+order by wanted.place, r.rank, 2;
+
+-- name: warm(relation, first, last)$
+select pg_prewarm(:relation::oid::regclass, 'buffer', 'main', :first::bigint, :last::bigint);

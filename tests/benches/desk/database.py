@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psycopg
+
 from cloud.db.migrate import migrate
 from cloud.db.pool import open_pool
 from cloud.embedded.postgres import EmbeddedPostgres
@@ -61,6 +63,8 @@ def kept(data: Path, size: Size, *, seed: int) -> Iterator[Kept]:
     with EmbeddedPostgres(data / "postgres", settings=SETTINGS) as server:
         for name in migrate(server.url(_NAME)):
             told(f"migration {name}")
+        with psycopg.connect(server.superuser_url(_NAME), autocommit=True) as conn:
+            conn.execute("create extension if not exists pg_prewarm")  # as the README advises
         _count_figures(server.url(_NAME))
         yield Kept(
             server.url(_NAME),
