@@ -5,6 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+import cloud.cli
+import edge.cli
 
 ROOT = Path(__file__).parents[1]
 PAPERS = ("CONTRIBUTING.md", "README.md")
@@ -70,3 +75,46 @@ def test_each_recipe_stands_once() -> None:
     recipes = re.findall(r"^### (.+)$", _text("CONTRIBUTING.md"), re.MULTILINE)
     assert len(recipes) == len(set(recipes)) > 20
     assert sum("route" in recipe for recipe in recipes) == 1
+
+
+PROGRAMS = {"gridward-edge": edge.cli.app, "gridward-cloud": cloud.cli.app}
+OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+
+
+def _command_lines(paper: str) -> list[str]:
+    """What papers tell to type: lines of fences without their remarks, and words between backquotes."""
+    fences = "\n".join(re.findall(r"^```\w*\n(.*?)^```", _text(paper), re.MULTILINE | re.DOTALL))
+    told = [line.split("#")[0] for line in fences.splitlines()]
+    told += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", _text(paper), flags=re.MULTILINE | re.DOTALL))
+    return [line.strip() for line in told if line.split()[:1] and line.split()[0] in PROGRAMS]
+
+
+def _complaint(line: str) -> str | None:
+    """What is wrong with `program group command --option`; `one | other` are commands beside each other, or their groups' ones."""
+    program, *words = line.split()
+    root = get_command(PROGRAMS[program])
+    command, commands, options = root, [root], {"--help"}
+    for word in words:
+        name = word.strip(",;:.{}…")
+        if word == "|":
+            command = next(group for group in reversed(commands) if isinstance(group, TyperGroup))
+        elif isinstance(command, TyperGroup) and name in command.commands:
+            command = command.commands[name]
+            commands.append(command)
+        elif isinstance(command, TyperGroup) and isinstance(root, TyperGroup) and name in root.commands:
+            command = root.commands[name]  # `one | figures show`
+            commands.append(command)
+        elif isinstance(command, TyperGroup) and name.islower() and not name.startswith("-"):
+            return f"{line}: no command {name}"
+    options |= {
+        option for each in commands for parameter in each.params for option in parameter.opts + parameter.secondary_opts
+    }
+    unknown = set(OPTION.findall(" ".join(words))) - options
+    return f"{line}: no options {sorted(unknown)}" if unknown else None
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_commands_and_their_options_are_there(paper: str) -> None:
+    lines = _command_lines(paper)
+    assert lines
+    assert not [complaint for line in lines if (complaint := _complaint(line))]
