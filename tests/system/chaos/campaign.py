@@ -24,6 +24,11 @@ DRAIN_S = 120.0
 JUDGED_FOR_S = 30.0
 """What drained a moment ago may not stand everywhere yet: the node's status and the rollups follow in seconds."""
 
+LOOKS = 5
+"""What is wrong is so at each of them: the camera tells its counts each minute, and the node's status follows in its own time."""
+
+UNSEEN_S = 120.0
+
 PROBE_EVERY_S = 0.5
 PROBED_FOR_S = 90.0
 
@@ -144,18 +149,24 @@ def _drain(world: World, lifted_s: float, patience_s: float, *, rollups: bool = 
 def settled_verdict(
     world: World, load: Load, since: datetime, *, judged_for_s: float = JUDGED_FOR_S, rollups: bool = True
 ) -> tuple[Verdict, Observation | None]:
-    """The verdict, asked again until it is good or has been bad for `judged_for_s`."""
-    until_s = time.monotonic() + judged_for_s
+    """The verdict, asked again until it is good or has been bad for `judged_for_s` and at `LOOKS` looks: a busy machine takes its time for
+    each. A cloud that does not answer is waited for, `UNSEEN_S` at most.
+    """
+    began_s = time.monotonic()
+    looks = 0
     pause = threading.Event()
     while True:
         seen = None
+        verdict = Verdict()
         try:
             seen = observe(world, load.truth, since=since)
             verdict = judge(load.truth, seen if rollups else replace(seen, wrong_rollups=0))
+            looks += 1
         except (psycopg.Error, httpx.HTTPError, KeyError) as error:
-            verdict = Verdict()
             verdict.find_wrong("cloud", f"{type(error).__name__}: {error}")
-        if verdict.good or time.monotonic() > until_s:
+        waited_s = time.monotonic() - began_s
+        enough = waited_s > judged_for_s and looks >= LOOKS if seen is not None else waited_s > UNSEEN_S
+        if verdict.good or enough:
             return verdict, seen
         pause.wait(0.5)
 
