@@ -74,7 +74,7 @@ select current_setting('block_size')::bigint;
 select pg_size_bytes(current_setting('shared_buffers'));
 
 -- name: relations_to_warm(tables)
--- Each table's indexes before its rows: every question goes through one of those.
+-- All indexes before any rows: every question goes through one of those.
 select r.oid::bigint as oid, r.oid::regclass::text as name,
     pg_relation_size(r.oid) / current_setting('block_size')::bigint as blocks
 from unnest(:tables::text[]) with ordinality as wanted (name, place)
@@ -85,7 +85,7 @@ cross join lateral (
     select t.oid, 1
 ) r
 where t.oid is not null and pg_relation_size(r.oid) > 0
-order by wanted.place, r.rank, 2;
+order by r.rank, wanted.place, 2;
 
 -- name: warm(relation, first, last)$
 select pg_prewarm(:relation::oid::regclass, 'buffer', 'main', :first::bigint, :last::bigint);

@@ -17,19 +17,12 @@ from cloud.db.pool import LINE, SERVER_LINE
 from cloud.db.queries import load
 
 DESK_TABLES: Final = (
-    "case_clock",
-    "whole_clock",
-    "area",
-    "device",
-    "case_incident",
-    "case_department",
-    "grid_case",
-    "incident_evidence",
-    "evidence",
-    "case_event",
-    "incident",
+    ("grid_case", "case_incident", "case_department", "incident_evidence", "evidence", "case_clock", "whole_clock"),
+    ("incident", "case_event"),
 )
-"""What pages of cases are made of, with their indexes; in the order in which they are worth the room."""
+"""What lists are made of, and then what details of old cases read besides. Of each group the indexes come first, through which every
+question goes, and of those the rows in the order in which they are worth the room.
+"""
 
 SHARE: Final = 0.75
 """Of the server's buffers: the rest is for what is written, and for what nobody foresaw."""
@@ -91,7 +84,7 @@ def stretches(relations: Iterable[Relation], room_blocks: int, chunk_blocks: int
 def warm(
     database_url: str,
     *,
-    tables: Sequence[str] = DESK_TABLES,
+    tables: Sequence[Sequence[str]] = DESK_TABLES,
     share: float = SHARE,
     stopping: threading.Event | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -103,7 +96,7 @@ def warm(
         if not _queries.has_prewarm(conn):
             return None
         block_bytes, room_bytes = _queries.block_bytes(conn), int(_queries.buffer_bytes(conn) * share)
-        relations = [Relation(*row) for row in _queries.relations_to_warm(conn, tables=list(tables))]
+        relations = [Relation(*row) for group in tables for row in _queries.relations_to_warm(conn, tables=list(group))]
         read = 0
         last: Relation | None = None
         for stretch in stretches(relations, room_bytes // block_bytes):
