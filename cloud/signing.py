@@ -31,8 +31,15 @@ class Signer:
         Where several machines run the cloud, those that send commands share the file, or each has its own: nodes are given
         the public halves of all that were used and not retired.
         """
-        file = settings.command_key_file or settings.data_directory.resolve() / "keys" / "command.key"
-        return cls(_load(file))
+        return cls(_load(command_key_file(settings)))
+
+    @classmethod
+    def made(cls, settings: CloudSettings) -> "Signer | None":
+        """The same, without making one: None where there is none, or none that can be read."""
+        try:
+            return cls.of(settings) if command_key_file(settings).exists() else None
+        except (ConfigurationError, OSError):
+            return None
 
     @classmethod
     def of_audit(cls, settings: CloudSettings) -> "Signer":
@@ -47,6 +54,11 @@ class Signer:
     def sign(self, statement: bytes) -> str:
         """The signature of a statement (`edge.contract.signing.statement`), as it travels."""
         return signing.sign(self._key, statement)
+
+
+def command_key_file(settings: CloudSettings) -> Path:
+    """Where the key that signs commands and orders lies."""
+    return settings.command_key_file or settings.data_directory.resolve() / "keys" / "command.key"
 
 
 def audit_key_file(settings: CloudSettings) -> Path:

@@ -103,7 +103,7 @@ def broker_export(
 def command_key_list(as_json: AsJson = False) -> None:
     """The keys that sign commands, or signed them, the newest first."""
     with transaction() as conn:
-        keys = store.lock_command_keys(conn)
+        keys = store.list_command_keys(conn)
     told = [
         {"key": fingerprint(each.public_key), "first_used_at": each.first_used_at, "retired_at": each.retired_at}
         for each in keys

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from edge.contract.incident import Severity
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -61,6 +63,41 @@ class CommandKey:
     public_key: bytes
     first_used_at: datetime
     retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGroup:
+    """Messages of one node that wait on one channel for one reason. `needs_word`: until somebody vouches for them."""
+
+    channel: str
+    reason: str
+    messages: int
+    size_bytes: int
+    since: datetime
+    latest_at: datetime
+    needs_word: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnprovenIncident:
+    """An incident in the name of a node that its key has not signed. What it says of itself is None where it can't be read."""
+
+    id: int
+    reason: str
+    device: str
+    received_at: datetime
+    kind: str | None
+    severity: Severity | None
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessages:
+    """What waits of a node: all of it counted, of what needs somebody's word the newest."""
+
+    node: str
+    groups: list[HeldGroup]
+    incidents: list[UnprovenIncident]
 
 
 @dataclass(frozen=True, slots=True)

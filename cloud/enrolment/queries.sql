@@ -111,10 +111,25 @@ select node_id, public_key
 from node_key
 where node_id = any(:node_ids::bigint[]) and replaced_at is null and signs_from is not null;
 
--- name: vouch(node, by)!
+-- name: held_of(node)
+select channel, reason, count(*) as messages, sum(octet_length(payload))::bigint as bytes,
+    min(received_at) as since, max(received_at) as latest_at, reason in ('unsigned', 'bad_signature') as needs_word
+from quarantine
+where node = :node and not released
+group by channel, reason
+order by needs_word desc, channel, reason;
+
+-- name: unproven(node, count)
+select id, reason, subject, received_at, payload
+from quarantine
+where node = :node and not released and reason in ('unsigned', 'bad_signature')
+order by id desc
+limit :count;
+
+-- name: vouch(node, by, upto)!
 update quarantine
 set released = true, vouched_by = :by
-where node = :node and not released and reason in ('unsigned', 'bad_signature');
+where node = :node and not released and reason in ('unsigned', 'bad_signature') and (:upto::bigint is null or id <= :upto);
 
 -- name: ignored_devices(node_ids)
 select node_id, name from waiting_device where node_id = any(:node_ids::bigint[]) and ignored_at is not null;
@@ -173,6 +188,9 @@ select public_key from command_key where retired_at is null order by first_used_
 
 -- name: is_retired(public_key)$
 select exists (select from command_key where public_key = :public_key and retired_at is not null);
+
+-- name: list_command_keys()
+select public_key, first_used_at, retired_at from command_key order by first_used_at desc, public_key;
 
 -- name: lock_command_keys()
 select public_key, first_used_at, retired_at from command_key order by first_used_at desc, public_key for update;

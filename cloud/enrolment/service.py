@@ -18,7 +18,7 @@ from cloud.access.policy import Allowance, network_of
 from cloud.db.pool import Pool
 from cloud.enrolment import policy, store
 from cloud.enrolment.model import BoundNode, Claim, IssuedCredential, MadeClaim, Proof
-from cloud.errors import Conflict, Invalid, NotFound, Unproven
+from cloud.errors import Conflict, Forbidden, Invalid, NotFound, Unproven
 from cloud.fleet import secrets
 from cloud.fleet import service as fleet
 from edge.contract import signing
@@ -358,11 +358,21 @@ def use_command_key(conn: Connection[Any], public_key: bytes, *, now: datetime) 
         )
 
 
-def retire_command_key(conn: Connection[Any], fingerprint: str, *, now: datetime) -> str:
+def retire_command_key(
+    conn: Connection[Any],
+    fingerprint: str,
+    *,
+    now: datetime,
+    actor: Principal | None = None,
+    address: str | None = None,
+) -> str:
     """Have nodes believe a key no longer, from their next look; the whole fingerprint of it, of which the beginning was said.
 
-    Raises NotFound, Conflict for the last one: without any, a node would take commands that nobody signed.
+    Without `actor` it was the command line. Raises Forbidden for a person of a part of the district, NotFound, Conflict for the last
+    key: without any, a node would take commands that nobody signed.
     """
+    if actor is not None and actor.area_path:
+        raise Forbidden("all nodes believe these keys: ask a maintainer or an administrator of the whole")
     standing = [each.public_key for each in store.lock_command_keys(conn) if each.retired_at is None]
     meant = [each for each in standing if fingerprint and signing.fingerprint(each).startswith(fingerprint.lower())]
     if len(meant) != 1:
@@ -371,7 +381,8 @@ def retire_command_key(conn: Connection[Any], fingerprint: str, *, now: datetime
         raise Conflict("this is the last key: start the cloud with another one first")
     store.retire_command_key(conn, meant[0], now)
     whole = signing.fingerprint(meant[0])
-    audit.write(conn, "command_key.retired", whole, actor_name="command line")
+    by = actor.name if actor is not None else "command line"
+    audit.write(conn, "command_key.retired", whole, actor=actor, actor_name=by, address=address)
     return whole
 
 

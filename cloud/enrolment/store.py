@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.db.queries import load
-from cloud.enrolment.model import BoundNode, Claim, CommandKey, Credential
+from cloud.enrolment.model import BoundNode, Claim, CommandKey, Credential, HeldGroup
 
 _queries = load("cloud.enrolment")
 
@@ -125,9 +125,19 @@ def ignored_devices(conn: Connection[Any], node_ids: Iterable[int]) -> dict[int,
     return {node_id: frozenset(names) for node_id, names in found.items()}
 
 
-def vouch(conn: Connection[Any], node: str, *, by: str) -> int:
-    """Hand incidents of a node to ingest whose signature does not fit; how many."""
-    return int(_queries.vouch(conn, node=node, by=by))
+def held_of(conn: Connection[Any], node: str) -> list[HeldGroup]:
+    """What waits of a node in quarantine; what was released is on its way in."""
+    return [HeldGroup(*row) for row in _queries.held_of(conn, node=node)]
+
+
+def unproven(conn: Connection[Any], node: str, *, count: int) -> list[Any]:
+    """The newest incidents of a node that wait because its key has not signed them, as rows."""
+    return list(_queries.unproven(conn, node=node, count=count))
+
+
+def vouch(conn: Connection[Any], node: str, *, by: str, upto: int | None = None) -> int:
+    """Hand incidents of a node to ingest whose signature does not fit, none newer than `upto`; how many."""
+    return int(_queries.vouch(conn, node=node, by=by, upto=upto))
 
 
 def set_trust(conn: Connection[Any], node_id: int, *, trusts_births: bool) -> None:
@@ -209,11 +219,14 @@ def is_retired(conn: Connection[Any], public_key: bytes) -> bool:
     return bool(_queries.is_retired(conn, public_key=public_key))
 
 
+def list_command_keys(conn: Connection[Any]) -> list[CommandKey]:
+    """All keys that ever signed commands, the newest first."""
+    return [_command_key(row) for row in _queries.list_command_keys(conn)]
+
+
 def lock_command_keys(conn: Connection[Any]) -> list[CommandKey]:
-    """All keys that ever signed commands, the newest first, their rows locked."""
-    return [
-        CommandKey(bytes(row.public_key), row.first_used_at, row.retired_at) for row in _queries.lock_command_keys(conn)
-    ]
+    """The same, their rows locked."""
+    return [_command_key(row) for row in _queries.lock_command_keys(conn)]
 
 
 def retire_command_key(conn: Connection[Any], public_key: bytes, now: datetime) -> None:
@@ -228,6 +241,10 @@ def prune(conn: Connection[Any], *, claims_before: datetime, ends_before: dateti
         + _queries.prune_credentials(conn, before=ends_before)
         + _queries.prune_challenges(conn, before=spent_before)
     )
+
+
+def _command_key(row: Any) -> CommandKey:
+    return CommandKey(bytes(row.public_key), row.first_used_at, row.retired_at)
 
 
 def _claim(row: Any) -> Claim:

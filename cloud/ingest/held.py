@@ -9,7 +9,6 @@ from typing import Any
 from psycopg import Connection
 
 from cloud.access import audit
-from cloud.enrolment import store as enrolment
 from cloud.errors import NotFound
 from cloud.fleet import store as fleet
 from cloud.ingest import store
@@ -46,19 +45,6 @@ def waiting(conn: Connection[Any]) -> list[Held]:
         groups.setdefault(node, []).append(group)
     enrolled = {row.name for row in fleet.nodes_by_name(conn, list(groups))}
     return [_held(name, groups[name], strangers.get(name), enrolled=name in enrolled) for name in sorted(groups)]
-
-
-def vouch(conn: Connection[Any], node: str, *, now: datetime, actor_name: str = "command line") -> int:
-    """Take in incidents of a node although their signature does not fit: a person says that they are its own; how many.
-
-    Raises NotFound when none of that kind waits.
-    """
-    count = enrolment.vouch(conn, node, by=actor_name)
-    if not count:
-        raise NotFound(f"nothing of {node} waits for want of a signature")
-    detail = {"messages": count, "at": now.isoformat()}
-    audit.write(conn, "quarantine.vouched", node, actor_name=actor_name, detail=detail)
-    return count
 
 
 def discard(conn: Connection[Any], node: str, *, now: datetime) -> Held:

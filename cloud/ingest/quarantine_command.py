@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cloud.enrolment.vouching import vouch
 from cloud.errors import NotFound
-from cloud.ingest.held import Held, discard, vouch, waiting
+from cloud.ingest.held import Held, discard, waiting
 from cloud.logs import escaped
 from cloud.terminal import AsJson, confirm, now, tell, transaction
 

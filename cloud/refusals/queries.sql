@@ -68,8 +68,10 @@ order by last_at desc, node, reason;
 select coalesce(sum(count), 0)::bigint from refusal where reason = :reason;
 
 -- name: waiting()
+-- What was released is on its way in.
 select node, reason, count(*) as messages, sum(octet_length(payload))::bigint as bytes, min(received_at) as oldest_at
 from quarantine
+where not released
 group by node, reason
 order by messages desc, node, reason
 limit 1000;

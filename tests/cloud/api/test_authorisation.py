@@ -177,6 +177,10 @@ FOR_PEOPLE = {
     ("get", "/api/v1/nodes/{node}/waiting-devices"): STEWARDS,
     ("post", "/api/v1/nodes/{node}/waiting-devices"): STEWARDS,
     ("post", "/api/v1/nodes/{node}/rotate"): STEWARDS,
+    ("get", "/api/v1/nodes/{node}/held-messages"): STEWARDS,
+    ("post", "/api/v1/nodes/{node}/held-messages/vouch"): STEWARDS,
+    ("get", "/api/v1/command-keys"): STEWARDS,
+    ("delete", "/api/v1/command-keys/{key}"): STEWARDS,
     ("get", "/api/v1/claims"): STEWARDS,
     ("post", "/api/v1/claims"): STEWARDS,
     ("delete", "/api/v1/claims/{claim_id}"): STEWARDS,
@@ -252,6 +256,7 @@ PLACELESS = {
     # parameters that name nothing that lies in an area, or (artifacts) something that is everybody's
     ("put", "/api/v1/artifacts/{sha256}"),
     ("delete", "/api/v1/camera-access/{rule_id}"),
+    ("delete", "/api/v1/command-keys/{key}"),
     # one's own
     ("delete", "/api/v1/session/all/{session_id}"),
     ("get", "/api/v1/organisation/tables/{kind}"),
@@ -385,6 +390,7 @@ BODIES: dict[str, object] = {
     "/api/v1/nodes/{node}/ring": {"ring": "early"},
     "/api/v1/nodes/{node}/rotate": {"at_once": False},
     "/api/v1/nodes/{node}/waiting-devices": {"decision": "accept"},
+    "/api/v1/nodes/{node}/held-messages/vouch": {"upto": 1},
     "/api/v1/claims": {"node": "node-8", "area_code": GRID},
     "/api/v1/broker/auth": {"username": "node-1", "password": "x"},
     "/api/v1/broker/acl": {"username": "node-1", "topic": "gw/1/110105/node-1/up/birth", "action": "publish"},

@@ -82,6 +82,7 @@ NOWHERE = {
     "key_id": "9999",
     "hold_id": "9999",
     "request_id": "9999",
+    "key": "0" * 64,
     "kind": "sites",
     "pattern_id": "9999",
     "shift_id": "9999",

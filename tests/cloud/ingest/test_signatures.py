@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cloud.db.pool import Pool
 from cloud.enrolment import service as enrolment
 from cloud.enrolment import store as enrolment_rows
-from cloud.errors import NotFound
+from cloud.enrolment.vouching import vouch
+from cloud.errors import Conflict
 from cloud.fleet import service as fleet
 from cloud.fleet import store as nodes
-from cloud.ingest import held
 from cloud.ingest.reading import read
 from cloud.ingest.writer import Writer
 from edge.contract import signing
@@ -104,11 +104,11 @@ def test_it_waits_until_a_person_vouches_for_it_whatever_is_declared_meanwhile(
     assert writer.replay_released() == 0
     assert cases(pool) == 0
     with pool.connection() as conn:
-        assert held.vouch(conn, "station-01", now=AT) == 1
+        assert vouch(conn, "station-01", now=AT) == 1
     assert writer.replay_released() == 1
     assert cases(pool) == 1
-    with pool.connection() as conn, pytest.raises(NotFound):
-        held.vouch(conn, "station-01", now=AT)
+    with pool.connection() as conn, pytest.raises(Conflict):
+        vouch(conn, "station-01", now=AT)
 
 
 def test_it_comes_again_and_is_told_the_same(enrolled: FakeNode, writer: Writer) -> None:

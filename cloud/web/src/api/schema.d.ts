@@ -1940,6 +1940,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/held-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Held Messages
+         * @description What waits of an accepted node, and why.
+         */
+        get: operations["listHeldMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/held-messages/vouch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Vouch For Held Messages
+         * @description Take in incidents that the node's key has not signed: somebody has made sure that they are its own. 409 when none waits.
+         */
+        post: operations["vouchForHeldMessages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Command Keys
+         * @description The keys that nodes believe, and those that they believe no more.
+         */
+        get: operations["listCommandKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/command-keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Retire Command Key
+         * @description Have all nodes believe a key no longer, for good. For those whose area is everywhere; 409 for the last key.
+         */
+        delete: operations["retireCommandKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/broker/auth": {
         parameters: {
             query?: never;
@@ -5188,6 +5268,31 @@ export interface components {
             } | null;
         };
         /**
+         * CommandKey
+         * @description A key of the cloud by its fingerprint. `in_use`: this machine signs with it; another one may sign with another.
+         */
+        CommandKey: {
+            /** Fingerprint */
+            fingerprint: string;
+            /**
+             * First Used At
+             * Format: date-time
+             */
+            first_used_at: string;
+            /** Retired At */
+            retired_at: string | null;
+            /** In Use */
+            in_use: boolean;
+        };
+        /**
+         * CommandKeyList
+         * @description All keys that ever signed commands, the newest first.
+         */
+        CommandKeyList: {
+            /** Items */
+            items: components["schemas"]["CommandKey"][];
+        };
+        /**
          * CommandList
          * @description The newest commands of a node, without their results.
          */
@@ -6595,6 +6700,45 @@ export interface components {
             of: components["schemas"]["Of"];
             /** Cells */
             cells: components["schemas"]["HeatCell"][];
+        };
+        /**
+         * HeldGroup
+         * @description Messages that wait for one reason. `kind`: the last part of their topic. `needs_word`: until a person vouches for them; others
+         *     are taken in once their device is accepted.
+         */
+        HeldGroup: {
+            /** Kind */
+            kind: string;
+            /** Reason */
+            reason: string;
+            /** Messages */
+            messages: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Latest At
+             * Format: date-time
+             */
+            latest_at: string;
+            /** Needs Word */
+            needs_word: boolean;
+        };
+        /**
+         * HeldMessages
+         * @description What waits of a node, by kind and reason; of the incidents that need somebody's word the newest fifty.
+         */
+        HeldMessages: {
+            /** Node */
+            node: string;
+            /** Groups */
+            groups: components["schemas"]["HeldGroup"][];
+            /** Incidents */
+            incidents: components["schemas"]["UnprovenIncident"][];
         };
         /**
          * HintCode
@@ -10284,6 +10428,28 @@ export interface components {
             next: string | null;
         };
         /**
+         * UnprovenIncident
+         * @description An incident in the node's name that its key has not signed, with what it says of itself where it can be read.
+         */
+        UnprovenIncident: {
+            /** Id */
+            id: number;
+            /** Reason */
+            reason: string;
+            /** Device */
+            device: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Kind */
+            kind: string | null;
+            severity: components["schemas"]["Severity"] | null;
+            /** Started At */
+            started_at: string | null;
+        };
+        /**
          * UnsealPage
          * @description A page of requests, the newest first; `next` is the cursor of the page after it.
          */
@@ -10460,6 +10626,22 @@ export interface components {
         VersionList: {
             /** Items */
             items: components["schemas"]["RunningVersion"][];
+        };
+        /**
+         * Vouched
+         * @description How many incidents are taken in now.
+         */
+        Vouched: {
+            /** Messages */
+            messages: number;
+        };
+        /**
+         * Vouching
+         * @description `upto`: the id of the newest incident that was seen. What came after it goes on waiting.
+         */
+        Vouching: {
+            /** Upto */
+            upto: number;
         };
         /**
          * WaitReason
@@ -15665,6 +15847,174 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                 };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHeldMessages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldMessages"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vouchForHeldMessages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Vouching"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vouched"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCommandKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandKeyList"];
+                };
+            };
+            /** @description A problem */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retireCommandKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             "4XX": {
