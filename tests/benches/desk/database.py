@@ -34,7 +34,7 @@ kernel only keeps of files. jit: questions that answer in milliseconds are not c
 
 _FIGURE_DAYS = 100
 _NAME = "desk"
-_VERSION = 2
+_VERSION = 3
 """Of what `filling` writes: grows with every change of it."""
 
 

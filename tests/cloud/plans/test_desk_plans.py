@@ -29,6 +29,7 @@ from cloud.api.dependencies import Services
 from cloud.api.paging import encode_cursor
 from cloud.db.pool import PLANNING
 from cloud.evidence.service import EvidenceService
+from cloud.notify.model import Audience, Because, Manner
 from cloud.notify.stream import LiveHub
 from cloud.notify.vault import Vault
 from cloud.organisation.sample import Layout
@@ -199,3 +200,10 @@ def test_only_what_a_list_shows_is_read_however_rare_it_is(desks: Desks, desk: D
 def test_every_desk_has_somebody(desks: Desks) -> None:
     assert {person.desk for person in desks.people} == set(Desk)
     assert all(person.open_cases for person in desks.people)
+
+
+def test_what_people_were_told_is_in_the_words_of_the_service(desk_url: str) -> None:
+    with psycopg.connect(desk_url) as conn:
+        told = conn.execute("select distinct because, manner, audience from notice").fetchall()
+    assert told
+    assert all((Because(because), Manner(manner), Audience(audience)) for because, manner, audience in told)

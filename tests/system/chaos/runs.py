@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cloud.embedded.broker import BrokerKind
 from tests.system.chaos.campaign import Outcome, Recovery, Say, quiet, recover, run
-from tests.system.chaos.defects import TELLING, Defect, commands
+from tests.system.chaos.defects import Defect, commands, telling
 from tests.system.chaos.faults import Fault
 from tests.system.chaos.load import Amount, Load
 from tests.system.chaos.schedule import draw
@@ -103,6 +103,6 @@ def defective_run(defect: Defect | None, broker: BrokerKind = BrokerKind.MOSQUIT
     with world_of(broker, defect=defect) as world, Load(world.devices, world.sources.port) as load:
         patience_s = 30.0 if defect is None else 3.0
         outcome = run(
-            world, load, TELLING, TELLING_AMOUNT, drain_s=60.0, judged_for_s=patience_s, rollups=False, say=say
+            world, load, telling(defect), TELLING_AMOUNT, drain_s=60.0, judged_for_s=patience_s, rollups=False, say=say
         )
         return outcome if defect is not None else _kept_if_bad(world, outcome)
