@@ -36,14 +36,16 @@ class DeviceControl(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FirmwareTold:
-    """What a device told of its firmware (固件) since the node began to listen: what it said of itself at its last start, and its last
-    word on an installation, in node time. `address` is that under which the device reaches this node.
+    """What a device told of its firmware (固件) since the node began to listen: what it said of itself last, at `booted_at`, and its last
+    word on an installation, in node time. `started_at`: when it last said so unasked, as a device does that has started. `address` is that
+    under which the device reaches this node.
     """
 
     vendor: str = ""
     model: str = ""
     version: str = ""
     booted_at: datetime | None = None
+    started_at: datetime | None = None
     status: str | None = None
     status_at: datetime | None = None
     is_connected: bool = False

@@ -172,6 +172,11 @@ def asked(job: Job, token: str, now: datetime) -> Job:
     return replace(told(job, StepState.TRYING, now), token=token, asked_at=now)
 
 
+def agreed(job: Job) -> Job:
+    """It has said that it will take it."""
+    return replace(job, is_asked=True)
+
+
 def seen(entry: Entry, view: FirmwareTold) -> Entry:
     """With what the device says that it runs, where it says so."""
     name, version = family_of(view.vendor, view.model), announced_version(view.version)
@@ -212,7 +217,7 @@ def _unfit(order: DesiredProfile, view: FirmwareTold, version: str) -> tuple[Ste
 
 def _heard(job: Job, view: FirmwareTold, now: datetime) -> Job:
     """What the device's start proves, what it said since it was asked, and what time has brought."""
-    is_new = view.booted_at is not None and job.asked_at is not None and view.booted_at > job.asked_at
+    is_new = view.started_at is not None and job.asked_at is not None and view.started_at > job.asked_at
     is_it = _version(view) == job.order.version and family_of(view.vendor, view.model) == job.order.profile
     if is_it and (is_new or not job.is_unsure):
         return told(job, StepState.APPLIED, now)
@@ -232,7 +237,7 @@ def _said(job: Job, view: FirmwareTold, since: datetime, now: datetime) -> Job:
         if view.status == _INSTALLED and job.installed_at is None:
             job = replace(job, installed_at=view.status_at)
     after = job.installed_at
-    if after is not None and view.booted_at is not None and after < view.booted_at <= now - SETTLES_IN:
+    if after is not None and view.started_at is not None and after < view.started_at <= now - SETTLES_IN:
         runs = _version(view) or "what it does not name"
         reason = f"it says that it installed {job.order.version}, and starts with {runs}"
         return told(job, StepState.FAILED, now, StepCode.OTHER_VERSION, reason)

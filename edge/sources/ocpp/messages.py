@@ -30,6 +30,7 @@ class Heard:
     """What a call comes to. `again` was kept before a crash, `refused` names what of it was not taken; either `answer` is its
     result, or `error` says why it is refused. `booted`, and the connector whose `status_of` was told, are for
     those who would ask for it else; `boot` and `firmware_status` for those who give it a firmware, told at `told_at` (node time).
+    `is_start`: it told of itself because it started, and not because it was asked to.
     """
 
     readings: Sequence[Reading] = ()
@@ -41,6 +42,7 @@ class Heard:
     booted: bool = False
     status_of: int | None = None
     boot: Boot | None = None
+    is_start: bool = False
     firmware_status: str | None = None
     told_at: datetime | None = None
 

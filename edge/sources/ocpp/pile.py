@@ -34,6 +34,7 @@ class Pile:
         self._transactions = transactions
         self._states: dict[str, tuple[str, str | None]] = {}
         self._boot_told: tuple[Boot, datetime] | None = None
+        self._started_at: datetime | None = None
         self._installation_told: tuple[str, datetime] | None = None
         self.adopt(settings, heartbeat_s=heartbeat_s)
 
@@ -69,6 +70,7 @@ class Pile:
                 self._states.pop(reading.point, None)
         if heard.boot is not None and heard.told_at is not None:
             self._boot_told = heard.boot, heard.told_at
+            self._started_at = heard.told_at if heard.is_start else self._started_at
         if heard.firmware_status is not None and heard.told_at is not None:
             self._installation_told = heard.firmware_status, heard.told_at
 
@@ -106,6 +108,7 @@ class Pile:
             model=boot.model,
             version=boot.version,
             booted_at=booted_at,
+            started_at=self._started_at,
             status=status,
             status_at=status_at,
             is_connected=is_connected,
@@ -127,7 +130,9 @@ class Pile:
             faults.word(message.payload.get("chargePointModel")),
             version,
         )
-        return Heard(self._changed(readings), answer=answer, booted=True, boot=said, told_at=message.received_at)
+        return Heard(
+            self._changed(readings), answer=answer, booted=True, boot=said, is_start=True, told_at=message.received_at
+        )
 
     def _heartbeat(self, message: Message) -> Heard:
         return Heard(answer={"currentTime": message.now})

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -110,7 +110,7 @@ class Station:
     """Speaks with one station over one connection, in the loop. `keep` hands over to the thread that commits; `on_heard` is called with
     each message that was answered, `in_turn` belongs to the station whatever connection it has: what is on its way to the disk must be
     known before the same is heard again. `booted` and `status_of` (connectors) say what it told of itself over this connection,
-    `has_settled` that it has had the time to.
+    `has_settled` that it has had the time to; `boot_is_asked` that it was asked to tell of itself, which then is no sign of a start.
     """
 
     def __init__(
@@ -131,6 +131,7 @@ class Station:
         self.pile = pile
         self.connection = connection
         self.booted = False
+        self.boot_is_asked = False
         self.status_of: set[int] = set()
         self.has_settled = False
         self._keep = keep
@@ -235,9 +236,12 @@ class Station:
         self._figures.messages += 1
         async with self._in_turn:
             heard = self.pile.hear(call, received_at, self._correction())
+            if heard.boot is not None and self.boot_is_asked:
+                heard = replace(heard, is_start=False)
             is_kept = await self._kept(heard)
             if is_kept:
                 self.pile.settle(heard)
+                self.boot_is_asked &= heard.boot is None
         if not is_kept:
             self._figures.unkept += 1
             words = "it can't be kept at present; send it again"

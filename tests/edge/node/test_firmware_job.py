@@ -60,7 +60,8 @@ def view(version: str = OLD, **more: Any) -> FirmwareTold:
         "is_connected": True,
         "is_idle": True,
     }
-    return FirmwareTold(**(fields | more))
+    fields |= more
+    return FirmwareTold(**({"started_at": fields["booted_at"]} | fields))
 
 
 def ready(**more: Any) -> Job:
@@ -167,6 +168,18 @@ def test_what_an_order_before_may_still_install_proves_nothing() -> None:
     job = replace(asked(job, "token", AT + MINUTE), is_asked=True)
     assert judged(job, view(), AT + 2 * MINUTE)[0].step.state == StepState.TRYING
     assert judged(job, view(booted_at=AT + 2 * MINUTE), AT + 2 * MINUTE)[0].step.state == StepState.APPLIED
+
+
+def test_a_word_that_was_asked_for_is_no_start() -> None:
+    said, _ = judged(under_way(), view(status="installed", status_at=AT + MINUTE), AT + MINUTE)
+    asked_for = {"booted_at": AT + 2 * MINUTE, "started_at": AT - MINUTE}
+    waits = view(status="installed", status_at=AT + MINUTE, **asked_for)
+    assert judged(said, waits, AT + 2 * MINUTE + SETTLES_IN)[0].step.state == StepState.TRYING
+    back = replace(begun(order(OLD, desired_id=UUID(int=2), roll_back=True), AT, under_way()), is_fetched=True)
+    back = replace(asked(back, "token", AT + MINUTE), is_asked=True)
+    assert judged(back, view(**asked_for), AT + 2 * MINUTE)[0].step.state == StepState.TRYING
+    runs = judged(under_way(), view(version=NEW, **asked_for), AT + 2 * MINUTE)[0]
+    assert runs.step.state == StepState.APPLIED, "what it runs it says all the same"
 
 
 def test_what_was_said_to_have_failed_is_at_work_no_more() -> None:

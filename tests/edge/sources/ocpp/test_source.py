@@ -318,6 +318,37 @@ def test_a_station_that_is_just_back_is_asked_what_it_is(connect: Connect) -> No
         wait_until(lambda: [what for kind, what in station.orders if kind == "trigger"] == wanted, "the questions")
 
 
+def test_what_a_station_says_of_itself_because_it_was_asked_is_no_start(connect: Connect) -> None:
+    def told() -> tuple[str, bool]:
+        view = made.firmware_of()["pile-1"]
+        return view.version, view.started_at is not None
+
+    with source(Keeper(), timing=FAST) as made:
+        first = connect(address(made), "pile-1")
+        wait_until(lambda: ("trigger", ("BootNotification", None)) in first.orders, "the question")
+        first.boot("V1")
+        wait_until(lambda: told() == ("V1", False), "what it is")
+        wait_until(lambda: len(first.configuration) > 0, "it is set all the same")
+        first.boot("V2")  # of its own accord: whoever was asked once owes one answer
+        wait_until(lambda: told() == ("V2", True), "a start")
+        before = made.firmware_of()["pile-1"].started_at
+        first.run(first.close())
+        again = connect(address(made), "pile-1")
+        wait_until(lambda: ("trigger", ("BootNotification", None)) in again.orders, "the question")
+        again.boot("V3")
+        wait_until(lambda: told() == ("V3", True), "what it is now")
+        assert made.firmware_of()["pile-1"].started_at == before
+
+
+def test_a_station_that_will_not_tell_of_itself_starts_when_it_does(connect: Connect) -> None:
+    with source(Keeper(), timing=FAST) as made:
+        station = connect(address(made), "pile-1")
+        station.trigger_answer = "Rejected"
+        wait_until(lambda: ("trigger", ("StatusNotification", 1)) in station.orders, "the questions")
+        station.boot("V1")
+        wait_until(lambda: made.firmware_of()["pile-1"].started_at is not None, "a start")
+
+
 def test_a_station_is_idle_only_by_what_it_says_over_this_connection(connect: Connect) -> None:
     """A charge may have begun while it was away."""
     with source(Keeper(), timing=FAST) as made:
