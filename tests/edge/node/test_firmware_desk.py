@@ -1,6 +1,6 @@
 """The firmware of devices on a node: who orders, what is fetched, who may be asked, and what stands after a process has ended."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,7 +60,8 @@ class Piles:
         return dict(self.told)
 
     def tell(self, device: str = "pile-1", **more: Any) -> None:
-        self.told[device] = replace(self.told[device], **more)
+        started = {"started_at": more["booted_at"]} if "booted_at" in more else {}
+        self.told[device] = replace(self.told[device], **(started | more))
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Rig:
     cloud_keys: list[bytes] = field(default_factory=list)
     is_cloud_there: bool = True
     files: dict[str, bytes] = field(default_factory=dict)
+    spawn: Callable[[Callable[[], None]], None] = lambda work: work()
 
     def __post_init__(self) -> None:
         trusting(self.directory)
@@ -97,6 +99,7 @@ class Rig:
             told=lambda: self.now,
             monotonic_s=lambda: self.seconds,
             on_change=lambda: None,
+            spawn=self.spawn,
         )
 
     def end(self) -> None:
