@@ -172,7 +172,7 @@ def test_what_an_order_before_may_still_install_proves_nothing() -> None:
 
 def test_a_word_that_was_asked_for_is_no_start() -> None:
     said, _ = judged(under_way(), view(status="installed", status_at=AT + MINUTE), AT + MINUTE)
-    asked_for = {"booted_at": AT + 2 * MINUTE, "started_at": AT - MINUTE}
+    asked_for: dict[str, Any] = {"booted_at": AT + 2 * MINUTE, "started_at": AT - MINUTE}
     waits = view(status="installed", status_at=AT + MINUTE, **asked_for)
     assert judged(said, waits, AT + 2 * MINUTE + SETTLES_IN)[0].step.state == StepState.TRYING
     back = replace(begun(order(OLD, desired_id=UUID(int=2), roll_back=True), AT, under_way()), is_fetched=True)
