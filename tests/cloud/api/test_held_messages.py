@@ -17,6 +17,8 @@ from cloud.enrolment import service as enrolment
 from cloud.enrolment import store
 from cloud.fleet import store as nodes
 from cloud.ingest.writer import Writer
+from cloud.settings import CloudSettings
+from cloud.signing import Signer, command_key_file
 from edge.contract import signing
 from edge.contract.envelope import Lane
 from tests.cloud.api.conftest import NODE, Cloud
@@ -161,3 +163,21 @@ def test_a_command_key_is_retired_by_somebody_and_never_the_last_one(cloud: Clou
         assert store.command_keys(conn) == known[1:]
         row = audited(conn, "command_key.retired")
     assert (row["subject"], row["actor_name"]) == (old, "admin")
+
+
+def test_the_key_that_this_machine_signs_with_is_marked_and_none_is_made_for_that(
+    cloud: Cloud, pool: Pool, settings: CloudSettings
+) -> None:
+    with cloud.client("admin") as person:
+        assert keys(person) == []
+        assert not command_key_file(settings).exists()
+        own = Signer.of(settings)
+        with pool.connection() as conn:
+            enrolment.use_command_key(conn, own.public_key, now=AT)
+            enrolment.use_command_key(conn, bytes(32), now=AT - timedelta(days=1))
+        assert [(each["fingerprint"] == own.fingerprint, each["in_use"]) for each in keys(person)] == [
+            (True, True),
+            (False, False),
+        ]
+        command_key_file(settings).write_text("nothing", encoding="utf-8")
+        assert [each["in_use"] for each in keys(person)] == [False, False]

@@ -55,6 +55,7 @@ GOOD = {
     "device_id": "1",
     "cover_id": "1",
     "handover_id": "1",
+    "key": "0" * 64,
     "key_id": "1",
     "hold_id": "1",
     "request_id": "1",
@@ -258,6 +259,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/special-days/try": {"area": None, "day": "2026-12-31", "worked": True, "name": "exercise"},
     "/api/v1/special-days": {"area": None, "day": "2026-12-31", "worked": True, "name": "exercise"},
     "/api/v1/nodes/{node}/accept": {"area_code": "110105001001003"},
+    "/api/v1/nodes/{node}/held-messages/vouch": {"upto": 1},
     "/api/v1/nodes/{node}/log-tail": {"lines": 5, "level": "info", "since": None},
     "/api/v1/wall/leases": {"cameras": [], "purpose": "evening rounds"},
     "/api/v1/artifacts": {
