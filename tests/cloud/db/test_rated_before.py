@@ -42,5 +42,5 @@ def test_whose_rating_it_is_comes_from_the_history(postgres_url: str) -> None:
                 )
     migrate(postgres_url, to="0046_copies_dropped")
     with psycopg.connect(postgres_url) as conn:
-        found = dict(conn.execute("select number, rated_by_requester from grid_case").fetchall())
+        found: dict[str, bool] = dict(conn.execute("select number, rated_by_requester from grid_case").fetchall())
     assert found == {title: theirs for title, (_, theirs, _) in HISTORIES.items()}
