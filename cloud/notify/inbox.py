@@ -34,7 +34,10 @@ PRUNED_AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeThread:
-    """The newest that a person was told of one case, or of several together. `news` is how much there is in it, `unseen` how much of it is new."""
+    """The newest that a person was told of one case, or of several together. `news` is how much there is in it, `unseen` how much of it is new.
+
+    `drill_id` and its name: what tells that a drill is over, `cases` then is how many it made.
+    """
 
     id: int
     case_id: int | None
@@ -54,6 +57,8 @@ class NoticeThread:
     created_at: datetime
     news: int
     unseen: int
+    drill_id: int | None
+    drill_name: str | None
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -77,6 +82,8 @@ class NoticeThread:
             created_at=row.created_at,
             news=row.news,
             unseen=row.unseen,
+            drill_id=row.drill_id,
+            drill_name=row.drill_name,
         )
 
 

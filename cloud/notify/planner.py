@@ -18,7 +18,7 @@ from cloud.db import live
 from cloud.db.pool import Pool
 from cloud.drills import store as drills
 from cloud.drills.model import DrillBounds
-from cloud.notify import store, warning
+from cloud.notify import drill_ends, store, warning
 from cloud.notify.audience import called, is_unheard
 from cloud.notify.exercise import of_drill, taking_part
 from cloud.notify.model import Because, Called, Decision, Happening, Manner, News, Preference, Urgency
@@ -55,7 +55,7 @@ class Planner:
 
     def look(self, now: datetime) -> int:
         """Plan what is due, and sum up what was gathered long enough; how many notices."""
-        return self._plan_all(now) + self._gather_all(now) + self._warn_all(now)
+        return self._plan_all(now) + self._gather_all(now) + self._warn_all(now) + self._tell_drill_ends(now)
 
     def _plan_all(self, now: datetime) -> int:
         with self.pool.connection() as conn:
@@ -79,6 +79,16 @@ class Planner:
                     queries.queue_first(conn, notice_id=notice_id, account_id=account_id, now=now)
                 if manner is not Manner.GATHERED:
                     _tell_pages(conn, account_id, notice_id, rings=rings, severity=Severity.MEDIUM.value)
+            return len(made)
+
+    def _tell_drill_ends(self, now: datetime) -> int:
+        with self.pool.connection() as conn:
+            queries.lock_planning(conn)
+            made = drill_ends.tell_all(conn, roster=self.roster, zone=self.zone, now=now)
+            for notice_id, account_id, manner in made:
+                _TOLD.labels(manner.value).inc()
+                rings = manner is Manner.RING
+                _tell_pages(conn, account_id, notice_id, rings=rings, severity=Severity.LOW.value)
             return len(made)
 
     def _guarded(self, work: Callable[[Connection[Any], int, datetime], int], row_id: int, now: datetime) -> int:

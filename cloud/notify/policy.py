@@ -298,6 +298,9 @@ SUMMARY = "summary"
 WARNINGS = "warnings"
 """The word of a notice that gathers what is known beforehand of those who ought to be on duty."""
 
+DRILL_ENDED = "drill_ended"
+"""The word of a notice that a drill is over."""
+
 
 def summary(at: datetime, worst: Severity) -> Told:
     """A notice that gathers others, as it is remembered."""

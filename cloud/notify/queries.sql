@@ -42,7 +42,8 @@ select wanted.account_id, rung.created_at as rung_at
 from unnest(:account_ids::bigint[]) as wanted (account_id)
 cross join lateral (
     select n.created_at from notice n
-    where n.account_id = wanted.account_id and n.manner = 'ring' and n.case_id is null and n.severity is null and n.word <> 'test'
+    where n.account_id = wanted.account_id and n.manner = 'ring' and n.case_id is null and n.severity is null
+        and n.drill_id is null and n.word <> 'test'
     order by n.created_at desc limit 1
 ) rung;
 
@@ -50,6 +51,44 @@ cross join lateral (
 insert into notice (account_id, warning_id, word, audience, urgency, manner, because, gather_at, area_code, area_name, cases, created_at)
 values (:account_id, :warning_id, :word, :audience, :urgency, :manner, :because, :gather_at, :area_code, :area_name, :cases, :now)
 returning id;
+
+-- name: untold_drill_ends(count)
+-- Drills that are over, and nobody was told so yet.
+select d.id, d.area_code, d.area_path, d.channels, d.ended_by, a.name as area_name,
+    (select count(*) from grid_case c where c.drill_id = d.id)::integer as cases
+from drill d
+left join area a on a.code = d.area_code and a.valid_to is null
+where d.ended_at is not null and d.end_told_at is null
+order by d.ended_at, d.id
+limit :count
+for update of d;
+
+-- name: took_part(drill_id)
+-- Whoever had to do with a drill, or was told of a case of it; also of one that was declared real.
+with exercised as (
+    select id from grid_case where drill_id = :drill_id
+    union
+    select case_id from drill_step where drill_id = :drill_id and case_id is not null
+),
+concerned as (
+    select s.actor_id as account_id from drill_step s where s.drill_id = :drill_id
+    union
+    select n.account_id from notice n join exercised x on x.id = n.case_id
+    union
+    select e.actor_id from case_event e join exercised x on x.id = e.case_id
+    union
+    select p.id from account p join drill_department d on d.department_id = p.department_id where d.drill_id = :drill_id
+)
+select a.id as account_id from account a join concerned c on c.account_id = a.id where a.disabled_at is null order by a.id;
+
+-- name: insert_drill_end(account_id, drill_id, word, audience, urgency, manner, because, area_code, area_name, cases, now)$
+insert into notice (account_id, drill_id, word, audience, urgency, manner, because, area_code, area_name, cases, drill, created_at)
+values (:account_id, :drill_id, :word, :audience, :urgency, :manner, :because, :area_code, :area_name, :cases, true, :now)
+on conflict (drill_id, account_id) where drill_id is not null do nothing
+returning id;
+
+-- name: drill_end_told(drill_id, now)!
+update drill set end_told_at = greatest(ended_at, :now) where id = :drill_id;
 
 -- name: waiting_warnings(now, count)
 -- What waits to be told together, of all whose time has come.
@@ -231,13 +270,14 @@ from notice_channel where id = :channel_id and disabled_at is null;
 -- name: threads(account_id, before, count)
 -- The newest notice of each thread with how much there is in it.
 select n.id, n.case_id, n.word, n.urgency, n.manner, n.cases, n.number, n.kind, n.category, n.severity, n.status, n.area_code,
-    n.area_name, n.drill, n.simulated, n.created_at, t.news, t.unseen
+    n.area_name, n.drill, n.simulated, n.created_at, t.news, t.unseen, n.drill_id, d.name as drill_name
 from (
     select max(id) as id, count(*) as news, count(*) filter (where seen_at is null) as unseen
     from notice where account_id = :account_id
     group by coalesce(case_id, -id)
 ) t
 join notice n on n.id = t.id
+left join drill d on d.id = n.drill_id
 where n.id < :before
 order by n.id desc
 limit :count;

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cloud.cases.model import STAGE_OF, CaseAction, CaseStatus, HistoryAction, Stage
-from cloud.notify.policy import SUMMARY, WARNINGS
+from cloud.notify.policy import DRILL_ENDED, SUMMARY, WARNINGS
 from edge.contract.incident import Severity
 
 TEST = "test"
@@ -52,6 +52,7 @@ class _Words:
     other: str
     waiting: str
     warnings: str
+    made: str
     worst: str
     severities: Mapping[Severity, str]
     categories: Mapping[str, str]
@@ -67,6 +68,7 @@ _ZH = _Words(
     other="其他",
     waiting="{count} 件案件待处理",
     warnings="{count} 项值班隐患待处理",
+    made="共 {count} 件案件",
     worst="最严重",
     separator=" · ",
     severities={
@@ -155,6 +157,7 @@ _ZH = _Words(
         "no_channel": "有人无法通知",
         "calendar_ends": "工作日历即将用尽",
         "handover_unconfirmed": "交接班记录未按时确认",
+        DRILL_ENDED: "演练已结束，恢复实战",
     },
 )
 
@@ -165,6 +168,7 @@ _EN = _Words(
     other="other",
     waiting="{count} cases wait",
     warnings="{count} warnings about duty",
+    made="cases: {count}",
     worst="the worst",
     separator=" · ",
     severities={
@@ -253,6 +257,7 @@ _EN = _Words(
         "no_channel": "somebody can't be reached",
         "calendar_ends": "the calendar runs out",
         "handover_unconfirmed": "a change of shift was not confirmed in time",
+        DRILL_ENDED: "the drill is over, all is real again",
     },
 )
 LANGUAGES: Mapping[str, _Words] = {"zh": _ZH, "en": _EN}
@@ -270,6 +275,9 @@ def text(wording: Wording) -> Text:
     fact = words.facts.get(wording.word, words.product)
     if wording.word == TEST:
         return Text(f"{words.product}{words.separator}{fact}", words.product)
+    if wording.word == DRILL_ENDED:
+        made = words.made.format(count=max(0, int(wording.count)))
+        return Text(f"{marks}{fact}", words.separator.join(part for part in (made, _area(wording.area_name)) if part))
     severity = words.severities.get(wording.severity, "") if wording.severity is not None else ""
     title = words.separator.join(part for part in (severity, fact) if part)
     return Text(f"{marks}{title}", _case(wording, words))

@@ -20,7 +20,7 @@ from cloud.intake.model import Progress
 from cloud.maintenance.labels import PublicState
 from cloud.maintenance.model import OrderAction, OrderHistory, OrderStatus
 from cloud.notify.model import ChannelKind, Failure
-from cloud.notify.policy import SUMMARY
+from cloud.notify.policy import DRILL_ENDED, SUMMARY
 from cloud.notify.rules import RULES
 from cloud.notify.texts import TEST
 from cloud.organisation.model import DutyKind, MemberKind, SiteKind
@@ -69,7 +69,7 @@ SHOWN: Mapping[str, Iterable[str]] = {
     "light": Light,
     "logLevel": LogLevel,
     "memberKind": MemberKind,
-    "noticeWord": {*RULES, *WarningKind, TEST},
+    "noticeWord": {*RULES, *WarningKind, DRILL_ENDED, TEST},
     "orderAction": {*OrderAction, *OrderHistory},
     "orderStatus": OrderStatus,
     "origin": CaseOrigin,

@@ -8,7 +8,7 @@ import pytest
 
 import cloud
 from cloud.cases.model import CaseStatus
-from cloud.notify.policy import SUMMARY, WARNINGS
+from cloud.notify.policy import DRILL_ENDED, SUMMARY, WARNINGS
 from cloud.notify.rules import RULES
 from cloud.notify.texts import LANGUAGES, TEST, Wording, short, text
 from edge.contract.incident import Severity
@@ -23,7 +23,7 @@ CASE = Wording(
 )
 LOCALES = Path(cloud.__file__).parent / "web" / "src" / "locale"
 POISON = "张三 13800138000 <img src=x> https://evil.example/track.jpg\r\nBcc: x@y"
-WORDS = [*RULES, SUMMARY, WARNINGS, TEST, "unheard_of", POISON]
+WORDS = [*RULES, SUMMARY, WARNINGS, DRILL_ENDED, TEST, "unheard_of", POISON]
 
 
 def test_a_case_in_both_languages() -> None:
@@ -49,14 +49,14 @@ def test_drills_and_simulations_are_marked_in_every_text(word: str, language: st
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_fact_has_words(language: str) -> None:
-    assert not (set(RULES) | {SUMMARY, WARNINGS, TEST}) - set(LANGUAGES[language].facts)
+    assert not (set(RULES) | {SUMMARY, WARNINGS, DRILL_ENDED, TEST}) - set(LANGUAGES[language].facts)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_fact_has_words_in_the_page(language: str) -> None:
     messages = (LOCALES / f"{language}.ts").read_text(encoding="utf-8")
     words = messages.partition("noticeWord: {")[2].partition("\n  }")[0]
-    assert not (set(RULES) | {TEST}) - set(re.findall(r"^    (\w+):", words, re.MULTILINE))
+    assert not (set(RULES) | {DRILL_ENDED, TEST}) - set(re.findall(r"^    (\w+):", words, re.MULTILINE))
 
 
 @pytest.mark.parametrize("word", WORDS)

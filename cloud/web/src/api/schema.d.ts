@@ -7906,6 +7906,8 @@ export interface components {
         /**
          * NoticeThread
          * @description The newest that a person was told of one case, or of several together. `news` is how much there is in it, `unseen` how much of it is new.
+         *
+         *     `drill_id` and its name: what tells that a drill is over, `cases` then is how many it made.
          */
         NoticeThread: {
             /** Id */
@@ -7943,6 +7945,10 @@ export interface components {
             news: number;
             /** Unseen */
             unseen: number;
+            /** Drill Id */
+            drill_id: number | null;
+            /** Drill Name */
+            drill_name: string | null;
         };
         /**
          * NumberedClock
