@@ -1,6 +1,6 @@
 """Gives devices the firmware that the cloud wants of them (固件下发): fetched by hash, handed out by the node, installed when nobody charges.
 
-A thread of its own looks at each job once a second. What was begun stands in `<data_directory>/firmware/record.json` before it is done, so
+A thread of its own looks at each job once a second, and alone writes; others ask the devices (`firmware_asking`). What was begun stands in `<data_directory>/firmware/record.json` before it is done, so
 that a process that ends anywhere goes on with it; a device that nobody hears of any more is the cloud's to give up.
 """
 
@@ -14,13 +14,12 @@ import structlog
 from msgspec.structs import replace
 
 from edge.contract.artifacts import StepCode, StepState
-from edge.contract.device_command import DeviceAction
 from edge.contract.downlink import DesiredProfile
 from edge.disk import make_folder, write_file
-from edge.errors import CommandRefused, DeviceUnreachable, StepRefused, UplinkLost
+from edge.errors import StepRefused, UplinkLost
 from edge.flow import FirmwareControl, FirmwareTold
-from edge.masking import without_secrets
 from edge.node import firmware_job
+from edge.node.firmware_asking import Answer, Asking, Question, in_thread, settled
 from edge.node.firmware_door import FirmwareDoor, location, new_token
 from edge.node.firmware_job import Book, Deed, Entry, Job
 from edge.provisioning import policy
@@ -30,7 +29,6 @@ from edge.provisioning.store import RECORD, Store
 FOLDER: Final = "firmware"
 MOST_WAITING: Final = 500
 LOOK_EVERY_S: Final = 1.0
-ANSWER_S: Final = 30.0
 AGAIN_S: Final = 30.0
 """Between two tries of what did not succeed: a fetch, or a question that found nobody."""
 
@@ -39,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 class FirmwareDesk:
     """Follows the orders for the devices of one node. `piles` finds what speaks with them; `host` is the node's name for them where that is
-    not the address that they call. `on_change` is called after each step.
+    not the address that they call. `on_change` is called after each step, `spawn` has a question asked beside everything else.
     """
 
     def __init__(
@@ -55,6 +53,7 @@ class FirmwareDesk:
         told: Callable[[], datetime],
         monotonic_s: Callable[[], float],
         on_change: Callable[[], None],
+        spawn: Callable[[Callable[[], None]], None] = in_thread,
     ) -> None:
         self._node, self._store, self._fetcher, self._door = node, store, fetcher, door
         self._piles, self._host, self._cloud_keys = piles, host, cloud_keys
@@ -65,6 +64,7 @@ class FirmwareDesk:
         self._waiting: OrderedDict[str, DesiredProfile] = OrderedDict()
         self._not_before_s: dict[str, float] = {}
         self._stop, self._wake = threading.Event(), threading.Event()
+        self._asking = Asking(self._wake.set, spawn=spawn)
         self._thread = threading.Thread(target=self._run, name="firmware-desk", daemon=True)
         self.ignored: Counter[str] = Counter()
 
@@ -104,16 +104,21 @@ class FirmwareDesk:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                self.turn()
-            except Exception:  # noqa: BLE001 (the top of the thread)
-                self.faults += 1
-                _log.exception("the firmware of devices could not be seen to, and is again")
+            self._try(self.turn)
             self._wake.wait(LOOK_EVERY_S)
             self._wake.clear()
+        self._try(self._hear_answers)
+
+    def _try(self, doing: Callable[[], None]) -> None:
+        try:
+            doing()
+        except Exception:  # noqa: BLE001 (the top of the thread)
+            self.faults += 1
+            _log.exception("the firmware of devices could not be seen to, and is again")
 
     def turn(self) -> None:
-        """Take orders that wait, and look at each device once."""
+        """Note what devices answered, take orders that wait, and look at each device once."""
+        self._hear_answers()
         control = self._piles()
         views = {} if control is None else dict(control.firmware_of())
         if control is not None:
@@ -130,6 +135,10 @@ class FirmwareDesk:
                 self._see_to(entry, entry.job, views.get(entry.device), control)
         if self._door is not None:
             self._door.sweep()
+
+    def _hear_answers(self) -> None:
+        for answer in self._asking.answers():
+            self._hear(answer)
 
     def _next_order(self) -> DesiredProfile | None:
         with self._lock:
@@ -189,7 +198,8 @@ class FirmwareDesk:
         if deed is Deed.FETCH:
             self._fetch(entry.device, after)
         elif deed is Deed.ASK and control is not None and view is not None:
-            self._ask(entry.device, after, view, control)
+            if self._asking.has_room_for(entry.device):
+                self._ask(entry.device, after, view, control)
         elif after.token is not None:
             self._offer(after, after.token)  # this process may not be the one that asked
 
@@ -226,23 +236,30 @@ class FirmwareDesk:
             self._not_before_s[device] = self._monotonic_s() + AGAIN_S
             return
         self._update(device, job)
-        try:
-            control.act(
-                device, DeviceAction.UPDATE_FIRMWARE, {"location": location(host, where, token)}, wait_s=ANSWER_S
+        question = Question(device=device, location=location(host, where, token), token=token, is_repeated=is_repeated)
+        self._asking.begin(control, question)
+
+    def _hear(self, answer: Answer) -> None:
+        """Note what a device said to the question that it was asked, or that it said nothing."""
+        device = answer.question.device
+        job = self._book.entry(device).job
+        if answer.is_mistake:
+            self.faults += 1
+            _log.error(
+                "a device could not be asked for a firmware, and is again", device=device, exc_info=answer.problem
             )
-        except CommandRefused as refusal:
-            reason = without_secrets(str(refusal)).replace(token, "…")
-            if is_repeated:  # it may be at work on what it heard before: what it says of that tells, or the deadline
-                _log.info("a device that was asked again for a firmware refuses", device=device, reason=reason)
-                self._not_before_s[device] = self._monotonic_s() + AGAIN_S
-                return
-            self._update(device, firmware_job.told(job, StepState.REFUSED, self._told(), StepCode.UNSUPPORTED, reason))
-            self._end_address(job)
-        except DeviceUnreachable:  # it may have heard: what it says next tells; else it is asked again for the same
-            self._not_before_s[device] = self._monotonic_s() + AGAIN_S
-        else:
-            self._update(device, replace(job, is_asked=True))
+        if job is None or job.is_over or job.token != answer.question.token:
+            return  # meanwhile it said more than this, or another order counts
+        after = settled(job, answer, self._told())
+        if answer.problem is None:
             _log.info("a device was told to take a firmware", device=device, version=job.order.version)
+        elif after == job:  # it may have heard: what it says next tells; else it is asked again for the same
+            _log.info("a device was asked for a firmware in vain", device=device, reason=answer.refusal)
+            self._not_before_s[device] = self._monotonic_s() + AGAIN_S
+        if after != job:
+            self._update(device, after)
+        if after.is_over:
+            self._end_address(after)
 
     def _offer(self, job: Job, token: str) -> int | None:
         """Have the address open; the port, None where it can't be had."""

@@ -172,11 +172,6 @@ def asked(job: Job, token: str, now: datetime) -> Job:
     return replace(told(job, StepState.TRYING, now), token=token, asked_at=now)
 
 
-def agreed(job: Job) -> Job:
-    """It has said that it will take it."""
-    return replace(job, is_asked=True)
-
-
 def seen(entry: Entry, view: FirmwareTold) -> Entry:
     """With what the device says that it runs, where it says so."""
     name, version = family_of(view.vendor, view.model), announced_version(view.version)
