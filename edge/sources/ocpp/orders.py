@@ -145,14 +145,10 @@ async def introduce(
     ):
         if (station.booted and message is Trigger.BOOT_NOTIFICATION) or connector in station.status_of:
             continue
-        station.boot_is_asked |= message is Trigger.BOOT_NOTIFICATION
         try:
-            answer = await _asked(station, trigger(message, connector), wait_s)
+            await _asked(station, trigger(message, connector), wait_s)
         except OrderRefused:
-            station.boot_is_asked = False
             return  # it does not know the message, and so none of them
-        if answer.get("status") not in _AGREED and message is Trigger.BOOT_NOTIFICATION:
-            station.boot_is_asked = False
 
 
 async def _asked(station: Station, payload: Any, wait_s: float) -> dict[str, Any]:

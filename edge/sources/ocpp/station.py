@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_case
 from ocpp.messages import Call as Order
+from ocpp.v16.enums import TriggerMessageStatus
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
@@ -34,6 +35,7 @@ from edge.sources.ocpp.frames import (
 from edge.sources.ocpp.messages import Heard
 from edge.sources.ocpp.pace import Pace
 from edge.sources.ocpp.pile import Pile
+from edge.sources.ocpp.start_triggers import StartTriggers, asks_for_start
 from edge.sources.ocpp.turns import Turns
 
 MOST_FLAWS: Final = 20
@@ -110,7 +112,7 @@ class Station:
     """Speaks with one station over one connection, in the loop. `keep` hands over to the thread that commits; `on_heard` is called with
     each message that was answered, `in_turn` belongs to the station whatever connection it has: what is on its way to the disk must be
     known before the same is heard again. `booted` and `status_of` (connectors) say what it told of itself over this connection,
-    `has_settled` that it has had the time to; `boot_is_asked` that it was asked to tell of itself, which then is no sign of a start.
+    `has_settled` that it has had the time to. What it tells of itself because it was asked is no sign of a start.
     """
 
     def __init__(
@@ -131,7 +133,7 @@ class Station:
         self.pile = pile
         self.connection = connection
         self.booted = False
-        self.boot_is_asked = False
+        self._triggers = StartTriggers()
         self.status_of: set[int] = set()
         self.has_settled = False
         self._keep = keep
@@ -211,12 +213,16 @@ class Station:
         pending = _Pending(order.unique_id, loop.time(), loop.create_future())
         self._pending = pending
         self._hurry()
+        if asks_for_start(payload):
+            self._triggers.sent(order.unique_id, time.monotonic())
         try:
             await self.connection.send(order.to_json())
             answer = await pending.answered
         finally:
             self._pending = None
             pending.answered.cancel()
+        if isinstance(answer, CallError) or answer.payload.get("status") != TriggerMessageStatus.accepted:
+            self._triggers.refused(order.unique_id)
         if isinstance(answer, CallError):
             raise OrderRefused(f"{answer.code}: {answer.description}" if answer.description else answer.code)
         return answer.payload
@@ -236,12 +242,13 @@ class Station:
         self._figures.messages += 1
         async with self._in_turn:
             heard = self.pile.hear(call, received_at, self._correction())
-            if heard.boot is not None and self.boot_is_asked:
+            if heard.boot is not None and self._triggers.is_awaited(time.monotonic()):
                 heard = replace(heard, is_start=False)
             is_kept = await self._kept(heard)
             if is_kept:
                 self.pile.settle(heard)
-                self.boot_is_asked &= heard.boot is None
+                if heard.boot is not None:
+                    self._triggers.answered()
         if not is_kept:
             self._figures.unkept += 1
             words = "it can't be kept at present; send it again"

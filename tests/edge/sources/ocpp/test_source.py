@@ -340,6 +340,18 @@ def test_what_a_station_says_of_itself_because_it_was_asked_is_no_start(connect:
         assert made.firmware_of()["pile-1"].started_at == before
 
 
+def test_a_station_that_a_person_asks_what_it_is_has_not_started(connect: Connect) -> None:
+    with source(Keeper()) as made:
+        station = connect(address(made), "pile-1")
+        wait_until(lambda: made.tally()["connected"] == 1, "the station")
+        act(made, DeviceAction.TRIGGER_MESSAGE, {"message": "boot_notification"})
+        station.boot("V1")
+        assert made.firmware_of()["pile-1"].version == "V1"
+        assert made.firmware_of()["pile-1"].started_at is None
+        station.boot("V1")
+        assert made.firmware_of()["pile-1"].started_at is not None
+
+
 def test_a_station_that_will_not_tell_of_itself_starts_when_it_does(connect: Connect) -> None:
     with source(Keeper(), timing=FAST) as made:
         station = connect(address(made), "pile-1")
