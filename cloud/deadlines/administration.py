@@ -91,7 +91,7 @@ def add_rule(conn: Connection[Any], user: Principal, wish: RuleWish, *, now: dat
         created_by=user.user_id,
     )
     if wish.stage != ARRIVAL:
-        store.mark_stale(conn, since=wish.effective_from, stage=wish.stage, area_code=wish.area_code)
+        store.mark_stale(conn, at=now, since=wish.effective_from, stage=wish.stage, area_code=wish.area_code)
     detail = {
         "area": wish.area_code,
         "category": wish.category,
@@ -113,7 +113,7 @@ def set_ladder(
     area_code: str | None,
     severity: str,
     rungs: Sequence[RungWish],
-    now: datetime,  # noqa: ARG001  # the audit has a clock of its own
+    now: datetime,
     address: str,
 ) -> None:
     """Say who is told how long after a deadline; without rungs an area has the ladder of those above it. Raises Invalid, NotFound."""
@@ -136,7 +136,7 @@ def set_ladder(
             amount=rung.after.amount,
             unit=rung.after.unit.value,
         )
-    store.mark_stale(conn, area_code=area_code)
+    store.mark_stale(conn, at=now, area_code=area_code)
     detail = {
         "severity": severity,
         "rungs": [[rung.level, rung.after.amount, rung.after.unit.value] for rung in rungs],
@@ -159,7 +159,7 @@ def set_week(conn: Connection[Any], user: Principal, wish: WeekWish, *, now: dat
         created_at=now,
         created_by=user.user_id,
     )
-    store.mark_stale(conn, area_code=wish.area_code)
+    store.mark_stale(conn, at=now, area_code=wish.area_code)
     detail = {"from": wish.effective_from.isoformat(), "hours": hours}
     audit.write(
         conn, "work_calendar.set", f"area:{wish.area_code or 'all'}", actor=user, address=address, detail=detail
@@ -182,7 +182,7 @@ def set_special_day(
     _queries.put_special_day(
         conn, area_code=area_code, day=day, worked=worked, name=name, created_at=now, created_by=user.user_id
     )
-    store.mark_stale(conn, area_code=area_code)
+    store.mark_stale(conn, at=now, area_code=area_code)
     detail = {"day": day.isoformat(), "worked": worked, "name": name}
     audit.write(conn, "special_day.set", f"area:{area_code or 'all'}", actor=user, address=address, detail=detail)
 

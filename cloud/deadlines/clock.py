@@ -137,6 +137,21 @@ def recomputed(clock: Clock, measure: Measure) -> Clock:
     return moved
 
 
+def retimed(
+    clock: Clock, measure: Measure, rungs: Sequence[Rung], *, changed_at: datetime, next_at: datetime | None
+) -> Clock:
+    """The clock with what holds from `changed_at` on; what had fallen due by then stays due when it was.
+
+    `next_at` is when the next was due by what held before. Of the levels after it only the present ladder is known.
+    """
+    if next_at is not None and next_at <= changed_at:
+        left = firings(clock, rungs)[clock.fired :]
+        if left and left[0].kind is FiringKind.ESCALATE and not clock.owed:
+            clock = replace(clock, fired=clock.fired + 1, owed=(replace(left[0], due_at=next_at),))
+        clock = settled(clock, rungs, at=changed_at)
+    return recomputed(clock, measure)
+
+
 def extended(clock: Clock, measure: Measure, until: datetime) -> Clock:
     """The clock with more time (延时), never with less."""
     if until <= clock.due_at:

@@ -21,7 +21,8 @@ select version from rulebook_version;
 
 -- name: whole_of(case_id)^
 select k.case_id as id, k.case_id, k.area_path, k.category, k.severity, 'whole' as stage, k.state, k.started_at, k.since, k.used,
-    k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift
+    k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift,
+    k.stale_since
 from whole_clock k
 where k.case_id = :case_id
 for update;
@@ -46,7 +47,7 @@ update whole_clock set
     state = :state, since = :since, used = :used, due_at = :due_at, amber_at = :amber_at, extended_until = :extended_until,
     stopped_at = :stopped_at, deadline = :deadline, fired = :fired, owed = :owed, ladder_from = :ladder_from,
     next_at = :next_at, rule_id = :rule_id,
-    makeshift = :makeshift, stale = false
+    makeshift = :makeshift, stale = false, stale_since = null
 where case_id = :case_id;
 
 -- name: due_wholes(now, count)
@@ -61,15 +62,16 @@ for no key update of k, c skip locked;
 
 -- name: stale_wholes(count)
 select k.case_id as id, k.case_id, k.area_path, k.category, k.severity, 'whole' as stage, k.state, k.started_at, k.since, k.used,
-    k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift
+    k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift,
+    k.stale_since
 from whole_clock k join grid_case c on c.id = k.case_id
 where k.stale
 order by k.next_at nulls last, k.case_id
 limit :count
 for no key update of k, c skip locked;
 
--- name: mark_wholes_stale(since, area_code)!
-update whole_clock set stale = true
+-- name: mark_wholes_stale(at, since, area_code)!
+update whole_clock set stale = true, stale_since = coalesce(stale_since, :at::timestamptz)
 where state = 'running'
   and (:since::timestamptz is null or started_at >= :since::timestamptz)
   and (:area_code::text is null or :area_code = any(string_to_array(area_path, '/')));
@@ -84,7 +86,7 @@ on conflict do nothing;
 
 -- name: unended_clocks(case_id)
 select id, case_id, area_path, category, severity, stage, state, started_at, since, used, due_at, amber_at, extended_until,
-    stopped_at, deadline, fired, owed, ladder_from, next_at, rule_id, makeshift
+    stopped_at, deadline, fired, owed, ladder_from, next_at, rule_id, makeshift, stale_since
 from case_clock
 where case_id = :case_id and state <> 'ended'
 order by id
@@ -104,7 +106,7 @@ update case_clock set
     state = :state, since = :since, used = :used, due_at = :due_at, amber_at = :amber_at, extended_until = :extended_until,
     stopped_at = :stopped_at, deadline = :deadline, fired = :fired, owed = :owed, ladder_from = :ladder_from,
     next_at = :next_at, rule_id = :rule_id,
-    makeshift = :makeshift, stale = false
+    makeshift = :makeshift, stale = false, stale_since = null
 where id = :id;
 
 -- name: due_clocks(now, count)
@@ -121,7 +123,8 @@ for no key update of k, c skip locked;
 
 -- name: stale_clocks(count)
 select k.id, k.case_id, k.area_path, k.category, k.severity, k.stage, k.state, k.started_at, k.since, k.used, k.due_at,
-    k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift
+    k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift,
+    k.stale_since
 from case_clock k join grid_case c on c.id = k.case_id
 where k.stale
 order by k.next_at nulls last, k.id
@@ -129,10 +132,10 @@ limit :count
 for no key update of k, c skip locked;
 
 -- name: not_stale(id)!
-update case_clock set stale = false where id = :id;
+update case_clock set stale = false, stale_since = null where id = :id;
 
--- name: mark_stale(since, stage, area_code)!
-update case_clock set stale = true
+-- name: mark_stale(at, since, stage, area_code)!
+update case_clock set stale = true, stale_since = coalesce(stale_since, :at::timestamptz)
 where state = 'running'
   and (:since::timestamptz is null or started_at >= :since::timestamptz)
   and (:stage::text is null or stage = :stage)

@@ -13,11 +13,11 @@ from cloud.deadlines.clock import (
     ended,
     extended,
     paused,
-    recomputed,
     resumed,
     settled,
     started,
 )
+from cloud.deadlines.retiming import present
 from cloud.deadlines.rulebook import RuleBook
 from cloud.deadlines.store import KeptClock
 
@@ -98,16 +98,16 @@ def extend(conn: Connection[Any], case_id: int, until: datetime, *, at: datetime
         if each.clock.runs:
             ruling = each.ruling(book)
             until = min(until, each.clock.started_at + FARTHEST)
-            present = recomputed(each.clock, ruling.measure)  # keeping it says that it is not stale any more
-            present = settled(present, ruling.rungs, at=at)
-            store.update(conn, each.id, extended(present, ruling.measure, until), ruling)
+            clock = present(each, ruling, at=at)  # keeping it says that it is not stale any more
+            clock = settled(clock, ruling.rungs, at=at)
+            store.update(conn, each.id, extended(clock, ruling.measure, until), ruling)
             whole.extend(conn, case_id, book, until, at=at)
 
 
-def recompute(conn: Connection[Any], *, count: int = BATCH) -> Recomputed:
-    """Work out again what has become stale by new rules, hours, days or severities."""
+def recompute(conn: Connection[Any], *, now: datetime, count: int = BATCH) -> Recomputed:
+    """Work out again what has become stale by new rules, hours, days or severities; what was due before that is owed."""
     book = rulebook.read(conn)
-    wholes = whole.recompute(conn, book, count=count)
+    wholes = whole.recompute(conn, book, now=now, count=count)
     kept = store.stale(conn, count=count)
     moved = []
     for each in kept:
@@ -115,9 +115,9 @@ def recompute(conn: Connection[Any], *, count: int = BATCH) -> Recomputed:
             store.forget_stale(conn, each.id)
             continue
         ruling = each.ruling(book)
-        present = recomputed(each.clock, ruling.measure)
-        store.update(conn, each.id, present, ruling)
-        if (present.amber_at, present.due_at) != (each.clock.amber_at, each.clock.due_at):
+        clock = present(each, ruling, at=now)
+        store.update(conn, each.id, clock, ruling)
+        if (clock.amber_at, clock.due_at) != (each.clock.amber_at, each.clock.due_at):
             moved.append(each.case_id)
     return Recomputed(wholes + len(kept), tuple(moved))
 
@@ -128,9 +128,11 @@ def _within(until: datetime | None, start: datetime) -> datetime | None:
 
 def _pause(conn: Connection[Any], kept: KeptClock, book: RuleBook, *, at: datetime) -> None:
     ruling = kept.ruling(book)
-    present = settled(recomputed(kept.clock, ruling.measure), ruling.rungs, at=at)
-    store.update(conn, kept.id, paused(present, ruling.measure, at=at), ruling)
+    clock = settled(present(kept, ruling, at=at), ruling.rungs, at=at)
+    store.update(conn, kept.id, paused(clock, ruling.measure, at=at), ruling)
 
 
 def _end(conn: Connection[Any], kept: KeptClock, book: RuleBook, *, at: datetime) -> None:
-    store.update(conn, kept.id, ended(kept.clock, at=at), kept.ruling(book))
+    ruling = kept.ruling(book)
+    clock = present(kept, ruling, at=at) if kept.stale_since is not None else kept.clock
+    store.update(conn, kept.id, ended(clock, at=at), ruling)

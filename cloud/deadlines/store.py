@@ -28,6 +28,8 @@ class KeptClock:
     makeshift: bool
     department_id: int | None = None
     worker_id: int | None = None
+    next_at: datetime | None = None
+    stale_since: datetime | None = None
 
     def at(self, clock: Clock) -> "KeptClock":
         """The same row, its clock further on."""
@@ -197,16 +199,17 @@ def days(conn: Connection[Any]) -> list[KeptDay]:
 def mark_stale(
     conn: Connection[Any],
     *,
+    at: datetime,
     since: datetime | None = None,
     stage: str | None = None,
     area_code: str | None = None,
 ) -> int:
-    """Have clocks worked out again: those that began at `since` or later, of a stage, in an area."""
+    """Have clocks worked out again for what changed `at`: those that began at `since` or later, of a stage, in an area."""
     marked = 0
     if stage != WHOLE:
-        marked += int(_queries.mark_stale(conn, since=since, stage=stage, area_code=area_code))
+        marked += int(_queries.mark_stale(conn, at=at, since=since, stage=stage, area_code=area_code))
     if stage in {None, WHOLE}:
-        marked += int(_queries.mark_wholes_stale(conn, since=since, area_code=area_code))
+        marked += int(_queries.mark_wholes_stale(conn, at=at, since=since, area_code=area_code))
     return marked
 
 
@@ -248,6 +251,8 @@ def kept(row: Any) -> KeptClock:
         makeshift=row.makeshift,
         department_id=getattr(row, "department_id", None),
         worker_id=getattr(row, "worker_id", None),
+        next_at=getattr(row, "next_at", None),
+        stale_since=getattr(row, "stale_since", None),
     )
 
 

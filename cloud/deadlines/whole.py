@@ -11,7 +11,8 @@ from psycopg import Connection
 
 from cloud.db.queries import load
 from cloud.deadlines import store
-from cloud.deadlines.clock import WHOLE, Clock, Firing, extended, paused, recomputed, resumed, settled, started
+from cloud.deadlines.clock import WHOLE, Clock, Firing, extended, paused, resumed, settled, started
+from cloud.deadlines.retiming import present
 from cloud.deadlines.rulebook import RuleBook, Ruling
 from cloud.deadlines.store import KeptClock
 
@@ -52,7 +53,7 @@ def follow(
     if runs:
         moved = resumed(settled(kept.clock, ruling.rungs, at=at), ruling.measure, at=at)
     else:
-        moved = paused(settled(recomputed(kept.clock, ruling.measure), ruling.rungs, at=at), ruling.measure, at=at)
+        moved = paused(settled(present(kept, ruling, at=at), ruling.rungs, at=at), ruling.measure, at=at)
     update(conn, kept.id, moved, ruling)
 
 
@@ -61,8 +62,8 @@ def extend(conn: Connection[Any], case_id: int, book: RuleBook, until: datetime,
     kept = of_case(conn, case_id)
     if kept is not None and kept.clock.runs:
         ruling = kept.ruling(book)
-        present = settled(recomputed(kept.clock, ruling.measure), ruling.rungs, at=at)
-        update(conn, kept.id, extended(present, ruling.measure, until), ruling)
+        clock = settled(present(kept, ruling, at=at), ruling.rungs, at=at)
+        update(conn, kept.id, extended(clock, ruling.measure, until), ruling)
 
 
 def of_case(conn: Connection[Any], case_id: int) -> KeptClock | None:
@@ -82,13 +83,13 @@ def due(conn: Connection[Any], *, now: datetime, count: int) -> list[KeptClock]:
     return [store.kept(row) for row in _queries.due_wholes(conn, now=now, count=count)]
 
 
-def recompute(conn: Connection[Any], book: RuleBook, *, count: int) -> int:
+def recompute(conn: Connection[Any], book: RuleBook, *, now: datetime, count: int) -> int:
     """Work out again what has become stale; how many clocks that were. One that rests is worked out when it goes on."""
     rows = list(_queries.stale_wholes(conn, count=count))
     for row in rows:
         kept = store.kept(row)
         ruling = kept.ruling(book)
-        update(conn, kept.id, recomputed(kept.clock, ruling.measure) if kept.clock.runs else kept.clock, ruling)
+        update(conn, kept.id, present(kept, ruling, at=now), ruling)
     return len(rows)
 
 

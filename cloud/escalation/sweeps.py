@@ -70,7 +70,7 @@ def sweep(pool: Pool, *, now: datetime, roster: Roster | None = None) -> int:
         with pool.connection() as conn:
             done = fire_due(conn, answering, now=now, count=BATCH)
         with pool.connection() as conn:
-            done += recompute(conn, count=BATCH)
+            done += recompute(conn, now=now, count=BATCH)
         total += done
         if not done:
             break
@@ -89,12 +89,12 @@ def adopt_all(pool: Pool, *, now: datetime) -> int:
     return _in_batches(pool, lambda conn: adopt(conn, now=now, count=BATCH))
 
 
-def recompute(conn: Connection[Any], *, count: int) -> int:
+def recompute(conn: Connection[Any], *, now: datetime, count: int) -> int:
     """Work out again at most so many clocks that are stale, and tell of the cases that are due at another time; how many clocks that were.
 
     Where a change of rules moves a whole batch, its cases are not told one by one: a page knows of them when each is touched or read next.
     """
-    done = deadlines.recompute(conn, count=count)
+    done = deadlines.recompute(conn, now=now, count=count)
     for case_id in done.moved if len(done.moved) < count else ():
         case_service.announce(conn, case_id, "case.updated")
     return done.count

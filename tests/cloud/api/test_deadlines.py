@@ -139,7 +139,7 @@ def test_a_limit_that_is_set_holds_for_what_began_since(
     assert rules.json()["rules"][-1]["amount"] == body["amount"]
     assert due() == before, "until the next sweep"
     with psycopg.connect(shared_cloud.database_url) as conn:
-        deadlines.recompute(conn)
+        deadlines.recompute(conn, now=now)
     assert datetime.fromisoformat(due()) == datetime.fromisoformat(before) + timedelta(minutes=15)
     other = desk.ask("chief", "get", f"cases/{case_ids[0]}/clock").json()["current"]["due_at"]
     assert datetime.fromisoformat(other) == now - timedelta(minutes=30), "it had begun before"

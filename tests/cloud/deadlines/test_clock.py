@@ -24,6 +24,7 @@ from cloud.deadlines.clock import (
     paused,
     recomputed,
     resumed,
+    retimed,
     settled,
     started,
 )
@@ -198,6 +199,49 @@ def test_what_is_told_and_when_it_was_due_does_not_depend_on_when_it_was_swept(
         again, same = told(begun, measure, deeds, other)
         assert again == found
         assert same == clock
+
+
+@given(
+    st.sampled_from(EDGES[:6]),
+    st.sampled_from([OFFICE, WALL_TIME]),
+    st.tuples(st.sampled_from([30, 210, 420, 1000]), st.sampled_from([30, 210, 420, 1000])),
+    st.tuples(st.sampled_from(EDGES), st.sampled_from(EDGES)),
+    st.lists(st.sampled_from(EDGES), max_size=10),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_change_of_limits_tells_the_same_whenever_a_sweep_came(
+    begun: datetime,
+    timeline: Timeline,
+    limits: tuple[int, int],
+    change: tuple[datetime, datetime],
+    sweeps: list[datetime],
+) -> None:
+    changed_at = max(begun, change[0])
+    worked_out_at = max(changed_at, change[1])
+    old, new = (Measure(timeline, minutes(limit)) for limit in limits)
+    end = begun + timedelta(days=400)
+
+    def swept(clock: Clock, at: datetime, found: list[tuple[object, ...]]) -> Clock:
+        while (upcoming := next_firing(clock, LADDER)) is not None and upcoming.due_at <= at:
+            found.append((upcoming.deadline, upcoming.number, upcoming.level, upcoming.due_at))
+            clock = passed(clock)
+        return clock
+
+    ideal: list[tuple[object, ...]] = []
+    clock = recomputed(swept(started("whole", old, at=begun), changed_at, ideal), new)
+    swept(clock, end, ideal)
+
+    found: list[tuple[object, ...]] = []
+    clock = started("whole", old, at=begun)
+    for at in sorted(at for at in sweeps if begun <= at <= changed_at):
+        clock = swept(clock, at, found)
+    upcoming = next_firing(clock, LADDER)
+    next_at = upcoming.due_at if upcoming is not None else None
+    clock = retimed(clock, new, LADDER, changed_at=changed_at, next_at=next_at)
+    clock = swept(clock, worked_out_at, found)
+    swept(clock, end, found)
+    assert found == ideal
+    assert len({each[:2] for each in found}) == len(found), "nothing twice"
 
 
 def test_a_rest_of_no_length_moves_nothing() -> None:

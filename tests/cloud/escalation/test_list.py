@@ -87,7 +87,7 @@ def test_what_is_due_at_another_time_by_its_severity_is_told_when_that_is_worked
     case_id = town.open(severity=Severity.LOW)
     before = listed(town)[case_id].clock
     town.conn.execute("update grid_case set severity = 'critical' where id = %s", [case_id])
-    assert sweeps.recompute(town.conn, count=10) == 2, "its stage's, and that of the whole case"
+    assert sweeps.recompute(town.conn, now=NINE, count=10) == 2, "its stage's, and that of the whole case"
     after = listed(town)[case_id].clock
     assert before is not None
     assert after is not None
@@ -100,11 +100,11 @@ def test_a_change_that_moves_a_whole_batch_is_not_told_case_by_case(town: Town) 
         town.open(number, severity=Severity.LOW)
     town.conn.execute("update grid_case set severity = 'critical'")
     told = "select count(*) from event where kind = 'case.updated'"
-    assert sweeps.recompute(town.conn, count=5) == 10
+    assert sweeps.recompute(town.conn, now=NINE, count=5) == 10
     assert town.conn.execute(told).fetchone() == (0,)
-    assert sweeps.recompute(town.conn, count=5) == 0
-    clocks.mark_stale(town.conn)
-    assert deadlines.recompute(town.conn).moved == (), "worked out again, and due when it was"
+    assert sweeps.recompute(town.conn, now=NINE, count=5) == 0
+    clocks.mark_stale(town.conn, at=NINE)
+    assert deadlines.recompute(town.conn, now=NINE).moved == (), "worked out again, and due when it was"
 
 
 def test_those_come_first_that_are_due_first_and_each_page_goes_on_behind_the_last(town: Town) -> None:

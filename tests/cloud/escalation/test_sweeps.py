@@ -139,7 +139,7 @@ def test_a_suspension_that_ends_on_its_date_is_no_delay(town: Town, resumes_firs
 
 def test_a_clock_that_is_stale_fires_only_when_it_is_worked_out_again(town: Town) -> None:
     case_id = town.open()
-    clocks.mark_stale(town.conn)
+    clocks.mark_stale(town.conn, at=NINE)
     assert sweeps.fire_due(town.conn, Posts(), now=NINE + timedelta(days=1), count=9) == 0
     town.sweep(NINE + timedelta(days=1))
     assert town.told(case_id)
@@ -162,6 +162,33 @@ def test_a_merged_case_rests_and_goes_on_with_what_was_left(town: Town) -> None:
     assert (after.id, after.clock.due_at) == (before.id, before.clock.due_at + minutes(30))
 
 
+def test_what_was_due_before_a_change_is_told_though_no_sweep_had_come(town: Town) -> None:
+    case_id = town.open()
+    other = town.open(2, at=NINE + minutes(30))
+    town.conn.execute("update deadline_rule set amount = 3 * amount")
+    clocks.mark_stale(town.conn, at=NINE + minutes(41))
+    clocks.mark_stale(town.conn, at=NINE + minutes(90))  # the first one counts
+    town.sweep(NINE + minutes(91))
+    assert [each for each in town.told(case_id) if each[0].startswith("deadline")] == [
+        ("deadline_amber", "verifying", NINE + minutes(32)),
+        ("deadline_red", "verifying", NINE + minutes(40)),
+    ]
+    assert town.clock(case_id).clock.due_at == NINE + minutes(120)
+    assert town.told(other) == [], "it was green at the change, and is by what holds now"
+    before = clocks.firings_of(town.conn, case_id)
+    town.sweep(NINE + minutes(91))
+    assert clocks.firings_of(town.conn, case_id) == before
+
+
+def test_what_was_due_before_a_change_is_told_of_a_stage_that_is_over_by_then(town: Town) -> None:
+    case_id = town.open()
+    town.conn.execute("update deadline_rule set amount = 3 * amount")
+    clocks.mark_stale(town.conn, at=NINE + minutes(35))
+    town.do("worker", case_id, "confirm", at=NINE + minutes(60))
+    town.sweep(NINE + minutes(61))
+    assert town.told(case_id) == [("deadline_amber", "verifying", NINE + minutes(32))]
+
+
 def test_a_severity_that_rises_shortens_the_time(town: Town) -> None:
     case_id = town.open()
     town.conn.execute("update grid_case set severity = 'critical' where id = %s", [case_id])
@@ -176,7 +203,7 @@ def test_a_holiday_that_is_entered_moves_what_runs(town: Town) -> None:
     town.conn.execute(
         "insert into special_day (day, worked, name, created_at) values ('2026-03-18', false, 'storm', now())"
     )
-    clocks.mark_stale(town.conn)
+    clocks.mark_stale(town.conn, at=NINE)
     town.sweep(NINE + timedelta(hours=9))
     assert town.clock(case_id).clock.due_at == NINE + timedelta(days=2)
 

@@ -189,12 +189,12 @@ def test_a_step_asks_for_the_version_alone(town: Town) -> None:
 
 def test_deadlines_do_not_wait_for_what_a_change_of_rules_left(town: Town) -> None:
     late, stale = town.open(), [town.open(number) for number in range(2, 8)]
-    clocks.mark_stale(town.conn)
+    clocks.mark_stale(town.conn, at=NINE)
     town.conn.execute("update case_clock set stale = false where case_id = %s", [late])
     assert sweeps.fire_due(town.conn, Duty(), now=NINE + DAY, count=100) == 1
     assert clocks.count_stale(town.conn) == len(stale) + len(stale) + 1, (
         "of their stages and as wholes, and one as a whole"
     )
-    while deadlines.recompute(town.conn, count=3).count:
+    while deadlines.recompute(town.conn, now=NINE + DAY, count=3).count:
         pass
     assert clocks.count_stale(town.conn) == 0

@@ -126,7 +126,7 @@ class Town:
     def sweep(self, at: datetime, roster: Any = None) -> None:
         """As `sweeps.sweep`, in one transaction."""
         answering = roster or Posts()
-        deadlines.recompute(self.conn)
+        deadlines.recompute(self.conn, now=at)
         whistles.end_idle(self.conn, now=at, count=99)
         while sweeps.fire_due(self.conn, answering, now=at, count=2):
             pass
