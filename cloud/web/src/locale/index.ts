@@ -13,6 +13,7 @@ export const i18n = createI18n<[Messages], Locale, false>({
   locale: chosen.value,
   fallbackLocale: 'zh',
   messages: { zh, en },
+  pluralRules: { en: (count) => (count === 1 ? 0 : 1) }, // also of a count that is written out already
 })
 
 watchEffect(() => {
