@@ -1,6 +1,7 @@
 """The node's process: from its configuration to its exit status."""
 
 import faulthandler
+import gc
 import os
 import signal
 import threading
@@ -57,6 +58,10 @@ def run_node(configuration: NodeConfiguration, *, file: Path | None = None, pare
     if report is not None:
         faulthandler.enable(report, all_threads=True)
     node.start()
+    # What is there now stays. To look through it for garbage again and again would hold up every camera for a tenth of a second; what a
+    # reload leaves of it is freed as it is let go, but for what refers to itself.
+    gc.collect()
+    gc.freeze()
     ended.wait()
     if reasons:
         _log.error("the node has to start anew", reason=reasons[0])
