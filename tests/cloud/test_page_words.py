@@ -1,5 +1,6 @@
 """Every closed set that the page shows has words in both languages: whoever adds a member in Python is told here which are missing."""
 
+import ast
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 import cloud
 from cloud.access.model import Role
-from cloud.cases.model import CaseAction, CaseOrigin, CaseStatus, DismissalReason, HistoryAction, Stage
+from cloud.cases.model import OWN_MOVES, CaseAction, CaseOrigin, CaseStatus, DismissalReason, HistoryAction, Stage
 from cloud.deadlines.clock import WHOLE, Light
 from cloud.deadlines.rules import ARRIVAL
 from cloud.escalation.lookahead import WarningKind
@@ -23,7 +24,7 @@ from cloud.notify.model import ChannelKind, Failure
 from cloud.notify.policy import DRILL_ENDED, SUMMARY
 from cloud.notify.rules import RULES
 from cloud.notify.texts import TEST
-from cloud.organisation.model import DutyKind, MemberKind, SiteKind
+from cloud.organisation.model import DutyKind, MemberKind, SiteKind, SwapStatus
 from cloud.proof.originals import RequestState
 from cloud.rollouts.model import Ring, RolloutAction, RolloutCause, RolloutState, StepReason, StepState
 from cloud.verdicts.advice import HintCode, Outcome
@@ -124,6 +125,36 @@ def _keys(language: str) -> set[str]:
     return keys
 
 
+HISTORIES = {"case": "action", "order": "orderAction", "rollout": "rolloutAction"}
+"""What the audit log has of it, is in the words of its own history."""
+
+
+def _audited() -> set[str]:
+    """The codes of the audit log: those that are written out where it is written, and those that are made of closed sets."""
+    made = {
+        *(f"case.{each}" for each in (*CaseAction, *OWN_MOVES)),
+        *(f"order.{each}" for each in OrderAction),
+        *(f"rollout.{each}" for each in RolloutAction),
+        *(f"rule.{each}" for each in set(ProposalState) - {ProposalState.OPEN}),
+        *(f"swap.{each}" for each in SwapStatus),
+        *(f"evidence.{each}" for each in HistoryAction if each.value.startswith(("unseal", "hold_un"))),
+        *(f"shift_record.{each}" for each in ("given", "taken", "remarked")),
+    }
+    return made.union(*(_written_out(file) for file in sorted(CLOUD.rglob("*.py")) if "node_modules" not in file.parts))
+
+
+def _written_out(file: Path) -> set[str]:
+    text = file.read_text(encoding="utf-8")
+    if "audit" not in text:
+        return set()
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    writes = (call for call in calls if ast.unparse(call.func) in {"audit.write", "_note", "_audit"})
+    words = (word for call in writes for given in call.args[1:4] for word in ast.walk(given))
+    codes = (word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str))
+    return {code for code in codes if re.fullmatch(r"[a-z_]+\.[a-z_]+", code)}
+
+
+AUDITED = _audited()
 KEYS = {language: _keys(language) for language in ("zh", "en")}
 
 
@@ -142,6 +173,21 @@ def test_the_words_are_read_to_their_end(language: str) -> None:
 @pytest.mark.parametrize("language", KEYS)
 def test_what_is_gathered_has_words(language: str) -> None:
     assert {f"notices.{SUMMARY}", "notices.warnings"} <= KEYS[language]
+
+
+@pytest.mark.parametrize("language", KEYS)
+def test_each_code_of_the_audit_log_has_words(language: str) -> None:
+    parts = [code.split(".") for code in AUDITED]
+    assert not {f"auditThing.{thing}" for thing, _ in parts} - KEYS[language]
+    assert not {
+        f"{thing}.{deed}"
+        for thing, deed in parts
+        if not {f"auditDeed.{deed}", f"{HISTORIES.get(thing, 'auditDeed')}.{deed}"} & KEYS[language]
+    }
+
+
+def test_codes_of_the_audit_log_are_found() -> None:
+    assert {"drill.started", "session.refused", "account.unlocked", "verdicts.exported", "label.made"} <= AUDITED
 
 
 def test_categories_are_found() -> None:

@@ -27,6 +27,8 @@ export type Vocabulary =
   | 'action'
   | 'alarmState'
   | 'answer'
+  | 'auditDeed'
+  | 'auditThing'
   | 'areaLevel'
   | 'callState'
   | 'category'
