@@ -126,11 +126,11 @@ order by w.id
 limit :count
 for no key update of w, c skip locked;
 
--- name: clockless_cases(statuses, count)
+-- name: clockless_cases(statuses, after, count)
 -- Running cases without a clock that runs: those from before there were clocks.
 select c.id, c.area_path, c.category, c.severity::text as severity, c.status, c.dispatched_at, c.suspended_until
 from grid_case c
-where c.status = any(:statuses::text[]) and (
+where c.status = any(:statuses::text[]) and c.id > :after and (
     not exists (select from case_clock k where k.case_id = c.id and k.state = 'running')
     or (c.status <> 'suspended' and not exists (select from whole_clock w where w.case_id = c.id))
   )

@@ -85,8 +85,15 @@ def sweep(pool: Pool, *, now: datetime, roster: Roster | None = None) -> int:
 
 
 def adopt_all(pool: Pool, *, now: datetime) -> int:
-    """Give every running case a clock; how many had none."""
-    return _in_batches(pool, lambda conn: adopt(conn, now=now, count=BATCH))
+    """Give every running case a clock; how many had none. Each is looked at once, however many batches that takes."""
+    total = after = 0
+    for _ in range(BATCHES_MOST):
+        with pool.connection() as conn:
+            found = adopt(conn, now=now, after=after, count=BATCH)
+        if not found:
+            break
+        total, after = total + len(found), found[-1]
+    return total
 
 
 def recompute(conn: Connection[Any], *, now: datetime, count: int) -> int:
@@ -121,12 +128,12 @@ def _fire_of(keeper: Keeper, conn: Connection[Any], roster: Roster, *, now: date
     return len(due)
 
 
-def adopt(conn: Connection[Any], *, now: datetime, count: int) -> int:
-    """Give a clock to running cases that have none; how many that were.
+def adopt(conn: Connection[Any], *, now: datetime, count: int, after: int = 0) -> list[int]:
+    """Give a clock to the first running cases behind one that have none; which those were, in order.
 
     It begins now: for the time before it nobody had a deadline. That of a receipt is known by when the case was sent, and begins there.
     """
-    rows = list(_queries.clockless_cases(conn, statuses=RUNNING, count=count))
+    rows = list(_queries.clockless_cases(conn, statuses=RUNNING, after=after, count=count))
     for row in rows:
         stage = STAGE_OF[CaseStatus(row.status)]
         if stage is None:
@@ -152,7 +159,7 @@ def adopt(conn: Connection[Any], *, now: datetime, count: int) -> int:
             until=row.suspended_until,
         )
         _ADOPTED.inc()
-    return len(rows)
+    return [row.id for row in rows]
 
 
 def _began(row: Any, stage: Stage, now: datetime) -> datetime:

@@ -316,11 +316,21 @@ def test_pages_hear_of_what_nobody_pressed(town: Town) -> None:
 def test_cases_from_before_there_were_clocks_get_one(town: Town) -> None:
     case_id = town.open()
     town.conn.execute("delete from case_clock")
-    assert sweeps.adopt(town.conn, now=NINE + timedelta(days=2), count=10) == 1
+    assert sweeps.adopt(town.conn, now=NINE + timedelta(days=2), count=10) == [case_id]
     assert town.clock(case_id).clock.started_at == NINE + timedelta(days=2)
     town.sweep(NINE + timedelta(days=2))
     assert town.told(case_id) == [], "nobody had a deadline before"
-    assert sweeps.adopt(town.conn, now=NINE + timedelta(days=2), count=10) == 0
+    assert sweeps.adopt(town.conn, now=NINE + timedelta(days=2), count=10) == []
+
+
+def test_each_batch_goes_on_behind_the_last(town: Town) -> None:
+    cases = [town.open(number) for number in range(1, 5)]
+    town.conn.execute("delete from case_clock where case_id <> %s", [cases[1]])
+    late = NINE + timedelta(days=2)
+    assert sweeps.adopt(town.conn, now=late, count=2) == [cases[0], cases[2]]
+    town.conn.execute("delete from case_clock where case_id = %s", [cases[0]])
+    assert sweeps.adopt(town.conn, now=late, count=2, after=cases[2]) == [cases[3]]
+    assert sweeps.adopt(town.conn, now=late, count=2) == [cases[0]], "what was passed over comes with the next round"
 
 
 def test_two_sweepers_share_the_work_and_neither_waits(postgres_server: DatabaseServer, staffed: str) -> None:

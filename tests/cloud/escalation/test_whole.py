@@ -88,10 +88,10 @@ def test_a_case_from_before_there_was_one_has_its_time_from_now(town: Town) -> N
     case_id = town.open()
     town.conn.execute("delete from whole_clock")
     before = town.clock(case_id)
-    assert sweeps.adopt(town.conn, now=NINE + 90 * DAY, count=9) == 1
+    assert sweeps.adopt(town.conn, now=NINE + 90 * DAY, count=9) == [case_id]
     assert whole_of(town, case_id).clock.started_at == NINE + 90 * DAY
     assert town.clock(case_id) == before
-    assert sweeps.adopt(town.conn, now=NINE + 90 * DAY, count=9) == 0
+    assert sweeps.adopt(town.conn, now=NINE + 90 * DAY, count=9) == []
 
 
 def test_a_severity_that_rises_shortens_it(town: Town) -> None:
