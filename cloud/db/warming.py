@@ -1,11 +1,12 @@
 """What desks read, brought into the database server's own memory before somebody asks for it.
 
 A list shows cases of many years, each of which lies somewhere else: read from a disk they cost milliseconds a row, and a page of fifty
-half a second; from memory nothing. A server that runs for weeks has read them all by and by. This reads them at the start, in a
-minute or two, by PostgreSQL's own `pg_prewarm`; without that extension everything works, and is slow at first.
+half a second; from memory nothing. A server that runs for weeks has read them all by and by. This reads them at the start, in some
+minutes, by PostgreSQL's own `pg_prewarm`; without that extension everything works, and is slow at first.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,8 +30,11 @@ SHARE: Final = 0.75
 
 WAY_OUT: Final = "the database has no pg_prewarm: have a superuser run `create extension pg_prewarm` in it (it is part of PostgreSQL's contrib)"
 
-_CHUNK_BLOCKS: Final = 8_192
-"""At a time, 64 MiB: a stop waits for one of them."""
+_CHUNK_BLOCKS: Final = 512
+"""At a time, 4 MiB: a stop waits for one of them, and so does whoever else wants the disk."""
+
+_REST: Final = 1.0
+"""After each chunk, for so many times as long as it took: half of the disk is left to those who ask already."""
 
 _queries = load("cloud.db")
 _log = structlog.get_logger(__name__)
@@ -86,10 +90,14 @@ def warm(
     *,
     tables: Sequence[Sequence[str]] = DESK_TABLES,
     share: float = SHARE,
+    rest: float = 0.0,
     stopping: threading.Event | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Warmed | None:
-    """Read what fits; None where the extension is missing. `tell` hears of each relation. Raises psycopg.Error."""
+    """Read what fits; None where the extension is missing. `tell` hears of each relation; `rest` is how long it lets others read after
+    each chunk, as a multiple of what that took. Raises psycopg.Error.
+    """
+    stopping = stopping or threading.Event()
     with psycopg.connect(
         database_url, autocommit=True, application_name="gridward", options=f"-c timezone=UTC {SERVER_LINE}", **LINE
     ) as conn:
@@ -100,12 +108,14 @@ def warm(
         read = 0
         last: Relation | None = None
         for stretch in stretches(relations, room_bytes // block_bytes):
-            if stopping is not None and stopping.is_set():
+            if stopping.is_set():
                 break
+            began_s = time.monotonic()
             if stretch.relation is not last:
                 last = stretch.relation
                 tell(f"{last.name}, {last.blocks * block_bytes / 2**20:,.0f} MiB")
             read += _queries.warm(conn, relation=stretch.relation.oid, first=stretch.first, last=stretch.last)
+            stopping.wait(rest * (time.monotonic() - began_s))
         return Warmed(
             read_bytes=read * block_bytes,
             wanted_bytes=sum(relation.blocks for relation in relations) * block_bytes,
@@ -132,7 +142,7 @@ class Warming:
 
     def _run(self) -> None:
         try:
-            warmed = warm(self._database_url, stopping=self._stopping)
+            warmed = warm(self._database_url, rest=_REST, stopping=self._stopping)
         except psycopg.Error as error:
             _log.warning("the desks' tables were not read into memory", reason=type(error).__name__)
             return
