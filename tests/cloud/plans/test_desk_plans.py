@@ -53,7 +53,7 @@ PAGE = 51
 _PLANNER = ("random_page_cost", "effective_cache_size", "work_mem", "jit")
 
 NEEDED = {
-    "list: open": {"grid_case_running_newest", "case_clock_case"},
+    "list: open": {"grid_case_running_newest", "case_clock_unended"},
     "list: open, severe": {"grid_case_running_newest"},
     "list: of a device": {"grid_case_device"},
     "list: due first, red": {"case_clock_due"},
