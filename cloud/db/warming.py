@@ -18,14 +18,14 @@ from cloud.db.pool import LINE, SERVER_LINE
 from cloud.db.queries import load
 
 DESK_TABLES: Final = (
-    ("grid_case", "case_incident", "case_department", "incident_evidence", "evidence", "case_clock", "whole_clock"),
+    ("grid_case", "incident_evidence", "evidence", "case_department", "case_incident", "case_clock", "whole_clock"),
     ("incident", "case_event"),
 )
 """What lists are made of, and then what details of old cases read besides. Of each group the indexes come first, through which every
 question goes, and of those the rows in the order in which they are worth the room.
 """
 
-SHARE: Final = 0.75
+SHARE: Final = 0.8
 """Of the server's buffers: the rest is for what is written, and for what nobody foresaw."""
 
 WAY_OUT: Final = "the database has no pg_prewarm: have a superuser run `create extension pg_prewarm` in it (it is part of PostgreSQL's contrib)"
