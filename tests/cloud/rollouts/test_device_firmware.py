@@ -193,7 +193,7 @@ class Site:
         pile.view = replace(pile.view, status=status, status_at=self.now)
 
     def _start(self, pile: Pile, version: str) -> None:
-        pile.view = replace(pile.view, version=version, booted_at=self.now, is_connected=True)
+        pile.view = replace(pile.view, version=version, booted_at=self.now, started_at=self.now, is_connected=True)
 
     def _away(self, pile: Pile) -> None:
         pile.view, pile.is_lost = replace(pile.view, is_connected=False), True
@@ -323,7 +323,10 @@ def test_a_pile_that_comes_back_after_a_week_is_known_to_run_it(site: Site) -> N
     assert site.states(rollout)["station-1/pile-1"] is StepState.TIMED_OUT
     site.fleet.now += timedelta(days=7)
     pile = station.piles["pile-1"]
-    pile.view, pile.is_lost = replace(pile.view, version=NEW, booted_at=site.now, is_connected=True), False
+    pile.view, pile.is_lost = (
+        replace(pile.view, version=NEW, booted_at=site.now, started_at=site.now, is_connected=True),
+        False,
+    )
     for _ in range(10):
         site.round()
     assert site.states(rollout)["station-1/pile-1"] is StepState.DONE
