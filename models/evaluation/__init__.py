@@ -1,0 +1,1 @@
+"""Evaluation of detectors on labelled pictures. Never imported at run time."""

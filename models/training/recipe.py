@@ -1,0 +1,70 @@
+"""What one training run is made of. Everything that changes its result stands here, and goes into the run's log."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from models.training.network import Shape
+
+
+class Precision(StrEnum):
+    """The numbers that convolutions are computed with while training. What is exported is float32 either way."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    """Twice as fast on processors that have it (AVX-512 BF16, AMX) and on GPUs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`epochs` at pictures of `size` × `size` pixels; the share `mosaic` of them is made of four."""
+
+    epochs: int
+    size: int
+    mosaic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`seed` decides on all that is drawn at random. `rate` is the highest step size, reached after `warm_up` of the way and then
+    falling as a cosine to `last_rate` of it. A class that fewer than `common` of the pictures show comes more often.
+    """
+
+    stages: tuple[Stage, ...]
+    seed: int = 1
+    batch: int = 32
+    rate: float = 2e-3
+    last_rate: float = 0.01
+    warm_up: float = 0.03
+    decay: float = 0.03
+    average: float = 0.9995
+    common: float = 0.15
+    scene_share: float = 0.12
+    precision: Precision = Precision.BFLOAT16
+    threads: int = 2
+    teacher: str = "yolox_nano_416"
+    shape: Shape = field(default_factory=Shape)
+
+    @property
+    def epochs(self) -> int:
+        """How often all pictures are looked at."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def stage_at(self, epoch: int) -> Stage:
+        """The stage of an epoch, counted from 0."""
+        for stage in self.stages:
+            if epoch < stage.epochs:
+                return stage
+            epoch -= stage.epochs
+        return self.stages[-1]
+
+
+RECIPES: Final[dict[str, Recipe]] = {
+    "try": Recipe(stages=(Stage(1, 160, 0.5),)),
+    "short": Recipe(stages=(Stage(28, 224, 0.7), Stage(10, 320, 0.5), Stage(2, 416, 0.0))),
+    "standard": Recipe(stages=(Stage(90, 256, 0.7), Stage(40, 320, 0.5), Stage(8, 416, 0.0))),
+    "large": Recipe(
+        stages=(Stage(200, 320, 0.7), Stage(80, 416, 0.5), Stage(20, 416, 0.0)), precision=Precision.FLOAT32
+    ),
+}
+"""By name: to see that it runs; two hours on two cores; a night on two cores; for a GPU."""
