@@ -1,7 +1,7 @@
 """A training picture from one sample or from four: scaled, shifted, mirrored and put together. Labels go along."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -10,11 +10,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from models.training.degradation import degraded
+from models.training.pasting import Patch, paste
 from models.training.samples import ALL_KNOWN, KNOWN_STRIDE, PADDING, Pixels, Sample
 
 _LEAST_SIDE_PIXELS: Final = 4.0
 _LEAST_VISIBLE: Final = 0.25
 """Of a box that the picture's edge cuts, so much has to be left, or it is ignored."""
+_MOST_COVERED: Final = 0.5
+"""Of a box that a pasted thing covers, or it is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,20 @@ class _Tile:
     mirrored: bool
 
 
-def example_of_one(sample: Sample, size: int, random: Generator, *, degrade: bool = True) -> Example:
+def example_of_one(
+    sample: Sample, size: int, random: Generator, *, patch: Patch | None = None, degrade: bool = True
+) -> Example:
     """One sample somewhere in a square of `size` pixels, smaller or larger than it."""
     rows, columns = sample.pixels.shape[:2]
     scale = min(size / columns, size / rows) * random.uniform(0.6, 1.5)
     x, y = (random.uniform(min(0, size - scale * side), max(0, size - scale * side)) for side in (columns, rows))
     tile = _Tile(0, 0, size, size, scale, x, y, bool(random.random() < 0.5))
-    return _composed([(sample, tile)], size, random, degrade=degrade)
+    return _composed([(sample, tile)], size, random, patch=patch, degrade=degrade)
 
 
-def example_of_four(samples: Sequence[Sample], size: int, random: Generator, *, degrade: bool = True) -> Example:
+def example_of_four(
+    samples: Sequence[Sample], size: int, random: Generator, *, patch: Patch | None = None, degrade: bool = True
+) -> Example:
     """Four samples around a point (the mosaic of Bochkovskiy et al., "YOLOv4", 2020)."""
     across, down = (int(size * random.uniform(0.3, 0.7)) for _ in range(2))
     places = ((0, 0, across, down), (across, 0, size, down), (0, down, across, size), (across, down, size, size))
@@ -64,10 +71,12 @@ def example_of_four(samples: Sequence[Sample], size: int, random: Generator, *, 
         x = left + random.uniform(min(0, slack_x), max(0, slack_x))
         y = top + random.uniform(min(0, slack_y), max(0, slack_y))
         tiles.append((sample, _Tile(left, top, right, bottom, scale, x, y, bool(random.random() < 0.5))))
-    return _composed(tiles, size, random, degrade=degrade)
+    return _composed(tiles, size, random, patch=patch, degrade=degrade)
 
 
-def _composed(tiles: Sequence[tuple[Sample, _Tile]], size: int, random: Generator, *, degrade: bool) -> Example:
+def _composed(
+    tiles: Sequence[tuple[Sample, _Tile]], size: int, random: Generator, *, patch: Patch | None, degrade: bool
+) -> Example:
     pixels = np.full((size, size, 3), PADDING, np.uint8)
     known = np.full((size // KNOWN_STRIDE, size // KNOWN_STRIDE), ALL_KNOWN, np.int64)
     boxes, classes, ignored, ignored_classes = [], [], [], []
@@ -81,15 +90,31 @@ def _composed(tiles: Sequence[tuple[Sample, _Tile]], size: int, random: Generato
         doubtful, _ = _placed(sample.ignored, sample, tile)
         ignored += [doubtful, placed[cut]]
         ignored_classes += [sample.ignored_classes, sample.classes[cut]]
-    if degrade:
-        pixels = degraded(pixels, random)
-    return Example(
+    example = Example(
         pixels,
         np.concatenate(boxes),
         np.concatenate(classes),
         np.concatenate(ignored),
         np.concatenate(ignored_classes),
         known,
+    )
+    if patch is not None:
+        example = _with_patch(example, patch, random)
+    return replace(example, pixels=degraded(pixels, random)) if degrade else example
+
+
+def _with_patch(example: Example, patch: Patch, random: Generator) -> Example:
+    """The example with a pasted thing; what that one covers is ignored from now on."""
+    box = paste(example.pixels, patch, random)
+    low, high = np.maximum(example.boxes[:, :2], box[:2]), np.minimum(example.boxes[:, 2:], box[2:])
+    area = (example.boxes[:, 2:] - example.boxes[:, :2]).prod(1)
+    covered = np.clip(high - low, 0, None).prod(1) > _MOST_COVERED * area
+    return replace(
+        example,
+        boxes=np.concatenate([example.boxes[~covered], box[None]]),
+        classes=np.concatenate([example.classes[~covered], [patch.number]]),
+        ignored=np.concatenate([example.ignored, example.boxes[covered]]),
+        ignored_classes=np.concatenate([example.ignored_classes, example.classes[covered]]),
     )
 
 

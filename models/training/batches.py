@@ -14,6 +14,7 @@ from models.datasets.labels import LABELS
 from models.training.assignment import Things
 from models.training.augmentation import Example, example_of_four, example_of_one
 from models.training.loss import Truth
+from models.training.pasting import Patch, patches_of
 from models.training.recipe import Recipe, Stage
 from models.training.samples import Sample
 
@@ -51,6 +52,7 @@ class _Examples(Dataset[Example]):
         self, samples: Sequence[Sample], order: Sequence[int], recipe: Recipe, stage: Stage, epoch: int
     ) -> None:
         self._samples, self._order, self._recipe, self._stage, self._epoch = samples, order, recipe, stage, epoch
+        self._patches = {label: patches_of(samples, label) for label, _ in recipe.pasted}
 
     def __len__(self) -> int:
         return len(self._order)
@@ -58,10 +60,19 @@ class _Examples(Dataset[Example]):
     def __getitem__(self, place: int) -> Example:
         random = np.random.default_rng([self._recipe.seed, self._epoch, place])
         first = self._samples[self._order[place]]
+        patch = self._drawn(random)
         if random.random() >= self._stage.mosaic:
-            return example_of_one(first, self._stage.size, random)
+            return example_of_one(first, self._stage.size, random, patch=patch)
         others = [self._samples[self._order[int(random.integers(len(self._order)))]] for _ in range(3)]
-        return example_of_four([first, *others], self._stage.size, random)
+        return example_of_four([first, *others], self._stage.size, random, patch=patch)
+
+    def _drawn(self, random: Generator) -> Patch | None:
+        drawn = None
+        for label, chance in self._recipe.pasted:
+            of_label = self._patches[label]
+            if random.random() < chance and of_label:
+                drawn = of_label[int(random.integers(len(of_label)))]
+        return drawn
 
 
 def batches(samples: Sequence[Sample], recipe: Recipe, epoch: int, *, workers: int) -> Iterator[Batch]:

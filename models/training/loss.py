@@ -11,7 +11,7 @@ from torch.nn import functional
 from models.training.assignment import Things, assign, iou
 from models.training.network import BOX_NUMBERS, STRIDES, boxes_of, cells
 
-_BOX_WEIGHT: Final = 5.0
+_BOX_WEIGHT: Final = 7.5
 _CLASS_WEIGHT: Final = 1.0
 _EPSILON: Final = 1e-7
 
@@ -52,19 +52,10 @@ def losses(rows: Tensor, truth: Truth, height: int, width: int) -> Losses:
     weight = _known_at(truth, centres, logits.shape[-1], height, width) * _not_ignored(truth.ignored, centres, logits)
     weight = torch.maximum(weight, (goals > 0).float())
     count = found.goal.sum().clamp(min=1.0)
-    classes = (_quality_focal(logits, goals) * weight).sum() / count
+    classes = (functional.binary_cross_entropy_with_logits(logits, goals, reduction="none") * weight).sum() / count
     overlap = _complete_iou(boxes[found.picture, found.cell], truth.things.boxes[found.thing])
     box = ((1 - overlap) * found.goal).sum() / count
     return Losses(box, classes)
-
-
-def _quality_focal(logits: Tensor, goals: Tensor) -> Tensor:
-    """Cross entropy in which easy cells count little (Li et al., "Generalized Focal Loss", 2020; Zhang et al., "VarifocalNet", 2021:
-    a cell that answers counts by how well it should).
-    """
-    scores = logits.detach().sigmoid()
-    weight = torch.where(goals > 0, goals.clamp(min=0.1), 0.75 * scores.square())
-    return functional.binary_cross_entropy_with_logits(logits, goals, reduction="none") * weight
 
 
 def _known_at(truth: Truth, centres: Tensor, labels: int, height: int, width: int) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from models.datasets.labels import Label
 from models.training.network import Shape
 
 
@@ -27,18 +28,20 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`seed` decides on all that is drawn at random. `rate` is the highest step size, reached after `warm_up` of the way and then
-    falling as a cosine to `last_rate` of it. A class that fewer than `common` of the pictures show comes more often.
+    falling as a cosine to `last_rate` of it. A class that fewer than `common` of the pictures show comes more often. Things of the classes
+    `pasted` are put into so many of the pictures.
     """
 
     stages: tuple[Stage, ...]
     seed: int = 1
-    batch: int = 32
-    rate: float = 2e-3
+    batch: int = 16
+    rate: float = 1.5e-3
     last_rate: float = 0.01
     warm_up: float = 0.03
     decay: float = 0.03
     average: float = 0.9995
     common: float = 0.15
+    pasted: tuple[tuple[Label, float], ...] = ((Label.FALLEN_PERSON, 0.12),)
     scene_share: float = 0.12
     precision: Precision = Precision.BFLOAT16
     threads: int = 2
