@@ -14,7 +14,7 @@ from edge.flow.outbox import OutboxDrain, OutboxRecord, Recorder, RuleMemory
 from edge.flow.picture import Box, Boxes, Frame, Image, Picture
 from edge.flow.reading import RECEIPTS_KEPT, Parcel, Reading, Receipts
 from edge.flow.rules import Finding, ReadingRule, SceneObserver, SceneRule
-from edge.flow.scene import Detections, Detector, FilmLook, PrivateParts, Scene, StillObject, Track
+from edge.flow.scene import Detections, Detector, FilmLook, Look, PrivateParts, Scene, Spotted, StillObject, Track
 from edge.flow.sight import Sight
 from edge.flow.stream import Encoded, Packet, StreamFormat
 from edge.flow.wall import WallPicture
@@ -42,6 +42,7 @@ __all__ = [
     "GateState",
     "Health",
     "Image",
+    "Look",
     "NativeMark",
     "NativeStep",
     "OutboxDrain",
@@ -59,6 +60,7 @@ __all__ = [
     "SceneObserver",
     "SceneRule",
     "Sight",
+    "Spotted",
     "StagedFile",
     "StillObject",
     "StreamFormat",

@@ -72,11 +72,30 @@ class StillObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Spotted:
+    """Something that a detector saw in one look, whatever it is: nobody follows it."""
+
+    label: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of the detector, for rules that watch places: what it saw there. `region` is the part of the picture at which it looked, None
+    for all of it: of the rest it tells nothing.
+    """
+
+    spotted: tuple[Spotted, ...]
+    region: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One analysed moment of a camera: the confirmed tracks seen now, and the ids of those that have ended.
 
-    `troubles` is what is wrong with the picture, `objects` what was left behind, None where nobody has looked; with `STREAM_LOST`
-    there was no picture.
+    `troubles` is what is wrong with the picture, `objects` what was left behind, `look` what the detector saw, None where nobody has
+    looked; with `STREAM_LOST` there was no picture.
     """
 
     camera: str
@@ -86,6 +105,7 @@ class Scene:
     moving: bool = True
     troubles: frozenset[CameraTrouble] | None = None
     objects: tuple[StillObject, ...] | None = None
+    look: Look | None = None
 
     @property
     def seen(self) -> bool:

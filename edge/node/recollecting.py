@@ -19,7 +19,7 @@ from edge.perception.motion import UNWATCHED_S
 from edge.recollection.block import Block, Watched
 from edge.recollection.recorder import MANY, SceneRecorder, to_ms
 from edge.recollection.store import MemoryWriter, size_bytes
-from edge.settings import MOTION, CameraSettings, MemorySettings
+from edge.settings import MOTION, CameraSettings, MemorySettings, PlaceSettings
 
 WRITE_EVERY_S: Final = 60.0
 BACKGROUND_EVERY: Final = timedelta(hours=6)
@@ -49,6 +49,7 @@ def watched_by(camera: CameraSettings, *, sees: bool) -> Watched:
         motion=motion,
         objects=sees and "abandoned_object" in kinds,
         troubles="camera_trouble" in kinds,
+        places=sees and any(isinstance(rule, PlaceSettings) for rule in camera.rules),
     )
 
 

@@ -13,15 +13,16 @@ from edge.perception.decoders.registry import OF_ANY_SIZE, Decoder, decoder
 from edge.perception.decoders.selection import Answer
 from edge.perception.preprocess import Placement, input_shape, prepared, prepared_view
 from edge.perception.views import STRIDE, View, around, holds, view_of, whole_view
+from edge.settings.vocabulary import FOLLOWED, PLACED
 from models.catalogue import ResolvedModel, resolve
 from models.manifest import Fit, Layout, Manifest, ModelProblem
 
 LEAST_SCORE: Final = 0.05
 """What is less sure than this is not even a hint for the tracker."""
 
-WATCHED: Final = frozenset({"person", "bicycle", "car", "motorcycle", "bus", "truck", "fire", "smoke"})
-"""The labels that the node looks at; the others of a model (chairs, dogs) never compete for a box. No model of the catalogue knows fire or
-smoke: they are a place for one that is imported.
+WATCHED: Final = FOLLOWED | PLACED
+"""The labels that the node looks at; the others of a model (chairs, dogs) never compete for a box. A bin is among them so that a closed one
+may outdo the overflowing one that it resembles.
 """
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from edge.flow import Box, Detections, Detector, Frame, PrivateParts, Scene, StillObject, Track
+from edge.flow import Box, Detections, Detector, Frame, Look, PrivateParts, Scene, Spotted, StillObject, Track
 from edge.geometry import clamped_box
 from edge.perception.left_behind import LeftBehindWatch
 from edge.perception.lineage import TrackerSettings
@@ -19,7 +19,8 @@ from edge.perception.scheduler import Attention
 from edge.perception.tracker import KINDS, Step, Tracker
 from edge.perception.trouble import TroubleWatch
 from edge.perception.views import holds
-from edge.settings import MOTION, CameraSettings
+from edge.settings import MOTION, CameraSettings, PlaceSettings
+from edge.settings.vocabulary import FALLEN, PLACED
 
 PROBE_S: Final = 10.0
 """However quiet it is, the detector looks this often: for what stood there from the start or moves too faintly."""
@@ -71,6 +72,16 @@ FILM_S: Final = 20.0
 
 MOST_HELD: Final = 16
 """A pipeline that is begun anew more often within `STILL_MASKED_S` shows nothing but a wholly masked picture."""
+
+SUSPECTED_S: Final = 30.0
+"""So long after somebody was seen lying it is looked at every second, however still he lies and unsure he is: a minute is too late."""
+
+SUSPECTED_LOOK_S: Final = 1.0
+
+LYING_S: Final = 10.0
+"""Who was seen lying within so long is masked as a whole: where the head is, nobody knows."""
+
+MOST_LYING: Final = 64
 
 _EDGE: Final = 0.02
 _EVERYWHERE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
@@ -152,6 +163,8 @@ class CameraPipeline:
         self._last_motion: Motion | None = None
         self._last_detections = _NOTHING
         self._whole_look: Detections | None = None
+        self._fresh_look: Look | None = None
+        self._lying: tuple[tuple[datetime, tuple[Box, ...]], ...] = ()
 
     def inherit(self, memory: PrivateMemory) -> None:
         """Before the first frame: what a pipeline knew to be private whose place this one takes."""
@@ -166,13 +179,15 @@ class CameraPipeline:
         self._trouble = (self._trouble or TroubleWatch()) if watched else None
         guarded = any(rule.kind == "abandoned_object" for rule in camera.rules)
         self._left_behind = (self._left_behind or LeftBehindWatch()) if guarded else None
+        self._places = tuple(rule for rule in camera.rules if isinstance(rule, PlaceSettings))
+        self._minds_the_fallen = any(rule.kind == "fallen_person" for rule in camera.rules)
 
     def analyse(self, frame: Frame, *, hurried: bool = False) -> Scene:
         """Look at one frame. One that is not later than the last is counted and left out. `hurried`: others wait, so that a look that was
         a moment ago may do.
         """
         at = frame.captured_at
-        self._whole_look = None
+        self._whole_look = self._fresh_look = None
         if self._last_at is not None and at <= self._last_at:
             self.counters.disordered += 1
             return Scene(self.camera.id, self._last_at, (), moving=False)
@@ -192,15 +207,23 @@ class CameraPipeline:
         step = self._followed_on(self._detector, frame, motion, hurried=hurried)
         self._lose(at, [PrivateParts(at, (track.box,)) for track in step.ended if _is_lost_within(track)])
         seen, ended = (*step.seen, *moved.seen), (*step.ended, *moved.ended)
-        objects = self._objects(frame)
-        return Scene(self.camera.id, at, seen, ended, moving=motion.moving, troubles=troubles, objects=objects)
+        return Scene(
+            self.camera.id,
+            at,
+            seen,
+            ended,
+            moving=motion.moving,
+            troubles=troubles,
+            objects=self._objects(frame),
+            look=self._fresh_look,
+        )
 
     @property
     def attention(self) -> Attention:
         """What the camera is in the middle of, for those who decide whose turn it is."""
         if self._tracker.confirming:
             return Attention.CONFIRMING
-        if self._tracker.alive:
+        if self._tracker.alive or self._suspects():
             return Attention.FOLLOWING
         moving = self._last_motion is not None and self._last_motion.moving
         return Attention.CONFIRMING if moving else Attention.QUIET
@@ -213,7 +236,8 @@ class CameraPipeline:
     @property
     def followed(self) -> bool:
         """Whether anything is followed or waited for, so that no frame may be missed."""
-        return self._tracker.alive or (self._motion_tracker is not None and self._motion_tracker.alive)
+        by_motion = self._motion_tracker is not None and self._motion_tracker.alive
+        return self._tracker.alive or by_motion or self._suspects()
 
     @property
     def memory(self) -> PrivateMemory:
@@ -301,6 +325,8 @@ class CameraPipeline:
         )  # the look for the picture adds, it explains nothing away
         people += detected(self._whole_look, "person")
         vehicles += detected(self._whole_look, "vehicle") + detected(self._whole_look, "two_wheeler")
+        self._note_lying(at, self._whole_look)
+        moving = (*moving, *self._lying_now(at))
         if self._motion.reach_s < self._watched_s:
             moving = (*moving, _EVERYWHERE)
         return PrivateParts(at, people, vehicles, moving)
@@ -318,7 +344,8 @@ class CameraPipeline:
     def _seen_now(self, at: datetime) -> tuple[PrivateParts, ...]:
         """Everybody who is in sight, as one entry, if there is anybody."""
         people, vehicles = self._seen("person", MASKED_SIGHTS), self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
-        return (PrivateParts(at, people, vehicles),) if people or vehicles else ()
+        lying = self._lying_now(at)
+        return (PrivateParts(at, people, vehicles, lying),) if people or vehicles or lying else ()
 
     def _lose(self, at: datetime, parts: Sequence[PrivateParts]) -> None:
         """Remember who was lost sight of. Where they are too many, the place of the first ones is everywhere."""
@@ -382,7 +409,28 @@ class CameraPipeline:
         self._probed_at = at
         if found.region is None:
             self._whole_at, self._whole_look = at, found
+        self._note_lying(at, found)
+        if self._places:
+            self._fresh_look = _spotted(found, min(rule.least_score for rule in self._places))
         return found
+
+    def _note_lying(self, at: datetime, found: Detections) -> None:
+        """Remember who lies somewhere; what was seen longer ago than anybody asks for goes."""
+        boxes = labelled(found, FALLEN)
+        kept = tuple(each for each in self._lying if (at - each[0]).total_seconds() <= SUSPECTED_S)
+        self._lying = ((*kept, (at, boxes)) if boxes else kept)[-MOST_LYING:]
+
+    def _lying_now(self, at: datetime) -> tuple[Box, ...]:
+        """Where somebody lay within the last seconds."""
+        return tuple(
+            box for seen_at, boxes in self._lying if (at - seen_at).total_seconds() <= LYING_S for box in boxes
+        )
+
+    def _suspects(self) -> bool:
+        """Whether a rule waits for whether somebody who was seen lying gets up."""
+        if not self._minds_the_fallen or not self._lying or self._last_at is None:
+            return False
+        return (self._last_at - self._lying[-1][0]).total_seconds() <= SUSPECTED_S
 
     def _followed(self) -> Iterator[Box]:
         """Where everything may be that is followed."""
@@ -405,6 +453,8 @@ class CameraPipeline:
     def _probe_due(self, at: datetime) -> bool:
         if self._probed_at is None or self._stirred_at is None:
             return True
+        if self._suspects():
+            return (at - self._probed_at).total_seconds() >= min(self._probe_s, SUSPECTED_LOOK_S)
         long_quiet = (at - self._stirred_at).total_seconds() > LONG_QUIET_S
         probe_s = self._probe_s * (LONG_QUIET_PROBES if long_quiet else 1)
         return (at - self._probed_at).total_seconds() >= probe_s
@@ -418,7 +468,7 @@ def _within_minutes(every: Iterable[PrivateParts], at: datetime) -> tuple[Privat
 def _is_lost_within(track: Track) -> bool:
     """Whether somebody was seen last where nobody leaves the picture: he may still stand there."""
     left, top, right, bottom = track.box
-    return track.label == "person" and min(left, top, 1 - right, 1 - bottom) > _EDGE
+    return KINDS.get(track.label, track.label) == "person" and min(left, top, 1 - right, 1 - bottom) > _EDGE
 
 
 def detected(found: Detections, kind: str) -> tuple[Box, ...]:
@@ -429,6 +479,25 @@ def detected(found: Detections, kind: str) -> tuple[Box, ...]:
         for (left, top, right, bottom), score, label in rows
         if KINDS.get(label, label) == kind and score >= MASKED_SCORE and isfinite(left + top + right + bottom)
     )
+
+
+def labelled(found: Detections, label: str) -> tuple[Box, ...]:
+    """Everything of a label that is sure enough to be masked."""
+    named = [index for index, each in enumerate(found.labels) if each == label]
+    if not named:
+        return ()
+    return detected(Detections(found.boxes[named], found.scores[named], (label,) * len(named)), KINDS.get(label, label))
+
+
+def _spotted(found: Detections, least_score: float) -> Look:
+    """What rules on places want to know of a look."""
+    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
+    spotted = (
+        Spotted(label, clamped_box(_box(edges)), score)
+        for edges, score, label in rows
+        if (label in PLACED or label in {FALLEN, "person"}) and score >= least_score and isfinite(sum(edges))
+    )
+    return Look(tuple(spotted), found.region)
 
 
 def _box(edges: Sequence[float]) -> Box:

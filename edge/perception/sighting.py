@@ -14,6 +14,7 @@ from edge.flow import Box, Detections, Track
 from edge.geometry import Point, clamped_box, contains, foot_point, overlap
 from edge.perception.tracker import KINDS
 from edge.settings import MOTION
+from edge.settings.vocabulary import PLACED
 
 SURE: Final = 0.4
 """A detection that is less sure counts only where something is followed."""
@@ -48,7 +49,7 @@ def _things(tracks: Sequence[Track], found: Detections) -> Iterator[tuple[str, B
     )
     for score, edges, label in rows:
         left, top, right, bottom = edges
-        if score < SURE or not isfinite(left + top + right + bottom):
+        if score < SURE or label in PLACED or not isfinite(left + top + right + bottom):
             continue
         kind, box = KINDS.get(label, label), clamped_box((left, top, right, bottom))
         if any(kind == other and overlap(box, there) >= _SAME for other, there in taken):

@@ -25,6 +25,7 @@ from edge.flow import Box, Boxes, Detections, Track
 from edge.geometry import clamped_box, grown, intersection_over_smaller, intersection_over_union, overlap
 from edge.perception.lineage import Lineage, TrackerSettings
 from edge.perception.motion import Motion
+from edge.settings.vocabulary import FALLEN, PLACED
 
 _SURE: Final = 0
 _UNSURE: Final = 1
@@ -40,6 +41,7 @@ KINDS: Final = {
     "bus": "vehicle",
     "bicycle": "two_wheeler",
     "motorcycle": "two_wheeler",
+    FALLEN: "person",
 }
 """Labels that a detector confuses from one picture to the next are one kind; a track's label is the one with most votes."""
 
@@ -153,6 +155,8 @@ class Tracker:
             if min(box[2] - box[0], box[3] - box[1]) < self._settings.least_side:
                 continue
             label = detections.labels[index]
+            if label in PLACED:
+                continue
             moving = motion is None or motion.share_in(box) >= self._settings.moving_share
             score = float(detections.scores[index])
             candidates.append(_Candidate(box, score, label, KINDS.get(label, label), moving))

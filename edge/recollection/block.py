@@ -17,12 +17,15 @@ _LEVEL: Final = 6
 
 
 class Watched(msgspec.Struct, frozen=True, array_like=True):
-    """What was looked for at all: with which model (None: without one), and whether for motion, things left behind, and trouble."""
+    """What was looked for at all: with which model (None: without one), and whether for motion, things left behind, trouble, and what stays
+    at its place.
+    """
 
     model: str | None
     motion: bool
     objects: bool
     troubles: bool
+    places: bool = False
 
 
 class Way(msgspec.Struct, frozen=True, array_like=True):
@@ -67,6 +70,22 @@ class Things(msgspec.Struct, frozen=True, array_like=True):
 
     moment: int
     things: tuple[Thing, ...]
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True):
+    """Something that a look saw, for rules on places; `score` in thousandths."""
+
+    label: str
+    edges: tuple[int, int, int, int]
+    score: int
+
+
+class Looked(msgspec.Struct, frozen=True, array_like=True):
+    """At the look number `moment` the detector has looked, at a part of the picture or (None) at all of it: what it saw."""
+
+    moment: int
+    region: tuple[int, int, int, int] | None
+    seen: tuple[Seen, ...]
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -115,6 +134,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     things: tuple[Things, ...]
     told: tuple[Told, ...]
     ended: bool
+    looks: tuple[Looked, ...] = ()
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

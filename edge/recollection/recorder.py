@@ -13,8 +13,8 @@ import msgspec
 
 from edge.contract.incident import IncidentState, TrackPoint
 from edge.contract.telemetry import to_microseconds
-from edge.flow import Finding, Scene, StillObject, Track
-from edge.recollection.block import VERSION, Block, Ending, Thing, Things, Told, Trouble, Watched, Way
+from edge.flow import Finding, Look, Scene, StillObject, Track
+from edge.recollection.block import VERSION, Block, Ending, Looked, Seen, Thing, Things, Told, Trouble, Watched, Way
 from edge.recollection.courses import CourseThinner, KeyPoint, in_steps, packed
 
 QUIET_MS: Final = 5_000
@@ -85,7 +85,8 @@ class SceneRecorder:
     def size(self) -> int:
         """How many looks and points wait for `cut`."""
         points = sum(len(each.course) for each in self._followed.values())
-        return len(self._page.moments) + len(self._page.told) + self._page.points + points
+        seen = sum(len(each.seen) for each in self._page.looks)
+        return len(self._page.moments) + len(self._page.told) + self._page.points + points + seen
 
     def scene(self, scene: Scene) -> None:
         """Take one analysed moment. One that is not later than the last one is taken only for what has ended in it."""
@@ -97,12 +98,14 @@ class SceneRecorder:
         self._at_ms = at_ms
         state = _State.of(scene, self._state)
         looked = scene.objects is not None
-        if scene.tracks or scene.ended or not state.like(self._state):
+        if scene.tracks or scene.ended or scene.look is not None or not state.like(self._state):
             self._flush()
             self._looked = self._looked or looked
             self._append(at_ms, state if not state.like(self._state) else self._state)
             self._quiet = False
             self._follow(scene, at_ms)
+            if scene.look is not None:
+                self._page.looks.append(_looked(len(self._page.moments) - 1, scene.look))
         else:
             self._looked = self._looked or looked
             self._pass(at_ms)
@@ -145,6 +148,7 @@ class SceneRecorder:
             things=tuple(page.things),
             told=tuple(page.told),
             ended=ended,
+            looks=tuple(page.looks),
         )
 
     # --- looks --------------------------------------------------------------------------------------------------
@@ -260,10 +264,16 @@ class _Page:
     troubles: list[Trouble] = field(default_factory=list)
     things: list[Things] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
+    looks: list[Looked] = field(default_factory=list)
 
 
 def _thing(thing: StillObject) -> Thing:
     return Thing(thing.number, in_steps(thing.box), to_ms(thing.since))
+
+
+def _looked(moment: int, look: Look) -> Looked:
+    seen = tuple(Seen(each.label, in_steps(each.box), round(each.score * _THOUSANDTHS)) for each in look.spotted)
+    return Looked(moment, None if look.region is None else in_steps(look.region), seen)
 
 
 def _told(finding: Finding, background: str | None) -> Told:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from edge.contract.incident import CameraTrouble, TrackPoint
-from edge.flow import Box, Scene, StillObject, Track
-from edge.recollection.block import Block, Ending, Way
+from edge.flow import Box, Look, Scene, Spotted, StillObject, Track
+from edge.recollection.block import Block, Ending, Looked, Way
 from edge.recollection.courses import Course, as_box, unpacked
 
 MOST_PATH_POINTS: Final = 600
@@ -96,6 +96,7 @@ class SceneReader:
             endings.setdefault(ending.moment, []).append(ending)
         troubles = {each.moment: each.names for each in block.troubles}
         things = {each.moment: each.things for each in block.things}
+        looks = {each.moment: _look(each) for each in block.looks}
         names: tuple[str, ...] | None = None
         at_ms = start_ms
         for moment, number in enumerate(block.moments):
@@ -117,6 +118,7 @@ class SceneReader:
                 moving=bool(tracks),
                 troubles=None if names is None else frozenset(map(CameraTrouble, names)),
                 objects=self._objects if number & 1 else None,
+                look=looks.get(moment),
             )
 
     def _tracks(self, ways: list[tuple[Way, Course]], at_ms: int, start_ms: int, shift_ms: int) -> Iterator[Track]:
@@ -166,6 +168,11 @@ def _follows(before: Block, block: Block) -> bool:
     same = (before.process, before.run) == (block.process, block.run)
     corrected = abs(block.correction_ms - before.correction_ms) > CORRECTED_MS
     return same and block.number == before.number + 1 and not corrected
+
+
+def _look(looked: Looked) -> Look:
+    spotted = tuple(Spotted(each.label, as_box(each.edges), each.score / 1_000) for each in looked.seen)
+    return Look(spotted, None if looked.region is None else as_box(looked.region))
 
 
 def _track(known: _Known, last_seen_at: datetime, box: Box, shift_ms: int) -> Track:

@@ -14,7 +14,9 @@ from edge.contract.telemetry import to_microseconds
 from edge.flow import Box, Finding, Reading, Scene, StillObject
 from edge.geometry import Point, contains, foot_point
 from edge.rules.held import Held, Teller
+from edge.rules.places import gap
 from edge.settings import AbandonedObjectSettings
+from edge.settings.vocabulary import meant
 
 UNSEEN_S: Final = 10.0
 """Who was beside a thing that was out of sight for so long, nobody knows, and who is beside it now is not followed yet."""
@@ -33,6 +35,7 @@ class AbandonedObjectRule:
 
     def __init__(self, settings: AbandonedObjectSettings, polygon: Sequence[Point], camera: str) -> None:
         self._settings = settings
+        self._watched = meant(settings.classes)
         self._teller = Teller(settings, camera)
         self._polygon = polygon
         self._courses: dict[int, _Course] = {}
@@ -45,9 +48,9 @@ class AbandonedObjectRule:
                 if course.unseen_s(scene.at) > UNSEEN_S:
                     course.near_at = scene.at
                 course.thing, course.last_at = thing, scene.at
-        people = [track.box for track in scene.tracks if track.label in self._settings.classes]
+        people = [track.box for track in scene.tracks if track.label in self._watched]
         for course in self._courses.values():
-            if any(_gap(box, course.thing.box) <= self._settings.near for box in people):
+            if any(gap(box, course.thing.box) <= self._settings.near for box in people):
                 course.near_at = scene.at
         return list(self._said(scene))
 
@@ -87,13 +90,6 @@ class AbandonedObjectRule:
             zone=self._settings.zone,
             path=tuple(_point(moment, box) for moment in moments),
         )
-
-
-def _gap(box: Box, other: Box) -> float:
-    """How far two boxes are apart, as the larger of the distances across and down; 0 where they touch."""
-    across = max(box[0] - other[2], other[0] - box[2], 0.0)
-    down = max(box[1] - other[3], other[1] - box[3], 0.0)
-    return max(across, down)
 
 
 def _point(at: datetime, box: Box) -> TrackPoint:

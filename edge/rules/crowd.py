@@ -13,6 +13,7 @@ from edge.geometry import Point
 from edge.rules.held import Held, Teller
 from edge.rules.zones import Zone
 from edge.settings import CrowdSettings
+from edge.settings.vocabulary import meant
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class CrowdRule:
     def __init__(self, settings: CrowdSettings, polygon: Sequence[Point], camera: str) -> None:
         self._settings = settings
         self._teller = Teller(settings, camera)
-        self._zone = Zone(settings.zone, polygon, frozenset(settings.classes))
+        self._zone = Zone(settings.zone, polygon, meant(settings.classes))
         self._crowd: _Crowd | None = None
 
     def observe(self, scene: Scene) -> Sequence[Finding]:

@@ -8,13 +8,14 @@ from edge.geometry import Point
 from edge.rules.reporting import StayReporter
 from edge.rules.zones import Zone
 from edge.settings import IntrusionSettings, TwoWheelerSettings
+from edge.settings.vocabulary import meant
 
 
 class IntrusionRule:
     """Opens with the first scene in which a confirmed track is in the zone; started when its first sight there was."""
 
     def __init__(self, settings: IntrusionSettings | TwoWheelerSettings, polygon: Sequence[Point], camera: str) -> None:
-        self._zone = Zone(settings.zone, polygon, frozenset(settings.classes))
+        self._zone = Zone(settings.zone, polygon, meant(settings.classes))
         self._reporter = StayReporter(settings, camera)
 
     def observe(self, scene: Scene) -> Sequence[Finding]:

@@ -16,6 +16,7 @@ from edge.geometry import Point, foot_point, passage, side_of
 from edge.rules.counting import IntervalCounter
 from edge.rules.held import Held, Teller
 from edge.settings import Direction, LineCrossingSettings
+from edge.settings.vocabulary import meant
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class LineCrossingRule:
         self, settings: LineCrossingSettings, line: Sequence[Point], camera: str, *, simulated: bool = False
     ) -> None:
         self._settings = settings
+        self._watched = meant(settings.classes)
         self._line = line
         self._teller = Teller(settings, camera)
         self._counter = IntervalCounter(settings, camera, simulated)
@@ -83,7 +85,7 @@ class LineCrossingRule:
 
     def _seen(self, track: Track, at: datetime) -> Iterator[Finding]:
         for crossing in self._crossings(track):
-            if track.label not in self._settings.classes:
+            if track.label not in self._watched:
                 continue
             self._counter.add(crossing.direction, crossing.at)
             if crossing.direction in self._settings.forbidden:

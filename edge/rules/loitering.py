@@ -8,6 +8,7 @@ from edge.geometry import Point
 from edge.rules.reporting import StayReporter
 from edge.rules.zones import Zone
 from edge.settings import LoiteringSettings
+from edge.settings.vocabulary import meant
 
 
 class LoiteringRule:
@@ -15,7 +16,7 @@ class LoiteringRule:
 
     def __init__(self, settings: LoiteringSettings, polygon: Sequence[Point], camera: str) -> None:
         self._limit_s = settings.limit_s
-        self._zone = Zone(settings.zone, polygon, frozenset(settings.classes))
+        self._zone = Zone(settings.zone, polygon, meant(settings.classes))
         self._reporter = StayReporter(settings, camera)
 
     def observe(self, scene: Scene) -> Sequence[Finding]:

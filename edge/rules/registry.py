@@ -20,19 +20,23 @@ from edge.rules.rate_of_change import RateOfChangeRule
 from edge.rules.reading_folding import folded
 from edge.rules.spell_rule import SpellRule
 from edge.rules.stale import StaleRule
+from edge.rules.standing_matter import StandingMatterRule
 from edge.rules.threshold import ThresholdRule
 from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
     AbandonedObjectSettings,
     ActingSettings,
+    BinOverflowSettings,
     CameraSettings,
     CameraTroubleSettings,
     CrowdSettings,
     DeviceFaultSettings,
     DeviceSettings,
     EventSettings,
+    FallenPersonSettings,
     IntrusionSettings,
     LineCrossingSettings,
+    LitterSettings,
     LoiteringSettings,
     LostWhileChargingSettings,
     OverlongChargeSettings,
@@ -54,6 +58,9 @@ ZoneRuleSettings = (
     | CrowdSettings
     | VehicleDwellSettings
     | AbandonedObjectSettings
+    | BinOverflowSettings
+    | LitterSettings
+    | FallenPersonSettings
 )
 """The rules that stand on a zone."""
 
@@ -92,6 +99,8 @@ def _in_zone(settings: ZoneRuleSettings, zone: Sequence[Point], camera: str) -> 
             return VehicleDwellRule(settings, zone, camera)
         case AbandonedObjectSettings():
             return AbandonedObjectRule(settings, zone, camera)
+        case BinOverflowSettings() | LitterSettings() | FallenPersonSettings():
+            return StandingMatterRule(settings, zone, camera)
 
 
 def _outline(

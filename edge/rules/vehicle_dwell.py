@@ -16,6 +16,7 @@ from edge.geometry import Point, foot_point
 from edge.rules.reporting import StayReporter
 from edge.rules.zones import Stay, Zone
 from edge.settings import VehicleDwellSettings
+from edge.settings.vocabulary import meant
 
 _MOVED: Final = 0.5
 """In widths of the vehicle: boxes of something that stands tremble by a tenth."""
@@ -36,7 +37,7 @@ class VehicleDwellRule:
 
     def __init__(self, settings: VehicleDwellSettings, polygon: Sequence[Point], camera: str) -> None:
         self._limit_s = settings.limit_s
-        self._zone = Zone(settings.zone, polygon, frozenset(settings.classes))
+        self._zone = Zone(settings.zone, polygon, meant(settings.classes))
         self._reporter = StayReporter(settings, camera)
         self._stands: dict[int, _Stand] = {}
 

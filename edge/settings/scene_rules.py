@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edge.contract.incident import CameraTrouble, Severity
-from edge.settings.fields import Classes, Identifier, Seconds
+from edge.settings.fields import Classes, Identifier, Seconds, UnitInterval
 from edge.settings.rule import RuleSettings
 
 
@@ -96,7 +96,7 @@ class VehicleDwellSettings(RuleSettings):
 
 
 class TwoWheelerSettings(RuleSettings):
-    """A two-wheeler is in a zone where none may be: a corridor, a lift. No public model tells electric ones from others."""
+    """A two-wheeler is in a zone where none may be: a corridor, a lift. No model tells electric ones from others."""
 
     kind: Literal["two_wheeler"]
     zone: Identifier
@@ -121,6 +121,73 @@ class AbandonedObjectSettings(RuleSettings):
     category: Identifier = "public_safety"
 
 
+class PlaceSettings(RuleSettings):
+    """Something is seen at the same place for some time, whoever passes by. `share` of the looks at the place have to show it, each at least
+    as sure as `least_score`; what is seen within `near` (a share of the picture) of a place is at it. It is over once it was not seen there
+    for `clear_for_s`, and the same place opens nothing new for `rest_s` afterwards.
+    """
+
+    zone: Identifier
+    share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.5
+    least_score: UnitInterval = 0.35
+    near: Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)] = 0.04
+    clear_for_s: Seconds = 120.0
+    rest_s: Seconds = 600.0
+
+    @property
+    def lasting_s(self) -> float:
+        """How long it has to be seen, from the first sight to the last."""
+        raise NotImplementedError
+
+
+class BinOverflowSettings(PlaceSettings):
+    """A bin in the zone (垃圾箱满溢) is too full for its lid, or things stand beside it, for `for_s` seconds."""
+
+    kind: Literal["bin_overflow"]
+    for_s: Annotated[float, Field(ge=5, le=86_400, allow_inf_nan=False)] = 120.0
+    severity: Severity = Severity.LOW
+    category: Identifier = "environment"
+
+    @property
+    def lasting_s(self) -> float:
+        """How long it has to be seen, from the first sight to the last."""
+        return self.for_s
+
+
+class LitterSettings(PlaceSettings):
+    """Rubbish lies in the zone (暴露垃圾) for `for_s` seconds: what is dropped and picked up again is none."""
+
+    kind: Literal["litter"]
+    for_s: Annotated[float, Field(ge=5, le=86_400, allow_inf_nan=False)] = 180.0
+    severity: Severity = Severity.LOW
+    category: Identifier = "environment"
+
+    @property
+    def lasting_s(self) -> float:
+        """How long it has to be seen, from the first sight to the last."""
+        return self.for_s
+
+
+class FallenPersonSettings(PlaceSettings):
+    """Somebody lies on the ground in the zone (人员倒地) and does not get up within `limit_s` seconds. Who is seen standing at that place for
+    `up_s` has got up.
+    """
+
+    kind: Literal["fallen_person"]
+    limit_s: Annotated[float, Field(ge=1, le=3_600, allow_inf_nan=False)] = 10.0
+    up_s: Seconds = 3.0
+    share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.4
+    clear_for_s: Seconds = 10.0
+    rest_s: Seconds = 60.0
+    severity: Severity = Severity.CRITICAL
+    category: Identifier = "public_safety"
+
+    @property
+    def lasting_s(self) -> float:
+        """How long it has to be seen, from the first sight to the last."""
+        return self.limit_s
+
+
 class CameraTroubleSettings(RuleSettings):
     """The camera is in one of `troubles` for `for_s` seconds; it is over once it has not been for `clear_for_s`. Needs no model."""
 
@@ -140,6 +207,9 @@ SceneRuleSettings = Annotated[
     | VehicleDwellSettings
     | TwoWheelerSettings
     | AbandonedObjectSettings
+    | BinOverflowSettings
+    | LitterSettings
+    | FallenPersonSettings
     | CameraTroubleSettings,
     Field(discriminator="kind"),
 ]

@@ -15,7 +15,7 @@ from edge.recollection.courses import LARGEST_ERROR
 from edge.recollection.scenes import from_ms
 from edge.recollection.store import MemoryReader, backgrounds
 from edge.rules.identity import rule_id, subject
-from edge.settings import MOTION, CameraSettings, SceneRuleSettings
+from edge.settings import MOTION, CameraSettings, PlaceSettings, SceneRuleSettings
 from edge.trial.comparison import Compared, Verdict, compared
 from edge.trial.run import RUN_UP, CameraTrial, Hole, TrialIncident, tried
 
@@ -246,6 +246,8 @@ def _unwatched(settings: SceneRuleSettings, watched: Sequence[Watched]) -> str |
         return "trouble with the picture was not looked for all the time" if blind else None
     if settings.kind == "abandoned_object" and any(not each.objects for each in watched):
         return "things left behind were not looked for all the time"
+    if isinstance(settings, PlaceSettings) and any(not each.places for each in watched):
+        return "what stays at its place was not looked for all the time"
     if settings.kind == "line_crossing" and MOTION in settings.classes and any(not each.motion for each in watched):
         return "what moves was not followed all the time"
     if settings.kind == "line_crossing" and tuple(settings.classes) == (MOTION,):

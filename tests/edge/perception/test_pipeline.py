@@ -556,3 +556,71 @@ def test_a_pipeline_that_is_begun_anew_all_the_time_shows_nothing() -> None:
         filmed.begin_anew(Eyes())
     filmed.show(room_with(box), 1)
     assert EVERYWHERE[0] in filmed.parts().moving
+
+
+# --- places, and who lies ------------------------------------------------------------------------------------------
+
+WATCHING_PLACES = CameraSettings.model_validate(
+    {
+        "id": "c",
+        "url": "c.mp4",
+        "zones": {"a": [[0, 0], [1, 0], [1, 1], [0, 1]]},
+        "rules": [{"kind": "fallen_person", "zone": "a"}, {"kind": "litter", "zone": "a"}],
+    }
+)
+LYING = standing_at(0.5, 0.8, width=0.3, height=0.15)
+
+
+def watching_places(eyes: Eyes) -> Filmed:
+    filmed = Filmed(eyes)
+    filmed.pipeline = CameraPipeline(WATCHING_PLACES, eyes)
+    return filmed
+
+
+def test_rules_on_places_are_told_what_each_look_saw_and_others_nothing() -> None:
+    litter = detections((standing_at(0.5, 0.8), 0.8), (standing_at(0.2, 0.8), 0.1), label="litter")
+    (scene,) = watching_places(Eyes()).show(ROOM, found=litter)
+    assert scene.look is not None
+    assert [(each.label, round(each.score, 2)) for each in scene.look.spotted] == [("litter", 0.8)]
+    assert scene.look.region is None
+    assert Filmed(Eyes()).show(ROOM, found=litter)[0].look is None
+
+
+def test_a_moment_without_a_look_tells_nothing_of_places() -> None:
+    scenes = watching_places(Eyes()).show(ROOM, 4.0)
+    assert [scene.look is not None for scene in scenes] == [True, *[False] * 19]
+
+
+def test_what_has_a_place_is_not_followed() -> None:
+    filmed = watching_places(Eyes())
+    scenes = filmed.show(ROOM, 20.0, detections((standing_at(0.5, 0.8), 0.9), label="litter"))
+    assert not any(scene.tracks for scene in scenes)
+    assert filmed.pipeline.attention is Attention.QUIET
+
+
+def test_who_lies_still_and_is_seen_unsurely_is_looked_at_every_second() -> None:
+    filmed = watching_places(Eyes())
+    scenes = filmed.show(ROOM, 20.0, detections((LYING, 0.4), label="fallen_person"))
+    assert sum(scene.look is not None for scene in scenes) in {20, 21}
+    assert filmed.pipeline.followed
+    filmed.show(ROOM, 60.0)
+    assert not filmed.pipeline.followed
+
+
+def test_who_lies_is_one_person_with_who_stood_there() -> None:
+    filmed = watching_places(Eyes())
+    filmed.show(ROOM, 1.0)
+    scenes = filmed.show(room_with(LYING), 4.0, detections((LYING, 0.9)))
+    scenes += filmed.show(room_with(LYING), 4.0, detections((LYING, 0.9), label="fallen_person"))
+    assert len({track.track_id for scene in scenes for track in scene.tracks}) == 1
+
+
+def test_who_lies_is_masked_as_a_whole_and_still_is_when_the_next_look_calls_him_a_person() -> None:
+    filmed = watching_places(Eyes())
+    filmed.show(ROOM, WATCHED_S + 2)
+    filmed.show(ROOM, 2.0, detections((LYING, 0.9), label="fallen_person"))
+    parts = filmed.parts()
+    assert any(np.allclose(box, LYING, atol=0.01) for box in parts.moving)
+    assert any(np.allclose(box, LYING, atol=0.01) for box in parts.people)
+    filmed.show(ROOM, 2.0, detections((LYING, 0.9)))
+    assert any(np.allclose(box, LYING, atol=0.01) for box in filmed.parts().moving)

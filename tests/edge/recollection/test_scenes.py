@@ -1,17 +1,19 @@
 """What was seen comes back out of the memory: the rules find in it what they found live."""
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.contract.incident import CameraTrouble, TrackPoint
 from edge.contract.telemetry import to_microseconds
-from edge.flow import Box, Scene, StillObject, Track
+from edge.flow import Box, Look, Scene, Spotted, StillObject, Track
 from edge.recollection.block import Block, Watched, deflated, inflated
 from edge.recollection.courses import LARGEST_ERROR
 from edge.recollection.recorder import QUIET_MS, SceneRecorder, to_ms
@@ -144,6 +146,34 @@ def test_trouble_and_things_left_behind_come_back_with_the_look_in_which_they_ch
     assert kept[at(7)].objects == ()
     assert kept[at(3)].objects is None
     assert not kept[at(8)].seen
+
+
+def test_looks_at_places_come_back_with_what_they_saw_and_where_they_looked() -> None:
+    litter = Spotted("litter", (0.4, 0.4, 0.5, 0.5), 0.625)
+    live = [
+        Scene("c", at(0), (), look=Look((litter,))),
+        *(Scene("c", at(second), ()) for second in range(1, 4)),
+        Scene("c", at(4), (), look=Look((), (0.0, 0.0, 0.5, 1.0))),
+    ]
+    kept = {scene.at: scene.look for scene in scenes_of(remembered(live, cut_every=2))}
+    first, last = kept[at(0)], kept[at(4)]
+    assert first is not None
+    assert last is not None
+    assert [(each.label, each.score) for each in first.spotted] == [("litter", 0.625)]
+    assert first.spotted[0].box == pytest.approx(litter.box, abs=0.002)
+    assert (first.region, last.spotted) == (None, ())
+    assert last.region == pytest.approx((0.0, 0.0, 0.5, 1.0), abs=0.002)
+    assert [kept.get(at(second)) for second in range(1, 4)] == [None] * 3
+
+
+def test_a_block_from_before_there_were_looks_is_read() -> None:
+    [block] = remembered([Scene("c", at(0), ())])
+    plain = msgspec.msgpack.decode(zlib.decompress(deflated(block)))
+    assert plain[-1] == []
+    before = [*plain[:-1]]
+    before[5] = before[5][:4]
+    old = inflated(zlib.compress(msgspec.msgpack.encode(before)))
+    assert (old.looks, old.watched.places) == ((), False)
 
 
 def test_a_watch_that_broke_off_ends_what_it_followed() -> None:

@@ -10,15 +10,19 @@ from edge.rules.intrusion import IntrusionRule
 from edge.rules.line_crossing import LineCrossingRule
 from edge.rules.loitering import LoiteringRule
 from edge.rules.registry import reading_rule, scene_rule
+from edge.rules.standing_matter import StandingMatterRule
 from edge.rules.threshold import ThresholdRule
 from edge.rules.vehicle_dwell import VehicleDwellRule
 from edge.settings import (
     AbandonedObjectSettings,
+    BinOverflowSettings,
     CameraSettings,
     CameraTroubleSettings,
     CrowdSettings,
+    FallenPersonSettings,
     IntrusionSettings,
     LineCrossingSettings,
+    LitterSettings,
     LoiteringSettings,
     SceneRuleSettings,
     SensorSettings,
@@ -43,6 +47,9 @@ def test_each_kind_makes_its_rule() -> None:
         (VehicleDwellSettings(kind="vehicle_dwell", zone="floor", limit_s=60), VehicleDwellRule),
         (TwoWheelerSettings(kind="two_wheeler", zone="floor"), IntrusionRule),
         (AbandonedObjectSettings(kind="abandoned_object", zone="floor"), AbandonedObjectRule),
+        (BinOverflowSettings(kind="bin_overflow", zone="floor"), StandingMatterRule),
+        (LitterSettings(kind="litter", zone="floor"), StandingMatterRule),
+        (FallenPersonSettings(kind="fallen_person", zone="floor"), StandingMatterRule),
         (CameraTroubleSettings(kind="camera_trouble"), CameraTroubleRule),
     )
     for scene_settings, kind in made:
