@@ -102,9 +102,9 @@ def read_labels(
             continue
         try:
             number, x, y, width, height = line.split()
-            label = classes[int(number)] if int(number) >= 0 else ""
+            label = _named(int(number), classes)
             box = _corners(float(x), float(y), float(width), float(height))
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise DataProblem(f"{file}, line {place}: {error}; expected: class x y width height, 0 to 1") from error
         if label in wanted and box is not None:
             boxes.append(box)
@@ -121,6 +121,12 @@ def _lines(file: Path) -> list[str]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise DataProblem(f"{file} can't be read: {error}") from error
+
+
+def _named(number: int, classes: Sequence[str]) -> str:
+    if not 0 <= number < len(classes):
+        raise ValueError(f"there is no class {number}")
+    return classes[number]
 
 
 def _corners(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float] | None:
