@@ -1,7 +1,8 @@
 """The catalogue: from the name of a model or a clip to a verified file. `python -m models.catalogue list|fetch|verify`.
 
 The models are those of this project, and those that `gridward-edge models import` took in on this machine
-(`models/imported.py`), whose weights lie beside their manifests.
+(`models/imported.py`), whose weights lie beside their manifests. The project's own weights come with it (`models/weights`) and need none
+of the places.
 
 Places in order: the cache (`$GRIDWARD_CACHE`, else `~/.cache/gridward`), `$GRIDWARD_MIRROR` (a folder or an address),
 the assets of this machine (`$GRIDWARD_ASSETS`, else `../shared/assets` beside the repository), the public address of the
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -36,10 +37,16 @@ from models.manifest import (
     Manifest,
     ManifestWrong,
     ModelProblem,
+    Shipped,
     Source,
     read_footage,
     read_manifest,
 )
+
+PREFERRED: Final = ("yolox_nano_416", "gridward_nano_416")
+"""What a camera that names no model is looked at with: the first of these that can be had and knows what its rules watch. The first one sees
+people and cars better, the second one comes with the software and knows what no public model does.
+"""
 
 _HERE = Path(__file__).resolve().parent
 _CHUNK_BYTES = 1 << 18
@@ -144,18 +151,31 @@ def obtain(artifact: Artifact) -> Path:
         except _Refused as refusal:
             tried.append(f"{offer.place}: {refusal}")
             wrong = wrong or refusal.wrong
-    way_out = (
-        "import the file again"
-        if isinstance(artifact.source, Imported)
-        else f"run `python -m models.catalogue fetch {artifact.id}` where there is a network"
-    )
     raise (FileWrong if wrong else FileMissing)(
-        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Way out: {way_out}, or set GRIDWARD_MIRROR to a folder or an "
-        f"address that has {artifact.mirror}. Tried: {'; '.join(tried)}"
+        f"{artifact.id} (SHA-256 {artifact.sha256[:12]}…) can't be had. Way out: {_way_out(artifact)}. Tried: {'; '.join(tried)}"
     )
+
+
+def _way_out(artifact: Artifact) -> str:
+    match artifact.source:
+        case Shipped():
+            return "it comes with the software: install that again"
+        case Imported():
+            first = "import the file again"
+        case Source():
+            first = f"run `python -m models.catalogue fetch {artifact.id}` where there is a network"
+    return f"{first}, or set GRIDWARD_MIRROR to a folder or an address that has {artifact.mirror}"
+
+
+def shipped_path(source: Shipped) -> Path:
+    """Where a file that comes with the software lies."""
+    return _HERE / source.file
 
 
 def _offers(artifact: Artifact, cached: Path) -> Iterator[_Offer]:
+    if isinstance(artifact.source, Shipped):
+        yield _Offer("the software itself", file=shipped_path(artifact.source), stays=True)
+        return
     if isinstance(artifact.source, Imported):
         weights = imported.weights(artifact)
         yield _Offer(f"imported models {weights.parent}", file=weights, stays=True)
@@ -261,10 +281,28 @@ def _describe(artifact: Artifact) -> dict[str, object]:
     described = asdict(artifact) if isinstance(artifact, Footage) else _describe_model(artifact)
     return {
         "kind": "clip" if isinstance(artifact, Footage) else "model",
-        "cached": cached_path(artifact).exists()
-        or (isinstance(artifact.source, Imported) and imported.weights(artifact).exists()),
+        "cached": _lies_at(artifact).exists(),
+        "shipped": isinstance(artifact.source, Shipped),
+        "card": _card(artifact),
         **described,
     }
+
+
+def _lies_at(artifact: Artifact) -> Path:
+    """Where the file is, if it is on this machine."""
+    match artifact.source:
+        case Shipped() as source:
+            return shipped_path(source)
+        case Imported() if imported.weights(artifact).exists():
+            return imported.weights(artifact)
+        case _:
+            return cached_path(artifact)
+
+
+def _card(artifact: Artifact) -> str | None:
+    """Where one reads what a model was made of, what it can do and what it must not be used for."""
+    source = artifact.source
+    return str(_HERE / source.card) if isinstance(source, Shipped) and source.card else None
 
 
 def _describe_model(artifact: Artifact) -> dict[str, object]:
@@ -287,26 +325,36 @@ def _act(action: str, artifact: Artifact) -> dict[str, object]:
 
 def verified(artifact: Artifact) -> Path:
     """The path of the file on this machine, looked through once more; nothing is fetched. Raises FileMissing, FileWrong."""
-    brought = isinstance(artifact.source, Imported)
-    file = cached_path(artifact)
-    if brought and imported.weights(artifact).exists():
-        file = imported.weights(artifact)
+    again = {
+        Shipped: "install the software again",
+        Imported: "import the file again",
+        Source: f"`python -m models.catalogue fetch {artifact.id}`",
+    }[type(artifact.source)]
+    file = _lies_at(artifact)
     try:
         return _verified(artifact, file)
     except FileNotFoundError:
-        again = "import the file again" if brought else f"`python -m models.catalogue fetch {artifact.id}`"
         raise FileMissing(f"{artifact.id} is not on this machine; {again}") from None
     except (OSError, _Refused) as error:
-        again = "import the file again" if brought else "remove the file and fetch it again"
+        again = "remove the file and fetch it again" if isinstance(artifact.source, Source) else again
         raise FileWrong(f"{artifact.id}: {file}: {error}; {again}") from error
 
 
 def _line(result: dict[str, object]) -> str:
     if "ok" in result:
         return f"{result['id']}: {result['path'] if result['ok'] else result['problem']}"
-    return f"{result['kind']:5} {result['id']:30} {result['bytes']:>9} bytes  {result['licence']}" + (
-        "  (cached)" if result["cached"] else ""
-    )
+    place = "shipped" if result["shipped"] else "cached"
+    first = f"{result['kind']:5} {result['id']:30} {result['bytes']:>9} bytes  {result['licence']}"
+    return "\n      ".join([f"{first}  ({place})" if result["cached"] else first, *_further(result)])
+
+
+def _further(result: dict[str, object]) -> Iterator[str]:
+    """What else there is to know of a model: what was measured, and where its card is."""
+    figures = result.get("figures")
+    if isinstance(figures, dict) and figures:
+        yield " · ".join(f"{key} {value}" for key, value in figures.items())
+    if result["card"]:
+        yield f"card: {result['card']}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from models.manifest import Artifact, FileWrong, Imported, Manifest, ManifestWrong, ModelProblem, read_manifest
+from models.manifest import Artifact, FileWrong, Imported, Manifest, ManifestWrong, ModelProblem, Shipped, read_manifest
 
 _CHUNK_BYTES = 1 << 18
 _HASH_DIGITS = 16
@@ -95,6 +95,9 @@ def text(manifest: Manifest) -> str:
     source = manifest.source
     if isinstance(source, Imported):
         values["source"] = {"imported": source.file, "at": source.at.isoformat(timespec="seconds")}
+    elif isinstance(source, Shipped):
+        del values["mirror"]
+        values["source"] = {"shipped": source.file} | ({"card": source.card} if source.card else {})
     else:
         values["source"] = asdict(source)
     values["input"] = asdict(manifest.input)

@@ -89,15 +89,23 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class Shipped:
+    """Where a file lies that comes with the software: its path in the package `models`, and that of its card (模型卡) if it has one."""
+
+    file: str
+    card: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file that is not part of this repository. `mirror` is its path below a mirror's root."""
+    """A file of weights or footage. `mirror` is its path below a mirror's root, or in the package where it comes with the software."""
 
     id: str
     sha256: str
     bytes: int
     licence: str
     licence_note: str
-    source: Source | Imported
+    source: Source | Imported | Shipped
     mirror: str
 
 
@@ -269,8 +277,8 @@ def _artifact(fields: _Fields, file: Path) -> dict[str, Any]:
     if name != file.stem:
         raise fields.fail("id", f"{name} does not fit the file's name")
     source = _source(fields.part("source"))
-    mirror = fields.text("mirror")
-    if mirror.startswith("/") or ".." in mirror.split("/"):
+    mirror = source.file if isinstance(source, Shipped) else fields.text("mirror")
+    if not _is_below(mirror):
         raise fields.fail("mirror", "a path below the mirror's root is expected")
     return {
         "id": name,
@@ -283,7 +291,13 @@ def _artifact(fields: _Fields, file: Path) -> dict[str, Any]:
     }
 
 
-def _source(source: _Fields) -> Source | Imported:
+def _is_below(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
+
+
+def _source(source: _Fields) -> Source | Imported | Shipped:
+    if (shipped := source.take("shipped", None)) is not None:
+        return _shipped(source, shipped)
     if (name := source.take("imported", None)) is None:
         return Source(
             source.text("repository", _REPOSITORY), source.text("commit", _COMMIT), source.text("path").lstrip("/")
@@ -294,6 +308,14 @@ def _source(source: _Fields) -> Source | Imported:
         return Imported(name, datetime.fromisoformat(source.text("at")).astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise source.fail("at", "a time like 2026-07-01T12:00:00+00:00 is expected") from error
+
+
+def _shipped(source: _Fields, file: Any) -> Shipped:
+    card = source.take("card", None)
+    for key, value in (("shipped", file), ("card", card or "-")):
+        if not isinstance(value, str) or not value.strip() or not _is_below(value):
+            raise source.fail(key, "a path in the package is expected")
+    return Shipped(file, card)
 
 
 def _input(fields: _Fields) -> Input:

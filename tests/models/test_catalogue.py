@@ -7,9 +7,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
-from models import catalogue
-from models.manifest import Artifact, FileMissing, FileWrong, ManifestWrong, Source
+from models import catalogue, imported
+from models.manifest import (
+    Artifact,
+    FileMissing,
+    FileWrong,
+    Manifest,
+    ManifestWrong,
+    ModelProblem,
+    Shipped,
+    Source,
+    read_manifest,
+)
 
 CONTENT = b"weights" * 50_000
 ARTIFACT = Artifact(
@@ -213,3 +224,85 @@ def test_the_command_lists_verifies_and_fails(capsys: pytest.CaptureFixture[str]
     assert "fetch car_detection" in capsys.readouterr().out
     assert catalogue.main(["fetch", "unheard-of"]) == 2
     assert "unheard-of" in capsys.readouterr().err
+
+
+# --- what comes with the software ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Manifest]:
+    """A catalogue with one model of its own, in a package of which this is all."""
+    del capsys
+    package = tmp_path / "package"
+    for name in ("weights", "manifests", "labels", "footage"):
+        (package / name).mkdir(parents=True)
+    (package / "weights" / "tiny.onnx").write_bytes(CONTENT)
+    (package / "weights" / "README.md").write_text("# What it is\n", encoding="utf-8")
+    manifest = {
+        "id": "tiny",
+        "version": "1.0.0",
+        "title": "A tiny one",
+        "licence": "Apache-2.0",
+        "licence_note": "our own",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "bytes": len(CONTENT),
+        "decoder": "yolox",
+        "source": {"shipped": "weights/tiny.onnx", "card": "weights/README.md"},
+        "input": {"width": 64, "height": 32, "layout": "nchw", "colour": "bgr", "fit": "letterbox", "padding": 114},
+        "labels": ["person", "litter"],
+        "figures": {"litter_ap50": 0.61},
+    }
+    (package / "manifests" / "tiny.yaml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    monkeypatch.setattr(catalogue, "_HERE", package)
+    for known in (catalogue.own_models, catalogue.footage):
+        known.cache_clear()
+    yield catalogue.own_models()["tiny"]
+    for known in (catalogue.own_models, catalogue.footage):
+        known.cache_clear()
+
+
+def test_what_comes_with_the_software_needs_no_place_and_no_cache(nowhere: Path, shipped: Manifest) -> None:
+    assert catalogue.obtain(shipped) == catalogue._HERE / "weights" / "tiny.onnx"
+    assert catalogue.verified(shipped) == catalogue._HERE / "weights" / "tiny.onnx"
+    assert not (nowhere / "cache").exists()
+
+
+@pytest.mark.parametrize(("content", "kind"), [(b"another", FileWrong), (None, FileMissing)])
+def test_what_came_damaged_names_the_way_out(
+    shipped: Manifest, content: bytes | None, kind: type[ModelProblem]
+) -> None:
+    file = catalogue.obtain(shipped)
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    for ask in (catalogue.obtain, catalogue.verified):
+        with pytest.raises(kind, match=r"install .* again"):
+            ask(shipped)
+
+
+def test_the_list_shows_figures_and_card(shipped: Manifest, capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalogue.main(["list"]) == 0
+    told = capsys.readouterr().out
+    assert "(shipped)" in told
+    assert "litter_ap50 0.61" in told
+    assert str(catalogue._HERE / "weights" / "README.md") in told
+    assert catalogue.main(["list", "tiny", "--json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)
+    assert (entry["shipped"], entry["cached"], entry["figures"]) == (True, True, {"litter_ap50": 0.61})
+    assert entry["card"].endswith("README.md")
+    assert read_manifest_of(imported.text(shipped)).source == shipped.source
+
+
+def read_manifest_of(text: str) -> Manifest:
+    file = catalogue._HERE / "manifests" / "tiny.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_manifest(file)
+
+
+def test_what_comes_with_this_software_is_what_its_manifests_say() -> None:
+    for manifest in catalogue.own_models().values():
+        if isinstance(manifest.source, Shipped):
+            assert catalogue.verified(manifest).is_file()
+            assert manifest.source.card is not None
+            assert catalogue.shipped_path(Shipped(manifest.source.card)).is_file()

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from models import catalogue
-from models.manifest import Colour, Fit, Layout, ManifestWrong, Source, read_footage, read_manifest
+from models.manifest import Colour, Fit, Layout, ManifestWrong, Shipped, Source, read_footage, read_manifest
 
 GOOD: dict[str, Any] = {
     "id": "tiny",
@@ -99,6 +99,33 @@ def test_footage_is_read_strictly_too(tmp_path: Path) -> None:
     assert read_footage(written(tmp_path, clip)).fps == 12.5
     with pytest.raises(ManifestWrong, match="fps"):
         read_footage(written(tmp_path, {**clip, "fps": 0}))
+
+
+OWN: dict[str, Any] = {key: value for key, value in GOOD.items() if key != "mirror"}
+
+
+def test_what_comes_with_the_software_needs_no_mirror_and_may_have_a_card(tmp_path: Path) -> None:
+    source = {"shipped": "weights/tiny.onnx", "card": "weights/README.md"}
+    manifest = read_manifest(written(tmp_path, {**OWN, "source": source}))
+    assert manifest.source == Shipped("weights/tiny.onnx", "weights/README.md")
+    assert read_manifest(written(tmp_path, {**OWN, "source": {"shipped": "a.onnx"}})).source == Shipped("a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source": {"shipped": "../../etc/passwd"}}, "shipped"),
+        ({"source": {"shipped": "/etc/passwd"}}, "shipped"),
+        ({"source": {"shipped": 3}}, "shipped"),
+        ({"source": {"shipped": ""}}, "shipped"),
+        ({"source": {"shipped": "a.onnx", "card": "../b"}}, "card"),
+        ({"source": {"shipped": "a.onnx", "commit": "b" * 40}}, "commit"),
+        ({"source": {"shipped": "a.onnx"}, "mirror": "models/tiny.onnx"}, "mirror"),
+    ],
+)
+def test_a_mistake_in_what_comes_with_the_software_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ManifestWrong, match=said):
+        read_manifest(written(tmp_path, {**OWN, **change}))
 
 
 def test_every_entry_of_the_catalogue_is_sound() -> None:
