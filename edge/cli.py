@@ -31,7 +31,7 @@ from edge.node.starting import configuration_at_desk, configuration_at_start, gi
 from edge.node.status import read_status
 from edge.node.wording import status_lines
 from edge.outbox.letters import Letters
-from edge.perception.detector import open_detector
+from edge.perception.preference import opened
 from edge.provisioning.credentials import read_secret
 from edge.provisioning.enrolment import CloudDoor, command_keys, enrol, read_credentials
 from edge.provisioning.key import read_key
@@ -39,7 +39,7 @@ from edge.provisioning.store import Store
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.rules.schedule import CHINA
 from edge.rules_command import rules_app
-from edge.settings import Department
+from edge.settings import AUTO, Department
 from edge.sources import channel_listing
 from edge.sources.video_gateway import Gateways
 from edge.supervisor import STATUS_NOT_STARTABLE
@@ -233,10 +233,12 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
         typer.Option(
             help="For example: intrusion:floor, loitering:floor:16.5, intrusion:floor:car+truck, line_crossing:door, "
             "line_crossing:door:out, crowd:floor:5, vehicle_dwell:lane:300, two_wheeler:lift, "
-            "abandoned_object:floor:60, camera_trouble"
+            "abandoned_object:floor:60, litter:floor:180, bin_overflow:bins:120, fallen_person:floor:10, camera_trouble"
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="A model of the catalogue, for zones given here.")] = "yolox_nano_416",
+    model: Annotated[
+        str, typer.Option(help="A model of the catalogue, for zones given here; auto: the first that can be had.")
+    ] = AUTO,
     analysis_hz: Annotated[float, typer.Option(help="Frames looked at per second, for zones given here.")] = 5.0,
     filmed_at: Annotated[
         datetime | None,
@@ -256,7 +258,7 @@ def replay_command(  # noqa: PLR0917 (a command line has no keyword arguments)
         if config is None
         else chosen_camera(load(config), camera)
     )
-    detector = None if settings.model is None else open_detector(settings.model)
+    detector = None if settings.model is None else opened(settings.model).detector
     begin = None if filmed_at is None else filmed_at.replace(tzinfo=CHINA)
     result = replay(clip, settings, detector, filmed_at=begin, progress=None if as_json else stderr_progress())
     for warning in warnings(result):

@@ -1,6 +1,6 @@
 """What has to hold between the values of a configuration: looked for in the raw tree, so that one mistake hides no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import dist
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from edge.configuration.classes import PLACE_KINDS, model_incoherences
 from edge.configuration.composites import composite_incoherences
 from edge.configuration.gateways import gateway_incoherences
 from edge.configuration.lines import line_incoherences
@@ -16,8 +17,10 @@ from edge.configuration.spots import spot_incoherences
 from edge.errors import ConfigurationError, ModelUnusable
 from edge.evidence.seal import read_district_key
 from edge.perception.detector import reader, usable, watched_labels
+from edge.perception.preference import candidates
 from edge.rules.registry import reading_rule
 from edge.settings import (
+    AUTO,
     DEVICE_SECTIONS,
     MOTION,
     CameraSettings,
@@ -42,6 +45,7 @@ _NEED_A_MODEL = (
     "vehicle_dwell",
     "two_wheeler",
     "abandoned_object",
+    *PLACE_KINDS,
 )
 _SUBJECTS = ("zone", "line", "point")
 _MOST_ITEMS = 1_000
@@ -155,13 +159,25 @@ def scene_incoherences(camera: dict[str, Any], place: Location = ()) -> Found:
     yield from _rule_ids(camera, place)
     yield from _polygons(camera, place)
     yield from _lines(camera, place)
-    labels: tuple[str, ...] = ()
+    able: Mapping[str, tuple[str, ...]] = {}
     model = camera.get("model", CameraSettings.model_fields["model"].default)
     if isinstance(model, str):
-        labels, reason = _model_labels(model)
+        able, reason = _able(model)
         if reason:
             yield (*place, "model"), reason
-    yield from _scene_rules(camera, place, labels)
+    yield from _scene_rules(camera, place)
+    yield from model_incoherences(camera, place, able)
+
+
+def _able(name: str) -> tuple[Mapping[str, tuple[str, ...]], str | None]:
+    """What is looked for with the model, or with each that may be taken where none is named; and what is wrong with it."""
+    if name == AUTO:
+        try:
+            return candidates(), None
+        except ModelProblem as problem:
+            return {}, str(problem)
+    labels, reason = _model_labels(name)
+    return ({name: labels} if labels else {}), reason
 
 
 def _model_labels(name: str) -> tuple[tuple[str, ...], str | None]:
@@ -180,8 +196,7 @@ def _model_labels(name: str) -> tuple[tuple[str, ...], str | None]:
     return watched_labels(manifests[name]), None
 
 
-def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...]) -> Found:
-    """`labels` is empty where nothing is known of the model."""
+def _scene_rules(camera: dict[str, Any], place: Location) -> Found:
     has_model = camera.get("model", "") is not None
     for index, rule in _items(camera, "rules"):
         here = (*place, "rules", index)
@@ -199,11 +214,6 @@ def _scene_rules(camera: dict[str, Any], place: Location, labels: tuple[str, ...
         on_motion = rule.get("kind") == "line_crossing" and rule.get("classes") == [MOTION]
         if not has_model and not on_motion and str(rule.get("kind")) in _NEED_A_MODEL:
             yield (*here, "kind"), f"`{rule['kind']}` needs a `model`, and this camera has none"
-        classes = rule.get("classes")
-        for number, name in enumerate(classes if isinstance(classes, list) and labels else ()):
-            if isinstance(name, str) and name not in labels and (name != MOTION or rule.get("kind") != "line_crossing"):
-                reason = f"no class `{name}` is looked for with this model; possible: {', '.join(labels)}"
-                yield (*here, "classes", number), reason
 
 
 def _schedule(rule: dict[str, Any], here: Location) -> Found:

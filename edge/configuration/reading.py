@@ -22,6 +22,7 @@ from edge.configuration.profiles import MergeResult, ProfileSource, merge_profil
 from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
 from edge.masking import without_secrets, without_userinfo
+from edge.perception.preference import settled
 from edge.provisioning.in_force import Profiles
 from edge.settings import NodeConfiguration
 
@@ -133,7 +134,9 @@ def examine_text(
         for place, reason in islice(incoherences(value), MOST_MISTAKES)
         if place not in document.flawed
     )
-    return (None if mistakes else configuration), in_order(mistakes)
+    if mistakes or configuration is None:
+        return None, in_order(mistakes)
+    return configuration.model_copy(update={"cameras": tuple(map(settled, configuration.cameras))}), []
 
 
 def data_directory_of(tree: dict[str, Any], folder: Path) -> Path | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from edge.configuration.coherence import Location, scene_incoherences
 from edge.configuration.wording import follows_from_others, in_words
 from edge.errors import ConfigurationError
+from edge.perception.preference import settled
 from edge.settings import CameraSettings, Direction
 
 _ZONE = "write NAME=x,y x,y x,y with coordinates from 0 to 1"
@@ -16,8 +17,12 @@ _LINE = "write NAME=x,y x,y with coordinates from 0 to 1"
 _RULE = (
     "write intrusion:ZONE or loitering:ZONE:SECONDS or line_crossing:LINE (with :in or :out behind it for what is forbidden) or "
     "crowd:ZONE:NUMBER or vehicle_dwell:ZONE:SECONDS or two_wheeler:ZONE, and :LABEL+LABEL behind it for other classes than "
-    "the rule's own; or abandoned_object:ZONE:SECONDS or camera_trouble"
+    "the rule's own; or abandoned_object:ZONE:SECONDS or bin_overflow:ZONE:SECONDS or litter:ZONE:SECONDS or "
+    "fallen_person:ZONE:SECONDS or camera_trouble"
 )
+
+_LASTING = {"abandoned_object": "for_s", "bin_overflow": "for_s", "litter": "for_s", "fallen_person": "limit_s"}
+"""Kinds of rules that have a zone and a time and nothing else, and what their time is called."""
 
 
 def camera_from_words(
@@ -28,7 +33,8 @@ def camera_from_words(
     `zones`: `NAME=x,y x,y x,y …` in normalised coordinates, `lines`: `NAME=x,y x,y`. `rules`: `intrusion:ZONE`,
     `loitering:ZONE:SECONDS` and `line_crossing:LINE` (with `:in`, `:out` or `:in+out` for forbidden directions), each with
     `:LABEL+LABEL…` where others than persons are meant; `crowd:ZONE:NUMBER`, `vehicle_dwell:ZONE:SECONDS`, `two_wheeler:ZONE`;
-    `abandoned_object:ZONE:SECONDS` and `camera_trouble`. Raises ConfigurationError with all mistakes, one per line.
+    `abandoned_object:ZONE:SECONDS`, `bin_overflow:ZONE:SECONDS`, `litter:ZONE:SECONDS`, `fallen_person:ZONE:SECONDS` and
+    `camera_trouble`. Raises ConfigurationError with all mistakes, one per line.
     """
     tree = {
         "id": "clip",
@@ -56,7 +62,7 @@ def camera_from_words(
     if camera is None or mistakes:
         said = (_line(options, place, reason) for place, reason in mistakes)
         raise ConfigurationError("\n".join(dict.fromkeys(said)))
-    return camera
+    return settled(camera)
 
 
 def _line(options: Mapping[Location, str], place: Location, reason: str) -> str:
@@ -119,8 +125,8 @@ def _rule(words: str) -> dict[str, Any] | None:
             rule = {"kind": "crowd", "zone": zone, "at_least": at_least}
         case ["two_wheeler", zone, *labels] if len(labels) <= 1:
             rule = {"kind": "two_wheeler", "zone": zone}
-        case ["abandoned_object", zone, for_s]:
-            return {"kind": "abandoned_object", "zone": zone, "for_s": for_s}
+        case [kind, zone, seconds] if kind in _LASTING:
+            return {"kind": kind, "zone": zone, _LASTING[kind]: seconds}
         case ["camera_trouble"]:
             return {"kind": "camera_trouble"}
         case ["line_crossing", line, directions, *labels] if len(labels) <= 1 and _are_directions(directions):

@@ -112,7 +112,10 @@ def status_of(node: "Node") -> dict[str, Any]:
         "films": asdict(node.cameras.clips.figures),
         "cameras": {watch.camera.id: _camera(node, watch) for watch in node.cameras.watches},
         "gateways": gateway_figures(node.cameras.gateways, node.configuration.cameras),
-        "models": {model: {"withdrawn": count} for model, count in node.shelf.failures.items()},
+        "models": {
+            name: {"withdrawn": node.shelf.failures.get(name, 0), **choice}
+            for name, choice in node.shelf.choices().items()
+        },
         "crashes": {
             "total": node.cameras.quarantine.ledger.crashes,
             "without_suspect": node.cameras.quarantine.ledger.without_suspect,

@@ -335,7 +335,7 @@ def _gates(gates: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
     yield from (audited, movements)
 
 
-def _models(models: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+def _models(models: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
     """How often a model was taken away since it failed over a picture."""
     family = CounterMetricFamily(
         "gridward_edge_model_withdrawn", "Models taken away since they failed over a picture.", labels=["model"]

@@ -19,6 +19,7 @@ from edge.node.standing import Standing
 from edge.perception.detector import OnnxDetector
 from edge.provisioning.record import Entry, Held, Trial, Trouble
 from edge.provisioning.store import Store
+from edge.settings import AUTO
 from firmware_configs.problems import ArtifactProblem
 from firmware_configs.signature import ArtifactClass, Signature
 from models import imported
@@ -55,7 +56,7 @@ class ModelApplier:
 
     def admit(self, name: str) -> None:
         """Raises StepRefused for a model that comes with the software."""
-        if name in own_models():
+        if name == AUTO or name in own_models():
             raise StepRefused(
                 StepCode.OTHER_KIND, f"{name} comes with the software; a model given to nodes needs a name of its own"
             )

@@ -40,12 +40,13 @@ _MIB: Final = 1 << 20
 _log = structlog.get_logger(__name__)
 
 
-def watched_by(camera: CameraSettings, *, sees: bool) -> Watched:
-    """What is looked for at a camera with these rules; `sees`: a detector looks."""
+def watched_by(camera: CameraSettings, *, model: str | None) -> Watched:
+    """What is looked for at a camera with these rules, with the model whose detector looks (None: none does)."""
+    sees = model is not None
     kinds = {rule.kind for rule in camera.rules}
     motion = any(rule.kind == "line_crossing" and MOTION in rule.classes for rule in camera.rules)
     return Watched(
-        model=camera.model if sees else None,
+        model=model,
         motion=motion,
         objects=sees and "abandoned_object" in kinds,
         troubles="camera_trouble" in kinds,

@@ -12,6 +12,8 @@ from edge.errors import ModelUnusable
 from edge.faults import FAULTS, Place
 from edge.node.standing import Standing
 from edge.perception.detector import OnnxDetector, open_detector
+from edge.perception.preference import opened
+from edge.settings import AUTO
 from models import catalogue
 from models.manifest import ModelProblem
 
@@ -28,7 +30,8 @@ class ModelShelf:
     """The thread `models`: opens each model once; one that can't be opened is tried again every minute, and so is one that
     was opened and failed over a picture, after ever longer times.
 
-    `on_change` is called when one has been opened.
+    `auto` is a name like others: once one of the catalogue's order has been opened for it, it is that one until the process ends,
+    whatever comes to lie in a mirror meanwhile. `on_change` is called when one has been opened.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class ModelShelf:
         self._failures: dict[str, int] = {}
         self._barred_until_s: dict[str, float] = {}
         self._problems: dict[str, str] = {}
+        self._chosen: dict[str, str] = {}
+        self._because: dict[str, str] = {}
         self._renewals: dict[str, int] = {}
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -110,6 +115,20 @@ class ModelShelf:
         """How long a withdrawn model is not tried again."""
         return max(0.0, self._barred_until_s.get(model_id, 0.0) - time.monotonic())
 
+    def choices(self) -> Mapping[str, Mapping[str, str | None]]:
+        """By the name that cameras have for it: which model was taken, in which version, and why."""
+        return {name: self._choice(name) for name in self._wanted}
+
+    def _choice(self, name: str) -> Mapping[str, str | None]:
+        detector = self._detectors.get(name)
+        if detector is None:
+            return {"model": None, "version": None, "because": self._problems.get(name, "not opened yet")}
+        return {
+            "model": detector.manifest.id,
+            "version": detector.manifest.version,
+            "because": self._because.get(name, ""),
+        }
+
     def end_overdue(self) -> None:
         """End looks at pictures that take too long; the housekeeping calls it."""
         for detector in list(self._detectors.values()):
@@ -129,17 +148,20 @@ class ModelShelf:
             manifests = catalogue.models()
         except ModelProblem:
             return ()
-        return tuple(
-            ModelVersion(
-                id=model_id,
-                version=manifests[model_id].version,
-                sha256=manifests[model_id].sha256,
-                problem=self._problems.get(model_id, "" if model_id in self._detectors else "not opened yet")[:500]
-                or None,
-            )
-            for model_id in self._wanted
-            if model_id in manifests
-        )
+        told: dict[str, ModelVersion] = {}
+        for name in self._wanted:
+            model_id = self._taken(name)
+            if model_id in manifests and model_id not in told:
+                problem = self._problems.get(name, "" if name in self._detectors else "not opened yet")[:500]
+                manifest = manifests[model_id]
+                told[model_id] = ModelVersion(
+                    id=model_id, version=manifest.version, sha256=manifest.sha256, problem=problem or None
+                )
+        return tuple(told.values())
+
+    def _taken(self, name: str) -> str:
+        """The model behind a name; of `auto`, as long as none has been taken, the one that would be best."""
+        return self._chosen.get(name, catalogue.PREFERRED[0] if name == AUTO else name)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -152,7 +174,7 @@ class ModelShelf:
     def _try(self, model_id: str) -> None:
         renewals = self._renewals.get(model_id, 0)
         try:
-            detector = self._open_model(model_id)
+            found = opened(self._chosen.get(model_id, model_id), self._open_model)
         except ModelUnusable as error:
             self._problems[model_id] = str(error)
             self._standing.degrade(model_id, REASON, str(error))
@@ -166,7 +188,12 @@ class ModelShelf:
                 if model_id not in self._wanted or self._renewals.get(model_id, 0) != renewals:
                     return
                 self._problems.pop(model_id, None)
+                detector, known = found.detector, self._chosen.get(model_id)
                 self._detectors[model_id] = detector
-            _log.info("model opened", model=model_id, version=detector.manifest.version)
+                self._chosen[model_id] = detector.manifest.id
+                if known is None:
+                    self._because[model_id] = found.because
+            manifest = detector.manifest
+            _log.info("model opened", model=manifest.id, version=manifest.version, because=self._because[model_id])
             self._standing.recover(model_id, REASON)
             self._on_change()

@@ -155,6 +155,11 @@ class CameraWatch:
         return self._pipeline
 
     @property
+    def _seen_with(self) -> str | None:
+        """The model whose detector looks at present."""
+        return None if self._detector is None else self._detector.manifest.id
+
+    @property
     def private_memory(self) -> PrivateMemory:
         """For the watch that takes the place of this one, which has ended: what must not be recognisable. Of one that hangs nobody knows."""
         return PrivateMemory.unknown(self._clock()) if self._thread.is_alive() else self._pipeline.memory
@@ -265,7 +270,7 @@ class CameraWatch:
         self._status.simulated = camera.simulated
         self._pipeline.adopt(camera)
         if self._memory is not None:
-            self._memory.watches(watched_by(camera, sees=self._detector is not None))
+            self._memory.watches(watched_by(camera, model=self._seen_with))
 
     def _on_status(self, health: Health, reason: str | None) -> None:
         """From the camera's thread, on changes."""
@@ -442,7 +447,7 @@ class CameraWatch:
         """What the rules had open has ended: what follows is remembered as another watch."""
         if self._memory is not None:
             self._memory.ended()
-            self._memory.watches(watched_by(self.camera, sees=self._detector is not None))
+            self._memory.watches(watched_by(self.camera, model=self._seen_with))
 
     def _keep_background(self, frame: Frame, scene: Scene) -> None:
         """Now and then a picture in which nobody is, for zones to be drawn on; masked all the same."""

@@ -4,7 +4,7 @@ Unknown keys are mistakes. Coordinates are normalised (0–1 from the upper left
 module for each part of the file; whoever uses its values imports them from here.
 """
 
-from edge.settings.camera import CameraSettings, Department, GatewaySettings
+from edge.settings.camera import AUTO, CameraSettings, Department, GatewaySettings
 from edge.settings.composites import CompositeSettings, SignSettings
 from edge.settings.configuration import DEVICE_SECTIONS, NodeConfiguration
 from edge.settings.device import DeviceSettings, PointSettings
@@ -64,6 +64,7 @@ from edge.settings.terminals import TerminalKind, TerminalSettings
 from edge.settings.ykc import YkcPileSettings, YkcSettings
 
 __all__ = [
+    "AUTO",
     "DEVICE_SECTIONS",
     "EBIKE_MAPS",
     "MOTION",

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
@@ -41,6 +41,10 @@ class GatewaySettings(Strict):
     ) = None
 
 
+AUTO: Final = "auto"
+"""Instead of a model: the first of the catalogue's order that can be had and knows what the camera's rules watch."""
+
+
 class CameraSettings(Strict):
     """One camera: an RTSP address, a file (`file:///…` or a path), `loop` playing it for ever, or a channel of a gateway.
 
@@ -63,7 +67,7 @@ class CameraSettings(Strict):
     analysis_hz: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False)] = 5.0
     gate: bool = True
     clips: bool = False
-    model: Identifier | None = "yolox_nano_416"
+    model: Identifier | None = AUTO
     zones: Annotated[dict[Identifier, Polygon], Field(max_length=64)] = Field(default_factory=dict)
     lines: Annotated[dict[Identifier, Line], Field(max_length=64)] = Field(default_factory=dict)
     masks: Annotated[tuple[Polygon, ...], Field(max_length=64)] = ()

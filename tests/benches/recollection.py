@@ -89,7 +89,7 @@ def measured(situation: str, camera: CameraSettings, scenes: Iterable[Scene]) ->
         recollection = Recollection(directory, MemorySettings(), clock=lambda: START)
         kept = recollection.camera(camera.id)
         assert kept is not None
-        kept.watches(watched_by(camera, sees=True))
+        kept.watches(watched_by(camera, model=camera.model))
         count, busy, record_s, write_s, due = 0, 0, 0.0, 0.0, START + WRITE_EVERY
         for scene in scenes:
             began_s = time.process_time()

@@ -57,7 +57,7 @@ def lived(
     recollection = Recollection(directory, memory or MemorySettings(), clock=lambda: began_at)
     kept = recollection.camera(camera.id)
     assert kept is not None
-    kept.watches(watched_by(camera, sees=True))
+    kept.watches(watched_by(camera, model=camera.model))
     rules = [scene_rule(settings, camera) for settings in camera.rules]
     told: list[Finding] = []
     taken: list[Scene] = []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge.configuration.outline import crossing_sides
 from edge.configuration.reading import LARGEST_FILE_BYTES, Mistake, examine, examine_text, load
 from edge.errors import ConfigurationError
+from edge.perception.detector import usable
 from models import catalogue
 
 EXAMPLE = files("edge.configuration").joinpath("example.yaml").read_text(encoding="utf-8")
@@ -221,7 +222,7 @@ def test_an_empty_password_file_is_a_mistake(tmp_path: Path) -> None:
     assert "is empty" in found[2]
 
 
-USABLE = ["fastestdet_352", "lightperson_192", "nanodet_m_416", "yolox_nano_416"]
+USABLE = sorted(name for name, manifest in catalogue.own_models().items() if usable(manifest))
 
 
 @pytest.mark.parametrize("model", sorted(catalogue.models()))

@@ -25,6 +25,7 @@ from edge.node.status import read_status
 from models import catalogue
 from tests.edge.waiting import wait_until
 from tests.fakes.answering_cloud import AnsweringCloud, readings_of
+from tests.fakes.own_model import OWN, take_in
 
 pytestmark = pytest.mark.system
 
@@ -90,6 +91,7 @@ def configuration(url: str, clip: Path | None) -> dict[str, Any]:
         "id": "cam-1",
         "url": str(clip),
         "loop": True,
+        "model": "yolox_nano_416",
         "zones": {"floor": [[0, 0.25], [1, 0.25], [1, 1], [0, 1]]},
         "rules": [{"kind": "intrusion", "zone": "floor"}],
     }
@@ -231,6 +233,34 @@ def test_without_the_model_everything_else_goes_on_and_the_way_out_is_told(
         assert "GRIDWARD_MIRROR" in detail
     assert "Way out" in (version.problem or "")
     assert node.status()["cameras"]["cam-1"]["inferences"] == 0
+    assert node.stop() == 0
+
+
+def test_where_no_mirror_has_a_model_the_own_one_looks_and_status_and_birth_say_so(
+    tmp_path: Path, open_broker: EmbeddedBroker, clip: Callable[[str], Path], stack: ExitStack
+) -> None:
+    (tmp_path / "models").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRIDWARD_MODELS", str(tmp_path / "models"))
+        take_in(tmp_path)
+    node = RunningNode(tmp_path, open_broker, clip("one_by_one_person_detection"), stack)
+    file = tmp_path / "node.yaml"
+    file.write_text(file.read_text().replace("model: yolox_nano_416", "model: auto"))
+    node.start(
+        GRIDWARD_CACHE=str(tmp_path / "cache"),
+        GRIDWARD_MODELS=str(tmp_path / "models"),
+        GRIDWARD_ASSETS=str(tmp_path / "nothing"),
+        GRIDWARD_MIRROR="",
+        HTTPS_PROXY="http://127.0.0.1:1",
+        NO_PROXY="",
+    )
+    node.ready()
+    wait_until(lambda: node.status().get("cameras", {}).get("cam-1", {}).get("inferences"), "looks", timeout_s=60)
+    choice = node.status()["models"]["auto"]
+    assert (choice["model"], "yolox_nano_416" in choice["because"]) == (OWN, True)
+    wait_until(lambda: any(b.body.models and not b.body.models[0].problem for b in node.cloud.births), "a birth of it")
+    assert [model.id for model in node.cloud.births[-1].body.models] == [OWN]
+    assert not node.cloud.births[-1].body.degraded
     assert node.stop() == 0
 
 

@@ -9,9 +9,11 @@ from edge.node.standing import LONGEST_DETAIL, Standing
 from edge.node.status import read_status, write_status
 from edge.perception.detector import OnnxDetector
 from edge.provisioning.credentials import read_secret
+from edge.settings import AUTO
 from models import catalogue
 from tests.edge.records import START, SteppedClock
 from tests.edge.waiting import wait_until
+from tests.fakes.own_model import OWN, take_in
 
 
 class Changes:
@@ -81,6 +83,55 @@ def test_a_model_that_cannot_be_opened_is_shown_and_another_one_is_not_held_up()
     assert {version.id: version.problem for version in shelf.versions()} == {broken: "fetch it again", fine: None}
     [degradation] = standing.degradations()
     assert (degradation.subject, degradation.reason, degradation.detail) == (broken, "model_unusable", "fetch it again")
+
+
+def test_one_that_is_taken_for_auto_stays_until_the_process_ends_and_why_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDWARD_MODELS", str(tmp_path / "models"))
+    take_in(tmp_path)
+    there = {OWN}
+
+    def open_model(model_id: str) -> OnnxDetector:
+        if model_id not in there:
+            raise ModelUnusable("no mirror has it")
+        return cast("OnnxDetector", FakeDetector(model_id))
+
+    standing = Standing(clock=SteppedClock(), on_change=Changes())
+    shelf = ModelShelf([AUTO, OWN], standing, open_model=open_model)
+    assert shelf.choices()[AUTO] == {"model": None, "version": None, "because": "not opened yet"}
+    shelf.start()
+    wait_until(lambda: shelf.detector(AUTO), "a model")
+    there.add("yolox_nano_416")
+    shelf.renew(AUTO)
+    wait_until(lambda: shelf.detector(AUTO) and shelf.detector(OWN), "the same again")
+    shelf.stop()
+    choice = shelf.choices()[AUTO]
+    assert (choice["model"], "no mirror has it" in str(choice["because"])) == (OWN, True)
+    reference = shelf.reference(AUTO)
+    assert reference is not None
+    assert reference.id == OWN
+    assert [(version.id, version.problem) for version in shelf.versions()] == [(OWN, None)]
+    assert standing.degradations() == ()
+
+
+def test_where_no_model_of_the_order_is_there_the_best_one_is_told_with_its_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDWARD_MODELS", str(tmp_path / "models"))
+
+    def open_model(model_id: str) -> OnnxDetector:
+        raise ModelUnusable(f"{model_id}: no")
+
+    standing = Standing(clock=SteppedClock(), on_change=Changes())
+    shelf = ModelShelf([AUTO], standing, open_model=open_model)
+    shelf.start()
+    wait_until(standing.degradations, "the degradation")
+    shelf.stop()
+    assert standing.degradations()[0].subject == AUTO
+    [version] = shelf.versions()
+    assert version.id == "yolox_nano_416"
+    assert "yolox_nano_416: no" in (version.problem or "")
 
 
 def test_a_fault_while_opening_is_a_degradation_too() -> None:

@@ -182,7 +182,7 @@ class Watching:
         self.sights: list[Sight] = []
         self.watch = CameraWatch(
             CameraSettings.model_validate(
-                {"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30, **settings}
+                {"id": "cam-1", "url": str(clip), "loop": True, "analysis_hz": 30, "model": MODEL, **settings}
             ),
             shelf=self.shelf,
             book=IncidentBook(self.keeper, {}, clock=SteppedClock()),
