@@ -17,6 +17,8 @@ LASTING: Final = _MEASURED | {
     IncidentKind.VEHICLE_DWELL,
     IncidentKind.TWO_WHEELER,
     IncidentKind.ABANDONED_OBJECT,
+    IncidentKind.BIN_OVERFLOW,
+    IncidentKind.LITTER,
     IncidentKind.DOOR_HELD_OPEN,
     IncidentKind.OVERLONG_CHARGE,
     IncidentKind.STOP_UNCONFIRMED,

@@ -58,11 +58,13 @@ KNOBS: Final[dict[str, Knob]] = {
     IncidentKind.LOITERING: Knob(Measure.DWELL_S, "limit_s"),
     IncidentKind.VEHICLE_DWELL: Knob(Measure.DWELL_S, "limit_s"),
     IncidentKind.ABANDONED_OBJECT: Knob(Measure.DWELL_S, "for_s"),
+    IncidentKind.BIN_OVERFLOW: Knob(Measure.DWELL_S, "for_s"),
+    IncidentKind.LITTER: Knob(Measure.DWELL_S, "for_s"),
     IncidentKind.INTRUSION: Knob(Measure.DWELL_S, "limit_s", becomes=IncidentKind.LOITERING.value),
     IncidentKind.CROWD: Knob(Measure.COUNT, "at_least", brief=True),
     IncidentKind.THRESHOLD: Knob(Measure.VALUE, "above", brief=True),
 }
-"""By kind of rule. Others have nothing that an incident could be compared with."""
+"""By kind of rule. Others have nothing that an incident could be compared with; and nobody is to lie longer because of false alarms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

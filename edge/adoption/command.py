@@ -159,7 +159,7 @@ def _manifests(names: Sequence[str] | None) -> list[Manifest]:
 
 def _check_name(model_id: str, *, replace: bool) -> None:
     if model_id == AUTO or model_id in catalogue.own_models():
-        raise ModelUnusable(f"{model_id} is taken by this project; choose another name by --id")
+        raise ModelUnusable(f"{model_id} is a model of this project; choose another name by --id")
     known = imported.entries()
     if not replace and (model_id in known.sound or model_id in known.problems):
         raise ModelUnusable(f"{model_id} is there already; replace it with --replace, or choose another name by --id")

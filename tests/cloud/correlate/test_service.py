@@ -471,6 +471,32 @@ def test_a_lasting_thing_found_again_opens_its_case_again(conn: Connection[Any])
     assert words(conn, chief, case.id)[-2:] == ["incident_added", "came_again"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "category", "severity", "code", "comes_again"),
+    [
+        ("litter", "environment", Severity.LOW, "E0101", True),
+        ("bin_overflow", "environment", Severity.LOW, "E0101", True),
+        ("fallen_person", "public_safety", Severity.CRITICAL, "E0504", False),
+    ],
+)
+def test_what_cameras_tell_of_places_is_of_its_category_and_rubbish_was_never_gone(
+    conn: Connection[Any], *, kind: str, category: str, severity: Severity, code: str, comes_again: bool
+) -> None:
+    chief, other = everybody(conn)
+    thing: dict[str, Any] = {"kind": kind, "category": category, "severity": severity, "zone": "bins"}
+    service.receive(conn, report(incident(1, **thing)))
+    case = only_case(conn)
+    assert (case.kind, case.category, case.severity) == (kind, category, severity)
+    row = conn.execute("select category_code from grid_case where id = %s", (case.id,)).fetchone()
+    assert row is not None
+    assert row[0] == code
+    for action in ("confirm", "resolve"):
+        act(conn, chief, case.id, action)
+    act(conn, other, case.id, "close")
+    service.receive(conn, report(incident(2, start_s=300, **thing)))
+    assert (len(everything(conn)) == 1) is comes_again
+
+
 def test_what_still_lasts_is_filed_anew_though_it_was_said_to_be_resolved(conn: Connection[Any]) -> None:
     chief, _ = everybody(conn)
     heat: dict[str, Any] = {"kind": "threshold", "category": "fire_safety", "point": "temperature_c"}

@@ -6890,7 +6890,7 @@ export interface components {
          * @description The kinds that this version knows; the wire takes any name, so that a newer node is understood by an older cloud.
          * @enum {string}
          */
-        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "event" | "sos" | "tamper" | "door_held_open" | "line_lost" | "overlong_charge" | "lost_while_charging" | "stop_unconfirmed" | "composite" | "device_fault" | "node_lost" | "outbox_pressure" | "evidence_pressure";
+        IncidentKind: "intrusion" | "loitering" | "line_crossing" | "crowd" | "vehicle_dwell" | "two_wheeler" | "abandoned_object" | "bin_overflow" | "litter" | "fallen_person" | "camera_trouble" | "threshold" | "rate_of_change" | "stale" | "state" | "event" | "sos" | "tamper" | "door_held_open" | "line_lost" | "overlong_charge" | "lost_while_charging" | "stop_unconfirmed" | "composite" | "device_fault" | "node_lost" | "outbox_pressure" | "evidence_pressure";
         /**
          * IncidentState
          * @description `open` rings, `update` adds to it, `ended` closes it. What follows `ended` is `ended` too and the same, with a file more: making a
