@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from edge.flow import Image
 from edge.simulators.scene import people, things, vehicles
 from edge.simulators.scene.backdrop import backdrop
-from edge.simulators.scene.painting import paint, paint_lamps, paint_shadow
+from edge.simulators.scene.drawing import Placed, drawn
 from edge.simulators.scene.place import Place, facing, ground_between, random_place, random_view
 from edge.simulators.scene.shapes import Pose, Shape
 from edge.simulators.scene.view import View
-from edge.simulators.scene.visible import extents
+from edge.simulators.scene.visible import Sight
 from edge.simulators.scene.weather import Weather, random_conditions
 
 KEPT_FROM: Final = 0.6
@@ -23,16 +22,13 @@ KEPT_FROM: Final = 0.6
 SMALLEST_PX: Final = 6.0
 PICTURES_OF_A_PLACE: Final = 4
 
-Placed = tuple[str, Shape, Pose]
-
 
 def labelled_frames(
     seed: int, count: int, size: tuple[int, int] = (768, 432)
 ) -> Iterator[tuple[Image, NDArray[np.float32], list[str]]]:
     """`count` pictures (height, width, 3) with boxes (n, 4) in pixels, left top right bottom, and n labels.
 
-    `size`: width and height. The same seed gives the same pictures. Labels: person, two_wheeler, car, truck, bus, fallen_person, litter,
-    bin, bin_overflow.
+    `size`: width and height. The same seed gives the same pictures. Labels are of `truth.LABELS`.
     """
     root = np.random.SeedSequence(seed)
     made = 0
@@ -52,7 +48,7 @@ def _picture(
     conditions = random_conditions(chance)
     image = drawn(placed, behind, Weather(conditions, view, size, int(chance.integers(1 << 31))), 0.0, chance)
     boxes, labels = [], []
-    seen = extents([(shape, pose) for _, shape, pose in placed], view)
+    seen = Sight().extents([(shape, pose) for _, shape, pose in placed], view)
     for (label, _, _), extent in zip(placed, seen, strict=True):
         if extent is None or extent.share < KEPT_FROM:
             continue
@@ -61,36 +57,6 @@ def _picture(
             boxes.append(box)
             labels.append(label)
     return image, np.array(boxes, np.float32).reshape(-1, 4), labels
-
-
-def drawn(placed: list[Placed], behind: Image, weather: Weather, at_s: float, chance: Generator) -> Image:
-    """Everything before the backdrop, the farthest first, in the light and weather of a moment."""
-    canvas, view = behind.copy(), weather.view
-    order = sorted(placed, key=lambda item: -np.hypot(item[2].x_m, item[2].y_m))
-    conditions = weather.conditions
-    light = conditions.daylight_at(at_s)
-    for _, shape, pose in order:
-        paint_shadow(canvas, view, (shape, pose), (0.1, 0.05), 0.35)
-        if conditions.shadow * light > 0.03:
-            paint_shadow(canvas, view, (shape, pose), conditions.sun, conditions.shadow * light)
-    for _, shape, pose in order:
-        paint(canvas, view, shape, pose)
-    canvas = weather.lit(canvas, at_s)
-    if light < 0.5 and not conditions.infrared:
-        _shine(canvas, view, order)
-    return weather.seen(canvas, at_s, chance)
-
-
-def _shine(canvas: Image, view: View, order: list[Placed]) -> None:
-    """Lamps of vehicles, and the light around them."""
-    height, width = canvas.shape[:2]
-    glow = np.zeros((height // 4, width // 4, 3), np.uint8)
-    for label, shape, pose in order:
-        if label in {"car", "truck", "bus"} and pose.speed_mps > 0:
-            paint_lamps(canvas, glow, view, shape, pose)
-    if glow.any():
-        soft = cv2.GaussianBlur(glow, (0, 0), max(2.0, width / 160))
-        cv2.add(canvas, cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), dst=canvas)
 
 
 def _crowd(chance: Generator, place: Place) -> list[Placed]:

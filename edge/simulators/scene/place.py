@@ -41,13 +41,14 @@ class Place:
     trees: tuple[tuple[float, float, float], ...]
 
 
-def random_place(chance: Generator) -> Place:
-    """A gate as there are many."""
+def random_place(chance: Generator, near_m: float = 6.0) -> Place:
+    """A gate as there are many; what matters lies farther away than `near_m`."""
+    off = max(0.0, near_m - 6.0)
     left, right = -float(chance.uniform(2.8, 4.2)), float(chance.uniform(2.8, 4.2))
     outer_left, outer_right = left - float(chance.uniform(2.5, 5.0)), right + float(chance.uniform(2.8, 5.0))
-    fire_from = float(chance.uniform(6.0, 10.0))
-    charge_from = float(chance.uniform(8.0, 16.0))
-    bins_from = float(chance.uniform(7.0, 14.0))
+    fire_from = off + float(chance.uniform(6.0, 10.0))
+    charge_from = off + float(chance.uniform(8.0, 16.0))
+    bins_from = off + float(chance.uniform(7.0, 14.0))
     on_left = chance.random() < 0.5
     bins_x = outer_left + 0.7 if on_left else outer_right - 0.7
     charging_x = (outer_right - 2.1, outer_right - 0.2) if on_left else (outer_left + 0.2, outer_left + 2.1)

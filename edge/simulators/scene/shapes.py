@@ -194,12 +194,16 @@ def placed(points: Floats, pose: Pose) -> Floats:
     return world
 
 
-def bounds(shape: Shape, pose: Pose, view: View) -> Bounds | None:
-    """The box around all that is drawn of a shape, in shares of the picture, also outside of it; None where it is too near to show."""
+def outlined(shape: Shape, pose: Pose, view: View) -> tuple[Bounds, Floats] | None:
+    """The box around all that is drawn of a shape, also outside of the picture, and where its points are (n, 2), in shares of the picture.
+
+    None where it is too near to show.
+    """
     places, depths = view.project(placed(shape.points(pose), pose))
     if depths.min() < NEAREST_M:
         return None
-    around = shape.radii * view.focal / depths
-    left, right = (places[:, 0] - around).min(), (places[:, 0] + around).max()
-    around = around * view.aspect
-    return float(left), float((places[:, 1] - around).min()), float(right), float((places[:, 1] + around).max())
+    across = shape.radii * (view.focal / depths)
+    down = across * view.aspect
+    x, y = places[:, 0], places[:, 1]
+    box = float((x - across).min()), float((y - down).min()), float((x + across).max()), float((y + down).max())
+    return box, places

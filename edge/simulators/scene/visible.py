@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.simulators.scene.shapes import Bounds, Pose, Shape, bounds, placed
+from edge.simulators.scene.shapes import Bounds, Pose, Shape, outlined
 from edge.simulators.scene.view import Floats, View
 
 CELLS: Final = 16
@@ -33,32 +34,47 @@ class _Standing:
     hull: Floats
 
 
-def extents(things: Sequence[tuple[Shape, Pose]], view: View) -> list[Extent | None]:
-    """What can be seen of each; None for who is not in the picture at all or too near to show."""
-    standing = [_standing(shape, pose, view) for shape, pose in things]
-    found: list[Extent | None] = []
-    for own in standing:
-        if own is None or not _overlap(own.full, (0.0, 0.0, 1.0, 1.0)):
-            found.append(None)
-            continue
-        before = [
-            other
-            for other in standing
-            if other is not None
-            and other is not own
-            and other.distance_m < own.distance_m
-            and _overlap(own.full, other.full)
-        ]
-        found.append(_seen(own, before))
-    return found
+class Sight:
+    """What a camera sees of things. What has not moved since it was asked for last is not looked at again; memory is one entry a thing."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Shape, Pose, View, _Standing | None]] = {}
+
+    def extents(self, things: Sequence[tuple[Shape, Pose]], view: View) -> list[Extent | None]:
+        """What can be seen of each; None for who is not in the picture at all or too near to show."""
+        standing = [self._standing(shape, pose, view) for shape, pose in things]
+        if len(self._known) > 2 * len(things) + 64:
+            self._known.clear()
+        found: list[Extent | None] = []
+        for own in standing:
+            if own is None or not _overlap(own.full, (0.0, 0.0, 1.0, 1.0)):
+                found.append(None)
+                continue
+            before = [
+                other
+                for other in standing
+                if other is not None
+                and other is not own
+                and other.distance_m < own.distance_m
+                and _overlap(own.full, other.full)
+            ]
+            found.append(_seen(own, before))
+        return found
+
+    def _standing(self, shape: Shape, pose: Pose, view: View) -> _Standing | None:
+        known = self._known.get(id(shape))
+        if known is None or known[0] is not shape or known[1] != pose or known[2] != view:
+            known = shape, pose, view, _standing(shape, pose, view)
+            self._known[id(shape)] = known
+        return known[3]
 
 
 def _standing(shape: Shape, pose: Pose, view: View) -> _Standing | None:
-    full = bounds(shape, pose, view)
-    if full is None:
+    outline = outlined(shape, pose, view)
+    if outline is None:
         return None
-    places, _ = view.project(placed(shape.points(pose), pose))
-    return _Standing(full, float(np.hypot(pose.x_m, pose.y_m)), places)
+    full, places = outline
+    return _Standing(full, hypot(pose.x_m, pose.y_m), places)
 
 
 def _overlap(first: Bounds, second: Bounds) -> bool:
