@@ -55,12 +55,15 @@ class OnnxDetector:
     any other one in that of its manifest.
     """
 
-    def __init__(self, model: ResolvedModel, *, watched: frozenset[str] = WATCHED) -> None:
-        """Open the graph. Raises ModelUnusable when it is not what the manifest says."""
+    def __init__(
+        self, model: ResolvedModel, *, watched: frozenset[str] = WATCHED, least_score: float = LEAST_SCORE
+    ) -> None:
+        """Open the graph; what is less sure than `least_score` is not told. Raises ModelUnusable when it is not what the manifest says."""
         manifest = model.manifest
         self.manifest = manifest
         self.labels: tuple[str, ...] = manifest.labels
         self._watched = watched
+        self._least_score = least_score
         self._decoder = reader(manifest, watched)
         self._decoders: dict[tuple[int, int], Decoder] = {}
         self._graph = self._opened(model)
@@ -94,11 +97,11 @@ class OnnxDetector:
         return self._infer(tensor, self._decoder)
 
     def _infer(self, tensor: Tensor, decoder: Decoder) -> Answer:
-        exponent = self.manifest.score_exponent
+        exponent, least_score = self.manifest.score_exponent, self._least_score
         outputs = self._graph.run(tensor, decoder.output_shapes)
         if exponent == 1:
-            return decoder.decode(outputs, least_score=LEAST_SCORE)
-        boxes, scores, classes = decoder.decode(outputs, least_score=LEAST_SCORE ** (1 / exponent))
+            return decoder.decode(outputs, least_score=least_score)
+        boxes, scores, classes = decoder.decode(outputs, least_score=least_score ** (1 / exponent))
         return boxes, np.asarray(scores**exponent, dtype=np.float32), classes
 
     def _told(self, answer: Answer, placement: Placement) -> Detections:

@@ -1,25 +1,15 @@
 """A teacher: a detector of the catalogue labels the classes that a set leaves out. Its weights never enter ours."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import cv2
 import numpy as np
 
 from edge.perception.detector import OnnxDetector, open_detector
-from models.datasets.labels import NUMBER, Label
+from models.datasets.coco import OF_COCO
+from models.datasets.labels import NUMBER
 from models.datasets.pictures import DataProblem, LabelledPicture
 from models.training.samples import HINT, Taught
-
-_TAUGHT: Final = {
-    "person": Label.PERSON,
-    "bicycle": Label.TWO_WHEELER,
-    "motorcycle": Label.TWO_WHEELER,
-    "car": Label.CAR,
-    "truck": Label.TRUCK,
-    "bus": Label.BUS,
-}
-"""What a network trained on COCO calls a thing, and what we call it."""
 
 
 def teach(
@@ -39,9 +29,9 @@ def _looked_at(detector: OnnxDetector, picture: LabelledPicture) -> Taught:
     if pixels is None:
         raise DataProblem(f"{picture.file} is no picture that can be read")
     found = detector.detect(np.asarray(pixels, np.uint8))
-    kept = [index for index, label in enumerate(found.labels) if label in _TAUGHT and found.scores[index] >= HINT]
+    kept = [index for index, label in enumerate(found.labels) if label in OF_COCO and found.scores[index] >= HINT]
     return Taught(
         np.clip(found.boxes[kept], 0, 1).astype(np.float32),
-        np.array([NUMBER[_TAUGHT[found.labels[index]]] for index in kept], np.intp),
+        np.array([NUMBER[OF_COCO[found.labels[index]]] for index in kept], np.intp),
         found.scores[kept].astype(np.float32),
     )
