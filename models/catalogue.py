@@ -115,6 +115,18 @@ def resolve(model_id: str) -> ResolvedModel:
     return ResolvedModel(manifest, obtain(manifest))
 
 
+def preferred() -> ResolvedModel:
+    """The first model of the order that can be had, fetched where needed. Raises ModelProblem with every reason."""
+    problems: list[str] = []
+    known = models()
+    for model_id in (each for each in PREFERRED if each in known):
+        try:
+            return resolve(model_id)
+        except ModelProblem as problem:
+            problems.append(str(problem))
+    raise FileMissing("; ".join(problems) or f"none of {', '.join(PREFERRED)} is in the catalogue")
+
+
 def clip(name: str) -> Path:
     """A verified clip, fetched where needed. Raises ModelProblem."""
     found = footage().get(name)

@@ -110,7 +110,8 @@ class Demonstration:
             )
             return showings
         try:
-            catalogue.resolve(plan.MODEL)
+            found = catalogue.preferred().manifest
+            self._say(f"the cameras are looked at with {found.id} {found.version}")
         except ModelProblem as problem:
             self._say(f"the cameras run without a detector: {problem}")
         return showings

@@ -11,7 +11,8 @@ from cloud.demo.equipment import EQUIPMENT, Equipment, EquipmentPorts
 from cloud.organisation.model import DutyKind, SiteKind
 
 DISTRICT: Final = "110105"
-MODEL: Final = "yolox_nano_416"
+MODEL: Final = "auto"
+"""The first of the catalogue's order that can be had."""
 _FLOOR: Final = [[0.0, 0.25], [1.0, 0.25], [1.0, 1.0], [0.0, 1.0]]
 _EVERYTHING: Final = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 

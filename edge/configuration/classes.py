@@ -88,7 +88,7 @@ def _what(able: Labels) -> str:
 def _way_out(able: Labels) -> str:
     if len(able) > 1 or CameraSettings.model_fields["model"].default in able:
         return "name one that does under `model` (`gridward-edge models import` takes one in)"
-    return f"leave `model` out, or write `model: {AUTO}`, and the node takes one that does"
+    return f"write `model: {AUTO}`, or leave `model` out where no profile says it, and the node takes one that does"
 
 
 def _its_rule(name: str) -> str:

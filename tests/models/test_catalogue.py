@@ -300,6 +300,17 @@ def read_manifest_of(text: str) -> Manifest:
     return read_manifest(file)
 
 
+def test_of_the_order_the_first_is_taken_that_can_be_had(shipped: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "PREFERRED", ("elsewhere", "tiny"))
+    assert catalogue.preferred().manifest == shipped
+    catalogue.obtain(shipped).unlink()
+    with pytest.raises(FileMissing, match=r"install .* again"):
+        catalogue.preferred()
+    monkeypatch.setattr(catalogue, "PREFERRED", ("elsewhere",))
+    with pytest.raises(FileMissing, match="none of elsewhere"):
+        catalogue.preferred()
+
+
 def test_what_comes_with_this_software_is_what_its_manifests_say() -> None:
     for manifest in catalogue.own_models().values():
         if isinstance(manifest.source, Shipped):

@@ -37,7 +37,7 @@ def test_a_camera_that_names_no_model_takes_one_that_knows_what_its_rules_watch(
 def test_a_named_model_that_does_not_know_it_is_refused_with_the_way_out(kind: str) -> None:
     model, [(where, reason)] = examined(f"{{kind: {kind}, zone: a}}", "yolox_nano_416")
     assert (model, where) == (None, "[0].kind")
-    assert "leave `model` out" in reason
+    assert "write `model: auto`" in reason
     assert "needs a `model`" in examined(f"{{kind: {kind}, zone: a}}", "null")[1][0][1]
 
 
@@ -61,7 +61,7 @@ def test_a_rule_without_classes_needs_one_of_its_own() -> None:
     _, [(where, reason)] = examined("{kind: two_wheeler, zone: a}", "lightperson_192")
     assert where == "[0].kind"
     assert "bicycle, motorcycle" in reason
-    assert "leave `model` out" in reason
+    assert "write `model: auto`" in reason
     assert examined("{kind: two_wheeler, zone: a}", OWN) == (OWN, [])
     assert OWN_CLASSES["vehicle_dwell"] == ("car", "truck", "bus")
 

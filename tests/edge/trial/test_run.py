@@ -10,13 +10,14 @@ import pytest
 from edge.configuration.words import camera_from_words
 from edge.contract.incident import CameraTrouble
 from edge.errors import ConfigurationError
-from edge.flow import Finding, Scene, StillObject
+from edge.flow import Finding, Look, Scene, Spotted, StillObject
 from edge.perception.detector import open_detector
 from edge.recollection.store import FOLDER, files
 from edge.settings import CameraSettings
 from edge.trial.answer import LARGEST_BYTES, WAY_POINTS, answer, as_json, try_cameras
 from edge.trial.comparison import Verdict, compared
 from edge.trial.run import TrialIncident
+from tests.fakes.own_model import take_in
 from tests.fakes.remembered import Life, lived, said, seen
 from tests.fakes.scenes import at, standing_at, walk
 from tests.fakes.visits import CLIP
@@ -195,6 +196,17 @@ def test_what_was_not_looked_for_is_said(tmp_path: Path) -> None:
     ]
 
 
+def test_that_nobody_looked_for_what_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDWARD_MODELS", str(tmp_path / "models"))
+    take_in(tmp_path)
+    lived(tmp_path / "node", zone_camera(), one_visit(0))
+    camera = camera_from_words(["a=0,0 1,0 1,1 0,1"], ["litter:a:60"], model="auto").model_copy(update={"id": "c"})
+    [told] = answer(try_cameras(tmp_path / "node", [camera], since=WEEK), tmp_path / "node")["cameras"]
+    assert "rule litter-a: what stays at its place was not looked for all the time" in [
+        each["words"] for each in told["warnings"]
+    ]
+
+
 @pytest.mark.parametrize("rule", ["abandoned_object:a:20", "camera_trouble"])
 def test_conditions_that_hold_are_found_again(tmp_path: Path, rule: str) -> None:
     thing = StillObject(1, (0.4, 0.4, 0.5, 0.5), at(10))
@@ -209,6 +221,23 @@ def test_conditions_that_hold_are_found_again(tmp_path: Path, rule: str) -> None
     [trial] = try_cameras(tmp_path, [camera], since=WEEK).cameras
     assert len(told) == 1
     assert_alike(trial.now, told)
+
+
+@pytest.mark.parametrize(("rule", "label"), [("litter:a:20", "litter"), ("fallen_person:a:8", "fallen_person")])
+def test_what_stays_at_its_place_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, label: str
+) -> None:
+    monkeypatch.setenv("GRIDWARD_MODELS", str(tmp_path / "models"))
+    take_in(tmp_path)
+    camera = camera_from_words(["a=0,0 1,0 1,1 0,1"], [rule], model="auto").model_copy(update={"id": "c"})
+    seen = Look((Spotted(label, (0.4, 0.4, 0.5, 0.5), 0.8),))
+    live = [*quiet(0, 10, look=Look(())), *quiet(10, 60), *quiet(60, 200, look=seen), *quiet(200, 400, look=Look(()))]
+    told = ends(lived(tmp_path / "node", camera, live).told)
+    [trial] = try_cameras(tmp_path / "node", [camera], since=WEEK).cameras
+    assert len(told) == 1
+    assert_alike(trial.now, told)
+    other = camera_from_words(["a=0,0 1,0 1,1 0,1"], ["bin_overflow:a:20"], model="auto").model_copy(update={"id": "c"})
+    assert try_cameras(tmp_path / "node", [other], since=WEEK).cameras[0].now == ()
 
 
 def test_who_was_only_expected_in_a_zone_is_in_it_neither_live_nor_in_the_memory(tmp_path: Path) -> None:
