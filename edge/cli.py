@@ -40,6 +40,7 @@ from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.rules.schedule import CHINA
 from edge.rules_command import rules_app
 from edge.settings import AUTO, Department
+from edge.simulators.scene.command import scene_app
 from edge.sources import channel_listing
 from edge.sources.video_gateway import Gateways
 from edge.supervisor import STATUS_NOT_STARTABLE
@@ -60,6 +61,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(camera_app, name="camera")
 app.add_typer(rules_app, name="rules")
 app.add_typer(bench_app, name="bench")
+app.add_typer(scene_app, name="scene")
 letters_app = typer.Typer(help="Messages that the cloud has rejected.", no_args_is_help=True)
 app.add_typer(letters_app, name="letters")
 

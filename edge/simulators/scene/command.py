@@ -1,0 +1,118 @@
+"""`gridward-edge scene`: made scenes with known truth, as films and as cameras."""
+
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from edge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from edge.simulators.scene.film import Film
+
+scene_app = typer.Typer(help="Made scenes with known truth.", no_args_is_help=True)
+
+_LEAST_PX: Final = 128
+_MOST_PX: Final = 3840
+
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same scene.")]
+Seconds = Annotated[float, typer.Option(min=1, max=3600, help="How long it is.")]
+Size = Annotated[str, typer.Option(help="Width and height in pixels.", metavar="WIDTHxHEIGHT")]
+Rate = Annotated[float, typer.Option("--fps", min=1, max=30, help="Frames each second.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+@scene_app.callback()
+def _scene() -> None:
+    """Made scenes with known truth."""
+
+
+@scene_app.command("write")
+def write_command(
+    out: Annotated[Path, typer.Option(help="Where to; made where it is missing.", metavar="DIR", file_okay=False)],
+    seed: Seed = 7,
+    seconds: Seconds = 60.0,
+    size: Size = "1280x720",
+    fps: Rate = 12.0,
+    *,
+    stamp: Annotated[bool, typer.Option("--stamp/--no-stamp", help="Burn SIMULATED 模拟 into each picture.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Write a film of H.264, and its truth beside it: boxes of each frame, zones, lines, and what happens."""
+    told = as_plain(_written(out, seed, seconds, size, fps, stamp=stamp))
+    typer.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _in_words(told))
+
+
+@scene_app.command("serve")
+def serve_command(  # noqa: PLR0917 (a command line has no keyword arguments)
+    seed: Seed = 7,
+    seconds: Seconds = 60.0,
+    size: Size = "1280x720",
+    fps: Rate = 12.0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Any free one unless given.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    out: Annotated[Path | None, typer.Option(help="Keep film and truth here.", metavar="DIR", file_okay=False)] = None,
+) -> None:
+    """Be a camera (RTSP) that shows a made scene over and over, until it is ended; says its address as a line of JSON."""
+    from edge.simulators.camera_process import main as serve  # noqa: PLC0415 (no other command needs a camera)
+
+    with tempfile.TemporaryDirectory(prefix="gridward-scene-") as directory:
+        film = _written(out or Path(directory), seed, seconds, size, fps, stamp=True).film
+        status = serve([str(film), "--host", host, "--port", str(port), "--shared"])
+    raise typer.Exit(status)
+
+
+def _written(out: Path, seed: int, seconds: float, size: str, fps: float, *, stamp: bool) -> "Film":
+    from edge.simulators.scene.film import write_film  # noqa: PLC0415 (drawing is needed by these commands alone)
+    from edge.simulators.scene.scene import random_scene  # noqa: PLC0415
+    from edge.simulators.scene.story import Parameters  # noqa: PLC0415
+
+    width, height = size_of(size)
+    parameters = Parameters(duration_s=seconds, aspect=width / height)
+    scene = random_scene(seed, parameters, size=(width, height), frame_period_s=1 / fps)
+    return write_film(scene, out, stamped=stamp, progress=_progress())
+
+
+def size_of(told: str) -> tuple[int, int]:
+    """Width and height of words like 1280x720. Raises ConfigurationError."""
+    width, _, height = told.lower().partition("x")
+    if width.isdecimal() and height.isdecimal():
+        sides = int(width), int(height)
+        if all(_LEAST_PX <= side <= _MOST_PX and side % 2 == 0 for side in sides):
+            return sides
+    raise ConfigurationError(
+        f"--size {told}: width and height are even numbers of pixels from {_LEAST_PX} to {_MOST_PX}, as in 1280x720"
+    )
+
+
+def as_plain(film: "Film") -> dict[str, Any]:
+    """What was written, for JSON."""
+    return {
+        "film": str(film.film),
+        "truth": str(film.truth),
+        "frames": film.frames,
+        "events": dict(sorted(Counter(event.kind.value for event in film.events).items())),
+    }
+
+
+def _in_words(told: dict[str, Any]) -> str:
+    events = ", ".join(f"{count} {kind}" for kind, count in told["events"].items()) or "nothing happens"
+    return f"{told['film']}: {told['frames']} frames\n{told['truth']}: {events}"
+
+
+def _progress() -> Callable[[int, int], None]:
+    """A line on standard error that counts up, where a person looks on."""
+    if not sys.stderr.isatty():
+        return lambda _done, _of: None
+
+    def told(done: int, of: int) -> None:
+        if done % 10 == 0 or done == of:
+            sys.stderr.write(f"\rdrawn {done} of {of} frames" + ("\n" if done == of else ""))
+            sys.stderr.flush()
+
+    return told

@@ -1,0 +1,95 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+from typer.testing import CliRunner
+
+from edge.cli import app
+from edge.errors import ConfigurationError, MediaUnusable
+from edge.simulators.scene.command import size_of
+from edge.simulators.scene.film import write_film
+from edge.simulators.scene.scene import random_scene
+from edge.simulators.scene.story import Parameters
+from edge.simulators.scene.truth import read_truth
+from edge.video import Video
+
+
+def test_a_film_and_its_truth_have_the_same_frames(tmp_path: Path) -> None:
+    scene = random_scene(5, Parameters(duration_s=2.0), size=(320, 180), frame_period_s=0.1)
+    told = []
+    film = write_film(scene, tmp_path / "new", progress=lambda done, of: told.append((done, of)))
+    truth = read_truth(film.truth)
+    assert truth == scene.truth()
+    assert truth.events == film.events
+    with Video(film.film) as video:
+        assert sum(1 for _ in video.frames()) == film.frames == len(truth.moments) == 20
+    assert told[-1] == (20, 20)
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["scene-5.mp4", "scene-5.truth.jsonl"]
+
+
+def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(MediaUnusable, match="can't be written into"):
+        write_film(random_scene(5, Parameters(duration_s=1.0), size=(320, 180)), tmp_path / "taken")
+
+
+def test_the_command_writes_and_tells(tmp_path: Path) -> None:
+    arguments = [
+        "scene",
+        "write",
+        "--out",
+        str(tmp_path),
+        "--seed",
+        "8",
+        "--seconds",
+        "1",
+        "--size",
+        "320x180",
+        "--json",
+    ]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exit_code == 0, ran.output
+    told = json.loads(ran.stdout)
+    assert told["frames"] == 12
+    assert read_truth(Path(told["truth"])).head.seed == 8
+
+
+@pytest.mark.parametrize("told", ["", "1280", "1280x", "x720", "1281x720", "0x0", "64x64", "9000x9000", "axb", "-2x4"])
+def test_a_senseless_size_is_refused(told: str) -> None:
+    with pytest.raises(ConfigurationError, match="1280x720"):
+        size_of(told)
+
+
+def test_a_size_is_read() -> None:
+    assert size_of("640X360") == (640, 360)
+
+
+def test_a_served_scene_is_a_camera(tmp_path: Path) -> None:
+    with ServedScene(tmp_path) as url, av.open(url, options={"rtsp_transport": "tcp"}, timeout=20.0) as stream:
+        shown = next(stream.decode(video=0))
+    assert (shown.width, shown.height) == (320, 180)
+    assert read_truth(tmp_path / "scene-6.truth.jsonl").head.seed == 6
+
+
+class ServedScene:
+    """The command in a process of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        options = ["--seed", "6", "--seconds", "2", "--size", "320x180", "--out", str(directory)]
+        self._command = [sys.executable, "-m", "edge.cli", "scene", "serve", *options]
+
+    def __enter__(self) -> str:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        url = json.loads(self._process.stdout.readline())["url"]
+        assert isinstance(url, str)
+        return url
+
+    def __exit__(self, *_exception: object) -> None:
+        self._process.terminate()
+        assert self._process.wait(20) == 0
+        assert self._process.stdout is not None
+        self._process.stdout.close()
