@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.flow import Box, Detections, Detector, FilmLook, Frame, Image, PrivateParts
-from edge.perception.pipeline import CameraPipeline, detected
+from edge.perception.pipeline import CameraPipeline, detected, recognisable
 from edge.settings import CameraSettings
 
 LOOK_EVERY_S: Final = 0.2
@@ -100,7 +100,7 @@ class Hindsight:
             private = PrivateParts(look.at, people, vehicles, (*look.private.moving, *seen_back.moving))
             seen = PrivateParts(
                 look.at,
-                detected(look.found, "person"),
+                recognisable(look.found),
                 (*detected(look.found, "vehicle"), *detected(look.found, "two_wheeler")),
             )
             told.append(FilmLook(private, seen))

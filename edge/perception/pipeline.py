@@ -20,7 +20,7 @@ from edge.perception.tracker import KINDS, Step, Tracker
 from edge.perception.trouble import TroubleWatch
 from edge.perception.views import holds
 from edge.settings import MOTION, CameraSettings, PlaceSettings
-from edge.settings.vocabulary import FALLEN, PLACED
+from edge.settings.vocabulary import FALLEN, PLACED, RIDDEN
 
 PROBE_S: Final = 10.0
 """However quiet it is, the detector looks this often: for what stood there from the start or moves too faintly."""
@@ -313,7 +313,7 @@ class CameraPipeline:
         if self._whole_look is None:
             self._whole_look = detector.detect(frame.image)
             self.counters.inferences += 1
-        people = self._seen("person", MASKED_SIGHTS)
+        people = self._people()
         vehicles = self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
         trails = tuple(
             box
@@ -323,7 +323,7 @@ class CameraPipeline:
         moving = motion.regions(
             (*people, *vehicles, *trails)
         )  # the look for the picture adds, it explains nothing away
-        people += detected(self._whole_look, "person")
+        people += recognisable(self._whole_look)
         vehicles += detected(self._whole_look, "vehicle") + detected(self._whole_look, "two_wheeler")
         self._note_lying(at, self._whole_look)
         moving = (*moving, *self._lying_now(at))
@@ -341,9 +341,17 @@ class CameraPipeline:
         """Where things of a kind were in these looks, followed or not."""
         return self._tracker.recent(kind, sights) + detected(self._last_detections, kind)
 
+    def _people(self) -> tuple[Box, ...]:
+        """Where somebody is whose head is to be hidden, or was in the looks before: people, and riders where the model tells them with what they
+        ride.
+        """
+        people = self._seen("person", MASKED_SIGHTS)
+        ridden = self._detector is not None and RIDDEN in self._detector.labels
+        return (*people, *self._seen(RIDDEN, MASKED_SIGHTS)) if ridden else people
+
     def _seen_now(self, at: datetime) -> tuple[PrivateParts, ...]:
         """Everybody who is in sight, as one entry, if there is anybody."""
-        people, vehicles = self._seen("person", MASKED_SIGHTS), self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
+        people, vehicles = self._people(), self._seen("vehicle", 1) + self._seen("two_wheeler", 1)
         lying = self._lying_now(at)
         return (PrivateParts(at, people, vehicles, lying),) if people or vehicles or lying else ()
 
@@ -468,7 +476,8 @@ def _within_minutes(every: Iterable[PrivateParts], at: datetime) -> tuple[Privat
 def _is_lost_within(track: Track) -> bool:
     """Whether somebody was seen last where nobody leaves the picture: he may still stand there."""
     left, top, right, bottom = track.box
-    return KINDS.get(track.label, track.label) == "person" and min(left, top, 1 - right, 1 - bottom) > _EDGE
+    somebody = track.label == RIDDEN or KINDS.get(track.label, track.label) == "person"
+    return somebody and min(left, top, 1 - right, 1 - bottom) > _EDGE
 
 
 def detected(found: Detections, kind: str) -> tuple[Box, ...]:
@@ -479,6 +488,11 @@ def detected(found: Detections, kind: str) -> tuple[Box, ...]:
         for (left, top, right, bottom), score, label in rows
         if KINDS.get(label, label) == kind and score >= MASKED_SCORE and isfinite(left + top + right + bottom)
     )
+
+
+def recognisable(found: Detections) -> tuple[Box, ...]:
+    """Everything in which somebody may be recognised: people, and two-wheelers with their riders."""
+    return detected(found, "person") + labelled(found, RIDDEN)
 
 
 def labelled(found: Detections, label: str) -> tuple[Box, ...]:

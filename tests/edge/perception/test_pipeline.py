@@ -624,3 +624,25 @@ def test_who_lies_is_masked_as_a_whole_and_still_is_when_the_next_look_calls_him
     assert any(np.allclose(box, LYING, atol=0.01) for box in parts.people)
     filmed.show(ROOM, 2.0, detections((LYING, 0.9)))
     assert any(np.allclose(box, LYING, atol=0.01) for box in filmed.parts().moving)
+
+
+class OwnEyes(Eyes):
+    """Those of a model that tells a rider and what he rides as one."""
+
+    labels = ("person", "two_wheeler")
+
+
+@pytest.mark.parametrize(("eyes", "label", "hidden"), [(OwnEyes, "two_wheeler", True), (Eyes, "bicycle", False)])
+def test_a_rider_is_somebody_where_the_model_tells_him_with_what_he_rides(
+    eyes: type[Eyes], label: str, hidden: bool
+) -> None:
+    filmed = Filmed(eyes())
+    filmed.show(ROOM, WATCHED_S + 2)
+    ridden = standing_at(0.5, 0.8, width=0.2)
+    filmed.show(room_with(ridden), 4.0, detections((ridden, 0.9), label=label))
+    parts = filmed.parts()
+    assert any(np.allclose(box, ridden, atol=0.01) for box in parts.vehicles)
+    assert any(np.allclose(box, ridden, atol=0.01) for box in parts.people) is hidden
+    filmed.show(ROOM, 12.0)
+    kept = [box for each in filmed.pipeline._lost for box in each.people]
+    assert any(np.allclose(box, ridden, atol=0.01) for box in kept) is hidden

@@ -13,6 +13,7 @@ from edge.settings import AUTO, CameraSettings
 from edge.settings.vocabulary import meant
 from models import catalogue
 from models.catalogue import PREFERRED
+from models.datasets.labels import LABELS
 from tests.fakes.own_model import OWN, own_detector, take_in
 
 EVERYDAY = PREFERRED[0]
@@ -113,6 +114,7 @@ def test_the_own_labels_are_found_in_a_picture(tmp_path: Path) -> None:
 
 
 def test_the_own_labels_stand_in_the_order_that_its_networks_give() -> None:
+    assert catalogue.label_lists()["gridward"] == tuple(LABELS)
     assert catalogue.label_lists()["gridward"] == (
         *("person", "two_wheeler", "car", "truck", "bus", "fallen_person", "litter", "bin", "bin_overflow"),
     )
