@@ -118,7 +118,7 @@ def matches(looked: Sequence[Looked], overlap: float) -> Matches:
         outside = np.zeros(len(one.found), np.bool_) if one.outside is None else one.outside
         things[number] = int((~ignored).sum())
         order = np.argsort(-one.scores, kind="stable")[:_MOST_FOUND]
-        hit, neither = _matched(one.truth, ignored, one.found[order], overlap)
+        hit, neither = matched(one.truth, ignored, one.found[order], overlap)
         counted = hit | ~(neither | outside[order])
         scores.append(one.scores[order][counted].astype(np.float64))
         right.append(hit[counted])
@@ -135,7 +135,7 @@ def curve(looked: Sequence[Looked], overlap: float) -> Curve:
     return matches(looked, overlap).curve()
 
 
-def _matched(
+def matched(
     truth: NDArray[np.float32], ignored: NDArray[np.bool_], found: NDArray[np.float32], overlap: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which of the found boxes (surest first) are right, and which are neither right nor wrong."""

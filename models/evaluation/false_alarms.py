@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from edge.configuration.words import camera_from_words
 from edge.flow import Frame, Track
 from edge.perception.detector import OnnxDetector
 from edge.perception.lineage import TrackerSettings
 from edge.perception.pipeline import CameraPipeline
-from edge.settings import PlaceSettings
+from edge.settings import CameraSettings, PlaceSettings
 from edge.settings.vocabulary import PLACED
 from edge.sources.timing import AnalysisGrid
 from edge.video import Video
@@ -72,7 +71,7 @@ def alarms_in(
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Iterator[Alarms]:
     """Run a camera over a clip, and look at all of each frame beside it. Raises MediaUnusable, ModelUnusable."""
-    camera = camera_from_words([], [], model=detector.manifest.id, analysis_hz=ANALYSIS_HZ)
+    camera = CameraSettings(id="clip", url=quiet.clip, analysis_hz=ANALYSIS_HZ)
     pipeline = CameraPipeline(camera, detector)
     tracks: dict[Label, set[int]] = defaultdict(set)
     frames, frames_with, boxes = Counter[Label](), Counter[Label](), Counter[Label]()

@@ -48,10 +48,15 @@ def pixels_of(picture: LabelledPicture) -> Image:
 
 
 def in_our_classes(told: Detections) -> Found:
-    """Without what we have no class for, and without doubles: a bicycle and a motorcycle in one place are one two-wheeler."""
-    named = [(index, label) for index, name in enumerate(told.labels) if (label := ours(name)) is not None]
+    """Without what we have no class for or lies outside the picture, and without doubles: a bicycle and a motorcycle in one place are one
+    two-wheeler.
+    """
+    within = np.clip(told.boxes, 0, 1).astype(np.float32)
+    there = np.asarray((within[:, 2:] > within[:, :2]).all(axis=1), np.bool_).reshape(-1)
+    named = [
+        (index, label) for index, name in enumerate(told.labels) if there[index] and (label := ours(name)) is not None
+    ]
     kept = [index for index, _ in named]
     classes = np.array([NUMBER[label] for _, label in named], np.intp)
-    boxes = np.clip(told.boxes[kept], 0, 1).astype(np.float32)
-    answer = without_doubles((boxes, told.scores[kept].astype(np.float32), classes))
+    answer = without_doubles((within[kept], told.scores[kept].astype(np.float32), classes))
     return Found(*answer)
