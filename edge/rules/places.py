@@ -28,6 +28,12 @@ UNSEEN_S: Final = 3_600.0
 MOST_PLACES: Final = 64
 """Of one rule; where there are more, the picture is no scene."""
 
+_NEARER: Final = 0.1
+"""In heights of what is there: so much lower stands who is before it. Boxes tremble, and nothing hides itself."""
+
+_HARDLY: Final = 0.5
+"""Of the share of looks that is asked for."""
+
 _MOST_LOOKS: Final = 512
 _SAME_THING: Final = 0.5
 _BEFORE: Final = 0.3
@@ -102,11 +108,15 @@ class Places:
         return place.shown(at - timedelta(seconds=settings.lasting_s)) >= settings.share
 
     def is_gone(self, place: Place, at: datetime) -> bool:
-        """Whether nothing is there any more. The time in which somebody stood before it does not count."""
+        """Whether nothing is there any more. The time in which somebody stood before it does not count. What has not been told of yet and
+        was hardly ever seen was never there: what comes to that place later begins anew.
+        """
         if place.unseen_s(at) >= UNSEEN_S:
             return True
         if place.missed_since is None or place.misses < LEAST_MISSES:
             return False
+        if place.told_at is None and place.shown(place.since) < _HARDLY * self.settings.share:
+            return True
         return (at - place.missed_since).total_seconds() >= self.settings.clear_for_s
 
     def leave(self, place: Place, at: datetime) -> None:
@@ -167,7 +177,7 @@ def _hides(other: Box, box: Box) -> bool:
     """Whether something stands before a place: nearer to the camera, which is lower in the picture, and over much of it. What fills just
     that place is the thing itself under another name.
     """
-    if other[3] < box[3] or overlap(other, box) >= _SAME_THING:
+    if other[3] < box[3] + _NEARER * (box[3] - box[1]) or overlap(other, box) >= _SAME_THING:
         return False
     across = max(min(other[2], box[2]) - max(other[0], box[0]), 0.0)
     down = max(min(other[3], box[3]) - max(other[1], box[1]), 0.0)

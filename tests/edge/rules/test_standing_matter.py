@@ -95,6 +95,12 @@ def test_what_is_seen_in_too_few_looks_is_a_mistake_of_the_detector() -> None:
     assert told(run(litter(), often))[0] == (OPEN, 20)
 
 
+def test_a_mistake_of_the_detector_does_not_date_what_comes_there_later() -> None:
+    mistaken = [scene(s, *([("litter", BAG)] if s in {0, 2} or s >= 30 else [])) for s in range(0, 80, 2)]
+    said = run(litter(clear_for_s=60.0), mistaken)
+    assert [(seconds(each.at), seconds(each.started_at)) for each in said if each.state is OPEN] == [(50, 30)]
+
+
 def test_two_looks_far_apart_are_not_enough() -> None:
     assert run(litter(), [scene(0, ("litter", BAG)), scene(40, ("litter", BAG))]) == []
     assert told(run(litter(), [scene(s, ("litter", BAG)) for s in (0, 30, 60)])) == [(OPEN, 60)]
@@ -257,7 +263,9 @@ def naive(moments: Sequence[Moment], settings: LitterSettings | FallenPersonSett
         up = isinstance(settings, FallenPersonSettings) and bool(ups) and now.up and now.at_s - ups[0] >= settings.up_s
         missing_s = now.at_s - misses[0].at_s if misses else 0
         gone = unseen_s >= UNSEEN_S or (len(misses) >= LEAST_MISSES and missing_s >= settings.clear_for_s)
-        if not now.seen and (gone or up):
+        shown = [each.seen for each in known if each.seen or not each.hidden]
+        hardly = len(misses) >= LEAST_MISSES and sum(shown) / len(shown) < settings.share / 2
+        if not now.seen and (gone or up or (hardly and not open_)):
             if open_:
                 found.append(("ended", now.at_s))
                 rests_until = now.at_s + int(settings.rest_s)
