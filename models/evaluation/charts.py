@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from models.datasets.labels import LABELS, Label
-from models.evaluation.accuracy import ALL, Row
+from models.evaluation.accuracy import ALL, FEW, Row
 from models.evaluation.report import Report
 from models.evaluation.sizes import Size
 
@@ -70,7 +70,7 @@ def _by_class(rows: Sequence[Row], colours: dict[str, str]) -> Figure:
         )
     names = [f"{label}\n{max(row.things for row in rows if row.label is label)} boxes" for label in labels]
     axes.set_xticks(range(len(labels)), names, fontsize=8)
-    _plain(axes, "AP50, all sets that label the class; lines: 95 % over clusters; pale: fewer than 30 boxes")
+    _plain(axes, f"AP50, all sets that label the class; lines: 95 % over clusters; pale: fewer than {FEW} boxes")
     return figure
 
 
@@ -81,12 +81,14 @@ def _by_size(rows: Sequence[Row], colours: dict[str, str]) -> Figure:
         axes = figure.add_subplot(len(Size), 1, number)
         for row in rows:
             place = _place(labels.index(row.label), list(colours).index(row.model), len(colours))
-            axes.bar(place, row.sizes[size].ap50 or 0.0, _BAR_SPACE / len(colours), color=colours[row.model])
+            of = row.sizes[size]
+            pale = 0.45 if of.things < FEW else 1
+            axes.bar(place, of.ap50 or 0.0, _BAR_SPACE / len(colours), color=colours[row.model], alpha=pale)
         names = [
             f"{label}\n{max(row.sizes[size].things for row in rows if row.label is label)} boxes" for label in labels
         ]
         axes.set_xticks(range(len(labels)), names, fontsize=7)
-        _plain(axes, f"AP50, {size}")
+        _plain(axes, f"AP50, {size}; pale: fewer than {FEW} boxes")
     return figure
 
 

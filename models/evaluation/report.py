@@ -145,7 +145,7 @@ def table(report: Report) -> str:
 
 
 def _accuracy(rows: Sequence[Row]) -> Iterator[str]:
-    yield f"{'class':<14}{'model':<22}{'over':<22}{'boxes':>6}{'AP50':>7}  {'95 %':<12}{'50–95':>6}  best F1 (from score)"
+    yield f"{'class':<14}{'model':<22}{'over':<22}{'boxes':>6}{'clusters':>9}{'AP50':>7}  {'95 %':<12}{'50–95':>6}  best F1 (from score)"
     for label in LABELS:
         for row in (row for row in rows if row.label is label):
             low, high = row.interval or (None, None)
@@ -157,7 +157,7 @@ def _accuracy(rows: Sequence[Row]) -> Iterator[str]:
                 "one cluster" if row.clusters == 1 else "",
             ]
             yield (
-                f"{label:<14}{row.model:<22}{row.over:<22}{row.things:>6}{row.ap50 or 0:>7.3f}  {between:<12}"
+                f"{label:<14}{row.model:<22}{row.over:<22}{row.things:>6}{row.clusters:>9}{row.ap50 or 0:>7.3f}  {between:<12}"
                 f"{row.ap50_95 or 0:>6.3f}  {best:<12} {', '.join(note for note in notes if note)}"
             ).rstrip()
             if row.over == ALL:
@@ -183,10 +183,10 @@ def _speeds(report: Report) -> Iterator[str]:
     if report.speeds:
         yield ""
         yield f"{report.machine.processor}, one thread; load before {report.machine.load_before}; {report.speeds[0].runs} runs in turns"
-        yield f"{'ms':<22}{'graph p50':>10}{'p95':>8}{'ratio':>7}{'whole p50':>11}{'p95':>8}{'ratio':>7}"
+        yield f"{'ms':<22}{'graph p50':>10}{'p95':>8}{'cpu':>8}{'ratio':>7}{'whole p50':>11}{'p95':>8}{'cpu':>8}{'ratio':>7}"
     for one in report.speeds:
         yield f"{one.model:<22}" + "".join(
-            f"{times.median_ms:>{width}.1f}{times.p95_ms:>8.1f}{'-' if times.ratio is None else format(times.ratio, '.2f'):>7}"
+            f"{times.median_ms:>{width}.1f}{times.p95_ms:>8.1f}{times.cpu_ms:>8.1f}{'-' if times.ratio is None else format(times.ratio, '.2f'):>7}"
             for times, width in ((one.graph, 10), (one.whole, 11))
         )
 
