@@ -77,9 +77,8 @@ def _houses(chance: Generator, left: float, right: float) -> tuple[House, ...]:
             houses.append(House(ground, float(chance.choice([3.2, 6.0, 9.0, 18.0])), int(chance.integers(1 << 31))))
             y += long + float(chance.uniform(2.0, 10.0))
     if chance.random() < 0.6:
-        houses.append(
-            House((-30.0, FAR_M, 30.0, FAR_M + 8), float(chance.uniform(8, 24)), int(chance.integers(1 << 31)))
-        )
+        end = 2 * FAR_M - 10.0
+        houses.append(House((-30.0, end, 30.0, end + 8), float(chance.uniform(8, 30)), int(chance.integers(1 << 31))))
     return tuple(houses)
 
 

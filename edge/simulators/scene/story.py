@@ -18,6 +18,8 @@ from edge.simulators.scene.view import View
 from edge.simulators.scene.weather import Conditions, random_conditions
 
 FAR_END_M: Final = 48.0
+ROAD_END_M: Final = 95.0
+"""Vehicles come from where they are next to nothing, and go there: one that vanished in view would be the next one for whoever follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +231,16 @@ class _Cast:
     def _traffic(self) -> Iterator[Actor]:
         """Vehicles one after the other on the left half, and some that stop in the fire lane on the right."""
         driving_x = self.place.lane[0] + 1.3
-        free_s = float(self.chance.uniform(-10.0, 10.0))
+        free_s = float(self.chance.uniform(-15.0, 10.0))
         for _ in range(self._number(self.told.drivers)):
             label, shape, _ = self._vehicle()
-            way = [(driving_x, -4.0), (driving_x, FAR_END_M)]
+            way = [(driving_x, -4.0), (driving_x, ROAD_END_M)]
             course = travel(
-                way if self.chance.random() < 0.5 else way[::-1], float(self.chance.uniform(3.0, 7.0)), free_s
+                way if self.chance.random() < 0.5 else way[::-1], float(self.chance.uniform(4.5, 9.0)), free_s
             )
             free_s = course.times_s[-1] + float(self.chance.exponential(8.0))
             yield self._actor(label, shape, course)
-        free_s = float(self.chance.uniform(0.0, 10.0))
+        free_s = float(self.chance.uniform(-12.0, 8.0))
         for _ in range(min(2, self._number(self.told.fire_lane_parkers))):
             label, shape, long = self._vehicle()
             x1, y1, x2, y2 = self.place.fire_lane
@@ -246,13 +248,13 @@ class _Cast:
                 continue
             spot = ((x1 + x2) / 2, (y1 + y2) / 2)
             way = [
-                (spot[0] - 0.4, FAR_END_M),
+                (spot[0] - 0.4, ROAD_END_M),
                 (spot[0], spot[1] + 8.0),
                 spot,
                 (spot[0], spot[1] - 3.0),
                 (spot[0] - 0.4, -6.0),
             ]
-            course = travel(way, 4.0, free_s, {2: float(self.chance.uniform(8.0, 50.0))})
+            course = travel(way, 6.0, free_s, {2: float(self.chance.uniform(8.0, 50.0))})
             free_s = course.times_s[-1] + 4.0
             yield self._actor(label, shape, course)
 
