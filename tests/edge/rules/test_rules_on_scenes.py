@@ -1,0 +1,40 @@
+"""Rules on made scenes, whose truth is exact. `tests/benches/scene_rules.py` measures the same over many more."""
+
+import numpy as np
+import pytest
+
+from edge.geometry import contains
+from tests.benches.scene_expectations import inside_by, spells
+from tests.benches.scene_feed import CLEAN
+from tests.benches.scene_rules import RULES, all_scores
+
+LEAST = 0.9
+"""Of few scenes: one mistake among ten findings is no news, two are."""
+
+
+def test_rules_tell_what_happens_and_nothing_else() -> None:
+    scores = all_scores(30, 25.0, CLEAN)
+    assert set(scores) == {rule["kind"] for rule in RULES}
+    for kind, score in scores.items():
+        assert score.recall is None or score.recall >= LEAST, (kind, score)
+        assert score.precision is None or score.precision >= LEAST, (kind, score)
+    assert sum(score.wanted > 0 for score in scores.values()) >= 7
+    assert sum(score.wanted for score in scores.values()) > 120
+
+
+def test_spells_are_parted_by_gaps() -> None:
+    assert list(spells([0.0, 0.2, 0.4, 2.0, 2.2], 0.5)) == [(0.0, 0.4), (2.0, 2.2)]
+    assert list(spells([], 0.5)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inside_agrees_with_the_polygon(seed: int) -> None:
+    polygon = ((0.1, 0.2), (0.8, 0.1), (0.9, 0.7), (0.3, 0.9))
+    points = np.random.default_rng(seed).uniform(0.01, 0.99, (200, 2))
+    inside = inside_by(polygon, points) > 0
+    assert inside.tolist() == [contains(polygon, (float(x), float(y))) for x, y in points]
+
+
+def test_the_edge_of_the_picture_is_no_edge_of_a_zone() -> None:
+    floor = ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0))
+    assert inside_by(floor, np.array([[0.5, 1.0]]))[0] == pytest.approx(0.5, abs=1e-3)
