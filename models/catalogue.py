@@ -43,7 +43,7 @@ from models.manifest import (
     read_manifest,
 )
 
-PREFERRED: Final = ("yolox_nano_416", "gridward_nano_416")
+PREFERRED: Final = ("yolox_nano_416", "gridward_nano_320")
 """What a camera that names no model is looked at with: the first of these that can be had and knows what its rules watch. The first one sees
 people and cars better, the second one comes with the software and knows what no public model does.
 """

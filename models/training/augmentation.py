@@ -13,6 +13,11 @@ from models.training.degradation import degraded
 from models.training.pasting import Patch, paste
 from models.training.samples import ALL_KNOWN, KNOWN_STRIDE, PADDING, Pixels, Sample
 
+_SCALES_OF_ONE: Final = (0.6, 1.8)
+_SCALES_OF_FOUR: Final = (0.8, 2.4)
+"""Against a picture that fills its place. Four in one are small: where they are not enlarged, things that fill the picture are missed, and
+the more so the larger the input is.
+"""
 _LEAST_SIDE_PIXELS: Final = 4.0
 _LEAST_VISIBLE: Final = 0.25
 """Of a box that the picture's edge cuts, so much has to be left, or it is ignored."""
@@ -51,7 +56,7 @@ def example_of_one(
 ) -> Example:
     """One sample somewhere in a square of `size` pixels, smaller or larger than it."""
     rows, columns = sample.pixels.shape[:2]
-    scale = min(size / columns, size / rows) * random.uniform(0.6, 1.5)
+    scale = min(size / columns, size / rows) * random.uniform(*_SCALES_OF_ONE)
     x, y = (random.uniform(min(0, size - scale * side), max(0, size - scale * side)) for side in (columns, rows))
     tile = _Tile(0, 0, size, size, scale, x, y, bool(random.random() < 0.5))
     return _composed([(sample, tile)], size, random, patch=patch, degrade=degrade)
@@ -66,7 +71,7 @@ def example_of_four(
     tiles = []
     for sample, (left, top, right, bottom) in zip(samples, places, strict=True):
         rows, columns = sample.pixels.shape[:2]
-        scale = max((right - left) / columns, (bottom - top) / rows) * random.uniform(0.7, 1.6)
+        scale = max((right - left) / columns, (bottom - top) / rows) * random.uniform(*_SCALES_OF_FOUR)
         slack_x, slack_y = (right - left) - scale * columns, (bottom - top) - scale * rows
         x = left + random.uniform(min(0, slack_x), max(0, slack_x))
         y = top + random.uniform(min(0, slack_y), max(0, slack_y))

@@ -58,12 +58,13 @@ class Detector(nn.Module):
             for _ in STRIDES
         )
         self.numbers = BOX_NUMBERS + labels
+        self.input_scale = _INPUT_SCALE
         self._begin()
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Raw rows: per cell the centre's offset and the log of the size, both in cells, then a logit per label."""
         features = []
-        flowing = self.stem(pictures * _INPUT_SCALE)
+        flowing = self.stem(pictures if self.input_scale == 1 else pictures * self.input_scale)
         for depth, stage in enumerate(self.stages):
             flowing = stage(flowing)
             if depth > 0:
@@ -120,7 +121,8 @@ def fold_input_scale(network: Detector) -> None:
     first = network.stem[0]
     assert isinstance(first, nn.Conv2d)  # noqa: S101 - for the type checker
     with torch.no_grad():
-        first.weight *= _INPUT_SCALE
+        first.weight *= network.input_scale
+    network.input_scale = 1.0
 
 
 def _doubled(feature: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from models.manifest import Imported, Layout, Manifest
 from tests.edge.records import START
 from tests.fakes.graphs import HEIGHT, WIDTH, Kind, Thing, manifest, write_graph, yolox
 
-OWN = "gridward_nano_416"
+OWN = "gridward_nano_320"
 LABELS = label_lists()["gridward"]
 LYING = Thing((8, 40, 40, 56), LABELS.index("fallen_person"), 0.9)
 BAG = Thing((40, 8, 56, 24), LABELS.index("litter"), 0.8)

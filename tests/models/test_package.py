@@ -22,8 +22,8 @@ def test_weights_of_our_own_and_their_card_are_part_of_the_wheel(tmp_path: Path)
     shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__", "weights"))
     weights = tmp_path / "models" / "weights"
     weights.mkdir()
-    for name in ("gridward_nano_416.onnx", "README.md", "failures.png"):
+    for name in ("gridward_nano_320.onnx", "README.md", "failures.png"):
         (weights / name).write_bytes(b"x")
     files = packed(tmp_path)
-    assert {"models/weights/gridward_nano_416.onnx", "models/weights/README.md", "models/weights/failures.png"} <= files
+    assert {"models/weights/gridward_nano_320.onnx", "models/weights/README.md", "models/weights/failures.png"} <= files
     assert {"models/labels/gridward.yaml", "models/manifests/yolox_nano_416.yaml", "models/catalogue.py"} <= files

@@ -28,7 +28,8 @@ def labelled_frames(
 ) -> Iterator[tuple[Image, NDArray[np.float32], list[str]]]:
     """`count` pictures (height, width, 3) with boxes (n, 4) in pixels, left top right bottom, and n labels.
 
-    `size`: width and height. The same seed gives the same pictures. Labels are of `truth.LABELS`.
+    `size`: width and height. The same seed gives the same pictures. Labels are of `truth.LABELS`. As in the sets of real pictures the
+    box of a two-wheeler holds its rider, who has a box of his own as well.
     """
     root = np.random.SeedSequence(seed)
     made = 0
@@ -47,15 +48,25 @@ def _picture(
     placed = _crowd(chance, place)
     conditions = random_conditions(chance)
     image = drawn(placed, behind, Weather(conditions, view, size, int(chance.integers(1 << 31))), 0.0, chance)
-    boxes, labels = [], []
+    boxes: list[NDArray[np.float64]] = []
+    labels: list[str] = []
+    ridden: dict[int, int] = {}
     seen = Sight().extents([(shape, pose) for _, shape, pose in placed], view)
-    for (label, _, _), extent in zip(placed, seen, strict=True):
+    for (label, shape, pose), extent in zip(placed, seen, strict=True):
         if extent is None or extent.share < KEPT_FROM:
             continue
         box = np.array(extent.visible) * (*size, *size)
-        if min(box[2] - box[0], box[3] - box[1]) >= SMALLEST_PX:
-            boxes.append(box)
-            labels.append(label)
+        if min(box[2] - box[0], box[3] - box[1]) < SMALLEST_PX:
+            continue
+        if label == "two_wheeler":
+            ridden[id(pose)] = len(boxes)
+        elif isinstance(shape, people.Figure) and id(pose) in ridden:
+            below = ridden[id(pose)]
+            boxes[below] = np.concatenate(
+                [np.minimum(boxes[below][:2], box[:2]), np.maximum(boxes[below][2:], box[2:])]
+            )
+        boxes.append(box)
+        labels.append(label)
     return image, np.array(boxes, np.float32).reshape(-1, 4), labels
 
 
