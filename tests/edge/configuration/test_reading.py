@@ -243,9 +243,7 @@ def test_only_models_that_can_be_read_are_accepted_and_offered(tmp_path: Path, m
 @pytest.mark.parametrize("label", ["fire", "smoke"])
 def test_fire_and_smoke_are_refused_where_the_model_does_not_know_them(label: str, tmp_path: Path) -> None:
     text = MINIMAL + CAMERA.replace("persn", label)
-    assert any(
-        f"no class `{label}` is looked for with this model" in reason for _, _, reason in reasons(text, tmp_path)
-    )
+    assert any(f"no class `{label}` is looked for with" in reason for _, _, reason in reasons(text, tmp_path))
 
 
 def test_a_class_that_is_not_looked_for_is_refused_although_the_model_knows_it(tmp_path: Path) -> None:
