@@ -1,8 +1,9 @@
 """What one training run is made of. Everything that changes its result stands here, and goes into the run's log."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 from models.datasets.labels import Label
 from models.training.network import Shape
@@ -53,6 +54,15 @@ class Recipe:
         """How often all pictures are looked at."""
         return sum(stage.epochs for stage in self.stages)
 
+    def with_choices(self, *, seed: int, threads: int, precision: Precision) -> Self:
+        """The same with what whoever trains may choose."""
+        return replace(self, seed=seed, threads=threads, precision=precision)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON has it: what a log says, and what a checkpoint is held against."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
     def stage_at(self, epoch: int) -> Stage:
         """The stage of an epoch, counted from 0."""
         for stage in self.stages:
@@ -70,4 +80,4 @@ RECIPES: Final[dict[str, Recipe]] = {
         stages=(Stage(200, 320, 0.7), Stage(80, 416, 0.5), Stage(20, 416, 0.0)), precision=Precision.FLOAT32
     ),
 }
-"""By name: to see that it runs; two hours on two cores; a night on two cores; for a GPU."""
+"""By name: to see that it runs; half an hour on two cores; two hours on two cores; a night on many."""

@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ class Run:
             }
             if validation and (self.epoch % every == 0 or self.epoch == self._recipe.epochs):
                 line["ap50"] = self.validate(validation, max(stage.size, 320))
-            self._note(line)
+            self.note(line)
             self._save()
 
     def validate(self, pictures: Sequence[LabelledPicture], size: int) -> dict[Label, float]:
@@ -114,7 +114,8 @@ class Run:
         _average(self.averaged, self.network, self._recipe.average * (1 - math.exp(-self._steps / _AVERAGE_FROM)))
         return torch.stack([found.box.detach(), found.classes.detach()])
 
-    def _note(self, line: dict[str, Any]) -> None:
+    def note(self, line: dict[str, Any]) -> None:
+        """Write a line of the log."""
         with (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
@@ -122,7 +123,7 @@ class Run:
         part = self._folder / f"{CHECKPOINT}.part"
         torch.save(
             {
-                "recipe": json.loads(json.dumps(asdict(self._recipe))),
+                "recipe": self._recipe.as_json(),
                 "epoch": self.epoch,
                 "steps": self._steps,
                 "network": self.network.state_dict(),
@@ -135,7 +136,7 @@ class Run:
 
     def _resume(self) -> None:
         held = torch.load(self._folder / CHECKPOINT, weights_only=True)
-        if held["recipe"] != json.loads(json.dumps(asdict(self._recipe))):
+        if held["recipe"] != self._recipe.as_json():
             raise DataProblem(
                 f"{self._folder} holds a run of another recipe; go on with that one, or name another folder with --run"
             )

@@ -1,0 +1,176 @@
+"""`python -m models.training`: from the folder of the sets to weights. Needs PyTorch, which is not part of the service's environment."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from tqdm import tqdm
+
+from edge.errors import ModelUnusable
+from models.datasets.pictures import DataProblem, LabelledPicture, counts, read_sets
+from models.datasets.split import Part, compute_split, part_of, read_split
+from models.training.export import exported, weights_hash
+from models.training.recipe import RECIPES, Precision, Recipe
+from models.training.run import CHECKPOINT, Progress, Run
+from models.training.samples import Sample, Taught, sample_of
+from models.training.scenery import scene_samples
+from models.training.teacher import teach
+
+SPLIT_FILE: Final = Path(__file__).resolve().parents[1] / "datasets" / "split.txt"
+_TAUGHT: Final = "taught.npz"
+_HEAD: Final = "# Written by `python -m models.training split`: the part and the key of each picture.\n"
+_LICENCE: Final = "Apache-2.0"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0 when all went well, 130 when it was interrupted (a run can be gone on with)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.act(options))
+    except (DataProblem, ModelUnusable) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command goes on after the last whole epoch\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models.training", description="Train our own detector.")
+    actions = parser.add_subparsers(required=True)
+
+    def action(name: str, act: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=about, description=about)
+        made.set_defaults(act=act)
+        return made
+
+    split = action("split", _split, "write anew which pictures are held out, and say what changes")
+    split.add_argument("--data", type=Path, required=True, help="the folder of the sets, with classes.txt")
+    train = action("train", _train, "train, or go on with a run that was interrupted, and export the network")
+    train.add_argument("--data", type=Path, required=True, help="the folder of the sets, with classes.txt")
+    train.add_argument("--run", type=Path, required=True, help="the folder of the run: checkpoint, log, weights")
+    train.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
+    train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--precision", choices=[each.value for each in Precision])
+    export = action("export", _export, "write the averaged network of a run as ONNX")
+    export.add_argument("--run", type=Path, required=True)
+    export.add_argument("--size", type=int, choices=(320, 416), default=320)
+    hashed = action("hash", _hash, "the SHA-256 of the averaged weights of a run")
+    hashed.add_argument("--run", type=Path, required=True)
+    for each in (export, hashed):
+        each.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
+    return parser
+
+
+def _split(options: argparse.Namespace) -> int:
+    pictures = read_sets(options.data)
+    before, after = dict(read_split()), compute_split(pictures)
+    SPLIT_FILE.write_text(_HEAD + "".join(f"{after[key].value} {key}\n" for key in sorted(after)), encoding="utf-8")
+    moved = sum(before.get(key) not in {None, part} for key, part in after.items())
+    new, gone = len(after.keys() - before.keys()), len(before.keys() - after.keys())
+    sys.stdout.write(f"{len(after)} pictures: {new} new, {moved} in another part than before, {gone} gone\n")
+    for part in Part:
+        of_part = [picture for picture in pictures if after[picture.key] is part]
+        boxes = ", ".join(f"{label.value} {count}" for label, count in counts(of_part).items())
+        sys.stdout.write(f"{part.value}: {len(of_part)} pictures; {boxes}\n")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    recipe = _recipe(options)
+    pictures = read_sets(options.data)
+    learnt_from, validation = part_of(pictures, Part.TRAINING), part_of(pictures, Part.VALIDATION)
+    run = Run(options.run, recipe)
+    if run.epoch == 0:
+        run.note({"began": _circumstances(recipe, len(learnt_from))})
+    else:
+        sys.stderr.write(f"going on after epoch {run.epoch} of {recipe.epochs}\n")
+    samples = _samples(learnt_from, recipe, options.run)
+    with _bar("training") as bar:
+        run.train(samples, validation, progress=lambda told: _tell(bar, told))
+    file = _write(options.run, recipe, recipe.stages[-1].size)
+    run.note({"ended": {"weights_sha256": weights_hash(options.run / CHECKPOINT), "file": file.name}})
+    sys.stdout.write(f"{file}\n")
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    chosen = RECIPES[options.recipe]
+    precision = Precision(options.precision) if options.precision else chosen.precision
+    return chosen.with_choices(seed=options.seed, threads=options.threads, precision=precision)
+
+
+def _samples(pictures: Sequence[LabelledPicture], recipe: Recipe, folder: Path) -> list[Sample]:
+    taught = _taught(pictures, recipe.teacher, folder / _TAUGHT)
+    with _bar("reading pictures", len(pictures)) as bar:
+        samples = []
+        for picture in pictures:
+            samples.append(sample_of(picture, taught[picture.key]))
+            bar.update()
+    wanted = round(recipe.scene_share * len(pictures))
+    with _bar("drawing scenes", wanted) as bar:
+        return samples + scene_samples(recipe.seed, wanted, lambda _done: bar.update())
+
+
+def _taught(pictures: Sequence[LabelledPicture], teacher: str, kept: Path) -> dict[str, Taught]:
+    """What the teacher says, from the run's folder where it has been asked before."""
+    if kept.exists():
+        with np.load(kept) as held:
+            return {
+                picture.key: Taught(*(held[f"{part}/{picture.key}"] for part in ("boxes", "classes", "scores")))
+                for picture in pictures
+            }
+    with _bar(f"asking {teacher}", len(pictures)) as bar:
+        taught = teach(pictures, teacher, lambda _done: bar.update())
+    parts = {
+        f"{part}/{key}": getattr(each, part) for key, each in taught.items() for part in ("boxes", "classes", "scores")
+    }
+    np.savez_compressed(kept, **parts)
+    return taught
+
+
+def _export(options: argparse.Namespace) -> int:
+    sys.stdout.write(f"{_write(options.run, RECIPES[options.recipe], options.size)}\n")
+    return 0
+
+
+def _hash(options: argparse.Namespace) -> int:
+    sys.stdout.write(f"{weights_hash(_checkpoint(options.run))}\n")
+    return 0
+
+
+def _write(folder: Path, recipe: Recipe, size: int) -> Path:
+    file = folder / f"gridward_nano_{size}.onnx"
+    file.write_bytes(exported(_checkpoint(folder), recipe, size, title="gridward_nano", licence=_LICENCE))
+    return file
+
+
+def _checkpoint(folder: Path) -> Path:
+    if not (folder / CHECKPOINT).exists():
+        raise DataProblem(f"{folder} holds no run; train one with `python -m models.training train --run {folder}`")
+    return folder / CHECKPOINT
+
+
+def _circumstances(recipe: Recipe, pictures: int) -> dict[str, Any]:
+    return {
+        "recipe": recipe.as_json(),
+        "pictures": pictures,
+        "versions": {each: version(each) for each in ("torch", "numpy", "opencv-python-headless")},
+        "machine": f"{platform.machine()}, {platform.processor() or 'unknown processor'}",
+    }
+
+
+def _bar(about: str, total: int | None = None) -> "tqdm[Any]":
+    return tqdm(total=total, desc=about, unit="", dynamic_ncols=True, mininterval=1.0)
+
+
+def _tell(bar: "tqdm[Any]", told: Progress) -> None:
+    bar.total = told.epochs * told.batches
+    bar.set_postfix_str(f"epoch {told.epoch}/{told.epochs}, loss {told.loss:.2f}", refresh=False)
+    bar.update((told.epoch - 1) * told.batches + told.batch - bar.n)
