@@ -39,8 +39,8 @@ from edge.provisioning.store import Store
 from edge.replay import chosen_camera, replay, stderr_progress, table, warnings
 from edge.rules.schedule import CHINA
 from edge.rules_command import rules_app
+from edge.scene_command import scene_app
 from edge.settings import AUTO, Department
-from edge.simulators.scene.command import scene_app
 from edge.sources import channel_listing
 from edge.sources.video_gateway import Gateways
 from edge.supervisor import STATUS_NOT_STARTABLE

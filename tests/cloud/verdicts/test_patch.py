@@ -15,7 +15,7 @@ CAMERA = CameraSettings.model_validate(
     {
         "id": "gate-camera",
         "url": "rtsp://192.0.2.10/stream1",
-        "model": "yolox_nano_416",
+        "model": "auto",
         "zones": {"floor": [[0.0, 0.25], [1.0, 0.25], [1.0, 1.0], [0.0, 1.0]]},
         "rules": [{"kind": "intrusion", "zone": "floor"}],
     }

@@ -67,6 +67,7 @@ class FakeDetector:
 
     def __post_init__(self) -> None:
         self.manifest = catalogue.models()[MODEL]
+        self.labels = self.manifest.labels
 
     def detect(self, _image: Image, _things: Sequence[Box] = ()) -> Detections:
         self.looks += 1

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from edge.cli import app
 from edge.errors import ConfigurationError, MediaUnusable
-from edge.simulators.scene.command import size_of
+from edge.scene_command import size_of
 from edge.simulators.scene.film import write_film
 from edge.simulators.scene.scene import random_scene
 from edge.simulators.scene.story import Parameters
