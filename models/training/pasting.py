@@ -18,7 +18,7 @@ from models.training.samples import Pixels, Sample
 _MARGIN: Final = 0.12
 """Of a box's sides, so much around it comes along, and fades."""
 _LEAST_SIDE_PIXELS: Final = 24
-_SIZES: Final = (0.1, 0.45)
+_SIZES: Final = (0.1, 0.55)
 """The longer side of what is pasted, in parts of the picture."""
 
 
