@@ -1,7 +1,12 @@
-"""Contact sheets of failures: per class the surest wrong boxes and the largest things that were missed. Truth is green, what was found red."""
+"""Contact sheets of failures: per class the surest wrong boxes and the largest things that were missed. Truth is green, what was found red.
+
+The pictures are openly licensed, and the people in them never asked to be an example: heads and plates are painted over as a node paints
+over what leaves it, also where somebody is only perhaps.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.evidence.privacy import masked
+from edge.flow import Box, PrivateParts
 from models.datasets.labels import NUMBER, Label
 from models.datasets.pictures import DataProblem, LabelledPicture
 from models.datasets.sets import SETS
@@ -20,6 +27,11 @@ EACH: Final = 4
 """So many wrong boxes and so many misses are shown of a class."""
 
 _OVERLAP: Final = 0.5
+_PERHAPS: Final = 0.02
+"""Who is found with this score is painted over."""
+_COLOURS: Final = 6
+_PEOPLE: Final = (Label.PERSON, Label.FALLEN_PERSON)
+_VEHICLES: Final = (Label.CAR, Label.TRUCK, Label.BUS)
 _WIDTH, _HEIGHT, _CAPTION = 300, 225, 16
 _GREEN, _RED, _INK, _PAPER = (60, 160, 40), (40, 40, 210), (40, 40, 40), (255, 255, 255)
 _QUALITY: Final = 78
@@ -34,6 +46,7 @@ class Failure:
     badness: float
     truth: NDArray[np.float32]
     found: NDArray[np.float32]
+    private: PrivateParts
 
 
 def sheets(
@@ -78,13 +91,27 @@ def _of_one(label: Label, least_score: float, picture: LabelledPicture, found: F
     boxes, scores = found.boxes[mine], found.scores[mine]
     right, neither = matched(truth, ignored, boxes, _OVERLAP)
     wrong = ~(right | neither)
+    private = private_parts(picture, found)
     if wrong.any() and SETS[picture.set_name].complete:
-        yield Failure(picture, "wrong", float(scores[wrong].max()), truth, boxes)
+        yield Failure(picture, "wrong", float(scores[wrong].max()), truth, boxes, private)
     reached = overlap_of(truth, boxes[right]).max(axis=1, initial=0.0) >= _OVERLAP
     missed = ~(reached | ignored)
     if missed.any():
         areas = (truth[missed, 2:] - truth[missed, :2]).prod(axis=1)
-        yield Failure(picture, "missed", float(areas.max()), truth, boxes)
+        yield Failure(picture, "missed", float(areas.max()), truth, boxes, private)
+
+
+def private_parts(picture: LabelledPicture, found: Found) -> PrivateParts:
+    """Who and what is in a picture by its labels, and by what was found with any score."""
+
+    def of(labels: Sequence[Label]) -> tuple[Box, ...]:
+        numbers = [NUMBER[label] for label in labels]
+        there = picture.boxes[np.isin(picture.classes, numbers)]
+        perhaps = found.boxes[np.isin(found.classes, numbers) & (found.scores >= _PERHAPS)]
+        rows = [*there.tolist(), *perhaps.tolist()]
+        return tuple((left, top, right, bottom) for left, top, right, bottom in rows)
+
+    return PrivateParts(datetime.min.replace(tzinfo=UTC), people=of(_PEOPLE), vehicles=of(_VEHICLES))
 
 
 def _sheet(title: str, worst: Sequence[Failure]) -> NDArray[np.uint8]:
@@ -98,7 +125,7 @@ def _sheet(title: str, worst: Sequence[Failure]) -> NDArray[np.uint8]:
 
 
 def _tile(failure: Failure) -> NDArray[np.uint8]:
-    pixels = pixels_of(failure.picture)
+    pixels = masked(pixels_of(failure.picture), failure.private, (), colours=_COLOURS)
     scale = min(_WIDTH / pixels.shape[1], _HEIGHT / pixels.shape[0])
     width, height = max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1)
     small: Any = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
