@@ -2,9 +2,8 @@
 
 import json
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,6 +13,7 @@ from edge.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from edge.simulators.scene.film import Film
+    from edge.simulators.scene.scene import Scene
 
 scene_app = typer.Typer(help="Made scenes with known truth.", no_args_is_help=True)
 
@@ -25,6 +25,14 @@ Seconds = Annotated[float, typer.Option(min=1, max=3600, help="How long it is.")
 Size = Annotated[str, typer.Option(help="Width and height in pixels.", metavar="WIDTHxHEIGHT")]
 Rate = Annotated[float, typer.Option("--fps", min=1, max=30, help="Frames each second.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+Told = Annotated[
+    str | None,
+    typer.Option(
+        "--story",
+        metavar="NAME",
+        help="A composed story (see `stories`); its length, size and rate are its own, and seed and the rest count for nothing.",
+    ),
+]
 
 
 @scene_app.callback()
@@ -32,19 +40,53 @@ def _scene() -> None:
     """Made scenes with known truth."""
 
 
+@scene_app.command("stories")
+def stories_command(*, as_json: Json = False) -> None:
+    """The stories that were composed by hand, with their zones and lines in shares of the picture, for a node's configuration."""
+    from edge.simulators.scene.composed import STORIES, composed_scene  # noqa: PLC0415 (these commands alone need it)
+
+    told = [_outlined(name, build.__doc__ or "", composed_scene(name)) for name, build in STORIES.items()]
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    for story in told:
+        where = ", ".join([*story["zones"], *story["lines"]])
+        typer.echo(f"{story['story']:12} {story['duration_s']:.0f} s  {story['about']}\n{'':12} outlines: {where}")
+
+
+def _outlined(name: str, about: str, scene: "Scene") -> dict[str, Any]:
+    head = scene.head
+    return {
+        "story": name,
+        "about": about,
+        "size": list(head.size),
+        "duration_s": head.duration_s,
+        "zones": {zone: _rounded(corners) for zone, corners in head.zones.items()},
+        "lines": {line: _rounded(ends) for line, ends in head.lines.items()},
+    }
+
+
+def _rounded(points: Iterable[tuple[float, float]]) -> list[list[float]]:
+    return [[round(share, 4) for share in point] for point in points]
+
+
 @scene_app.command("write")
-def write_command(
+def write_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     out: Annotated[Path, typer.Option(help="Where to; made where it is missing.", metavar="DIR", file_okay=False)],
     seed: Seed = 7,
     seconds: Seconds = 60.0,
     size: Size = "1280x720",
     fps: Rate = 12.0,
+    story: Told = None,
     *,
     stamp: Annotated[bool, typer.Option("--stamp/--no-stamp", help="Burn SIMULATED 模拟 into each picture.")] = True,
     as_json: Json = False,
 ) -> None:
     """Write a film of H.264, and its truth beside it: boxes of each frame, zones, lines, and what happens."""
-    told = as_plain(_written(out, seed, seconds, size, fps, stamp=stamp))
+    from edge.simulators.scene.film import write_film  # noqa: PLC0415 (drawing is needed by these commands alone)
+
+    film = write_film(_scene_of(story, seed, seconds, size, fps), out, name=story, stamped=stamp, progress=_progress())
+    told = as_plain(film)
     typer.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _in_words(told))
 
 
@@ -56,26 +98,27 @@ def serve_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     fps: Rate = 12.0,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Any free one unless given.")] = 0,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    out: Annotated[Path | None, typer.Option(help="Keep film and truth here.", metavar="DIR", file_okay=False)] = None,
+    story: Told = None,
 ) -> None:
-    """Be a camera (RTSP) that shows a made scene over and over, until it is ended; says its address as a line of JSON."""
-    from edge.simulators.camera_process import main as serve  # noqa: PLC0415 (no other command needs a camera)
+    """Be a camera (RTSP) that shows a made scene over and over, until it is ended; says its address as a line of JSON.
 
-    with tempfile.TemporaryDirectory(prefix="gridward-scene-") as directory:
-        film = _written(out or Path(directory), seed, seconds, size, fps, stamp=True).film
-        status = serve([str(film), "--host", host, "--port", str(port), "--shared"])
-    raise typer.Exit(status)
+    It is drawn while it is shown for the first time: the camera is there at once. `write` with the same options tells the truth of it.
+    """
+    from edge.simulators.scene.camera import serve_scene  # noqa: PLC0415 (no other command needs a camera)
+
+    serve_scene(_scene_of(story, seed, seconds, size, fps), host, port)
 
 
-def _written(out: Path, seed: int, seconds: float, size: str, fps: float, *, stamp: bool) -> "Film":
-    from edge.simulators.scene.film import write_film  # noqa: PLC0415 (drawing is needed by these commands alone)
+def _scene_of(story: str | None, seed: int, seconds: float, size: str, fps: float) -> "Scene":
+    from edge.simulators.scene.composed import composed_scene  # noqa: PLC0415 (drawing is needed by these commands alone)
     from edge.simulators.scene.scene import random_scene  # noqa: PLC0415
     from edge.simulators.scene.story import Parameters  # noqa: PLC0415
 
+    if story is not None:
+        return composed_scene(story)
     width, height = size_of(size)
     parameters = Parameters(duration_s=seconds, aspect=width / height)
-    scene = random_scene(seed, parameters, size=(width, height), frame_period_s=1 / fps)
-    return write_film(scene, out, stamped=stamp, progress=_progress())
+    return random_scene(seed, parameters, size=(width, height), frame_period_s=1 / fps)
 
 
 def size_of(told: str) -> tuple[int, int]:

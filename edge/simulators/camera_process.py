@@ -14,7 +14,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -87,20 +87,32 @@ async def _serve(options: argparse.Namespace) -> None:
         camera = RtspCamera(
             footage, login=login, path=options.path, shared=options.shared, frame_log=frame_log, also=also
         )
-        await camera.start(options.host, options.port)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        listening = await _take_orders(camera, stop) if options.control else None
-        sys.stdout.write(
-            json.dumps({"url": f"rtsp://{options.host}:{camera.port}{camera.path}", "port": camera.port}) + "\n"
-        )
-        sys.stdout.flush()
-        await stop.wait()
-        if listening is not None:
-            listening.cancel()
-        await camera.close()
+        await serve(camera, options.host, options.port, orders=options.control)
+
+
+async def serve(
+    camera: RtspCamera, host: str, port: int, *, orders: bool = False, making: Awaitable[None] | None = None
+) -> None:
+    """Be that camera until a signal comes, or the input ends from which it takes `orders`. `making`: what still makes its film; its error
+    ends the camera, and is raised.
+    """
+    await camera.start(host, port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listening = await _take_orders(camera, stop) if orders else None
+    made = None if making is None else asyncio.ensure_future(making)
+    if made is not None:
+        made.add_done_callback(lambda done: stop.set() if done.cancelled() or done.exception() else None)
+    sys.stdout.write(json.dumps({"url": f"rtsp://{host}:{camera.port}{camera.path}", "port": camera.port}) + "\n")
+    sys.stdout.flush()
+    await stop.wait()
+    if listening is not None:
+        listening.cancel()
+    await camera.close()
+    if made is not None and made.done():
+        made.result()
 
 
 def _film(told: str, *, encode: bool) -> Footage:

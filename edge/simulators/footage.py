@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import av
 import av.error
@@ -19,7 +19,7 @@ from edge.errors import MediaUnusable
 from edge.simulators.codec import LAYOUTS, Codec, configuration, kind_of, parameter_sets_of, split
 
 _DEFAULT_RATE = Fraction(25)
-_LARGEST_BYTES = 512 << 20
+LARGEST_BYTES = 512 << 20
 _KEY_FRAME_PERIOD_S = 2
 
 
@@ -32,6 +32,33 @@ class Sample:
     present_s: float
     key: bool
     nals: tuple[bytes, ...] = field(repr=False)
+
+
+class Playable(Protocol):
+    """What a camera can play: it knows its length and its first picture from the beginning, and gives its samples one after the other."""
+
+    @property
+    def codec(self) -> Codec:
+        """How it is encoded."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames each second."""
+
+    @property
+    def duration_s(self) -> float:
+        """One loop."""
+
+    @property
+    def parameter_sets(self) -> tuple[bytes, ...]:
+        """One of each kind, as they are sent before a key picture."""
+
+    @property
+    def count(self) -> int:
+        """How many samples one loop has."""
+
+    async def sample(self, number: int) -> Sample:
+        """The sample of this number, from 0, in order of sending; waits for it where it is still being made. Raises MediaUnusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +76,15 @@ class Footage:
     parameter_sets: tuple[bytes, ...] = field(repr=False)
     samples: tuple[Sample, ...] = field(repr=False)
 
+    @property
+    def count(self) -> int:
+        """How many samples one loop has."""
+        return len(self.samples)
+
+    async def sample(self, number: int) -> Sample:
+        """The sample of this number, from 0, in order of sending."""
+        return self.samples[number]
+
 
 def load(file: Path, *, encode: bool = False, least_s: float = 0.0, codec: Codec | None = None) -> Footage:
     """Read a file; `encode` encodes even what could go through. Without `codec` it keeps its own, else it becomes H.264. Raises
@@ -59,8 +95,8 @@ def load(file: Path, *, encode: bool = False, least_s: float = 0.0, codec: Codec
     """
     if not file.is_file():
         raise MediaUnusable(f"there is no file {file}")
-    if file.stat().st_size > _LARGEST_BYTES:
-        raise MediaUnusable(f"{file} is larger than {_LARGEST_BYTES >> 20} MiB; the simulator holds its clip in memory")
+    if file.stat().st_size > LARGEST_BYTES:
+        raise MediaUnusable(f"{file} is larger than {LARGEST_BYTES >> 20} MiB; the simulator holds its clip in memory")
     try:
         with av.open(str(file)) as container:
             stream = _video(container, file)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from edge.simulators import rtp
 from edge.simulators.codec import Codec
-from edge.simulators.footage import Footage
+from edge.simulators.footage import Playable
 
 _LARGEST_BACKLOG_BYTES = 4 << 20
 _REPORT_PERIOD_S = 5.0
@@ -28,7 +28,7 @@ class Behaviour:
 class Playhead:
     """Where a player is in the endless loop; its clock stands still while the camera is frozen."""
 
-    def __init__(self, footage: Footage, behaviour: Behaviour) -> None:
+    def __init__(self, footage: Playable, behaviour: Behaviour) -> None:
         self._footage = footage
         self._behaviour = behaviour
         self._position_s = 0.0

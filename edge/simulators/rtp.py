@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from edge.simulators.codec import LAYOUTS, Codec, kind_of
-from edge.simulators.footage import Footage
+from edge.simulators.footage import Playable
 
 CLOCK_HZ = 90_000
 PAYLOAD_TYPE = 96
@@ -61,7 +61,7 @@ def sender_report(*, at: datetime, timestamp: int, ssrc: int, packets: int, octe
     return struct.pack("!BBHI5I", 0x80, 200, 6, ssrc, *(value & 0xFFFFFFFF for value in fields))
 
 
-def description(footage: Footage, *, host: str) -> str:
+def description(footage: Playable, *, host: str) -> str:
     """The session description (SDP) of a camera that plays the footage."""
     sets = [base64.b64encode(nal).decode() for nal in footage.parameter_sets]
     if footage.codec is Codec.H264:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from edge.simulators import rtp
 from edge.simulators.codec import LAYOUTS, kind_of
-from edge.simulators.footage import Footage, Sample
+from edge.simulators.footage import Playable, Sample
 from edge.simulators.playback import Behaviour, Playhead, Sender
 from edge.simulators.rtsp_login import Login
 
@@ -67,13 +67,13 @@ class RtspCamera:
 
     def __init__(
         self,
-        footage: Footage,
+        footage: Playable,
         *,
         login: Login | None = None,
         path: str = "/live",
         shared: bool = False,
         frame_log: IO[str] | None = None,
-        also: Sequence[Footage] = (),
+        also: Sequence[Playable] = (),
     ) -> None:
         """`also`: other films that it can be told to show."""
         self.films = (footage, *also)
@@ -261,14 +261,15 @@ class _Connection:
                 begun_s = origin_s = playhead.advance(asyncio.get_running_loop().time())
 
     async def _play_film(
-        self, footage: Footage, sender: Sender, playhead: Playhead, origin_s: float, begun_s: float
+        self, footage: Playable, sender: Sender, playhead: Playhead, origin_s: float, begun_s: float
     ) -> None:
         """Play from a moment on, until the camera shows another film. The first loop began at `origin_s`."""
         camera = self._camera
         waiting_for_key = True
         for loop in itertools.count(int((begun_s - origin_s) // footage.duration_s)):
             from_s = origin_s + loop * footage.duration_s
-            for sample in footage.samples:
+            for number in range(footage.count):
+                sample = await footage.sample(number)
                 due_s = from_s + sample.decode_s
                 waiting_for_key = waiting_for_key and not sample.key
                 if waiting_for_key or due_s < begun_s:
@@ -280,7 +281,7 @@ class _Connection:
                 await sender.send(self._content(footage, sample), from_s + sample.present_s, footage.codec)
                 camera.note(self._number, loop, sample)
 
-    def _content(self, footage: Footage, sample: Sample) -> tuple[bytes, ...]:
+    def _content(self, footage: Playable, sample: Sample) -> tuple[bytes, ...]:
         behaviour, noise, layout = self._camera.behaviour, self._camera.noise, LAYOUTS[footage.codec]
         nals, head = sample.nals, layout.head_bytes
         if behaviour.garbage > 0:

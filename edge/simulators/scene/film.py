@@ -33,15 +33,17 @@ def write_film(
     scene: Scene,
     directory: Path,
     *,
+    name: str | None = None,
     stamped: bool = True,
     encoding: Encoding = ENCODING,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Film:
-    """Write `scene-SEED.mp4` and `scene-SEED.truth.jsonl` into a directory, which is made. Raises MediaUnusable when that can't be.
+    """Write `NAME.mp4` and `NAME.truth.jsonl` into a directory, which is made; the name is `scene-SEED` unless it is given. Raises
+    MediaUnusable when that can't be.
 
     What is there under these names is only replaced once both are whole. `progress` is told frames done and all of them.
     """
-    name = f"scene-{scene.head.seed}"
+    name = name or f"scene-{scene.head.seed}"
     film, truth = directory / f"{name}.mp4", directory / f"{name}.truth.jsonl"
     parts = film.with_suffix(".mp4.part"), truth.with_suffix(".jsonl.part")
     teller = Teller(scene.head.zones, scene.head.lines)

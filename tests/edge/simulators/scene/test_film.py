@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from edge.cli import app
 from edge.errors import ConfigurationError, MediaUnusable
 from edge.scene_command import size_of
+from edge.simulators.scene.composed import STORIES
 from edge.simulators.scene.film import write_film
 from edge.simulators.scene.scene import random_scene
 from edge.simulators.scene.story import Parameters
@@ -67,18 +68,36 @@ def test_a_size_is_read() -> None:
     assert size_of("640X360") == (640, 360)
 
 
-def test_a_served_scene_is_a_camera(tmp_path: Path) -> None:
-    with ServedScene(tmp_path) as url, av.open(url, options={"rtsp_transport": "tcp"}, timeout=20.0) as stream:
+def test_a_served_scene_is_a_camera() -> None:
+    with (
+        ServedScene("--seed", "6", "--seconds", "2", "--size", "320x180") as url,
+        av.open(url, options={"rtsp_transport": "tcp"}, timeout=20.0) as stream,
+    ):
         shown = next(stream.decode(video=0))
     assert (shown.width, shown.height) == (320, 180)
-    assert read_truth(tmp_path / "scene-6.truth.jsonl").head.seed == 6
+
+
+def test_the_stories_tell_their_outlines() -> None:
+    ran = CliRunner().invoke(app, ["scene", "stories", "--json"])
+    assert ran.exit_code == 0, ran.output
+    told = {story["story"]: story for story in json.loads(ran.stdout)}
+    assert set(told) == set(STORIES)
+    assert set(told["gate"]["zones"]) == {"yard", "ground"}
+    assert set(told["fire-lane"]["zones"]) == {"fire_lane", "ground"}
+    for story in told.values():
+        assert all(0 <= share <= 1 for corners in story["zones"].values() for point in corners for share in point)
+
+
+def test_an_unknown_story_is_refused_with_those_that_there_are() -> None:
+    ran = CliRunner().invoke(app, ["scene", "serve", "--story", "ghost"])
+    assert ran.exit_code != 0
+    assert "gate, fire-lane" in str(ran.exception) + ran.output
 
 
 class ServedScene:
     """The command in a process of its own."""
 
-    def __init__(self, directory: Path) -> None:
-        options = ["--seed", "6", "--seconds", "2", "--size", "320x180", "--out", str(directory)]
+    def __init__(self, *options: str) -> None:
         self._command = [sys.executable, "-m", "edge.cli", "scene", "serve", *options]
 
     def __enter__(self) -> str:

@@ -1,0 +1,19 @@
+"""A made scene as a camera (RTSP): it shows its first pictures at once and the scene over and over."""
+
+import asyncio
+
+from edge.simulators.camera_process import serve
+from edge.simulators.rtsp_camera import RtspCamera
+from edge.simulators.scene.drawn import DrawnFootage
+from edge.simulators.scene.scene import Scene
+
+
+def serve_scene(scene: Scene, host: str, port: int) -> None:
+    """Be the camera until told to stop; whoever looks sees the same moment. Raises MediaUnusable, OSError when the port is taken."""
+    asyncio.run(_serve(scene, host, port))
+
+
+async def _serve(scene: Scene, host: str, port: int) -> None:
+    with DrawnFootage(scene) as footage:
+        camera = RtspCamera(footage, shared=True)
+        await serve(camera, host, port, making=asyncio.to_thread(footage.wait_until_drawn))
