@@ -14,7 +14,8 @@ from tqdm import tqdm
 from edge.errors import ModelUnusable
 from models.datasets.pictures import DataProblem, LabelledPicture, counts, read_sets
 from models.datasets.split import Part, compute_split, part_of, read_split
-from models.training.export import exported, weights_hash
+from models.training.calibration import scales_of
+from models.training.export import averaged, exported, weights_hash
 from models.training.recipe import RECIPES, Precision, Recipe
 from models.training.run import CHECKPOINT, Progress, Run
 from models.training.samples import Sample, Taught, sample_of
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     export = action("export", _export, "write the averaged network of a run as ONNX")
     export.add_argument("--run", type=Path, required=True)
     export.add_argument("--size", type=int, choices=(320, 416), default=320)
+    export.add_argument("--data", type=Path, help="the folder of the sets, on which scores are brought to scale")
     hashed = action("hash", _hash, "the SHA-256 of the averaged weights of a run")
     hashed.add_argument("--run", type=Path, required=True)
     for each in (export, hashed):
@@ -94,7 +96,7 @@ def _train(options: argparse.Namespace) -> int:
     samples = _samples(learnt_from, recipe, options.run)
     with _bar("training") as bar:
         run.train(samples, validation, progress=lambda told: _tell(bar, told))
-    file = _write(options.run, recipe, recipe.stages[-1].size)
+    file = _write(options.run, recipe, recipe.stages[-1].size, validation)
     run.note({"ended": {"weights_sha256": weights_hash(options.run / CHECKPOINT), "file": file.name}})
     sys.stdout.write(f"{file}\n")
     return 0
@@ -136,7 +138,10 @@ def _taught(pictures: Sequence[LabelledPicture], teacher: str, kept: Path) -> di
 
 
 def _export(options: argparse.Namespace) -> int:
-    sys.stdout.write(f"{_write(options.run, RECIPES[options.recipe], options.size)}\n")
+    validation = [] if options.data is None else part_of(read_sets(options.data), Part.VALIDATION)
+    if not validation:
+        sys.stderr.write("without --data scores stay as training left them: too low for the thresholds of rules\n")
+    sys.stdout.write(f"{_write(options.run, RECIPES[options.recipe], options.size, validation)}\n")
     return 0
 
 
@@ -145,9 +150,10 @@ def _hash(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(folder: Path, recipe: Recipe, size: int) -> Path:
-    file = folder / f"gridward_nano_{size}.onnx"
-    file.write_bytes(exported(_checkpoint(folder), recipe, size, title="gridward_nano", licence=_LICENCE))
+def _write(folder: Path, recipe: Recipe, size: int, validation: Sequence[LabelledPicture]) -> Path:
+    checkpoint, file = _checkpoint(folder), folder / f"gridward_nano_{size}.onnx"
+    scales = scales_of(averaged(checkpoint, recipe), validation, size) if validation else {}
+    file.write_bytes(exported(checkpoint, recipe, size, title="gridward_nano", licence=_LICENCE, scales=scales))
     return file
 
 

@@ -2,14 +2,18 @@
 
 import hashlib
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import onnx
 import torch
 from torch import Tensor, nn
 
-from models.datasets.labels import LABELS
+from models.datasets.labels import LABELS, Label
+from models.training.calibration import Scale, fold
 from models.training.network import BOX_NUMBERS, Detector, fold_input_scale
 from models.training.recipe import Recipe
 
@@ -34,12 +38,26 @@ class _Exported(nn.Module):
         return torch.cat([rows[..., :BOX_NUMBERS], best, scores / best], -1)
 
 
-def exported(checkpoint: Path, recipe: Recipe, size: int, *, title: str, licence: str) -> bytes:
-    """The averaged network of a run for pictures of `size` × `size` pixels; the same weights give the same bytes."""
+def averaged(checkpoint: Path, recipe: Recipe) -> Detector:
+    """The averaged network of a run."""
     network = Detector(len(LABELS), recipe.shape)
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["averaged"])
-    network.eval()
+    return network.eval()
+
+
+def exported(
+    checkpoint: Path,
+    recipe: Recipe,
+    size: int,
+    *,
+    title: str,
+    licence: str,
+    scales: Mapping[Label, Scale] = MappingProxyType({}),
+) -> bytes:
+    """The averaged network of a run for pictures of `size` × `size` pixels, its scores on `scales`; the same weights give the same bytes."""
+    network = averaged(checkpoint, recipe)
     fold_input_scale(network)
+    fold(network, scales)
     held = io.BytesIO()
     with torch.no_grad():
         torch.onnx.export(
@@ -52,7 +70,10 @@ def exported(checkpoint: Path, recipe: Recipe, size: int, *, title: str, licence
             output_names=["rows"],
         )
     model = onnx.load_from_string(held.getvalue())
-    for key, value in {"title": title, "licence": licence, "weights_sha256": weights_hash(checkpoint)}.items():
+    about = {"title": title, "licence": licence, "weights_sha256": weights_hash(checkpoint)}
+    if scales:
+        about["scales"] = json.dumps({label: [scale.slope, scale.offset] for label, scale in scales.items()})
+    for key, value in about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     return bytes(model.SerializeToString(deterministic=True))

@@ -1,11 +1,13 @@
 """How good a network is on the validation part, quickly: AP50 per class, of whole pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.datasets.labels import LABELS, NUMBER, Label
@@ -13,36 +15,60 @@ from models.datasets.pictures import LabelledPicture
 from models.datasets.sets import SETS
 from models.evaluation.average_precision import Looked, curve
 from models.training.network import BOX_NUMBERS, Detector, boxes_of, cells
-from models.training.samples import letterboxed, sample_of
+from models.training.samples import Sample, letterboxed, sample_of
 
 _LEAST_SCORE: Final = 0.01
 _MOST_ROWS: Final = 200
 _SUPPRESSED_FROM: Final = 0.65
 
 
-@torch.no_grad()
-def average_precisions(
-    network: Detector, pictures: Sequence[LabelledPicture], size: int, batch: int = 16
-) -> dict[Label, float]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a network says of a picture: boxes (n, 4), scores (n,) and classes (n,), beside the picture and what is labelled there."""
+
+    picture: LabelledPicture
+    sample: Sample
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.intp]
+
+
+def average_precisions(network: Detector, pictures: Sequence[LabelledPicture], size: int) -> dict[Label, float]:
     """AP50 of each class over the pictures of the sets that label it; classes that none shows are left out."""
-    network.eval()
     looked: dict[Label, list[Looked]] = {label: [] for label in LABELS}
+    for answer in answers(network, pictures, size):
+        for label in SETS[answer.picture.set_name].labelled:
+            number = NUMBER[label]
+            mine = answer.classes == number
+            truth = answer.sample.boxes[answer.sample.classes == number]
+            looked[label].append(Looked(truth, answer.boxes[mine], answer.scores[mine]))
+    curves = {label: curve(of_label, 0.5) for label, of_label in looked.items()}
+    return {label: one.average_precision for label, one in curves.items() if one.things}
+
+
+@torch.no_grad()
+def answers(
+    network: Detector,
+    pictures: Sequence[LabelledPicture],
+    size: int,
+    *,
+    suppressed_from: float = _SUPPRESSED_FROM,
+    batch: int = 16,
+) -> Iterator[Answer]:
+    """What the network says of each picture, brought to `size` × `size` pixels."""
+    network.eval()
     for start in range(0, len(pictures), batch):
         part = pictures[start : start + batch]
         samples = [letterboxed(sample_of(picture, None), size) for picture in part]
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples])).permute(0, 3, 1, 2).float()
         rows = network(pixels.contiguous(memory_format=torch.channels_last)).float()
         for picture, sample, of_one in zip(part, samples, rows, strict=True):
-            boxes, scores, classes = _answer(of_one, size)
-            for label in SETS[picture.set_name].labelled:
-                number = NUMBER[label]
-                mine = classes == number
-                looked[label].append(Looked(sample.boxes[sample.classes == number], boxes[mine], scores[mine]))
-    curves = {label: curve(of_label, 0.5) for label, of_label in looked.items()}
-    return {label: one.average_precision for label, one in curves.items() if one.things}
+            yield Answer(picture, sample, *_answer(of_one, size, suppressed_from))
 
 
-def _answer(rows: Tensor, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _answer(
+    rows: Tensor, size: int, suppressed_from: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
     corners, strides = cells(size, size)
     scores = rows[:, BOX_NUMBERS:].sigmoid()
     best, classes = scores.max(1)
@@ -52,6 +78,6 @@ def _answer(rows: Tensor, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     values, numbers = best[order].numpy(), classes[order].numpy()
     shifted = boxes + (numbers[:, None] * (4 * size)).astype(np.float32)
     sides = np.concatenate([shifted[:, :2], shifted[:, 2:] - shifted[:, :2]], 1)
-    kept = cv2.dnn.NMSBoxes(sides.tolist(), values.tolist(), _LEAST_SCORE, _SUPPRESSED_FROM)
+    kept = cv2.dnn.NMSBoxes(sides.tolist(), values.tolist(), _LEAST_SCORE, suppressed_from)
     index = np.array(kept, np.intp).reshape(-1)
     return boxes[index], values[index], numbers[index]
