@@ -16,7 +16,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -24,10 +23,9 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote, urlsplit
 
-import httpx
 import yaml
 
-from models import imported
+from models import download, imported
 from models.manifest import (
     Artifact,
     FileMissing,
@@ -50,8 +48,6 @@ people and cars better, the second one comes with the software and knows what no
 
 _HERE = Path(__file__).resolve().parent
 _CHUNK_BYTES = 1 << 18
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-_TOTAL_TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +203,7 @@ def _take(artifact: Artifact, offer: _Offer, cached: Path) -> Path:
     """Verify what a place offers, and keep it in the cache. Raises _Refused."""
     try:
         if offer.file is None:
-            return _store(artifact, cached, _stream(str(offer.address)))
+            return _store(artifact, cached, download.chunks(str(offer.address)))
         if offer.stays or offer.file == cached:
             return _verified(artifact, offer.file)
         with offer.file.open("rb") as file:
@@ -218,7 +214,7 @@ def _take(artifact: Artifact, offer: _Offer, cached: Path) -> Path:
         if offer.file is None:
             raise _Refused(f"the cache can't be written ({error}); set GRIDWARD_CACHE to a folder that can") from error
         return _verified(artifact, offer.file)
-    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (OSError, download.NotSent) as error:
         raise _Refused(_short(error)) from error
 
 
@@ -265,20 +261,7 @@ def _check(artifact: Artifact, chunks: Iterator[bytes], copy: IO[bytes] | None) 
         raise _Refused(f"another file (SHA-256 {digest.hexdigest()[:12]}…)", wrong=True)
 
 
-def _stream(address: str) -> Iterator[bytes]:
-    until = time.monotonic() + _TOTAL_TIMEOUT_S
-    with httpx.stream("GET", address, timeout=_TIMEOUT, follow_redirects=True) as response:
-        if response.status_code != httpx.codes.OK:
-            raise _Refused(f"answers {response.status_code}")
-        for chunk in response.iter_bytes(_CHUNK_BYTES):
-            if time.monotonic() > until:
-                raise _Refused(f"took longer than {_TOTAL_TIMEOUT_S:.0f} s")
-            yield chunk
-
-
 def _short(error: Exception) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
     return (str(error) or type(error).__name__)[:160]
 
 

@@ -176,26 +176,6 @@ def test_without_the_variable_the_assets_lie_beside_the_repository(monkeypatch: 
     assert catalogue.assets_directory().parts[-2:] == ("shared", "assets")
 
 
-def test_a_silent_mirror_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    release = threading.Event()
-    monkeypatch.setattr(catalogue, "_TIMEOUT", 0.2)
-
-    def silent(_request: BaseHTTPRequestHandler) -> None:
-        release.wait(10)
-
-    monkeypatch.setenv("GRIDWARD_MIRROR", serve(silent))
-    with pytest.raises(FileMissing, match="no answer in time"):
-        catalogue.obtain(ARTIFACT)
-    release.set()
-
-
-def test_a_trickle_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_TOTAL_TIMEOUT_S", -1.0)
-    monkeypatch.setenv("GRIDWARD_MIRROR", serve(content(CONTENT)))
-    with pytest.raises(FileMissing, match="took longer"):
-        catalogue.obtain(ARTIFACT)
-
-
 def test_without_a_cache_a_folder_is_used_in_place(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (nowhere / "file").write_text("no folder")
     monkeypatch.setenv("GRIDWARD_CACHE", str(nowhere / "file"))
