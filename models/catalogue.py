@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -111,16 +111,17 @@ def resolve(model_id: str) -> ResolvedModel:
     return ResolvedModel(manifest, obtain(manifest))
 
 
-def preferred() -> ResolvedModel:
-    """The first model of the order that can be had, fetched where needed. Raises ModelProblem with every reason."""
+def preferred(knowing: Iterable[str] = ()) -> ResolvedModel:
+    """The first model of the order that knows these labels and can be had, fetched where needed. Raises ModelProblem with every reason."""
     problems: list[str] = []
-    known = models()
-    for model_id in (each for each in PREFERRED if each in known):
+    known, wanted = models(), frozenset(knowing)
+    for model_id in (each for each in PREFERRED if each in known and wanted <= set(known[each].labels)):
         try:
             return resolve(model_id)
         except ModelProblem as problem:
             problems.append(str(problem))
-    raise FileMissing("; ".join(problems) or f"none of {', '.join(PREFERRED)} is in the catalogue")
+    lacking = f" that knows {', '.join(sorted(wanted))}" if wanted else ""
+    raise FileMissing("; ".join(problems) or f"none of {', '.join(PREFERRED)} is in the catalogue{lacking}")
 
 
 def clip(name: str) -> Path:

@@ -23,7 +23,8 @@ from cloud.demo.visitor import Visitor
 _ATTEMPTS: Final = 20
 _PAUSE_S: Final = 1.0
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
-_LOITERING_CAMERA: Final = "lane"
+_LOITERING_CAMERAS: Final = frozenset({"lane", "fire-lane"})
+"""Vehicles stay before them."""
 
 
 @dataclass(slots=True)
@@ -188,7 +189,7 @@ class WorkingDay:
         chief = self._people["chief"]
         for case in chief.ask("GET", "cases", params={"limit": 50})["items"]:
             device = case["device"] or {}
-            if case["kind"] == "loitering" and device.get("device") == _LOITERING_CAMERA:
+            if case["kind"] == "loitering" and device.get("device") in _LOITERING_CAMERAS:
                 self._step("chief", case["id"], "reported", "dismiss", reason="authorised", note="送货车辆，已登记")
                 return True
         return False

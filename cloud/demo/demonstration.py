@@ -1,4 +1,4 @@
-"""The demo: everything on this machine, on free ports, from a database to two nodes that look at real footage."""
+"""The demo: everything on this machine, on free ports, from a database to two nodes that look at real footage, or at made scenes."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from cloud.demo import past, plan
 from cloud.demo.day import WorkingDay
 from cloud.demo.directory import DemoDirectory
 from cloud.demo.equipment import EquipmentPorts
-from cloud.demo.footage import Showing, find_showings, own_camera
+from cloud.demo.footage import Showing, find_showings, own_camera, seen_with
 from cloud.demo.registry import Spot, place_devices, prepare
 from cloud.demo.visitor import Visitor
 from cloud.embedded.broker import EmbeddedBroker
@@ -36,11 +36,9 @@ from cloud.embedded.process import (
     wait_until_accepting,
 )
 from cloud.fleet.grants import CLOUD_GRANTS, Access, Grant, node_grants, user
-from models import catalogue
-from models.manifest import ModelProblem
 
 _ROOT = Path(__file__).resolve().parents[2]
-_KEPT = frozenset({"GRIDWARD_CACHE", "GRIDWARD_MIRROR"})
+_KEPT = frozenset({"GRIDWARD_ASSETS", "GRIDWARD_CACHE", "GRIDWARD_MIRROR"})
 _ANSWER_TIMEOUT_S = 60.0
 _CAMERA_TIMEOUT_S = 120.0
 _CLOUD_USER = "cloud"
@@ -49,6 +47,8 @@ _PILES_USER = "piles"
 _RESTARTS = 5
 _SETTLED_S = 60.0
 _FOLLOW_PERIOD_S = 0.5
+_FIRST_TROUBLE_S = 45.0
+"""The cameras come first."""
 
 
 @dataclass(slots=True)
@@ -68,6 +68,8 @@ class Demonstration:
         self._database = EmbeddedPostgres(directory.path / "postgres")
         self._broker = EmbeddedBroker(directory.path / "broker")
         self._watched: dict[str, _Watched] = {}
+        self._simulated: list[tuple[Child, int]] = []
+        self._unplaced: set[tuple[str, str]] = set()
         self._spots: dict[str, Spot] = {}
         self._begun_at = datetime.now(UTC)
         self.url = ""
@@ -77,8 +79,9 @@ class Demonstration:
         with ExitStack() as running:
             showings = self._start_servers(running)
             running.callback(self._stop_children)
+            feeds = self._start_cameras(showings)
             access = self._start_cloud()
-            self._start_nodes(showings)
+            self._start_nodes(feeds)
             visitor = Visitor(self.url, access["users"][0]["name"], access["users"][0]["password"])
             self._wait_for_answer(visitor)
             self._directory.write(self._directory.access.name, json.dumps(access, indent=2, ensure_ascii=False) + "\n")
@@ -103,17 +106,9 @@ class Demonstration:
             return found.result()
 
     def _find_footage(self) -> dict[str, list[Showing]]:
-        showings = find_showings({node.id: node.cameras for node in plan.NODES}, self._say)
-        if not any(showings.values()):
-            self._say(
-                "no footage can be had: the demo shows the sensors alone (VIDEO=file or VIDEO=rtsp://… shows yours)"
-            )
-            return showings
-        try:
-            found = catalogue.preferred().manifest
-            self._say(f"the cameras are looked at with {found.id} {found.version}")
-        except ModelProblem as problem:
-            self._say(f"the cameras run without a detector: {problem}")
+        showings = find_showings(plan.NODES, self._say)
+        for line in seen_with([each for shown in showings.values() for each in shown]):
+            self._say(line)
         return showings
 
     def _start_cloud(self) -> dict[str, Any]:
@@ -164,9 +159,16 @@ class Demonstration:
             "mqtt_url": f"mqtt://{_CLOUD_USER}:{mqtt_password}@127.0.0.1:{self._broker.port}",
         }
 
-    def _start_nodes(self, showings: dict[str, list[Showing]]) -> None:
+    def _start_cameras(self, showings: dict[str, list[Showing]]) -> dict[str, list[plan.CameraFeed]]:
+        """The simulated cameras get ready while the cloud does."""
+        return {node: [self._feed(node, showing) for showing in shown] for node, shown in showings.items()}
+
+    def _start_nodes(self, feeds_of: dict[str, list[plan.CameraFeed]]) -> None:
+        for child, port in self._simulated:
+            wait_until_accepting(child, port, _CAMERA_TIMEOUT_S)
         for node in plan.NODES:
-            feeds = [self._feed(node.id, showing) for showing in showings[node.id]]
+            feeds = feeds_of[node.id]
+            self._unplaced |= {(node.id, device) for device in node.devices_beside(feed.plan.id for feed in feeds)}
             home = self._directory.path / "nodes" / node.id
             files = plan.NodeFiles(
                 data_directory=home / "data",
@@ -182,8 +184,7 @@ class Demonstration:
             text = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
             file = self._directory.write(f"nodes/{node.id}/node.yaml", text)
             self._start(node.id, [*_program("edge.cli"), "run", "--config", str(file)])
-            first_trouble_s = None if node is not plan.NODES[0] else 45.0 if any(showings.values()) else 5.0
-            self._start_sensors(node, first_trouble_s)
+            self._start_sensors(node, _FIRST_TROUBLE_S if node is plan.NODES[0] else None)
             self._start_equipment(node, files.ports)
             self._start_piles(node, files.ports)
         self._say(f"two nodes run: {', '.join(node.name for node in plan.NODES)}")
@@ -236,14 +237,11 @@ class Demonstration:
 
     def _feed(self, node: str, showing: Showing) -> plan.CameraFeed:
         """A camera's feed: the visitor's own, or a simulated camera that is started here."""
-        if showing.file is None:
+        if showing.address is not None:
             return own_camera(showing, lambda name, text: self._directory.write(f"nodes/{node}/{name}", text))
-        name = f"{node}-{showing.plan.id}-camera"
-        least = ("--least-seconds", str(showing.plan.least_s)) if showing.plan.least_s else ()
         port = free_port()
-        arguments = [*_program("edge.simulators.rtsp_camera"), str(showing.file), "--port", str(port), *least]
-        child = self._start(name, arguments)
-        wait_until_accepting(child, port, _CAMERA_TIMEOUT_S)
+        child = self._start(f"{node}-{showing.plan.id}-camera", [*_simulator(showing), "--port", str(port)])
+        self._simulated.append((child, port))
         return plan.CameraFeed(showing.plan, f"rtsp://127.0.0.1:{port}/live")
 
     def _start(self, name: str, arguments: list[str], environment: dict[str, str] | None = None) -> Child:
@@ -283,14 +281,13 @@ class Demonstration:
 
     def _follow(self, visitor: Visitor) -> None:
         """Watch the children, put the devices on the map, tell of the first case."""
-        unplaced = {(node.id, device) for node in plan.NODES for device in node.devices}
         without_past = frozenset(past.COUNTERS)
         told = False
         database_url = self._database.url()
         while not self._stop.wait(_FOLLOW_PERIOD_S):
             self._keep_running()
-            if unplaced:
-                unplaced = place_devices(database_url, unplaced, self._spots)
+            if self._unplaced:
+                self._unplaced = place_devices(database_url, self._unplaced, self._spots)
             if without_past:
                 without_past = past.enter(database_url, without_past, now=datetime.now(UTC))
             if not told and (case := visitor.case_since(self._begun_at)) is not None:
@@ -328,6 +325,14 @@ class Demonstration:
                 child.ask_to_stop()
             for child in together:
                 child.stop()
+
+
+def _simulator(showing: Showing) -> list[str]:
+    """The program that is a camera and shows this."""
+    if showing.story is not None:
+        return [*_program("edge.cli"), "scene", "serve", "--story", showing.story]
+    least = ["--least-seconds", str(showing.plan.least_s)] if showing.plan.least_s else []
+    return [*_program("edge.simulators.rtsp_camera"), str(showing.file), *least]
 
 
 def _program(module: str) -> list[str]:

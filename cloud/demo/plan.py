@@ -1,6 +1,6 @@
 """What the demo shows: people, nodes, cameras, sensors, and the configuration of a node made from them. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from cloud.access.departments import DepartmentKind
 from cloud.access.model import Role
 from cloud.demo.equipment import EQUIPMENT, Equipment, EquipmentPorts
+from cloud.demo.watch import SCENES, CameraPlan, ScenePlan
 from cloud.organisation.model import DutyKind, SiteKind
 
 DISTRICT: Final = "110105"
@@ -53,18 +54,6 @@ PEOPLE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class CameraPlan:
-    """A camera: what it looks at, and what is watched for there. `least_s` lengthens short footage."""
-
-    id: str
-    name: str
-    clip: str
-    zones: Mapping[str, Any]
-    rules: Sequence[Mapping[str, Any]]
-    least_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class SensorPlan:
     """A sensor: its points (name, unit, least, most) and its rules. `id` is a name that the simulator knows."""
 
@@ -86,6 +75,8 @@ class NodePlan:
     cameras: tuple[CameraPlan, ...]
     sensors: tuple[SensorPlan, ...]
     equipment: Equipment = field(default_factory=Equipment)
+    scenes: tuple[ScenePlan, ...] = ()
+    """One for each camera, in their order."""
 
     @property
     def site_code(self) -> str:
@@ -94,12 +85,12 @@ class NodePlan:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """The ids of everything that it watches."""
-        return (
-            *(camera.id for camera in self.cameras),
-            *(sensor.id for sensor in self.sensors),
-            *self.equipment.devices,
-        )
+        """The ids of everything that it watches where all footage can be had."""
+        return self.devices_beside(camera.id for camera in self.cameras)
+
+    def devices_beside(self, cameras: Iterable[str]) -> tuple[str, ...]:
+        """The ids of everything that it watches with these cameras."""
+        return (*cameras, *(sensor.id for sensor in self.sensors), *self.equipment.devices)
 
 
 def _pile(number: int) -> SensorPlan:
@@ -147,6 +138,7 @@ NODES: Final = (
                 ),
             ),
         ),
+        scenes=(SCENES["fire-lane"],),
         sensors=(
             _pile(1),
             _pile(2),
@@ -184,6 +176,7 @@ NODES: Final = (
                 least_s=40.0,
             ),
         ),
+        scenes=(SCENES["gate"],),
         sensors=(
             SensorPlan(
                 id="smoke-1",
@@ -290,7 +283,7 @@ def _camera(feed: CameraFeed) -> dict[str, Any]:
         "id": feed.plan.id,
         "name": feed.plan.name,
         "url": feed.url,
-        "spot": feed.plan.id,
+        "spot": feed.plan.spot or feed.plan.id,
         "model": MODEL,
         "analysis_hz": 5.0,
         "zones": {name: [list(vertex) for vertex in polygon] for name, polygon in feed.plan.zones.items()},

@@ -29,6 +29,7 @@ import yaml
 
 from cloud.demo import plan
 from cloud.demo.registry import prepare
+from cloud.demo.watch import CameraPlan
 from cloud.embedded.broker import EmbeddedBroker
 from cloud.embedded.postgres import EmbeddedPostgres
 from cloud.embedded.process import free_port, write_private
@@ -156,7 +157,7 @@ class Bench:
         running.enter_context(camera)
         self.frame_logs[name] = log
         zones = {"floor": NODE.cameras[0].zones["floor"]}
-        watched = plan.CameraPlan(name, name, CLIP, zones, [{"kind": "intrusion", "zone": "floor"}])
+        watched = CameraPlan(name, name, CLIP, zones, [{"kind": "intrusion", "zone": "floor"}])
         return plan.CameraFeed(watched, camera.url)
 
     def _configuration(self, feeds: Sequence[plan.CameraFeed], mqtt: str, https: str, credentials: Any) -> Path:
