@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from edge.benches.films import Film, beginnings, stretch
+from edge.benches.films import Film, stretch, stretches
 from edge.benches.idle import MODEL
 from edge.benches.machine import Place, cpu_s, keep_to
 from edge.benches.openings import Opening, PlainWatch, hits, now, plain_detector
@@ -78,10 +78,19 @@ class Trial:
         return self.found / self.expected if self.expected else 0.0
 
 
-def busy_camera(name: str, url: str) -> CameraSettings:
+OWN_MODEL: Final = "gridward_nano_320"
+"""Knows the people of made scenes, and needs no download."""
+
+
+def model_for(film: Film) -> str:
+    """The detector of all three."""
+    return OWN_MODEL if film.made else MODEL
+
+
+def busy_camera(name: str, url: str, model: str) -> CameraSettings:
     """A camera with rules that open often."""
     rules = ["intrusion:floor", "loitering:floor:3", "loitering:floor:8"]
-    camera = camera_from_words(["floor=0,0.25 1,0.25 1,1 0,1"], rules, model=MODEL, analysis_hz=LEAST_HZ)
+    camera = camera_from_words(["floor=0,0.25 1,0.25 1,1 0,1"], rules, model=model, analysis_hz=LEAST_HZ)
     return camera.model_copy(update={"id": name, "url": url})
 
 
@@ -107,8 +116,9 @@ class Station:
         self._film = film
         self.settled_s = min(SETTLED_S, seconds)
         self._length_s = SPREAD_S + self.settled_s + seconds + _AFTERWARDS_S
-        self._places = len(beginnings(film, self._length_s))
-        self._detector = plain_detector(MODEL)
+        self._places = stretches(film, self._length_s)
+        self._model = model_for(film)
+        self._detector = plain_detector(self._model)
         self._processes: list[CameraProcess] = []
         self._expected: list[list[Opening]] = []
         self._running = ExitStack()
@@ -124,7 +134,7 @@ class Station:
         while len(self._processes) < min(count, self._places):
             self._add(len(self._processes))
         urls = [process.url for process in self._processes]
-        return [busy_camera(f"c{number}", urls[number % len(urls)]) for number in range(count)]
+        return [busy_camera(f"c{number}", urls[number % len(urls)], self._model) for number in range(count)]
 
     def simulator_s(self) -> float:
         """Processor seconds that the simulated cameras have used."""
@@ -141,7 +151,7 @@ class Station:
 
     def _add(self, number: int) -> None:
         file = stretch(self._film, number, self._length_s, self.place.say)
-        openings = openings_in(file, busy_camera("c", str(file)), self._detector)
+        openings = openings_in(file, busy_camera("c", str(file), self._model), self._detector)
         self._expected.append([each for each in openings if each.at_s <= self._length_s - SPREAD_S - _TOO_LATE_S])
         if number == 0 and self._film.own and not self._expected[0]:
             raise MediaUnusable(
@@ -203,9 +213,9 @@ def in_words(done: Trial) -> str:
     )
 
 
-def hardware_looks_per_s(cores: int, seconds: float = 6.0) -> float:
+def hardware_looks_per_s(cores: int, model: str = MODEL, seconds: float = 6.0) -> float:
     """Whole looks per second of all cores when nothing else is done: a node that looks at all of each picture can't be faster."""
-    detector = plain_detector(MODEL)
+    detector = plain_detector(model)
     given = detector.manifest.input
     tensor = np.zeros((1, 3, given.height, given.width), dtype=np.float32)
     counts = [0] * cores

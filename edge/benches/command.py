@@ -38,6 +38,9 @@ def cameras(  # noqa: PLR0917 (a command line has no keyword arguments)
     *,
     only_idle: Annotated[bool, typer.Option("--idle", help="Only cameras that see an empty scene.")] = False,
     only_busy: Annotated[bool, typer.Option("--busy", help="Only cameras with people in them.")] = False,
+    scenes: Annotated[
+        bool, typer.Option("--scenes", help="A made scene for each camera: with --busy, needs no film.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """How much of a core an idle camera takes, and how many busy ones the machine carries, beside a plain loop; takes 25 minutes or more.
@@ -48,7 +51,7 @@ def cameras(  # noqa: PLR0917 (a command line has no keyword arguments)
     from edge.benches.report import as_plain, as_table  # noqa: PLC0415
 
     both = only_idle == only_busy
-    wanted = Wanted(both or only_idle, both or only_busy, cores, seconds, count, tries, settling)
+    wanted = Wanted(both or only_idle, both or only_busy, cores, seconds, count, tries, settling, scenes)
     report = measured(wanted, film, lambda line: typer.echo(line, err=True))
     typer.echo(json.dumps(as_plain(report), ensure_ascii=False, indent=2) if as_json else as_table(report))
     raise typer.Exit(0 if report.met else 1)

@@ -1,10 +1,12 @@
-"""What the cameras of a measurement show: stretches of a real film, encoded as cameras send them, kept in the cache of this machine."""
+"""What the cameras of a measurement show: stretches of a real film, or a made scene each, encoded as cameras send them, kept in the cache of
+this machine.
+"""
 
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
@@ -15,6 +17,8 @@ import cv2
 from edge.errors import MediaUnusable
 from edge.flow import Image
 from edge.simulators.encoding import CONSTANT_RATE, Encoding, write_pictures
+from edge.simulators.scene.scene import random_scene
+from edge.simulators.scene.story import Parameters
 from edge.video import Video
 from models import catalogue
 from models.manifest import ModelProblem
@@ -39,14 +43,24 @@ NOISY: Final = Encoding(0.1, CONSTANT_RATE, noise=12.0)
 
 CLEAR: Final = Encoding(None, {"crf": "18"})
 
+SCENES: Final = 24
+"""So many made scenes differ; further cameras show one of these again."""
+
+_SCENE_SIZE: Final = (768, 432)
+_SCENE_HZ: Final = 10
+_BUSY: Final = Parameters(walkers=8.0, crossers=3.0, lingerers=3.0, riders=2.0, drivers=2.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What stretches are cut from. `own`: one that was given, and not the clip; `sha256` names what is made of it."""
+    """What stretches are cut from. `own`: one that was given, and not the clip; `made`: no film, but made scenes; `sha256` names what is
+    made of it.
+    """
 
     path: Path
     sha256: str
     own: bool
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,10 @@ class Kind:
     height: int
     rate: int
     encoding: Encoding
+
+
+MADE: Final = Film(Path("made-scenes"), "made scenes, first edition", own=False, made=True)
+"""A scene for each camera. Needs nothing but the software itself."""
 
 
 def film_of(given: Path | None) -> Film:
@@ -73,7 +91,7 @@ def film_of(given: Path | None) -> Film:
     except ModelProblem as problem:
         raise MediaUnusable(
             f"{problem}. Or measure with a film of your own: `--idle --film FILE` with one of an empty scene, "
-            "`--busy --film FILE` with one in which people come and go"
+            "`--busy --film FILE` with one in which people come and go, or `--busy --scenes` on made ones"
         ) from problem
     return Film(path, catalogue.footage()[CLIP].sha256, own=False)
 
@@ -90,7 +108,9 @@ def idle_film(film: Film, kind: Kind, say: Callable[[str], None] = lambda _line:
 
 
 def stretch(film: Film, number: int, length_s: float, say: Callable[[str], None] = lambda _line: None) -> Path:
-    """The stretch of this number, in which people move; from `beginnings`."""
+    """The stretch of this number, in which people move; from `beginnings`, or a scene of its own."""
+    if film.made:
+        return _scene(film, number, length_s, say)
     begin_s = beginnings(film, length_s)[number]
 
     def make(path: Path) -> None:
@@ -100,6 +120,11 @@ def stretch(film: Film, number: int, length_s: float, say: Callable[[str], None]
             write_pictures(_between(video, begin_s, begin_s + length_s), path, rate, CLEAR)
 
     return _cached(film, f"busy {begin_s} {length_s} {CLEAR}", make)
+
+
+def stretches(film: Film, length_s: float) -> int:
+    """How many stretches of this length differ. Raises MediaUnusable when the film is too short for one."""
+    return SCENES if film.made else len(beginnings(film, length_s))
 
 
 def beginnings(film: Film, length_s: float) -> tuple[float, ...]:
@@ -116,6 +141,16 @@ def beginnings(film: Film, length_s: float) -> tuple[float, ...]:
             f"{film.path} lasts {duration_s:.0f} s and {length_s:.0f} s are needed: give a longer film, or measure for fewer --seconds"
         )
     return tuple(round(place * duration_s / count, 3) for place in range(count))
+
+
+def _scene(film: Film, number: int, length_s: float, say: Callable[[str], None]) -> Path:
+    def make(path: Path) -> None:
+        say(f"drawing scene {number + 1}, {length_s:.0f} s")
+        parameters = replace(_BUSY, duration_s=length_s)
+        scene = random_scene(number, parameters, size=_SCENE_SIZE, frame_period_s=1 / _SCENE_HZ)
+        write_pictures((image for _, _, image in scene.frames(stamped=True)), path, Fraction(_SCENE_HZ), CLEAR)
+
+    return _cached(film, f"scene {number} {length_s} {_BUSY} {CLEAR}", make)
 
 
 def _there_and_back(film: Film, kind: Kind) -> Iterator[Image]:

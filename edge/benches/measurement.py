@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.benches import busy, idle
-from edge.benches.films import Film, film_of
+from edge.benches.films import MADE, Film, film_of
 from edge.benches.machine import Place, kept_to, this_machine, usable_cores
 from edge.benches.report import Report
 from edge.benches.wanted import Wanted
@@ -27,14 +27,18 @@ def measured(wanted: Wanted, given: Path | None, say: Say) -> Report:
 
     Raises ConfigurationError, MediaUnusable, ModelUnusable before anything is measured, MeasurementFailed afterwards.
     """
-    film = film_of(given)
+    if wanted.scenes and (given is not None or wanted.idle):
+        raise ConfigurationError(
+            "--scenes are busy cameras, each with a scene of its own: give it with --busy, and no --film"
+        )
+    film = MADE if wanted.scenes else film_of(given)
     if film.own and wanted.idle and wanted.busy:
         raise ConfigurationError(
             "say what the film shows: an empty scene (--idle), or people who come and go (--busy); measure one after the other"
         )
     if wanted.cores > len(usable_cores()):
         raise ConfigurationError(f"this machine has {len(usable_cores())} cores: choose fewer --cores")
-    open_detector(idle.MODEL)  # what is wrong with it is said here, and not by a trial
+    open_detector(busy.model_for(film))  # what is wrong with it is said here, and not by a trial
     with _cleared_up():
         return _reported(wanted, film, say)
 
@@ -61,7 +65,7 @@ def _reported(wanted: Wanted, film: Film, say: Say) -> Report:
             rows = [_idle_row(each, wanted, film, place) for each in idle.SITUATIONS]
             report = replace(report, rows=rows)
         if wanted.busy:
-            looks_per_s = busy.hardware_looks_per_s(wanted.cores)
+            looks_per_s = busy.hardware_looks_per_s(wanted.cores, busy.model_for(film))
             say(f"{looks_per_s:g} whole looks per second on {wanted.cores} cores")
             trials = _busy_trials(wanted, film, place)
             report = replace(report, hardware_looks_per_s=looks_per_s, trials=trials)

@@ -12,7 +12,9 @@ SETTLING_S: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which parts, on how many cores, for how long; None where the part's own length or number counts."""
+    """Which parts, on how many cores, for how long; None where the part's own length or number counts. `scenes`: made ones, and no
+    film.
+    """
 
     idle: bool
     busy: bool
@@ -21,3 +23,4 @@ class Wanted:
     cameras: int | None = None
     tries: int = TRIES
     settling_s: float = SETTLING_S
+    scenes: bool = False

@@ -38,6 +38,12 @@ def test_a_film_of_ones_own_has_to_be_told_for_what_it_is(film: Path) -> None:
         bench_cameras("--film", film)
 
 
+@pytest.mark.parametrize("options", [["--scenes"], ["--scenes", "--idle"], ["--scenes", "--busy", "--film", "x.mp4"]])
+def test_scenes_are_for_busy_cameras_and_no_film(options: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="give it with --busy, and no --film"):
+        bench_cameras(*options)
+
+
 def test_more_cores_than_there_are_can_not_be_given(film: Path) -> None:
     with pytest.raises(ConfigurationError, match="choose fewer --cores"):
         bench_cameras("--idle", "--film", film, "--cores", str(len(usable_cores()) + 1))

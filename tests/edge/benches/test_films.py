@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.benches.films import AS_A_CAMERA, CLIP, Kind, beginnings, film_of, idle_film, stretch
+from edge.benches.films import AS_A_CAMERA, CLIP, MADE, SCENES, Kind, beginnings, film_of, idle_film, stretch, stretches
 from edge.errors import MediaUnusable
 from edge.video import Video
 from models import catalogue
@@ -80,3 +80,15 @@ def test_a_cache_that_can_not_be_written_says_so(own: Path, cache: Path) -> None
     cache.write_text("a file where the folder should be")
     with pytest.raises(MediaUnusable, match="set GRIDWARD_CACHE"):
         idle_film(film_of(own), SMALL)
+
+
+def test_each_camera_can_have_a_scene_of_its_own_without_any_film(cache: Path) -> None:
+    said: list[str] = []
+    first, second = (stretch(MADE, number, 1.0, said.append) for number in range(2))
+    assert stretches(MADE, 1.0) == SCENES > 2
+    assert first.parent == cache / "benches"
+    assert first.read_bytes() != second.read_bytes()
+    with Video(first) as video:
+        assert sum(1 for _ in video.frames()) == 10
+    assert stretch(MADE, 1, 1.0, said.append) == second
+    assert said == ["drawing scene 1, 1 s", "drawing scene 2, 1 s"]

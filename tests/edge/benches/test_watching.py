@@ -29,7 +29,7 @@ def test_each_way_of_watching_is_tried_in_a_process_of_its_own(
 
 
 def test_a_trial_that_breaks_off_says_why(tmp_path: Path) -> None:
-    camera = busy_camera("c0", "rtsp://127.0.0.1:9/none").model_copy(update={"model": "no_such_model"})
+    camera = busy_camera("c0", "rtsp://127.0.0.1:9/none", "no_such_model")
     order = Order("plain", [camera.model_dump(mode="json")], settled_s=0.1, seconds=0.1)
     with pytest.raises(MeasurementFailed, match="no_such_model"):
         watch(order, tmp_path)
