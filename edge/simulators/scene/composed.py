@@ -28,6 +28,8 @@ DURATION_S: Final = 75.0
 SIZE: Final = (640, 360)
 FRAMES_PER_S: Final = 6
 _SUNNY: Final = Conditions(shadow=0.3, sun=(0.7, 0.25), noise=1.5)
+_LYING: Final = 15
+"""On the back: one of the ways in which people lie."""
 _FOREVER_S: Final = DURATION_S + 1.0
 _VIEW: Final = View(height_m=3.4, yaw=0.0, pitch=0.21, roll=0.0, focal=0.86, aspect=SIZE[0] / SIZE[1])
 
@@ -49,7 +51,7 @@ class _Cast:
 
     def person(self, course: Course, *, fall: Fall | None = None) -> Actor:
         """Somebody tall enough to be a grown-up, with nothing over his head."""
-        looks = replace(people.random_looks(self.chance), height_m=1.72, load=people.Load.NONE)
+        looks = replace(people.random_looks(self.chance), height_m=1.72, load=people.Load.NONE, lying=_LYING)
         return Actor(next(self._ids), "person", people.Figure(looks), course, fall)
 
     def rider(self, course: Course) -> Iterator[Actor]:
@@ -81,9 +83,9 @@ def _at_the_gate(cast: _Cast, place: Place) -> Iterator[Actor]:
     yield from _charging(cast, place)
     yield cast.person(travel([(-2.2, 22.0), (-3.0, 9.3), (-2.6, 40.0)], 1.3, -8.0, {1: 44.0}))
     yield cast.person(travel([(-4.8, 30.0), (-4.3, 10.4), (-5.0, 34.0)], 1.2, -14.0, {1: 36.0}))
-    leaves = travel([(-5.0, 2.0), (-3.3, 7.4), (-1.4, 9.0), (-1.6, 36.0)], 1.2, 1.0, {1: 2.0})
+    leaves = travel([(-5.0, 2.0), (-2.7, 8.0), (-1.4, 9.4), (-1.6, 36.0)], 1.2, 0.0, {1: 2.0})
     yield cast.person(leaves)
-    yield cast.stands("litter", _heap(), (-3.7, 7.3), 0.4, leaves.halts_s[0] + 1.0)
+    yield cast.stands("litter", _rubbish(), (-3.0, 7.9), 0.4, leaves.halts_s[0] + 1.0)
     yield cast.person(travel([(6.0, 34.0), (2.2, 14.0), (2.0, 2.5)], 1.25, 24.0))
     yield cast.person(travel([(-5.0, 3.0), (-3.4, 10.6), (-4.0, 40.0)], 1.3, 44.0, {1: 20.0}))
     yield from cast.rider(travel([(1.6, 44.0), (1.7, 12.0), (1.4, -3.0)], 4.0, 33.0))
@@ -147,9 +149,9 @@ def _charging(cast: _Cast, place: Place) -> Iterator[Actor]:
         yield cast.stands("two_wheeler", vehicles.random_two_wheeler(cast.chance), ((x1 + x2) / 2, float(y)), pi / 2)
 
 
-def _heap() -> Shape:
-    """Bags and cartons, the same in every story."""
-    return things.random_litter(np.random.default_rng(4))
+def _rubbish() -> Shape:
+    """Rubbish, the same in every story."""
+    return things.random_litter(np.random.default_rng(8))
 
 
 def _story(seed: int, place: Place, areas: Mapping[str, Rectangle], actors: tuple[Actor, ...]) -> Story:
