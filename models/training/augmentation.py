@@ -1,5 +1,6 @@
 """A training picture from one sample or from four: scaled, shifted, mirrored and put together. Labels go along."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -149,6 +150,17 @@ def _tell(known: NDArray[np.int64], sample: Sample, tile: _Tile) -> None:
     across = slice(int(left // KNOWN_STRIDE), int(-(-right // KNOWN_STRIDE)))
     down = slice(int(top // KNOWN_STRIDE), int(-(-bottom // KNOWN_STRIDE)))
     known[down, across] &= sample.known
+    for box, number in zip(_placed(sample.absent, sample, tile)[0], sample.absent_classes, strict=True):
+        if (box[2:] - box[:2] >= 1).all():
+            known[_middles(box[1], box[3]), _middles(box[0], box[2])] |= 1 << int(number)
+
+
+def _middles(low: float, high: float) -> slice:
+    """The squares whose middle is between two sides of a box, and one at least."""
+    first = math.ceil(low / KNOWN_STRIDE - 0.5)
+    last = math.floor(high / KNOWN_STRIDE - 0.5)
+    middle = int((low + high) / 2 // KNOWN_STRIDE)
+    return slice(first, last + 1) if last >= first else slice(middle, middle + 1)
 
 
 def _placed(boxes: NDArray[np.float32], sample: Sample, tile: _Tile) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -43,6 +43,11 @@ class Scale:
     slope: float = 1.0
     offset: float = 0.0
 
+    @property
+    def inverse(self) -> "Scale":
+        """What takes this scale away again."""
+        return Scale(1 / self.slope, -self.offset / self.slope)
+
 
 def scales_of(network: Detector, pictures: Sequence[LabelledPicture], size: int) -> Mapping[Label, Scale]:
     """A scale for each class, from what the network says of labelled pictures that it has not learnt from."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 STRIDES: Final = (8, 16, 32)
 BOX_NUMBERS: Final = 4
+NORM_EPSILON: Final = 1e-3
 _INPUT_SCALE: Final = 1 / 128
 """Pixels of 0 to 255 become numbers about 1; a part of the graph's first convolution once exported."""
 _RARE_SCORE: Final = -4.6
@@ -134,7 +135,7 @@ def _convolution(
 ) -> nn.Sequential:
     layers: list[nn.Module] = [
         nn.Conv2d(before, after, size, stride, size // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(after, eps=1e-3, momentum=0.03),
+        nn.BatchNorm2d(after, eps=NORM_EPSILON, momentum=0.03),
     ]
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if act else []))
 

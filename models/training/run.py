@@ -4,7 +4,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,8 +42,12 @@ class Progress:
 class Run:
     """A run in a folder: its checkpoint, its log, the averaged network at the end."""
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
-        """Begin, or go on where the folder's checkpoint is. Raises DataProblem when that one is of another recipe."""
+    def __init__(self, folder: Path, recipe: Recipe, start: Mapping[str, Tensor] | None = None) -> None:
+        """Begin, or go on where the folder's checkpoint is. Raises DataProblem when that one is of another recipe.
+
+        With the weights `start` what they know is the beginning; their norms stay as they are, since few pictures tell little of how
+        features are spread.
+        """
         torch.manual_seed(recipe.seed)
         torch.set_num_threads(recipe.threads)
         torch.use_deterministic_algorithms(True)
@@ -52,6 +56,9 @@ class Run:
         )
         self._folder, self._recipe = folder, recipe
         self.network = Detector(len(LABELS), recipe.shape).to(memory_format=torch.channels_last)
+        self._keeps_norms = start is not None
+        if start is not None:
+            self.network.load_state_dict(start)
         self.averaged = copy.deepcopy(self.network)
         self._optimizer = torch.optim.AdamW(_groups(self.network, recipe.decay), lr=recipe.rate)
         self.epoch = 0
@@ -100,6 +107,8 @@ class Run:
     def _step(self, batch: Batch, size: int, way: float) -> Tensor:
         """One step; the parts of the loss (2,)."""
         self.network.train()
+        if self._keeps_norms:
+            _keep_norms(self.network)
         for group in self._optimizer.param_groups:
             group["lr"] = _rate(self._recipe, way)
         pictures = batch.pictures.float().contiguous(memory_format=torch.channels_last)
@@ -151,6 +160,12 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _keep_norms(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def _rate(recipe: Recipe, way: float) -> float:

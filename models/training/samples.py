@@ -1,7 +1,7 @@
 """Pictures in memory with what is known of them, and how one is brought to the network's size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import cv2
@@ -24,7 +24,8 @@ PADDING: Final = 114
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A picture, its `boxes` (n, 4) in pixels and their `classes` (n,); beside `ignored` boxes a score of their class is neither right
-    nor wrong; `known` has a bit per class that the labels tell of.
+    nor wrong; `known` has a bit per class that the labels tell of; in `absent` boxes (m, 4) nothing of `absent_classes` (m,) is, whatever
+    is known elsewhere.
     """
 
     pixels: Pixels
@@ -33,6 +34,8 @@ class Sample:
     ignored: NDArray[np.float32]
     ignored_classes: NDArray[np.intp]
     known: int
+    absent: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
+    absent_classes: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,10 @@ def letterboxed(sample: Sample, size: int) -> Sample:
     pixels = np.full((size, size, 3), PADDING, np.uint8)
     pixels[: fitted[1], : fitted[0]] = cv2.resize(sample.pixels, fitted, interpolation=cv2.INTER_LINEAR)
     scale = np.array([fitted[0] / columns, fitted[1] / rows] * 2, np.float32)
-    return Sample(
-        pixels, sample.boxes * scale, sample.classes, sample.ignored * scale, sample.ignored_classes, sample.known
+    return replace(
+        sample,
+        pixels=pixels,
+        boxes=sample.boxes * scale,
+        ignored=sample.ignored * scale,
+        absent=sample.absent * scale,
     )

@@ -46,7 +46,6 @@ def average_precisions(network: Detector, pictures: Sequence[LabelledPicture], s
     return {label: one.average_precision for label, one in curves.items() if one.things}
 
 
-@torch.no_grad()
 def answers(
     network: Detector,
     pictures: Sequence[LabelledPicture],
@@ -56,14 +55,34 @@ def answers(
     batch: int = 16,
 ) -> Iterator[Answer]:
     """What the network says of each picture, brought to `size` × `size` pixels."""
-    network.eval()
     for start in range(0, len(pictures), batch):
         part = pictures[start : start + batch]
-        samples = [letterboxed(sample_of(picture, None), size) for picture in part]
-        pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples])).permute(0, 3, 1, 2).float()
+        samples = [sample_of(picture, None) for picture in part]
+        for picture, told in zip(part, looked_at(network, samples, size, suppressed_from=suppressed_from), strict=True):
+            yield Answer(picture, *told)
+
+
+Told = tuple[Sample, NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]
+"""A sample as the network saw it, and boxes, scores and classes that it said."""
+
+
+@torch.no_grad()
+def looked_at(
+    network: Detector,
+    samples: Sequence[Sample],
+    size: int,
+    *,
+    suppressed_from: float = _SUPPRESSED_FROM,
+    batch: int = 16,
+) -> Iterator[Told]:
+    """What the network says of each sample, brought to `size` × `size` pixels."""
+    network.eval()
+    for start in range(0, len(samples), batch):
+        part = [letterboxed(sample, size) for sample in samples[start : start + batch]]
+        pixels = torch.from_numpy(np.stack([sample.pixels for sample in part])).permute(0, 3, 1, 2).float()
         rows = network(pixels.contiguous(memory_format=torch.channels_last)).float()
-        for picture, sample, of_one in zip(part, samples, rows, strict=True):
-            yield Answer(picture, sample, *_answer(of_one, size, suppressed_from))
+        for sample, of_one in zip(part, rows, strict=True):
+            yield sample, *_answer(of_one, size, suppressed_from)
 
 
 def _answer(
