@@ -59,7 +59,7 @@ def _entries(seed: int, pictures: int) -> Iterator[tuple[bytes, dict[str, Any], 
     number = 0
     for pixels, corners, names in labelled_frames(seed, 4 * pictures, _SIZE):
         told = [index for index, name in enumerate(names) if name in _TOLD or name in _TAKEN_FOR]
-        if not told or number == pictures:
+        if not told:
             continue
         number += 1
         content = cv2.imencode(".jpg", as_seen(pixels), [cv2.IMWRITE_JPEG_QUALITY, 82])[1].tobytes()
@@ -68,6 +68,8 @@ def _entries(seed: int, pictures: int) -> Iterator[tuple[bytes, dict[str, Any], 
         digest = hashlib.sha256(content).hexdigest()
         image |= {"sha256": digest, "file_name": f"images/{image['split']}/{digest}-{number}.jpg"}
         yield content, image, box
+        if number == pictures:
+            return
 
 
 def as_seen(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,9 @@ from cloud.cases.model import DismissalReason
 from cloud.evidence.files import EvidenceFiles
 from cloud.settings import CloudSettings
 from edge.contract.incident import EvidenceKind, Severity
+from models.datasets.labels import Label
+from models.datasets.verdicts import verdict_set
+from models.training.made_site import write_made_site
 from tests.cloud.api.conftest import Cloud, Template, answering, made_settings
 from tests.cloud.verdicts.judged import MODEL, RULE, JudgedCamera
 from tests.databases import DatabaseServer
@@ -183,6 +187,20 @@ def test_the_labelled_set(judged: Cloud) -> None:
     assert rows[-1][1]["purpose"] == "training of 2026"
     left = {sha256 for action, detail in rows if action == "evidence.exported" for sha256 in detail["sha256"]}
     assert left >= wanted
+
+
+def test_training_reads_the_labelled_set_as_it_is_written(judged: Cloud, tmp_path: Path) -> None:
+    file, made = tmp_path / "verdicts.zip", tmp_path / "made.zip"
+    file.write_bytes(post(judged, "/verdicts/export", {"purpose": "training of 2026"}).content)
+    with verdict_set(file, {"loitering": Label.PERSON}) as found:
+        assert sorted((len(each.boxes), len(each.absent)) for each in found.pictures) == [(0, 1), (0, 1), (1, 0)]
+    write_made_site(made, 1, 4)
+    with zipfile.ZipFile(file) as real, zipfile.ZipFile(made) as other:
+        for name in ("manifest.json", "annotations.json"):
+            written, made_up = json.loads(real.read(name)), json.loads(other.read(name))
+            assert written.keys() == made_up.keys()
+        for part in ("images", "annotations", "categories"):
+            assert written[part][0].keys() == made_up[part][0].keys()
 
 
 def test_an_export_is_bounded(judged: Cloud) -> None:
