@@ -3,6 +3,8 @@
 # make web     build the page                make bench   measurements
 # make lint    lint, types, import rules     make lock    requirement files anew
 # make clean   remove what was built; the demo's data too
+# make environment-training            PyTorch, in an environment of its own: .venv/training
+# make train DATA=… RUN=… [RECIPE=…]  train our own detector, or go on with a run
 #
 # Needs Python ≥ 3.11 with venv, make and git. Finished steps leave a stamp in .venv/stamps/ and are skipped.
 
@@ -14,6 +16,8 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
+TRAINING := $(VENV)/training
+RECIPE ?= standard
 WEB := cloud/web
 MODULES := $(WEB)/node_modules/.package-lock.json
 PAGE := $(WEB)/dist/index.html
@@ -21,7 +25,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check -qq
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null | sed 's/ /\\ /g')
 WITH_NODE = PATH="$$("$(CURDIR)/$(PYTHON)" -m cloud.embedded.nodejs "$(CURDIR)/.cache/node"):$$PATH"
 
-.PHONY: demo test check lint web bench lock clean environment environment-dev
+.PHONY: demo test check lint web bench train lock clean environment environment-dev environment-training
 
 demo: environment web
 	@exec $(PYTHON) -m cloud.demo
@@ -41,9 +45,16 @@ bench: environment-dev
 	  echo "== $$bench"; nice $(PYTHON) -m "$$(echo "$${bench%.py}" | tr / .)" --json || failed="$$failed $$bench"; \
 	done; [ -z "$$failed" ] || { echo "!! FAILED:$$failed" >&2; exit 1; }
 
+train: environment-training
+	@[ -n "$(DATA)" ] && [ -n "$(RUN)" ] || { \
+	  echo "name the folder of the sets and one for the run: make train DATA=/path/to/sets RUN=/path/to/run" >&2; exit 2; }
+	@exec $(TRAINING)/bin/python -m models.training train --data "$(DATA)" --run "$(RUN)" --recipe "$(RECIPE)"
+
 environment: $(STAMPS)/requirements $(STAMPS)/project
 
 environment-dev: $(STAMPS)/requirements-dev $(STAMPS)/project
+
+environment-training: environment-dev $(STAMPS)/training
 
 $(STAMPS)/venv:
 	@test -x $(PYTHON) && $(PYTHON) -m pip --version >/dev/null 2>&1 || { \
@@ -71,6 +82,25 @@ $(STAMPS)/requirements-dev: requirements-dev.txt $(STAMPS)/venv
 	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@ $(STAMPS)/requirements
 
+# Its interpreter sees all that is in the main environment, which must not see PyTorch. Where PyTorch was installed otherwise than from
+# the file (with CUDA, say), `touch .venv/stamps/training` keeps it. A wheel among pip's own links goes before the index, which pip
+# itself prefers, since an index tells hashes: its wheel for Linux is one for CUDA.
+$(STAMPS)/training: requirements-training.txt $(STAMPS)/venv
+	@echo "Installing what our own detector is trained with (hashed)"
+	@rm -rf $(TRAINING) && $(PYTHON) -m venv --without-pip $(TRAINING)
+	@awk '/^[a-z]/ { kept = /^torch==/ } kept' requirements-training.txt | sed '$$s/ \\$$//' > $(TRAINING)/torch.txt
+	@$(PIP) --python $(TRAINING)/bin/python install --no-index --no-deps --require-hashes -r $(TRAINING)/torch.txt 2>/dev/null || true
+	@$(PIP) --python $(TRAINING)/bin/python install --no-deps --require-hashes -r requirements-training.txt || { \
+	  echo "PyTorch can't be installed here. Its wheel for processors alone, in a folder, is enough: PIP_FIND_LINKS=/that/folder make environment-training" >&2; exit 1; }
+	@main="$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	  own="$$($(TRAINING)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	  echo "import site; site.addsitedir('$$main')" > "$$own/main.pth"
+	@$(TRAINING)/bin/python -c 'import torch' || { \
+	  echo "This PyTorch is one for CUDA, whose libraries are not here. For processors alone: PIP_FIND_LINKS=/folder/of/its/wheel make environment-training" >&2; \
+	  echo "For a GPU (several GB): $(PYTHON) -m pip --python $(TRAINING)/bin/python install torch==$$(sed -n 's/^torch==\([^ ]*\) .*/\1/p' requirements-training.txt) && touch $@" >&2; \
+	  exit 1; }
+	@touch $@
+
 $(STAMPS)/project: pyproject.toml $(STAMPS)/venv | $(STAMPS)/requirements
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
@@ -94,6 +124,7 @@ lock:
 	  --all-extras --group build pyproject.toml -o requirements.txt
 	@.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --all-extras --group dev pyproject.toml -o requirements-dev.txt
+	@.ci/lock-training .cache/lock/bin/uv
 
 clean:
 	@rm -rf $(VENV) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
