@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[ExportFiles]:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
         raise DataProblem(
-            f"{path} is neither a zip nor a folder with a labelled export ({error}); the maintenance page of the platform "
+            f"{path} is neither a zip nor a folder with a labelled export ({error}); the page of verdicts of the platform "
             "writes one"
         ) from error
     with archive:

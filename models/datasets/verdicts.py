@@ -57,6 +57,7 @@ class LeftOut(StrEnum):
     NO_PICTURE = "its picture can't be read"
     TOO_LARGE = "its picture is too large"
     OTHER_SIZE = "its picture has another size than the export says"
+    TOO_MANY = "there are more pictures than are taken at once"
 
 
 class PictureUnusable(Exception):

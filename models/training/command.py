@@ -21,6 +21,7 @@ from models.training.run import CHECKPOINT, Progress, Run
 from models.training.samples import Sample, Taught, sample_of
 from models.training.scenery import scene_samples
 from models.training.teacher import teach
+from models.training.tune_command import add_actions
 
 SPLIT_FILE: Final = Path(__file__).resolve().parents[1] / "datasets" / "split.txt"
 _TAUGHT: Final = "taught.npz"
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     hashed.add_argument("--run", type=Path, required=True)
     for each in (export, hashed):
         each.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
+    add_actions(action)
     return parser
 
 

@@ -23,7 +23,7 @@ from models.datasets.verdict_form import FORMAT
 
 NODE: Final = "made-up-node"
 _SIZE: Final = (640, 360)
-_CAMERAS: Final = 3
+_CAMERAS: Final = 6
 _DAYS: Final = 12
 _FIRST_DAY: Final = datetime(2026, 3, 1, tzinfo=UTC)
 _TRAIN, _VALIDATE = 80, 90

@@ -79,5 +79,9 @@ RECIPES: Final[dict[str, Recipe]] = {
     "large": Recipe(
         stages=(Stage(200, 320, 0.7), Stage(80, 416, 0.5), Stage(20, 416, 0.0)), precision=Precision.FLOAT32
     ),
+    "tune": Recipe(
+        stages=(Stage(5, 320, 0.3), Stage(1, 320, 0.0)), rate=3e-4, warm_up=0.1, decay=0.01, pasted=(), scene_share=0.6
+    ),
 }
-"""By name: to see that it runs; half an hour on two cores; an hour and a half on two cores; a night on many."""
+"""By name: to see that it runs; half an hour on two cores; an hour and a half on two cores; a night on many; minutes on a site's own
+verdicts, from weights that there are."""
