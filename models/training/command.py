@@ -1,10 +1,9 @@
 """`python -m models.training`: from the folder of the sets to weights. Needs PyTorch, which is not part of the service's environment."""
 
 import argparse
-import platform
+import json
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,8 @@ from edge.errors import ModelUnusable
 from models.datasets.pictures import DataProblem, LabelledPicture, counts, read_sets
 from models.datasets.split import Part, compute_split, part_of, read_split
 from models.training.calibration import scales_of
+from models.training.circumstances import circumstances
+from models.training.curves import draw, epochs_of, last_precisions
 from models.training.export import averaged, exported, weights_hash
 from models.training.recipe import RECIPES, Precision, Recipe
 from models.training.run import CHECKPOINT, Progress, Run
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--json", action="store_true", help="answer as JSON")
     train.add_argument("--precision", choices=[each.value for each in Precision])
     export = action("export", _export, "write the averaged network of a run as ONNX")
     export.add_argument("--run", type=Path, required=True)
@@ -92,15 +94,24 @@ def _train(options: argparse.Namespace) -> int:
     learnt_from, validation = part_of(pictures, Part.TRAINING), part_of(pictures, Part.VALIDATION)
     run = Run(options.run, recipe)
     if run.epoch == 0:
-        run.note({"began": _circumstances(recipe, len(learnt_from))})
+        run.note({"began": circumstances(recipe, learnt_from)})
     else:
         sys.stderr.write(f"going on after epoch {run.epoch} of {recipe.epochs}\n")
     samples = _samples(learnt_from, recipe, options.run)
-    with _bar("training") as bar:
-        run.train(samples, validation, progress=lambda told: _tell(bar, told))
+    try:
+        with _bar("training") as bar:
+            run.train(samples, validation, progress=lambda told: _tell(bar, told))
+    finally:
+        curves = draw(options.run)
     file = _write(options.run, recipe, recipe.stages[-1].size, validation)
-    run.note({"ended": {"weights_sha256": weights_hash(options.run / CHECKPOINT), "file": file.name}})
-    sys.stdout.write(f"{file}\n")
+    ended = {"weights_sha256": weights_hash(options.run / CHECKPOINT), "file": file.name}
+    run.note({"ended": ended})
+    if options.json:
+        precisions = last_precisions(epochs_of(options.run))
+        told = {"file": str(file), "curves": str(curves), "epochs": run.epoch, "ap50": precisions}
+        sys.stdout.write(json.dumps(ended | told, indent=2) + "\n")
+    else:
+        sys.stdout.write(f"{file}\n{curves}\n")
     return 0
 
 
@@ -163,15 +174,6 @@ def _checkpoint(folder: Path) -> Path:
     if not (folder / CHECKPOINT).exists():
         raise DataProblem(f"{folder} holds no run; train one with `python -m models.training train --run {folder}`")
     return folder / CHECKPOINT
-
-
-def _circumstances(recipe: Recipe, pictures: int) -> dict[str, Any]:
-    return {
-        "recipe": recipe.as_json(),
-        "pictures": pictures,
-        "versions": {each: version(each) for each in ("torch", "numpy", "opencv-python-headless")},
-        "machine": f"{platform.machine()}, {platform.processor() or 'unknown processor'}",
-    }
 
 
 def _bar(about: str, total: int | None = None) -> "tqdm[Any]":
