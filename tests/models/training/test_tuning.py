@@ -20,7 +20,8 @@ from models.training.made_site import write_made_site
 from models.training.network import Detector, Shape
 from models.training.recipe import Precision, Recipe, Stage
 from models.training.samples import Sample
-from models.training.tuning import SCENES, SITE, TuneOrder, _write, tune
+from models.training.tune_command import _words
+from models.training.tuning import SCENES, SITE, TuneOrder, _write, as_json, tune
 from models.training.weights_file import read_base
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -137,6 +138,8 @@ def test_an_export_becomes_weights_and_no_manifest_where_they_are_not_better(ord
     assert not tuned.judgement.is_better, "one step from weights that know nothing"
     assert tuned.manifest is None
     assert not list(order.folder.glob("*.yaml"))
+    assert json.loads(json.dumps(as_json(tuned), allow_nan=False))["better"] is False
+    assert "NOT better" in _words(tuned)
     learnt = read_base(tuned.file, RECIPE.shape).state
     assert any(
         not torch.equal(values, learnt[name]) for name, values in read_base(order.weights, RECIPE.shape).state.items()
