@@ -127,6 +127,7 @@ class UnadmittedIncident(BaseModel):
     incident_id: UUID
     node: str
     device: str
+    simulated: bool
     kind: str
     category: str
     severity: Severity

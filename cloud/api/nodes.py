@@ -119,6 +119,7 @@ class NodeCamera(BaseModel):
     device_id: int
     camera: str
     name: str
+    simulated: bool
     presence: Presence
     reconnects_per_hour: int
     stalls_per_hour: int

@@ -346,7 +346,7 @@ order by p.sha256, p.stored_at;
 -- name: incidents_of(case_id, count)
 select i.id, i.incident_id, i.revision, i.state, i.kind, i.severity::text as severity, i.started_at, i.updated_at,
     i.ended_at, i.confidence, i.dwell_s, i.direction, i.count, i.point, i.value, i.unit, i.zone, i.historical, i.track,
-    i.model, i.rule, i.note, i.device, i.views, i.fault, i.raw_code
+    i.model, i.rule, i.note, i.device, i.views, i.fault, i.raw_code, i.simulated
 from case_incident ci join incident i on i.id = ci.incident_id
 where ci.case_id = :case_id
 order by i.started_at desc, i.id desc

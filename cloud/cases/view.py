@@ -177,6 +177,7 @@ class IncidentView:
     unit: str | None
     zone: str | None
     historical: bool
+    simulated: bool
     note: str | None
     device: str
     fault: str | None
@@ -367,6 +368,7 @@ def incident_view(row: Any, evidence: Iterable[Any], names: Mapping[str, str]) -
         device=row.device,
         fault=row.fault,
         raw_code=row.raw_code,
+        simulated=row.simulated,
         views=[_sight(view, names) for view in row.views],
         track=[_position(*point) for point in row.track],
         model=Origin(**row.model) if row.model is not None else None,

@@ -262,7 +262,7 @@ update admission_rule set ended_by = :ended_by, ended_at = :ended_at where id = 
 
 -- name: unadmitted(scope, rule_id, before, count)
 select i.id, i.incident_id, i.node, i.device, i.kind, i.category, i.severity::text as severity, i.state, i.started_at,
-    i.updated_at, i.ended_at, i.received_at, i.unadmitted_by as rule_id
+    i.updated_at, i.ended_at, i.received_at, i.simulated, i.unadmitted_by as rule_id
 from incident i
 where i.unadmitted_by is not null and i.unadmitted_path ^@ :scope
   and (:rule_id::bigint is null or i.unadmitted_by = :rule_id)

@@ -308,7 +308,8 @@ select
     (
         select jsonb_agg(
             link || jsonb_build_object(
-                'device_id', device.id, 'name', coalesce(device.title, device.name), 'presence', device.presence_shown
+                'device_id', device.id, 'name', coalesce(device.title, device.name), 'presence', device.presence_shown,
+                'simulated', device.simulated
             )
             order by told.place
         )

@@ -80,7 +80,7 @@ def test_a_camera_shows_whose_it_is_and_how_steady_its_connection_was(cloud: Clo
         return {item["device"]: item for item in read(cloud, "chief", "/api/v1/devices")["items"]}["camera-01"]
 
     assert (camera()["department"], camera()["link"]) == (None, None)
-    gate = Device(id="camera-01", kind="camera", name="Gate", department="urban_management")
+    gate = Device(id="camera-01", kind="camera", name="Gate", department="urban_management", simulated=True)
     recall = GateRecall(state="watching", reason="still", audited_s=864, found=5, missed=1)
     links = (
         CameraLink(camera="camera-01", reconnects_per_hour=3, stalls_per_hour=2, gate=recall),
@@ -98,7 +98,14 @@ def test_a_camera_shows_whose_it_is_and_how_steady_its_connection_was(cloud: Clo
     }
     steadiness = {"reconnects_per_hour": 3, "stalls_per_hour": 2}
     assert read(cloud, "chief", f"/api/v1/nodes/{NODE}")["health"]["cameras"] == [
-        {"device_id": shown["id"], "camera": "camera-01", "name": "Gate", "presence": shown["presence"], **steadiness}
+        {
+            "device_id": shown["id"],
+            "camera": "camera-01",
+            "name": "Gate",
+            "simulated": True,
+            "presence": shown["presence"],
+            **steadiness,
+        }
     ]
     fleet.place_device(cloud.conn, NODE, "camera-01", grid_code=OTHER_GRID, longitude=None, latitude=None)
     cloud.conn.commit()

@@ -6945,6 +6945,8 @@ export interface components {
             zone: string | null;
             /** Historical */
             historical: boolean;
+            /** Simulated */
+            simulated: boolean;
             /** Note */
             note: string | null;
             /** Device */
@@ -7633,6 +7635,8 @@ export interface components {
             camera: string;
             /** Name */
             name: string;
+            /** Simulated */
+            simulated: boolean;
             presence: components["schemas"]["Presence"];
             /** Reconnects Per Hour */
             reconnects_per_hour: number;
@@ -10397,6 +10401,8 @@ export interface components {
             node: string;
             /** Device */
             device: string;
+            /** Simulated */
+            simulated: boolean;
             /** Kind */
             kind: string;
             /** Category */

@@ -63,6 +63,7 @@ export function someIncident(part: Partial<Incident> = {}): Incident {
     unit: null,
     zone: null,
     historical: false,
+    simulated: false,
     track: [],
     model: null,
     rule: null,

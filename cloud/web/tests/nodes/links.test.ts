@@ -10,7 +10,7 @@ import { ago, health, node, NOW } from '../fakes/nodes'
 
 type Told = NonNullable<Node['health']>['cameras'][number]
 
-const camera = (id: number, reconnects: number, stalls: number, changes: Partial<Told> = {}): Told => ({ device_id: id, camera: `cam-${id}`, name: `Camera ${id}`, presence: 'online', reconnects_per_hour: reconnects, stalls_per_hour: stalls, ...changes })
+const camera = (id: number, reconnects: number, stalls: number, changes: Partial<Told> = {}): Told => ({ device_id: id, camera: `cam-${id}`, name: `Camera ${id}`, simulated: false, presence: 'online', reconnects_per_hour: reconnects, stalls_per_hour: stalls, ...changes })
 const station = (cameras: Told[], changes: Parameters<typeof health>[0] = {}): Node => node(health({ ...changes, cameras }))
 
 describe('the connections of cameras', () => {
@@ -55,6 +55,11 @@ describe('what is shown of them', () => {
     expect(rows()[0]).toBe('cam-0')
     host.querySelector<HTMLElement>('[data-testid="links-all"]')?.click()
     await vi.waitFor(() => expect(rows()).toHaveLength(12))
+  })
+
+  it('says which of them is simulated', () => {
+    const host = shown(CameraLinks, { nodes: [station([camera(1, 3, 0, { simulated: true }), camera(2, 2, 0)])] })
+    expect(host.querySelectorAll('[data-testid="camera-link"] [data-testid="simulated"]')).toHaveLength(1)
   })
 
   it('is told on the page of the camera too, with its age when it is old', () => {
