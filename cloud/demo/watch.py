@@ -61,7 +61,7 @@ SCENES: Final[Mapping[str, ScenePlan]] = {
                 "severity": "high",
                 "category": "fire_safety",
             },
-            {"kind": "fallen_person", "zone": "ground", "limit_s": 6.0},
+            {"kind": "fallen_person", "zone": "ground", "limit_s": 12.0},
         ),
     ),
     "gate": ScenePlan(
@@ -77,4 +77,6 @@ SCENES: Final[Mapping[str, ScenePlan]] = {
         ),
     ),
 }
-"""By story. What they watch for is told soon enough for who looks on; a real gate waits for minutes."""
+"""By story. What they watch for is told soon enough for who looks on; a real gate waits for minutes. None is told in the first seconds:
+until a node has watched for a while, all of a picture is masked.
+"""
