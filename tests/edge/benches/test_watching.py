@@ -5,6 +5,7 @@ import pytest
 
 from edge.benches.busy import Station, busy_camera, in_words, trial
 from edge.benches.films import film_of
+from edge.benches.idle import MODEL
 from edge.benches.machine import Place, usable_cores
 from edge.benches.systems import SYSTEMS
 from edge.benches.watching import Order, watch
@@ -29,7 +30,7 @@ def test_each_way_of_watching_is_tried_in_a_process_of_its_own(
 
 
 def test_a_trial_that_breaks_off_says_why(tmp_path: Path) -> None:
-    camera = busy_camera("c0", "rtsp://127.0.0.1:9/none", "no_such_model")
+    camera = busy_camera("c0", "rtsp://127.0.0.1:9/none", MODEL).model_copy(update={"model": "no_such_model"})
     order = Order("plain", [camera.model_dump(mode="json")], settled_s=0.1, seconds=0.1)
     with pytest.raises(MeasurementFailed, match="no_such_model"):
         watch(order, tmp_path)
