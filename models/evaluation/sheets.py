@@ -1,7 +1,8 @@
 """Contact sheets of failures: per class the surest wrong boxes and the largest things that were missed. Truth is green, what was found red.
 
 The pictures are openly licensed, and the people in them never asked to be an example: heads and plates are painted over as a node paints
-over what leaves it, also where somebody is only perhaps.
+over what leaves it, also where somebody is only perhaps. Whom neither labels nor the detector tell of is not painted over: look at each sheet
+before it is shown to anybody.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ EACH: Final = 4
 """So many wrong boxes and so many misses are shown of a class."""
 
 _OVERLAP: Final = 0.5
-_PERHAPS: Final = 0.02
+_PERHAPS: Final = 0.1
 """Who is found with this score is painted over."""
 _COLOURS: Final = 6
 _PEOPLE: Final = (Label.PERSON, Label.FALLEN_PERSON)
@@ -102,7 +103,7 @@ def _of_one(label: Label, least_score: float, picture: LabelledPicture, found: F
 
 
 def private_parts(picture: LabelledPicture, found: Found) -> PrivateParts:
-    """Who and what is in a picture by its labels, and by what was found with any score."""
+    """Who and what is in a picture by its labels, and by what was perhaps found."""
 
     def of(labels: Sequence[Label]) -> tuple[Box, ...]:
         numbers = [NUMBER[label] for label in labels]

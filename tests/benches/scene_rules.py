@@ -34,6 +34,8 @@ from tests.benches.scene_feed import CLEAN, HZ, SPOILINGS, Spoiling, detected, m
 from tests.fakes.scenes import seconds
 
 SIZE: Final = (768, 432)
+SEEN_SIZE: Final = (480, 270)
+"""Of pictures for a detector, which looks at fewer pixels than that: drawing takes most of the time."""
 NEAR_S: Final = 4.0
 BUSY: Final = Parameters(
     crossers=2.0, fire_lane_parkers=1.0, lingerers=1.5, gatherings=0.5, falls=0.5, droppers=1.0, overflows=0.3
@@ -238,7 +240,7 @@ def scene_scores(seed: int, duration_s: float, spoiling: Spoiling | None, detect
         **{name: getattr(BUSY, name) for name in Parameters.__dataclass_fields__ if name != "duration_s"},
         duration_s=duration_s,
     )
-    scene = random_scene(seed, parameters, size=SIZE, frame_period_s=1 / HZ)
+    scene = random_scene(seed, parameters, size=SIZE if detector is None else SEEN_SIZE, frame_period_s=1 / HZ)
     if detector is not None:
         return judged(scene, detected(scene, open_detector(detector)))
     return judged(scene, spoilt(scene.moments(), spoiling or CLEAN, seed))

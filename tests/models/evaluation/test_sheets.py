@@ -22,9 +22,9 @@ def test_who_is_labelled_or_perhaps_found_is_painted_over(tmp_path: Path) -> Non
     empty, with_somebody = pictures[0], pictures[1]
     assert private_parts(empty, NOBODY).people == ()
     assert len(private_parts(with_somebody, NOBODY).people) == 1
-    perhaps = private_parts(empty, only(Label.PERSON, 0.03))
+    perhaps = private_parts(empty, only(Label.PERSON, 0.12))
     assert len(perhaps.people) == 1
-    assert len(private_parts(empty, only(Label.CAR, 0.03)).vehicles) == 1
+    assert len(private_parts(empty, only(Label.CAR, 0.12)).vehicles) == 1
     assert private_parts(empty, only(Label.BIN, 0.9)).people == ()
     assert (masked(pixels_of(empty), perhaps, ()) != pixels_of(empty)).any()
 
