@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -420,22 +421,30 @@ class CameraWatch:
         """After a fault: end what the rules have open where it was last seen, or it would stay open for ever."""
         self._end(self._rules)
 
-    def _end(self, rules: Iterable[SceneRule]) -> None:
-        at = self._clock()
+    def _end(self, rules: Iterable[SceneRule], at: datetime | None = None) -> None:
+        at = at or self._clock()
         for rule in rules:
-            try:
+            with self._others_go_on():
                 self._report(rule.finish(at))
                 self._status.keep(rule.readings(at))
-            except Exception:  # noqa: BLE001 (it may be this rule that failed; the others end all the same)
-                self.faults += 1
-                _log.exception("a rule could not end what it had open", camera=self.camera.id)
+
+    @contextmanager
+    def _others_go_on(self) -> Iterator[None]:
+        """It may be this rule that fails; what the others have open ends all the same."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 (whatever the rule raised)
+            self.faults += 1
+            _log.exception("a rule could not end what it had open", camera=self.camera.id)
 
     def _finish(self) -> None:
         """End whatever the rules have open, and tell what they have counted."""
         scene = self._pipeline.interrupt(self._clock())
         self._remember(scene, begins=False)
-        self._report(finding for rule in self._rules for finding in (*rule.observe(scene), *rule.finish(scene.at)))
-        self._tell_counts(scene.at)
+        for rule in self._rules:
+            with self._others_go_on():
+                self._report(rule.observe(scene))
+        self._end(self._rules, scene.at)
         self._forget()
 
     def _remember(self, scene: Scene, *, begins: bool = True) -> None:

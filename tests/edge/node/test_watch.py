@@ -426,6 +426,36 @@ def test_what_was_counted_when_the_watch_ends_is_told(watching: Callable[..., Wa
     assert counts[:2] == [("footfall.in_count", 0.0), ("footfall.out_count", 0.0)]
 
 
+@dataclass
+class RuleThatFailsAtTheEnd(FakeRule):
+    """Opens one incident at the first picture, and fails over whatever it is shown once the node stops."""
+
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def observe(self, scene: Scene) -> Sequence[Finding]:
+        if self.stopping.is_set():
+            raise ZeroDivisionError
+        self.seen += 1
+        return [self._finding(IncidentState.OPEN, scene.at)] if self.seen == 1 else []
+
+
+def test_a_rule_that_fails_when_the_node_stops_leaves_nothing_open(
+    watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping = threading.Event()
+    monkeypatch.setattr(watch_module, "scene_rule", lambda _settings, _camera: RuleThatFailsAtTheEnd(stopping=stopping))
+    settings = [{"kind": "intrusion", "id": name, "zone": "floor"} for name in ("one", "two")]
+    found = watching(lambda: None, model=None, zones={"floor": [[0, 0], [1, 0], [1, 1]]}, rules=settings)
+    wait_until(lambda: len(found.keeper.kept) >= 2, what="both incidents")
+    stopping.set()
+    found.stop()
+    opened = [each.incident_id for each in found.keeper.kept if each.state is IncidentState.OPEN]
+    ended = [each.incident_id for each in found.keeper.kept if each.state is IncidentState.ENDED]
+    assert len(opened) >= 2
+    assert sorted(opened) == sorted(ended)
+    assert found.watch.faults >= 2
+
+
 def test_what_was_open_when_an_analysis_failed_is_ended(
     watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
 ) -> None:
