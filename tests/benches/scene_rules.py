@@ -1,6 +1,7 @@
 """Precision and recall of each rule on made scenes, whose truth is exact.
 
-`python -m tests.benches.scene_rules [--json] [--scenes N] [--seconds S] [--workers N] [--spoilt clean|fair|poor] [--detector ID]`
+`python -m tests.benches.scene_rules [--json] [--scenes N] [--seconds S] [--workers N] [--spoilt clean|fair|poor] [--detector ID]
+[--kept-in FILE]`
 
 The truth's boxes, as they are or spoilt, go through the tracker to the rules; with `--detector` what that one says of the pictures. What
 a rule says at the edge of a zone, or of somebody half hidden, counts neither for it nor against it: see `scene_expectations`.
@@ -10,11 +11,12 @@ import argparse
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any, Final
 
 from edge.contract.incident import IncidentState
@@ -29,8 +31,10 @@ from edge.simulators.scene.scene import Scene as MadeScene
 from edge.simulators.scene.scene import random_scene
 from edge.simulators.scene.story import Parameters
 from edge.simulators.scene.truth import Moment
+from models import catalogue
 from tests.benches.scene_expectations import PEOPLE, TWO_WHEELERS, VEHICLES, Wanted, Watcher
 from tests.benches.scene_feed import CLEAN, HZ, SPOILINGS, Spoiling, detected, moment_at, spoilt
+from tests.benches.scene_score import KeptScores, Score
 from tests.fakes.scenes import seconds
 
 SIZE: Final = (768, 432)
@@ -64,37 +68,6 @@ RULES: Final[tuple[Mapping[str, Any], ...]] = (
     {"kind": "litter", "zone": "ground", "for_s": PLACES_S["litter"]},
     {"kind": "bin_overflow", "zone": "ground", "for_s": PLACES_S["bin_overflow"]},
 )
-
-
-@dataclass(slots=True)
-class Score:
-    """One kind of rule. `wanted` had to be told and `told` of them was; `right` and `wrong` findings; `open` count neither way."""
-
-    wanted: int = 0
-    told: int = 0
-    right: int = 0
-    wrong: int = 0
-    open: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    @property
-    def recall(self) -> float | None:
-        """Which share of what had to be told was."""
-        return round(self.told / self.wanted, 4) if self.wanted else None
-
-    @property
-    def precision(self) -> float | None:
-        """Which share of what was told had happened."""
-        return round(self.right / (self.right + self.wrong), 4) if self.right + self.wrong else None
-
-    def add(self, other: "Score") -> None:
-        """Take the counts of further scenes."""
-        self.wanted += other.wanted
-        self.told += other.told
-        self.right += other.right
-        self.wrong += other.wrong
-        self.open += other.open
-        self.examples = [*self.examples, *other.examples][:20]
 
 
 @dataclass(slots=True)
@@ -246,18 +219,33 @@ def scene_scores(seed: int, duration_s: float, spoiling: Spoiling | None, detect
     return judged(scene, spoilt(scene.moments(), spoiling or CLEAN, seed))
 
 
+def made_how(duration_s: float, spoiling: Spoiling | None, detector: str | None) -> dict[str, Any]:
+    """What the scores of a scene depend on beside its seed and the code."""
+    model = None if detector is None else catalogue.models()[detector]
+    fed = (spoiling or CLEAN).name if model is None else f"{model.id} {model.version} {model.sha256[:16]}"
+    return {"seconds": duration_s, "fed": fed}
+
+
 def all_scores(
-    scenes: int, duration_s: float, spoiling: Spoiling | None, detector: str | None = None, *, workers: int = 1
+    scenes: int,
+    duration_s: float,
+    spoiling: Spoiling | None,
+    detector: str | None = None,
+    *,
+    workers: int = 1,
+    kept_in: Path | None = None,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> dict[str, Score]:
-    """The scenes of the first seeds, by kind of rule."""
+    """The scenes of the first seeds, by kind of rule; those that `kept_in` has are not run again. Raises ValueError when it is another's."""
     one = partial(scene_scores, duration_s=duration_s, spoiling=spoiling, detector=detector)
-    total: dict[str, Score] = defaultdict(Score)
+    kept = KeptScores(kept_in, made_how(duration_s, spoiling, detector))
+    missing = [seed for seed in range(scenes) if seed not in kept.by_seed]
     with ProcessPoolExecutor(workers) as pool:
-        every = pool.map(one, range(scenes), chunksize=4) if workers > 1 else map(one, range(scenes))
-        for scores in every:
-            for kind, score in scores.items():
-                total[kind].add(score)
-    return dict(sorted(total.items()))
+        every = pool.map(one, missing, chunksize=2) if workers > 1 else map(one, missing)
+        for seed, scores in zip(missing, every, strict=True):
+            kept.add(seed, scores)
+            progress(len(kept.by_seed))
+    return kept.total(range(scenes))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -270,9 +258,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spoilt", choices=[each.name for each in SPOILINGS], default=CLEAN.name)
     parser.add_argument("--detector", help="a model of the catalogue; else the truth's boxes")
     parser.add_argument("--examples", action="store_true", help="tell of some mistakes")
+    parser.add_argument(
+        "--kept-in", type=Path, metavar="FILE", help="keep each scene's scores there, and go on with what it has"
+    )
     options = parser.parse_args(arguments)
     spoiling = next(each for each in SPOILINGS if each.name == options.spoilt)
-    scores = all_scores(options.scenes, options.seconds, spoiling, options.detector, workers=options.workers)
+    try:
+        scores = all_scores(
+            options.scenes,
+            options.seconds,
+            spoiling,
+            options.detector,
+            workers=options.workers,
+            kept_in=options.kept_in,
+            progress=lambda done: print(f"\r{done} of {options.scenes} scenes", end="", file=sys.stderr, flush=True),
+        )
+    except ValueError as problem:
+        parser.error(str(problem))
+    print(file=sys.stderr)
     names = ("wanted", "told", "right", "wrong", "open", "recall", "precision")
     table = {kind: {name: getattr(score, name) for name in names} for kind, score in scores.items()}
     if options.json:

@@ -28,7 +28,7 @@ from edge.simulators.scene.scene import random_scene
 from edge.simulators.scene.story import Parameters
 from edge.simulators.scene.weather import Conditions, Cover, random_conditions
 from tests.benches.scene_feed import moment_at
-from tests.benches.scene_rules import Score
+from tests.benches.scene_score import Score
 from tests.fakes.scenes import seconds
 
 SIZE: Final = (384, 216)

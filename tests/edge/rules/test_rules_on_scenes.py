@@ -1,5 +1,7 @@
 """Rules on made scenes, whose truth is exact. `tests/benches/scene_rules.py` measures the same over many more."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from edge.geometry import contains
 from tests.benches.scene_expectations import inside_by, spells
 from tests.benches.scene_feed import CLEAN
 from tests.benches.scene_rules import RULES, all_scores
+from tests.benches.scene_score import KeptScores, Score
 
 LEAST = 0.9
 """Of few scenes: one mistake among ten findings is no news, two are."""
@@ -20,6 +23,21 @@ def test_rules_tell_what_happens_and_nothing_else() -> None:
         assert score.precision is None or score.precision >= LEAST, (kind, score)
     assert sum(score.wanted > 0 for score in scores.values()) >= 7
     assert sum(score.wanted for score in scores.values()) > 120
+
+
+def test_a_bench_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    path, made = tmp_path / "kept.jsonl", {"seconds": 5.0, "fed": "clean"}
+    first = KeptScores(path, made)
+    first.add(0, {"litter": Score(wanted=2, told=1, examples=["scene 0"])})
+    first.add(1, {"litter": Score(wanted=1, told=1)})
+    path.write_text(path.read_text() + '{"seed": 2, "rules": {"lit')
+    again = KeptScores(path, made)
+    assert set(again.by_seed) == {0, 1}
+    again.add(2, {"crowd": Score(right=1)})
+    total = KeptScores(path, made).total(range(3))
+    assert total == {"crowd": Score(right=1), "litter": Score(wanted=3, told=2, examples=["scene 0"])}
+    with pytest.raises(ValueError, match="made in another way"):
+        KeptScores(path, {**made, "fed": "poor"})
 
 
 def test_spells_are_parted_by_gaps() -> None:
