@@ -10,7 +10,9 @@ from typing import Final, Protocol
 from models.datasets.pictures import DataProblem
 
 _MOST_ENTRIES: Final = 100_000
-_BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError)
+_PACKED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How the platform packs. Other ways unpack far more than is asked for at once, whatever bound is set."""
+_BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
 """What `zipfile` raises for an entry that is damaged, locked or packed in a way it does not know."""
 
 
@@ -54,6 +56,8 @@ class _Folder:
             file = (self._root / name).resolve()
             if not file.is_relative_to(self._root):
                 raise DataProblem(f"{name} lies outside of the export; unpack it anew")
+            if file.exists() and not file.is_file():  # a pipe would be waited for
+                raise DataProblem(f"{name} is no file; unpack the export anew")
             with file.open("rb") as held:
                 content = held.read(most_bytes + 1)
         except FileNotFoundError:
@@ -69,10 +73,14 @@ class _Archive:
 
     def read(self, name: str, most_bytes: int) -> bytes | None:
         try:
-            with self._archive.open(name) as held:
-                content = held.read(most_bytes + 1)
+            entry = self._archive.getinfo(name)
         except KeyError:
             return None
+        if entry.compress_type not in _PACKED:
+            raise DataProblem(f"{name} is packed in another way than the platform packs; unpack it and name the folder")
+        try:
+            with self._archive.open(entry) as held:
+                content = held.read(most_bytes + 1)
         except _BROKEN as error:
             raise DataProblem(f"{name} can't be read from the archive: {error}; export it again") from error
         return _bounded(name, content, most_bytes)

@@ -5,11 +5,11 @@ a picture nobody has said anything, and nobody is taken to have.
 
 What is held out are whole camera days, as the export draws them by a hash of node, device and day: a site wants its own cameras looked at
 well, so other days of the same cameras are what it is measured on. A case that stands on both sides is learnt from as a whole, since its
-pictures show the same thing.
+pictures show the same thing; so is one that shares a picture with such a case, and so on.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +134,7 @@ def _pictures(
     images: Sequence[Image], boxes: Mapping[int, Box], kinds: Mapping[str, Label], left_out: Counter[LeftOut]
 ) -> Iterator[JudgedPicture]:
     """One per picture, whatever many incidents it shows."""
-    learnt_cases = {image.case for image in images if image.split == "train"}
+    learnt_cases = _learnt_cases(images)
     together: dict[str, list[Image]] = {}
     for image in images:
         together.setdefault(image.sha256, []).append(image)
@@ -168,6 +168,22 @@ def _pictures(
                 absent=absent.corners,
                 absent_classes=absent.classes,
             )
+
+
+def _learnt_cases(images: Sequence[Image]) -> set[str]:
+    """Cases with an entry to learn from, and whatever shares a picture with one of those, over however many steps."""
+    pictures: defaultdict[str, set[str]] = defaultdict(set)
+    cases: defaultdict[str, set[str]] = defaultdict(set)
+    for image in images:
+        pictures[image.case].add(image.sha256)
+        cases[image.sha256].add(image.case)
+    learnt: set[str] = set()
+    waiting = {image.case for image in images if image.split == "train"}
+    while waiting:
+        case = waiting.pop()
+        learnt.add(case)
+        waiting.update(other for picture in pictures[case] for other in cases.pop(picture, ()) if other not in learnt)
+    return learnt
 
 
 class _Boxes:

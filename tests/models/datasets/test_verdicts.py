@@ -1,10 +1,11 @@
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import cv2
@@ -21,7 +22,7 @@ from models.datasets import verdict_form
 from models.datasets.jpeg import NoJpeg, jpeg_size
 from models.datasets.labels import NUMBER, Label
 from models.datasets.pictures import DataProblem
-from models.datasets.verdicts import LeftOut, PictureUnusable, VerdictSet, verdict_set
+from models.datasets.verdicts import LeftOut, PictureUnusable, VerdictSet, _learnt_cases, verdict_set
 from models.training.made_site import write_made_site
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -154,6 +155,71 @@ def test_days_are_held_out_but_a_case_is_on_one_side(export: Export, place: Path
     for image in export.images:
         image["case"] = "one"
     assert not any(picture.is_held_out for picture in export.read(place).pictures)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["train", "val", "test"])), max_size=30)
+)
+def test_no_case_and_no_picture_is_on_both_sides_and_none_joined_to_one_that_is_learnt(
+    entries: list[tuple[int, int, str]],
+) -> None:
+    images = [
+        verdict_form.Image(
+            number, "", 8, 8, f"{picture:064}", cast("Any", split), "node", "camera", f"C{case}", "litter", "there"
+        )
+        for number, (case, picture, split) in enumerate(entries, start=1)
+    ]
+    learnt = _learnt_cases(images)
+    joined = {frozenset({f"C{case}", f"{picture:064}"}) for case, picture, _ in entries}
+    together = {f"C{case}" for case, _, split in entries if split == "train"}
+    for _ in range(20):
+        together |= {name for pair in joined if pair & together for name in pair}
+    assert learnt == {name for name in together if name.startswith("C")}
+
+
+def test_cases_that_share_pictures_with_a_learnt_one_over_a_third_are_learnt(export: Export, place: Path) -> None:
+    for number in range(3):
+        for content in (jpeg(number), jpeg(number + 1)):
+            export.add(content, captured_at=AT, case_number=f"C{number}")
+    for image in export.images:
+        image["split"] = "test"
+    export.images[0]["split"] = "train"
+    assert not any(picture.is_held_out for picture in export.read(place).pictures)
+
+
+def test_an_entry_packed_in_another_way_is_refused(export: Export, place: Path) -> None:
+    image = export.add()
+    content = export.files.pop(image["file_name"])
+    export.written(place)
+    for packed in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        with zipfile.ZipFile(place, "a") as archive:
+            archive.writestr(image["file_name"], content, packed)
+        with verdict_set(place) as found, pytest.raises(PictureUnusable) as raised:
+            found.pixels(found.pictures[0])
+        assert raised.value.why is LeftOut.NO_PICTURE
+        export.written(place)
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(export: Export, place: Path, tmp_path: Path) -> None:
+    image = export.add()
+    folder = tmp_path / "folder"
+    with zipfile.ZipFile(export.written(place)) as archive:
+        archive.extractall(folder)
+    (folder / image["file_name"]).unlink()
+    os.mkfifo(folder / image["file_name"])
+    with verdict_set(folder) as found, pytest.raises(PictureUnusable) as raised:
+        found.pixels(found.pictures[0])
+    assert raised.value.why is LeftOut.NO_PICTURE
+
+
+def test_a_box_that_sticks_out_is_cut_and_one_of_hardly_any_pixels_left_out(export: Export, place: Path) -> None:
+    for bbox in ([-8, 12, 24, 24], [48, 12, 400, 24], [62, 12, 30, 24], [8, 8, 2, 20]):
+        export.add()
+        export.boxes[-1]["bbox"] = bbox
+    found = export.read(place)
+    boxes = sorted(picture.boxes[0].tolist() for picture in found.pictures)
+    np.testing.assert_allclose(boxes, [(0, 0.25, 0.25, 0.75), (0.75, 0.25, 1, 0.75)], atol=1e-6)
+    assert found.left_out == {LeftOut.OUTSIDE: 2}
 
 
 def test_a_folder_is_read_as_its_zip_is(export: Export, place: Path, tmp_path: Path) -> None:
