@@ -146,7 +146,9 @@ def _taught(pictures: Sequence[LabelledPicture], teacher: str, kept: Path) -> di
     parts = {
         f"{part}/{key}": getattr(each, part) for key, each in taught.items() for part in ("boxes", "classes", "scores")
     }
-    np.savez_compressed(kept, **parts)
+    part = kept.with_name(f"part-{kept.name}")
+    np.savez_compressed(part, **parts)
+    part.replace(kept)
     return taught
 
 

@@ -40,7 +40,10 @@ def draw(folder: Path) -> Path | None:
     for name, colour in (("class_loss", _COLOURS[0]), ("box_loss", _COLOURS[1])):
         values = [epoch[name] for epoch in epochs]
         losses.plot(
-            places, [value / values[0] for value in values], color=colour, label=f"{name}, {values[0]:.2f} at first"
+            places,
+            [value / (values[0] or 1.0) for value in values],
+            color=colour,
+            label=f"{name}, {values[0]:.2f} at first",
         )
     for epoch, before in zip(epochs[1:], epochs, strict=False):
         if epoch["size"] != before["size"]:

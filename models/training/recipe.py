@@ -58,6 +58,11 @@ class Recipe:
         """The same with what whoever trains may choose."""
         return replace(self, seed=seed, threads=threads, precision=precision)
 
+    def of_epochs(self, epochs: int) -> Self:
+        """The same with so many epochs: the last one as the last stage has it, what is left as the first."""
+        stages = replace(self.stages[0], epochs=epochs - 1), replace(self.stages[-1], epochs=1)
+        return replace(self, stages=tuple(stage for stage in stages if stage.epochs))
+
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON has it: what a log says, and what a checkpoint is held against."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))

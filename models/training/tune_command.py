@@ -5,7 +5,6 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from models.datasets.labels import LABELS, Label
+from models.datasets.pictures import DataProblem
 from models.datasets.verdicts import KINDS
 from models.training.before_after import TOLD_FROM
 from models.training.made_site import write_made_site
@@ -22,6 +22,7 @@ from models.training.tuning import SITE, Tuned, TuneOrder, as_json, tune
 
 SHIPPED: Final = Path(__file__).resolve().parents[1] / "weights" / "gridward_nano_320.onnx"
 MOST: Final = 50_000
+_EXPORTED: Final = "gridward_nano_*.onnx"
 NOT_BETTER: Final = 3
 """The exit status where the result may not be called better."""
 
@@ -89,15 +90,24 @@ def _tune(options: argparse.Namespace) -> int:
     precision = Precision(options.precision) if options.precision else chosen.precision
     recipe = chosen.with_choices(seed=options.seed, threads=options.threads, precision=precision)
     if options.epochs is not None:
-        last = recipe.stages[-1]
-        recipe = replace(recipe, stages=(replace(recipe.stages[0], epochs=options.epochs - 1), replace(last, epochs=1)))
-    weights = options.weights / SHIPPED.name if options.weights.is_dir() else options.weights
+        recipe = recipe.of_epochs(options.epochs)
     kinds = {**KINDS, **dict(options.kind)}
-    order = TuneOrder(options.verdicts, weights, options.run, options.data, kinds, recipe)
+    order = TuneOrder(options.verdicts, _weights(options.weights), options.run, options.data, kinds, recipe)
     with tqdm(desc="tuning", unit="", dynamic_ncols=True, mininterval=1.0) as bar:
         tuned = tune(order, datetime.now(UTC), bar.set_description, lambda told: _tell(bar, told))
     sys.stdout.write(json.dumps(as_json(tuned), indent=2) + "\n" if options.as_json else _words(tuned))
     return 0 if tuned.judgement.is_better else NOT_BETTER
+
+
+def _weights(named: Path) -> Path:
+    """The exported weights that `--from` names: a file, or the only ones of a run's folder. Raises DataProblem."""
+    if not named.is_dir():
+        return named
+    found = sorted(named.glob(_EXPORTED))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(file.name for file in found) or f"no {_EXPORTED}"
+    raise DataProblem(f"{named} holds {names}: name one file with --from, or write one with `export --run {named}`")
 
 
 def _tell(bar: "tqdm[Any]", told: Progress) -> None:

@@ -1,7 +1,8 @@
 """Fine-tuning: from shipped weights and a site's own verdicts to weights of the site, with a manifest where they are better.
 
 Beside the site's pictures it learns from made scenes, in which all is known, and from the sets where they are at hand: what a network is not
-shown it forgets.
+shown it forgets. The scales of its scores stay those of the weights that it begins with: what a site has judged is too little, and too much of
+what the detector was sure of, to fit them anew.
 """
 
 import copy
@@ -95,11 +96,14 @@ def tune(
 ) -> Tuned:
     """Learn from the export, or go on with a run that was interrupted. Raises DataProblem."""
     base = read_base(order.weights, order.recipe.shape)
+    sets = [] if order.data is None else read_sets(order.data)
     with verdict_set(order.verdicts, order.kinds) as verdicts:
-        _keep_order(order, base, verdicts)
-        material = _material(order, verdicts, say)
+        made_of = _made_of(order, base, verdicts, sets)
+        _check_folder(order.folder, made_of)
+        material = _material(order, verdicts, sets, say)
         left_out = Counter(verdicts.left_out) + material.left_out
         export, without = verdicts.export, dict(verdicts.without_class)
+    _note_order(order.folder, made_of)
     run = Run(order.folder, order.recipe, base.state)
     say("measuring before")
     before = _measured(base.network(order.recipe.shape), base, material)
@@ -132,19 +136,30 @@ def tune(
     )
 
 
-def _keep_order(order: TuneOrder, base: Base, verdicts: VerdictSet) -> None:
-    """Note in the run's folder what it is made of. Raises DataProblem where the folder holds a run of something else."""
-    judged_ones = "\n".join(
-        f"{each.file_name} {each.is_held_out} {each.boxes.tolist()} {each.classes.tolist()} {each.absent_classes.tolist()}"
-        for each in verdicts.pictures
-    )
-    made_of = {
+def _made_of(
+    order: TuneOrder, base: Base, verdicts: VerdictSet, sets: Sequence[LabelledPicture]
+) -> dict[str, str | int | None]:
+    """What decides on a run's result beside its recipe, which its checkpoint tells."""
+    judged_ones = hashlib.sha256()
+    for each in verdicts.pictures:
+        judged_ones.update(f"{each.file_name} {each.sha256} {each.is_held_out}\n".encode())
+        for numbers in (each.boxes, each.classes, each.absent, each.absent_classes):
+            judged_ones.update(f"{numbers.tolist()}\n".encode())
+    of_sets = hashlib.sha256()
+    for picture in sets:
+        of_sets.update(f"{picture.key} {picture.boxes.tolist()} {picture.classes.tolist()}\n".encode())
+    return {
         "weights": base.weights_hash,
         "export": verdicts.export,
-        "pictures": hashlib.sha256(judged_ones.encode()).hexdigest(),
-        "data": order.data is not None,
+        "pictures": judged_ones.hexdigest(),
+        "sets": of_sets.hexdigest() if sets else None,
+        "scenes": order.fewest_scenes,
     }
-    note = order.folder / _ORDER
+
+
+def _check_folder(folder: Path, made_of: Mapping[str, str | int | None]) -> None:
+    """Raises DataProblem where the folder holds a run of something else."""
+    note = folder / _ORDER
     if note.exists():
         try:
             known = json.loads(note.read_text(encoding="utf-8"))
@@ -152,16 +167,22 @@ def _keep_order(order: TuneOrder, base: Base, verdicts: VerdictSet) -> None:
             known = None
         if known != made_of:
             raise DataProblem(
-                f"{order.folder} holds a run from another export or other weights; name another folder with --run"
+                f"{folder} holds a run from another export, other weights or other sets; name another folder with --run"
             )
-        return
-    if (order.folder / CHECKPOINT).exists():
-        raise DataProblem(f"{order.folder} holds a run of another kind; name another folder with --run")
-    order.folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(made_of), encoding="utf-8")
+    elif (folder / CHECKPOINT).exists():
+        raise DataProblem(f"{folder} holds a run of another kind; name another folder with --run")
 
 
-def _material(order: TuneOrder, verdicts: VerdictSet, say: Callable[[str], None]) -> _Material:
+def _note_order(folder: Path, made_of: Mapping[str, str | int | None]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{_ORDER}.part"
+    part.write_text(json.dumps(made_of), encoding="utf-8")
+    part.replace(folder / _ORDER)
+
+
+def _material(
+    order: TuneOrder, verdicts: VerdictSet, sets: Sequence[LabelledPicture], say: Callable[[str], None]
+) -> _Material:
     say(f"reading {len(verdicts.pictures)} judged pictures")
     own, unusable = judged_samples(verdicts, [each for each in verdicts.pictures if not each.is_held_out])
     held_out, also = judged_samples(verdicts, [each for each in verdicts.pictures if each.is_held_out])
@@ -174,12 +195,11 @@ def _material(order: TuneOrder, verdicts: VerdictSet, say: Callable[[str], None]
     say(f"drawing {scenes + order.measured_scenes} scenes")
     learnt = own + scene_samples(order.recipe.seed, scenes)
     measured = {SITE: held_out, SCENES: scene_samples(_MEASURED_SEED, order.measured_scenes)}
-    if order.data is not None:
+    if sets:
         say("reading the sets")
-        pictures = read_sets(order.data)
         wanted = round(_SET_SHARE * len(own))
-        learnt += _some(part_of(pictures, Part.TRAINING), wanted, order.recipe.seed)
-        measured[SETS] = _some(part_of(pictures, Part.VALIDATION), _MEASURED_PICTURES, _MEASURED_SEED)
+        learnt += _some(part_of(sets, Part.TRAINING), wanted, order.recipe.seed)
+        measured[SETS] = _some(part_of(sets, Part.VALIDATION), _MEASURED_PICTURES, _MEASURED_SEED)
     return _Material(learnt, len(own), measured, unusable + also)
 
 

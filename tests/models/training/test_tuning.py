@@ -1,15 +1,20 @@
 import hashlib
 import json
 import math
+import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from models.datasets.labels import LABELS, NUMBER, Label
 from models.datasets.pictures import DataProblem
+from models.datasets.sets import SETS
+from models.datasets.split import Part, read_split
 from models.datasets.verdicts import KINDS
 from models.manifest import read_manifest
 from models.training import command
@@ -18,10 +23,11 @@ from models.training.before_after import FEWEST_BOXES, Figures, Judgement, figur
 from models.training.export import exported
 from models.training.made_site import write_made_site
 from models.training.network import Detector, Shape
-from models.training.recipe import Precision, Recipe, Stage
+from models.training.recipe import RECIPES, Precision, Recipe, Stage
 from models.training.samples import Sample
-from models.training.tune_command import _words
+from models.training.tune_command import _weights, _words
 from models.training.tuning import SCENES, SITE, TuneOrder, _write, as_json, tune
+from models.training.tuning import SETS as TUNED_SETS
 from models.training.weights_file import read_base
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -170,11 +176,80 @@ def test_a_folder_of_another_run_is_not_gone_on_with(order: TuneOrder) -> None:
         tune(order, AT)
 
 
-def test_too_few_pictures_are_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    few = tmp_path / "few.zip"
+def test_a_changed_order_is_another_run(order: TuneOrder, tmp_path: Path) -> None:
+    tune(order, AT)
+    sets = write_sets(tmp_path / "sets")
+    for other in (replace(order, data=sets), replace(order, fewest_scenes=5)):
+        with pytest.raises(DataProblem, match="another folder"):
+            tune(other, AT)
+    with zipfile.ZipFile(order.verdicts) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    told = json.loads(files["annotations.json"])
+    absent = next(each for each in told["images"] if each["sight"] == "not_there")
+    box = next(each for each in told["annotations"] if each["image_id"] == absent["id"])
+    box["bbox"][2] /= 2
+    moved = tmp_path / "moved.zip"
+    with zipfile.ZipFile(moved, "w") as archive:
+        for name, content in (files | {"annotations.json": json.dumps(told).encode()}).items():
+            archive.writestr(name, content)
+    with pytest.raises(DataProblem, match="another folder"):
+        tune(replace(order, verdicts=moved), AT)
+    assert tune(order, AT).learnt_from
+
+
+def write_sets(root: Path) -> Path:
+    """A picture of each part in every set, with a box of its first class."""
+    (root / "classes.txt").parent.mkdir()
+    (root / "classes.txt").write_text("\n".join(LABELS))
+    parts: dict[tuple[str, Part], str] = {}
+    for key, part in read_split().items():
+        name, _, stem = key.partition("/")
+        parts.setdefault((name, part), stem)
+    for (name, _), stem in parts.items():
+        for folder in ("images", "labels"):
+            (root / name / folder).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / name / "images" / f"{stem}.jpg"), np.full((64, 64, 3), 120, np.uint8))
+        (root / name / "labels" / f"{stem}.txt").write_text(f"{NUMBER[SETS[name].labelled[0]]} 0.5 0.5 0.5 0.5\n")
+    return root
+
+
+def test_the_sets_are_mixed_in_and_measured_on(order: TuneOrder, tmp_path: Path) -> None:
+    tuned = tune(replace(order, data=write_sets(tmp_path / "sets")), AT)
+    assert set(tuned.before) == {SITE, SCENES, TUNED_SETS}
+    assert sum(tuned.before[TUNED_SETS].boxes.values()) > 0
+
+
+def test_too_few_pictures_are_refused_in_words_and_leave_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few, folder = tmp_path / "few.zip", tmp_path / "few"
     write_made_site(few, 2, 3)
-    assert command.main(["tune", "--verdicts", str(few), "--run", str(tmp_path / "few")]) == 2
+    assert command.main(["tune", "--verdicts", str(few), "--run", str(folder)]) == 2
     assert "export more days" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_one_epoch_is_one_stage() -> None:
+    assert RECIPES["tune"].of_epochs(1).stages == (Stage(1, 320, 0.0),)
+    assert RECIPES["tune"].of_epochs(4).stages == (Stage(3, 320, 0.3), Stage(1, 320, 0.0))
+
+
+def test_the_weights_of_a_folder_are_those_that_lie_in_it(tmp_path: Path) -> None:
+    with pytest.raises(DataProblem, match="export --run"):
+        _weights(tmp_path)
+    site = tmp_path / "gridward_nano_416_site.onnx"
+    site.touch()
+    assert _weights(tmp_path) == _weights(site) == site
+    (tmp_path / "gridward_nano_320.onnx").touch()
+    with pytest.raises(DataProblem, match=r"gridward_nano_320\.onnx, gridward_nano_416_site\.onnx"):
+        _weights(tmp_path)
+
+
+@pytest.mark.parametrize("epochs", ["0", "-1", "x", "1.5"])
+def test_so_many_epochs_cannot_be(epochs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["tune", "--verdicts", "v", "--run", "r", "--epochs", epochs])
+    assert "whole number" in capsys.readouterr().err
 
 
 def test_a_kind_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
