@@ -89,7 +89,8 @@ $(STAMPS)/training: requirements-training.txt $(STAMPS)/venv
 	@echo "Installing what our own detector is trained with (hashed)"
 	@rm -rf $(TRAINING) && $(PYTHON) -m venv --without-pip $(TRAINING)
 	@awk '/^[a-z]/ { kept = /^torch==/ } kept' requirements-training.txt | sed '$$s/ \\$$//' > $(TRAINING)/torch.txt
-	@$(PIP) --python $(TRAINING)/bin/python install --no-index --no-deps --require-hashes -r $(TRAINING)/torch.txt 2>/dev/null || true
+	@$(PIP) --python $(TRAINING)/bin/python install --no-index --no-deps --require-hashes -r $(TRAINING)/torch.txt 2>$(TRAINING)/torch.log || { \
+	  ! grep -q "DO NOT MATCH THE HASHES" $(TRAINING)/torch.log || { cat $(TRAINING)/torch.log >&2; exit 1; }; }
 	@$(PIP) --python $(TRAINING)/bin/python install --no-deps --require-hashes -r requirements-training.txt || { \
 	  echo "PyTorch can't be installed here. Its wheel for processors alone, in a folder, is enough: PIP_FIND_LINKS=/that/folder make environment-training" >&2; exit 1; }
 	@main="$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
