@@ -46,6 +46,7 @@ class LinkedCase(BaseModel):
     severity: Severity
     status: CaseStatus
     opened_at: datetime
+    simulated: bool
 
 
 class Folding(BaseModel):

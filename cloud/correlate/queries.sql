@@ -221,7 +221,7 @@ limit :count;
 
 -- name: linked_to(case_id, scope, department, count)
 -- Cases that come after this one or broke out of it, and those that it came after.
-select distinct c.id, c.number, c.kind, c.severity::text as severity, c.status, c.opened_at
+select distinct c.id, c.number, c.kind, c.severity::text as severity, c.status, c.opened_at, c.simulated
 from case_event e
 join grid_case c on c.id = case when e.case_id = :case_id then e.other_case_id else e.case_id end
 where e.action in ('opened', 'came_again', 'continued', 'false_alarm_again')

@@ -18,7 +18,7 @@ with told as (
             when c.suspended_until between :now and :until then c.suspended_until
             when k.extended_until between :now and :until then k.extended_until
         end as promised_at,
-        exists (select from case_event e where e.case_id = c.id and e.action = 'made_real') as made_real
+        exists (select from case_event e where e.case_id = c.id and e.action = 'made_real') as made_real, c.simulated
     from grid_case c
     left join case_clock k on k.case_id = c.id and k.state = 'running'
     where c.area_path ^@ :scope and c.status = any(:running::text[]) and not c.drill
@@ -36,7 +36,8 @@ limit :count;
 
 -- name: missing_arrivals(scope, running, count)
 -- Who was called by a whistle and has not come.
-select c.number, w.level, coalesce(d.name, a.display_name) as called, k.called_at, k.due_at, count(*) over () as together
+select c.number, w.level, coalesce(d.name, a.display_name) as called, k.called_at, k.due_at, c.simulated,
+    count(*) over () as together
 from whistle_call k
 join whistle w on w.id = k.whistle_id
 join grid_case c on c.id = w.case_id
@@ -62,13 +63,13 @@ limit :count;
 
 -- name: lost_machines(scope, count)
 -- Nodes that are away, and devices that a node which is there does not reach.
-select lost.kind, lost.name, lost.node, lost.since, count(*) over () as together
+select lost.kind, lost.name, lost.node, lost.since, lost.simulated, count(*) over () as together
 from (
-    select 'node' as kind, n.name, n.name as node, n.presence_since as since
+    select 'node' as kind, n.name, n.name as node, n.presence_since as since, false as simulated
     from node n join area a on a.code = n.area_code and a.valid_to is null
     where a.path ^@ :scope and n.presence in ('lost', 'offline')
     union all
-    select d.kind, coalesce(d.title, d.name), n.name, d.presence_since
+    select d.kind, coalesce(d.title, d.name), n.name, d.presence_since, d.simulated
     from device d
     join node n on n.id = d.node_id
     join area a on a.code = coalesce(d.grid_code, n.area_code) and a.valid_to is null

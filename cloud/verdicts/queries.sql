@@ -199,7 +199,7 @@ limit :count;
 
 -- name: devices_called(nodes, devices)
 -- Ids and titles of devices, where they are registered.
-select n.name as node, d.name as device, d.id, coalesce(d.title, d.name) as title, d.kind
+select n.name as node, d.name as device, d.id, coalesce(d.title, d.name) as title, d.kind, d.simulated
 from unnest(:nodes::text[], :devices::text[]) as asked (node, device)
 join node n on n.name = asked.node
 join device d on d.node_id = n.id and d.name = asked.device;

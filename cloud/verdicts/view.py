@@ -37,12 +37,15 @@ class ShareView(BaseModel):
 
 
 class VerdictCell(BaseModel):
-    """What people found at one place; what is not told apart is null. `device_id` where the device is registered."""
+    """What people found at one place; what is not told apart is null. `device_id` where the device is registered, which may be a
+    simulated one.
+    """
 
     node: str | None
     device: str | None
     device_id: int | None = None
     device_name: str | None = None
+    simulated: bool = False
     rule: str | None
     rule_version: str | None
     rule_sha256: str | None
@@ -65,6 +68,7 @@ class VerdictCell(BaseModel):
             **{name: getattr(place, name) for name in type(place).__dataclass_fields__},
             device_id=known.id if known is not None else None,
             device_name=known.title if known is not None else place.device,
+            simulated=known is not None and known.simulated,
             judgements=cell.judgements,
             reasons=cell.reasons,
             incidents=cell.incidents,

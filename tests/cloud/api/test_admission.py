@@ -127,7 +127,7 @@ def test_a_case_tells_what_it_is_made_of_and_what_broke_out_of_it(cloud: Cloud) 
     (source,) = told["by_source"]
     assert (source["device"], source["zone"], source["incidents"]) == ("cam-1", "yard", 6)
     assert source["by_severity"] == {"low": 0, "medium": 6, "high": 0, "critical": 0}
-    assert [case["id"] for case in told["linked"]] == [new["id"]]
+    assert [(case["id"], case["simulated"]) for case in told["linked"]] == [(new["id"], False)]
     back = read(cloud, f"/api/v1/cases/{new['id']}/folding", "chief")
     assert [case["number"] for case in back["linked"]] == [flooded["number"]]
     assert back["flooded"] is False

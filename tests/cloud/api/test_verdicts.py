@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import yaml
 
@@ -75,6 +76,21 @@ def post(cloud: Cloud, path: str, body: dict[str, Any], name: str = "maintainer"
     headers = {"Authorization": f"Bearer {cloud.session(name)}"}
     with httpx.Client(base_url=cloud.url, headers=headers, timeout=20) as client:
         return client.post(f"/api/v1{path}", json=body)
+
+
+def test_a_simulated_camera_says_so_in_its_row(judged: Cloud) -> None:
+    with psycopg.connect(judged.database_url) as conn:
+        conn.execute(
+            "insert into device (node_id, name, kind, created_at, declared, simulated)"
+            " select id, 'cam-1', 'camera', created_at, true, true from node where name = 'node-1'"
+        )
+    try:
+        rows = {each["device"]: each["simulated"] for each in get(judged, "/verdicts", by=["device"])["cells"]}
+        assert rows.pop("cam-1") is True
+        assert set(rows.values()) <= {False}
+    finally:
+        with psycopg.connect(judged.database_url) as conn:
+            conn.execute("delete from device")
 
 
 ABOUT = {"node": "node-1", "device": "cam-1", "rule": RULE.id}

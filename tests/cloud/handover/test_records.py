@@ -155,6 +155,24 @@ def test_a_drill_over_the_change_tells_what_is_open_in_it_and_what_was_none(conn
     assert [(each["number"], each["made_real"]) for each in told["pressing"]["items"]] == [(real[1], True)]
 
 
+def test_what_is_simulated_says_so_in_every_line(conn: Connection[Any]) -> None:
+    fleet.add_node(conn, "node-1", district="110105", area_code=GRID, now=NOW - HOUR)
+    conn.execute("update node set presence = 'online'")
+    conn.execute(
+        "insert into device (node_id, name, kind, created_at, declared, presence, presence_since, simulated)"
+        " select n.id, c.name, 'camera', n.created_at, true, 'lost', %s, c.name = 'cam-1'"
+        " from node n, unnest(array['cam-1', 'cam-2']) as c (name)",
+        [NOW - HOUR],
+    )
+    found = [incident(number, device=f"cam-{number}", severity=Severity.HIGH) for number in (1, 2)]
+    correlate.receive_all(conn, [report(each) for each in found])
+    conn.execute("update grid_case set simulated = device = 'cam-1'")
+    record_id, _ = given(conn)
+    told = records.detail(conn, who(conn, "night").principal, record_id, now=NOW).contents
+    assert sorted(each["simulated"] for each in told["pressing"]["items"]) == [False, True]
+    assert {each["name"]: each["simulated"] for each in told["machines"]["items"]} == {"cam-1": True, "cam-2": False}
+
+
 def test_two_persons_confirm_and_then_nothing_changes(conn: Connection[Any]) -> None:
     record_id, sha256 = given(conn)
     correlate.receive_all(conn, [report(incident(1))])

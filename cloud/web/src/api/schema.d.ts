@@ -7187,6 +7187,8 @@ export interface components {
              * Format: date-time
              */
             opened_at: string;
+            /** Simulated */
+            simulated: boolean;
         };
         /**
          * LogLevel
@@ -10568,7 +10570,8 @@ export interface components {
         Verdict: "true" | "duplicate" | "false_alarm" | "test" | "unsure";
         /**
          * VerdictCell
-         * @description What people found at one place; what is not told apart is null. `device_id` where the device is registered.
+         * @description What people found at one place; what is not told apart is null. `device_id` where the device is registered, which may be a
+         *     simulated one.
          */
         VerdictCell: {
             /** Node */
@@ -10579,6 +10582,11 @@ export interface components {
             device_id?: number | null;
             /** Device Name */
             device_name?: string | null;
+            /**
+             * Simulated
+             * @default false
+             */
+            simulated: boolean;
             /** Rule */
             rule: string | null;
             /** Rule Version */

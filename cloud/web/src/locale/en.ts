@@ -82,7 +82,7 @@ export const en: Messages = {
     count: { open: 'Open cases', red: 'Red', amber: 'Amber', urged: 'Urged', promised: 'Promised soon' },
     section: { pressing: 'Pressing cases', whistles: 'Called and not come', drills: 'Drills', machines: 'Devices and nodes lost', warnings: 'Duty warnings' },
     light: { red: 'red', amber: 'amber', green: 'green' },
-    field: { urged: 'urged', made_real: 'real, out of a drill', exercised_open: 'open in it:', times_real: 'made real:' },
+    field: { urged: 'urged', made_real: 'real, out of a drill', exercised_open: 'open in it:', times_real: 'made real:', simulated: 'simulated' },
   },
   organisation: {
     title: 'Organisation and duty',

@@ -81,7 +81,7 @@ export const zh = {
     count: { open: '未结案件', red: '红灯', amber: '黄灯', urged: '督办', promised: '承诺到期' },
     section: { pressing: '重点案件', whistles: '吹哨未报到', drills: '进行中的演练', machines: '失联设备与节点', warnings: '值守预警' },
     light: { red: '红灯', amber: '黄灯', green: '绿灯' },
-    field: { urged: '督办', made_real: '演练转为实战', exercised_open: '演练中未结:', times_real: '转为实战次数:' },
+    field: { urged: '督办', made_real: '演练转为实战', exercised_open: '演练中未结:', times_real: '转为实战次数:', simulated: '模拟' },
   },
   organisation: {
     title: '组织与值守',

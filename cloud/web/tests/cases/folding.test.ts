@@ -55,11 +55,12 @@ describe('what a case is made of', () => {
   })
 
   it('tells of a repeated false alarm and of the cases that are linked', () => {
-    const linked = [{ id: 7, number: '110105-20260317-0007', kind: 'intrusion', severity: 'high' as const, status: 'reported' as const, opened_at: '2026-03-17T04:30:00Z' }]
+    const linked = [{ id: 7, number: '110105-20260317-0007', kind: 'intrusion', severity: 'high' as const, status: 'reported' as const, opened_at: '2026-03-17T04:30:00Z', simulated: true }]
     const host = shown({ ...SMALL, repeats_until: '2026-03-17T10:30:00Z', repeats_up_to: 'medium', linked })
     const { t } = i18n.global
     expect(host.textContent).toContain(t('folding.repeats'))
     expect(host.textContent).not.toContain(t('folding.flooded'))
     expect(host.querySelector('[data-testid="folding-linked"] a')?.getAttribute('href')).toBe('/cases/7')
+    expect(host.querySelectorAll('[data-testid="folding-linked"] [data-testid="simulated"]')).toHaveLength(1)
   })
 })
