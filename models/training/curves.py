@@ -34,7 +34,7 @@ def draw(folder: Path) -> Path | None:
     epochs = epochs_of(folder)
     if not epochs:
         return None
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
     losses, precisions = figure.subplots(1, 2)
     places = [epoch["epoch"] for epoch in epochs]
     for name, colour in (("class_loss", _COLOURS[0]), ("box_loss", _COLOURS[1])):
@@ -73,4 +73,4 @@ def _plain(axes: Any, title: str) -> None:
     axes.tick_params(labelsize=7)
     axes.grid(axis="y", color="#eeeeee")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7, frameon=False, ncols=2)
+        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
