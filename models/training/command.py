@@ -14,11 +14,12 @@ from edge.errors import ModelUnusable
 from models.datasets.pictures import DataProblem, LabelledPicture, counts, read_sets
 from models.datasets.split import Part, compute_split, part_of, read_split
 from models.training.calibration import scales_of
+from models.training.checkpoint import CHECKPOINT
 from models.training.circumstances import circumstances
 from models.training.curves import draw, epochs_of, last_precisions
 from models.training.export import averaged, exported, weights_hash
 from models.training.recipe import RECIPES, Precision, Recipe
-from models.training.run import CHECKPOINT, Progress, Run
+from models.training.run import Progress, Run
 from models.training.samples import Sample, Taught, sample_of
 from models.training.scenery import scene_samples
 from models.training.teacher import teach

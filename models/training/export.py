@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.datasets.labels import LABELS, Label
 from models.training.calibration import Scale, fold
+from models.training.checkpoint import read
 from models.training.network import BOX_NUMBERS, Detector, fold_input_scale
 from models.training.recipe import Recipe
 
@@ -41,7 +42,7 @@ class _Exported(nn.Module):
 def averaged(checkpoint: Path, recipe: Recipe) -> Detector:
     """The averaged network of a run."""
     network = Detector(len(LABELS), recipe.shape)
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["averaged"])
+    network.load_state_dict(read(checkpoint, {"averaged"})["averaged"])
     return network.eval()
 
 
@@ -82,7 +83,7 @@ def exported(
 def weights_hash(checkpoint: Path) -> str:
     """SHA-256 over the averaged weights: names, shapes and bytes in the order of the network."""
     digest = hashlib.sha256()
-    for name, values in torch.load(checkpoint, weights_only=True)["averaged"].items():
+    for name, values in read(checkpoint, {"averaged"})["averaged"].items():
         digest.update(f"{name} {tuple(values.shape)} {values.dtype}\n".encode())
         digest.update(values.contiguous().numpy().tobytes())
     return digest.hexdigest()

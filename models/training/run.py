@@ -14,14 +14,15 @@ from torch import Tensor, nn
 
 from models.datasets.labels import LABELS, Label
 from models.datasets.pictures import DataProblem, LabelledPicture
+from models.training import checkpoint
 from models.training.batches import Batch, batch_count, batches
+from models.training.checkpoint import CHECKPOINT
 from models.training.loss import losses
 from models.training.network import Detector
 from models.training.recipe import Precision, Recipe
 from models.training.samples import Sample
 from models.training.validation import average_precisions
 
-CHECKPOINT: Final = "checkpoint.pt"
 LOG: Final = "log.jsonl"
 _STEEPEST: Final = 10.0
 _AVERAGE_FROM: Final = 2000.0
@@ -129,8 +130,8 @@ class Run:
             log.write(json.dumps(line) + "\n")
 
     def _save(self) -> None:
-        part = self._folder / f"{CHECKPOINT}.part"
-        torch.save(
+        checkpoint.write(
+            self._folder / CHECKPOINT,
             {
                 "recipe": self._recipe.as_json(),
                 "epoch": self.epoch,
@@ -139,12 +140,10 @@ class Run:
                 "averaged": self.averaged.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
             },
-            part,
         )
-        part.replace(self._folder / CHECKPOINT)
 
     def _resume(self) -> None:
-        held = torch.load(self._folder / CHECKPOINT, weights_only=True)
+        held = checkpoint.read(self._folder / CHECKPOINT, checkpoint.ALL)
         if held["recipe"] != self._recipe.as_json():
             raise DataProblem(
                 f"{self._folder} holds a run of another recipe; go on with that one, or name another folder with --run"

@@ -25,11 +25,12 @@ from models.datasets.verdicts import LeftOut, VerdictSet, verdict_set
 from models.manifest import Colour, Fit, Imported, Input, Layout, Manifest
 from models.training.before_after import Figures, Judgement, figures, judged
 from models.training.calibration import fold
+from models.training.checkpoint import CHECKPOINT
 from models.training.export import exported
 from models.training.judged import judged_samples
 from models.training.network import Detector
 from models.training.recipe import Recipe
-from models.training.run import CHECKPOINT, Progress, Run
+from models.training.run import Progress, Run
 from models.training.samples import Sample, sample_of
 from models.training.scenery import scene_samples
 from models.training.weights_file import Base, read_base

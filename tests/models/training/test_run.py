@@ -12,13 +12,14 @@ from models.datasets.pictures import DataProblem
 from models.evaluation.average_precision import overlap_of
 from models.training.augmentation import Example
 from models.training.batches import collate
+from models.training.checkpoint import CHECKPOINT
 from models.training.command import main
 from models.training.curves import draw, epochs_of, last_precisions
 from models.training.export import weights_hash
 from models.training.loss import losses
 from models.training.network import BOX_NUMBERS, Detector, Shape, boxes_of, cells
 from models.training.recipe import Precision, Recipe, Stage
-from models.training.run import CHECKPOINT, LOG, Run
+from models.training.run import LOG, Run
 from models.training.samples import ALL_KNOWN, Sample
 
 SHAPE = Shape(widths=(8, 8, 16, 16, 16), neck=16)
@@ -101,6 +102,29 @@ def test_a_checkpoint_of_another_recipe_is_refused_by_words(tmp_path: Path) -> N
     trained(tmp_path, recipe(1))
     with pytest.raises(DataProblem, match=r"another recipe.*--run"):
         Run(tmp_path, recipe(2))
+
+
+@pytest.mark.parametrize("kept", [slice(0, 4000), slice(0, 0), slice(100, None)], ids=["cut", "empty", "other"])
+def test_a_checkpoint_that_is_damaged_is_told_in_words(
+    tmp_path: Path, kept: slice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(tmp_path, recipe(1))
+    file = tmp_path / CHECKPOINT
+    file.write_bytes(file.read_bytes()[kept])
+    with pytest.raises(DataProblem, match="another folder"):
+        Run(tmp_path, recipe(1))
+    for action in ("export", "hash"):
+        assert main([action, "--run", str(tmp_path)]) == 2
+        assert "damaged" in capsys.readouterr().err
+
+
+def test_a_checkpoint_with_code_in_it_or_of_something_else_is_not_read(tmp_path: Path) -> None:
+    torch.save({"averaged": Interrupted}, tmp_path / CHECKPOINT)
+    with pytest.raises(DataProblem, match="no checkpoint"):
+        weights_hash(tmp_path / CHECKPOINT)
+    torch.save({"network": {}}, tmp_path / CHECKPOINT)
+    with pytest.raises(DataProblem, match="no checkpoint"):
+        weights_hash(tmp_path / CHECKPOINT)
 
 
 def test_rows_are_the_same_boxes_to_the_node_as_to_the_training() -> None:
