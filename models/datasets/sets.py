@@ -56,6 +56,7 @@ SETS: Final[dict[str, PictureSet]] = {
             absent=(Label.FALLEN_PERSON, *_RUBBISH),
             taught=(Label.PERSON, Label.TRUCK),
             complete=False,
+            site=r"()",  # one street within 25 minutes, 344 photographs and their copies
         ),
         PictureSet(
             name="openimages_vehicles",

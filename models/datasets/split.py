@@ -1,7 +1,7 @@
 """Which pictures are held out: by clusters of near-duplicates, so that no scene stands on both sides.
 
-Pictures belong together when their small grey versions correlate, or when their names tell of the same camera; clusters are whole on
-one side. The result is written down in `split.txt`, and training and evaluation read it from there: a split computed anew with another
+Pictures belong together when their small grey versions correlate, when they are copies of one photograph, turned or spoilt by whoever
+published them, or when their names tell of the same camera; clusters are whole on one side. The result is written down in `split.txt`, and training and evaluation read it from there: a split computed anew with another
 decoder of pictures would move some of them.
 """
 
@@ -25,6 +25,8 @@ _SIDE_PIXELS: Final = 24
 _LEAST_CORRELATION: Final = 0.9
 """Looked at by hand: above it the same place from the same spot, below it other places; the sets' own near-duplicates are gone
 already, so what is left are films and cameras."""
+_COPY_MARK: Final = ".rf."
+"""In the names of copies that Roboflow makes: before it stands the name of the photograph."""
 _SHARES: Final = {"held_out": 0.17, "validation": 0.06}
 
 
@@ -79,7 +81,11 @@ def clusters(pictures: Sequence[LabelledPicture], site: str | None = None) -> li
     for first, second in np.argwhere(np.triu(faces @ faces.T, 1) > _LEAST_CORRELATION):
         groups.join(int(first), int(second))
     cameras: dict[str, int] = {}
+    photographs: dict[str, int] = {}
     for index, picture in enumerate(pictures):
+        photograph, mark, _ = picture.original.partition(_COPY_MARK)
+        if mark:
+            groups.join(index, photographs.setdefault(photograph, index))
         found = re.match(site, picture.original) if site else None
         if found:
             groups.join(index, cameras.setdefault(found.group(1), index))

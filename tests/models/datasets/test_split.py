@@ -35,6 +35,14 @@ def test_pictures_of_one_camera_are_one_cluster_whatever_they_show(tmp_path: Pat
     assert sorted(len(cluster) for cluster in clusters(pictures, r"(cam_\d+)_")) == [3, 3]
 
 
+def test_copies_of_one_photograph_are_one_cluster_however_they_were_turned(tmp_path: Path) -> None:
+    names = [f"IMG{photograph}_jpg.rf.{copy}.jpg" for copy in "abc" for photograph in range(4)]
+    pictures = [picture(tmp_path, f"p{scene}", scene, original=name) for scene, name in enumerate(names)]
+    found = {frozenset(each.original.partition(".rf.")[0] for each in cluster) for cluster in clusters(pictures)}
+    assert found == {frozenset({f"IMG{photograph}_jpg"}) for photograph in range(4)}
+    assert sorted(len(cluster) for cluster in clusters(pictures, r"()")) == [12], "all of one place"
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 4), min_size=12, max_size=40), st.randoms(use_true_random=False))
 def test_clusters_stay_whole_in_any_order_of_files(tmp_path: Path, looks: list[int], chance: object) -> None:
@@ -56,6 +64,8 @@ def test_clusters_stay_whole_in_any_order_of_files(tmp_path: Path, looks: list[i
 def test_the_written_split_knows_all_parts_of_all_sets() -> None:
     split = read_split()
     parts = {name: Counter(part for key, part in split.items() if key.startswith(f"{name}/")) for name in SETS}
+    one_place = parts.pop("modes_of_transport")
+    assert set(one_place) == {Part.TRAINING}
     assert all(set(counter) == set(Part) for counter in parts.values())
     assert sum(part is Part.HELD_OUT for part in split.values()) > len(split) / 8
 
