@@ -254,12 +254,22 @@ def _check(artifact: Artifact, chunks: Iterator[bytes], copy: IO[bytes] | None) 
             break
         digest.update(chunk)
         if copy is not None:
-            copy.write(chunk)
+            _keep(copy, chunk)
     if size != artifact.bytes:
         more = "more than " if size > artifact.bytes else ""
         raise _Refused(f"has {more}{min(size, artifact.bytes)} bytes instead of {artifact.bytes}", wrong=True)
     if digest.hexdigest() != artifact.sha256:
         raise _Refused(f"another file (SHA-256 {digest.hexdigest()[:12]}…)", wrong=True)
+
+
+def _keep(copy: IO[bytes], chunk: bytes) -> None:
+    try:
+        copy.write(chunk)
+        copy.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            copy.close()  # what it still holds can't be written either
+        raise _CacheClosed(_short(error)) from error
 
 
 def _short(error: Exception) -> str:

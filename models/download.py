@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-_CHUNK_BYTES: Final = 1 << 18
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _FIRST_ANSWER_S = 5.0
 _TOTAL_TIMEOUT_S = 90.0
@@ -31,7 +30,7 @@ def chunks(address: str) -> Iterator[bytes]:
         with _answer(address) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise NotSent(f"answers {answer.status_code}")
-            for chunk in answer.iter_bytes(_CHUNK_BYTES):
+            for chunk in answer.iter_bytes():  # as it comes: a size would be waited for, however slowly it came
                 if time.monotonic() > until:
                     raise NotSent(f"took longer than {_TOTAL_TIMEOUT_S:.0f} s")
                 yield chunk

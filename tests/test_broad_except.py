@@ -12,6 +12,7 @@ ELSEWHERE = {
     "edge/outbox/committer.py _commit": "each waiter gets the error and counts or raises it",
     "edge/outbox/committer.py _attempt": "the asker gets the error and counts or raises it",
     "edge/node/firmware_asking.py _ask": "the answer carries it to the desk, which counts it as a fault",
+    "edge/simulators/scene/drawn.py _draw": "whoever waits for a picture raises it",
     "edge/sources/deferral.py fetch": "raised again in the reading thread, whose top counts it",
     "cloud/rollouts/advance.py advance_all": "raised below, once the other rollouts have had their turn",
 }

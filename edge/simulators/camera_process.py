@@ -14,7 +14,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -91,7 +91,12 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 async def serve(
-    camera: RtspCamera, host: str, port: int, *, orders: bool = False, making: Awaitable[None] | None = None
+    camera: RtspCamera,
+    host: str,
+    port: int,
+    *,
+    orders: bool = False,
+    making: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Be that camera until a signal comes, or the input ends from which it takes `orders`. `making`: what still makes its film; its error
     ends the camera, and is raised.
@@ -102,7 +107,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     listening = await _take_orders(camera, stop) if orders else None
-    made = None if making is None else asyncio.ensure_future(making)
+    made = None if making is None else asyncio.ensure_future(making())
     if made is not None:
         made.add_done_callback(lambda done: stop.set() if done.cancelled() or done.exception() else None)
     sys.stdout.write(json.dumps({"url": f"rtsp://{host}:{camera.port}{camera.path}", "port": camera.port}) + "\n")

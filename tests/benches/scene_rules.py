@@ -287,8 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{kind:<16}recall {score.recall}  precision {score.precision}  {counts}")
             if options.examples:
                 print("\n".join(f"    {line}" for line in score.examples[:8]))
-    good = all((each or 1.0) >= 0.97 for score in scores.values() for each in (score.recall, score.precision))
-    return 0 if good else 1
+    return 0 if all(score.is_good for score in scores.values()) else 1
 
 
 if __name__ == "__main__":

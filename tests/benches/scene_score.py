@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _MOST_EXAMPLES = 20
+LEAST = 0.97
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ class Score:
     def precision(self) -> float | None:
         """Which share of what was told had happened."""
         return round(self.right / (self.right + self.wrong), 4) if self.right + self.wrong else None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether recall and precision are what is asked for. Of what never happened nobody can tell that it is not."""
+        return all(each is None or each >= LEAST for each in (self.recall, self.precision))
 
     def add(self, other: "Score") -> None:
         """Take the counts of further scenes."""

@@ -183,6 +183,11 @@ def test_without_a_cache_a_folder_is_used_in_place(nowhere: Path, monkeypatch: p
     assert catalogue.obtain(ARTIFACT) == file
 
 
+def test_a_cache_on_a_full_disk_is_a_cache_that_cannot_be_written() -> None:
+    with Path("/dev/full").open("wb") as full, pytest.raises(catalogue._CacheClosed, match="No space left"):
+        catalogue._keep(full, CONTENT)
+
+
 def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(ManifestWrong, match="yolox_nano_416"):
         catalogue.resolve("nothing")

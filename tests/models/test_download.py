@@ -76,9 +76,21 @@ def test_who_was_silent_is_not_asked_again_at_once(serve: Serve, monkeypatch: py
 
 
 def test_a_trickle_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_TOTAL_TIMEOUT_S", -1.0)
-    with pytest.raises(download.NotSent, match="took longer"):
-        list(download.chunks(serve(sends(b"weights"))))
+    given_up = threading.Event()
+
+    def trickle(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "1000000")
+        request.end_headers()
+        while not given_up.wait(0.02):
+            request.wfile.write(b"w")
+
+    monkeypatch.setattr(download, "_TOTAL_TIMEOUT_S", 0.2)
+    try:
+        with pytest.raises(download.NotSent, match="took longer"):
+            list(download.chunks(serve(trickle)))
+    finally:
+        given_up.set()
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/file", "http://[", "nowhere"])

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from edge.errors import ConfigurationError
 from edge.simulators.camera_process import serve
 from edge.simulators.rtsp_camera import RtspCamera
 from edge.simulators.scene.drawn import DrawnFootage
@@ -9,11 +10,16 @@ from edge.simulators.scene.scene import Scene
 
 
 def serve_scene(scene: Scene, host: str, port: int) -> None:
-    """Be the camera until told to stop; whoever looks sees the same moment. Raises MediaUnusable, OSError when the port is taken."""
-    asyncio.run(_serve(scene, host, port))
+    """Be the camera until told to stop; whoever looks sees the same moment. Raises MediaUnusable, ConfigurationError when the port is taken."""
+    try:
+        asyncio.run(_serve(scene, host, port))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{host}:{port} can't be listened at ({error.strerror or error}); choose another --port, or 0 for any free one"
+        ) from error
 
 
 async def _serve(scene: Scene, host: str, port: int) -> None:
     with DrawnFootage(scene) as footage:
         camera = RtspCamera(footage, shared=True)
-        await serve(camera, host, port, making=asyncio.to_thread(footage.wait_until_drawn))
+        await serve(camera, host, port, making=lambda: asyncio.to_thread(footage.wait_until_drawn))

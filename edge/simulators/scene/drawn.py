@@ -101,7 +101,7 @@ class DrawnFootage:
                 self._take(sample)
                 if self._closed:
                     return
-        except (av.error.FFmpegError, MediaUnusable) as error:
+        except Exception as error:  # noqa: BLE001 (the top of the thread: whoever waits for a picture raises it)
             with self._changed:
                 self._problem = error
                 self._changed.notify_all()

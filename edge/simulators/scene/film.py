@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import av.error
+from av.codec.codec import UnknownCodecError
 
 from edge.errors import MediaUnusable
 from edge.flow import Image
@@ -56,7 +57,7 @@ def write_film(
             lines.write(last_line(teller.events()))
         parts[0].replace(film)
         parts[1].replace(truth)
-    except (OSError, av.error.FFmpegError) as error:
+    except (OSError, av.error.FFmpegError, UnknownCodecError) as error:
         raise MediaUnusable(f"the scene can't be written into {directory}: {error}") from error
     finally:
         for part in parts:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from edge.errors import ConfigurationError
 from edge.simulators.scene import outlines, people, things, vehicles
 from edge.simulators.scene.actors import Actor, Fall
 from edge.simulators.scene.motion import Course, Point, standing, travel
@@ -18,6 +19,7 @@ from edge.simulators.scene.view import View
 from edge.simulators.scene.weather import Conditions, random_conditions
 
 FAR_END_M: Final = 48.0
+_MOST_VIEWS: Final = 1_000
 ROAD_END_M: Final = 95.0
 """Vehicles come from where they are next to nothing, and go there: one that vanished in view would be the next one for whoever follows it."""
 
@@ -80,12 +82,15 @@ def random_story(seed: int, parameters: Parameters | None = None) -> Story:
 
 
 def _view(chance: Generator, aspect: float) -> View:
-    """A camera that has the ground before it in the picture."""
-    while True:
+    """A camera that has the ground before it in the picture. Raises ConfigurationError where pictures of that shape show too little of it."""
+    for _ in range(_MOST_VIEWS):
         view = random_view(chance, aspect)
         low, middle = view.ground_at((0.5, 0.96)), view.ground_at((0.5, 0.45))
         if low is not None and low[1] < 14.0 and (middle is None or middle[1] > 18.0):
             return view
+    raise ConfigurationError(
+        f"pictures {aspect:.1f} times as wide as high show too little of the ground; choose another size (--size 1280x720, say)"
+    )
 
 
 @dataclass(slots=True)

@@ -25,6 +25,13 @@ def test_rules_tell_what_happens_and_nothing_else() -> None:
     assert sum(score.wanted for score in scores.values()) > 120
 
 
+def test_a_rule_that_tells_nothing_of_what_happened_is_not_good() -> None:
+    assert not Score(wanted=100, told=0, wrong=50).is_good
+    assert not Score(wanted=100, told=100, right=90, wrong=10).is_good
+    assert Score(wanted=100, told=98, right=98, wrong=1).is_good
+    assert Score().is_good
+
+
 def test_a_bench_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
     path, made = tmp_path / "kept.jsonl", {"seconds": 5.0, "fed": "clean"}
     first = KeptScores(path, made)

@@ -1,10 +1,13 @@
 import asyncio
+import socket
 
 import av
 import pytest
+from av.codec.codec import UnknownCodecError
 from av.packet import Packet
 
-from edge.errors import MediaUnusable
+from edge.errors import ConfigurationError, MediaUnusable
+from edge.simulators.scene.camera import serve_scene
 from edge.simulators.scene.drawn import AHEAD_S, DrawnFootage
 from edge.simulators.scene.scene import Scene, random_scene
 from edge.simulators.scene.story import Parameters
@@ -50,3 +53,25 @@ def test_who_waits_when_it_is_closed_is_told() -> None:
         pass
     with pytest.raises(MediaUnusable, match="closed"):
         asyncio.run(footage.sample(footage.count - 1))
+
+
+def test_whatever_drawing_fails_over_is_told_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UnknownCodecError("libx264")
+
+    monkeypatch.setattr(Scene, "frames", fail)
+    with pytest.raises(MediaUnusable, match="libx264"), DrawnFootage(scene(6.0)) as footage:
+        footage.wait_until_drawn()
+
+
+def test_a_port_that_is_taken_is_said_in_words() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(ConfigurationError, match="--port"):
+            serve_scene(scene(2.0), "127.0.0.1", other.getsockname()[1])
+
+
+def test_a_shape_of_pictures_that_shows_no_ground_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="--size"):
+        random_scene(7, Parameters(duration_s=2.0, aspect=30.0))
