@@ -3,8 +3,8 @@
 A detector learns to order what it sees, and its scores lie where its loss left them: much too low, for the rare classes above all, so that
 one threshold for all classes, which rules and trackers have, would leave most of them out. So each class gets a slope and an offset for its
 logits, fitted on the validation part (Platt, "Probabilistic Outputs for Support Vector Machines", 1999; the targets and the steps are those of
-Lin et al., "A Note on Platt's Probabilistic Outputs", 2007), and folded into the last convolution of an exported network. The order of what
-is found of a class stays as it was.
+Lin et al., "A Note on Platt's Probabilistic Outputs", 2007), and folded into the last convolution of an exported network. The order of
+a class's scores stays as it was; since the surest class of a place is told, what is told can change.
 """
 
 from collections.abc import Mapping, Sequence

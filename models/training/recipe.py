@@ -88,5 +88,5 @@ RECIPES: Final[dict[str, Recipe]] = {
         stages=(Stage(5, 320, 0.3), Stage(1, 320, 0.0)), rate=3e-4, warm_up=0.1, decay=0.01, pasted=(), scene_share=0.6
     ),
 }
-"""By name: to see that it runs; half an hour on two cores; an hour and a half on two cores; a night on many; from weights that there are, on a
+"""By name: to see that it runs; half an hour on two cores; three hours on two cores; a night on many; from weights that there are, on a
 site's own verdicts."""
