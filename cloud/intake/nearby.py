@@ -54,6 +54,7 @@ def near(conn: Connection[Any], user: Principal, case_id: int) -> list[NearCase]
         category=place.category,
         area_code=place.area_code,
         drill=place.drill,
+        simulated=place.simulated,
         but=case_id,
         count=5 * MOST,
         **box,

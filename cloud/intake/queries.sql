@@ -74,8 +74,9 @@ where a.valid_to is null and a.path ^@ :scope and a.boundary is not null
   and not exists (select from area b where b.parent_code = a.code and b.valid_to is null)
 order by a.code;
 
--- name: near(scope, department, statuses, category_code, category, area_code, west, east, south, north, drill, but, count)
--- Cases that go on, of the same category, in the same box or, where nobody said where exactly, in the same area.
+-- name: near(scope, department, statuses, category_code, category, area_code, west, east, south, north, drill, simulated, but, count)
+-- Cases that go on, of the same category, in the same box or, where nobody said where exactly, in the same area. What is simulated is no
+-- case that a real one may be taken for, nor the other way round.
 select c.id, c.number, c.status, c.severity::text as severity, c.title, c.kind, c.opened_at,
     coalesce(c.longitude, d.longitude) as longitude, coalesce(c.latitude, d.latitude) as latitude
 from grid_case c
@@ -88,7 +89,7 @@ where c.area_path ^@ :scope
   and c.status not in ('rejected', 'closed', 'merged', 'voided')
   and c.status = any(:statuses::text[])
   and (c.category_code = :category_code or (c.category_code is null and c.category = :category))
-  and c.drill = :drill
+  and c.drill = :drill and c.simulated = :simulated
   and c.id is distinct from :but::bigint
   and (
     coalesce(c.longitude, d.longitude) between :west::float8 and :east::float8
@@ -99,7 +100,7 @@ order by c.id desc
 limit :count;
 
 -- name: place_of(case_id)^
-select c.id, c.category_code, c.category, c.area_code, c.drill, coalesce(c.longitude, d.longitude) as longitude,
+select c.id, c.category_code, c.category, c.area_code, c.drill, c.simulated, coalesce(c.longitude, d.longitude) as longitude,
     coalesce(c.latitude, d.latitude) as latitude
 from grid_case c left join device d on d.id = c.device_id
 where c.id = :case_id;

@@ -176,14 +176,14 @@ where manner = 'gathered' and gathered_into is null and gather_at <= :now and ca
 group by account_id order by min(gather_at) limit :count;
 
 -- name: waiting_of(account_id, running)
--- What waits to be gathered for a person, with how the cases stand now; the worst first.
+-- What waits to be gathered for a person, with how the cases stand now; what is real first, the worst first.
 select n.id, n.case_id, n.urgency, n.seen_at, c.number, c.kind, c.category, c.severity, c.status, c.area_code, c.area_path, c.drill,
     c.simulated, c.status = any(:running::text[]) as is_running,
     (select name from area where code = c.area_code and valid_to is null) as area_name
 from notice n
 join grid_case c on c.id = n.case_id
 where n.account_id = :account_id and n.manner = 'gathered' and n.gathered_into is null
-order by c.drill, c.severity desc, c.simulated, n.id
+order by c.drill, c.simulated, c.severity desc, n.id
 for update of n;
 
 -- name: hold_gathered(ids, gather_at)!

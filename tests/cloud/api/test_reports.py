@@ -146,6 +146,16 @@ def test_what_may_be_the_same_is_offered_and_never_swallowed(desk: Desk) -> None
     assert near["case_id"] not in [each["id"] for each in listed]
 
 
+def test_what_is_simulated_is_not_offered_for_what_is_real(desk: Desk) -> None:
+    place: dict[str, Any] = {"category": "E0503", "longitude": 116.4601, "latitude": 39.9401}
+    first = desk.report(**place).json()
+    with psycopg.connect(desk.cloud.database_url) as conn:
+        conn.execute("update grid_case set simulated = true where id = %s", [first["case_id"]])
+    second = desk.report(**place).json()
+    assert second["near"] == []
+    assert desk.ask("worker", "GET", f"/cases/{first['case_id']}/near").json()["items"] == []
+
+
 def test_a_place_finds_its_grid(desk: Desk) -> None:
     with psycopg.connect(desk.cloud.database_url) as conn:
         row = conn.execute("select boundary from area where code = %s", [GRID]).fetchone()

@@ -156,6 +156,16 @@ def test_low_ones_are_told_together_while_they_wait(district: District) -> None:
     assert district.told(timedelta(hours=1)) == {}
 
 
+def test_a_summary_speaks_of_what_is_real_where_something_is(district: District) -> None:
+    for number in (1, 2):
+        district.receive(incident(number, device=f"cam-{number}", severity=Severity.LOW))
+    assert set(district.told().values()) == {"gathered"}
+    district.run("update grid_case set simulated = true, severity = 'high' where device = 'cam-1'")
+    assert ("near", "summary") in district.told(timedelta(minutes=31))
+    for summary in district.rows("select * from notice where word = 'summary'"):
+        assert (summary.cases, summary.severity, summary.simulated) == (2, "low", False)
+
+
 def test_a_summary_of_cases_that_are_over_or_were_seen_is_not_sent(district: District) -> None:
     district.receive(incident(1, severity=Severity.LOW))
     district.told()
