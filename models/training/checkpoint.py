@@ -1,5 +1,8 @@
 """What a run keeps of itself in its folder after each epoch. Only numbers are read back from it, never code."""
 
+import contextlib
+import io
+import os
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +17,27 @@ ALL: Final = frozenset({"recipe", "epoch", "steps", "network", "averaged", "opti
 
 
 def write(file: Path, held: dict[str, Any]) -> None:
-    """Write it whole or not at all."""
+    """Write it whole or not at all, so that it outlives a power cut. Raises DataProblem where it can't be written."""
+    content = io.BytesIO()
+    torch.save(held, content)
+    keep(file, content.getvalue())
+
+
+def keep(file: Path, content: bytes) -> None:
+    """Write a file of a run whole or not at all. Raises DataProblem where it can't be written."""
     part = file.with_name(f"{file.name}.part")
-    torch.save(held, part)
-    part.replace(file)
+    try:
+        with part.open("wb") as written:
+            written.write(content)
+            written.flush()
+            os.fsync(written.fileno())
+        part.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise DataProblem(
+            f"{file} can't be written ({error.strerror}); make room, then the same command goes on"
+        ) from error
 
 
 def read(file: Path, needed: AbstractSet[str]) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """Under what a run began: all that its result depends on, so that whoever repeats it can tell why theirs is another."""
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from edge.benches.machine import this_machine
-from models.datasets.pictures import LabelledPicture
+from models.datasets.pictures import DataProblem, LabelledPicture
 from models.datasets.split import Part
 from models.evaluation.report import data_of
 from models.training.recipe import Recipe
+from models.training.run import LOG
 
 _LIBRARIES: Final = ("torch", "numpy", "opencv-python-headless", "av", "onnx")
 _CODE: Final = ("models.training", "models.datasets", "edge.simulators.scene")
@@ -30,6 +34,25 @@ def circumstances(recipe: Recipe, learnt_from: Sequence[LabelledPicture]) -> dic
         "processor": this_machine(recipe.threads).processor,
         "device": "cpu",
     }
+
+
+def began(folder: Path) -> dict[str, Any]:
+    """Under what the run of a folder began, as its log tells; empty where it does not."""
+    log = folder / LOG
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            return dict(json.loads(line)["began"])
+    return {}
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """In words what is not as it was and changes the result. Raises DataProblem where the pictures are others."""
+    if then.get("data_sha256", now["data_sha256"]) != now["data_sha256"]:
+        raise DataProblem(
+            "this run began with other pictures or labels; name the folder of those with --data, or another folder with --run"
+        )
+    named = {"code_sha256": "other code", "versions": "other versions of libraries", "processor": "another processor"}
+    return [words for name, words in named.items() if then.get(name, now[name]) != now[name]]
 
 
 def code_hash() -> str:

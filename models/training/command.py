@@ -1,11 +1,14 @@
 """`python -m models.training`: from the folder of the sets to weights. Needs PyTorch, which is not part of the service's environment."""
 
 import argparse
+import contextlib
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
@@ -13,9 +16,10 @@ from tqdm import tqdm
 from edge.errors import ModelUnusable
 from models.datasets.pictures import DataProblem, LabelledPicture, counts, read_sets
 from models.datasets.split import Part, compute_split, part_of, read_split
+from models.training import checkpoint
 from models.training.calibration import scales_of
 from models.training.checkpoint import CHECKPOINT
-from models.training.circumstances import circumstances
+from models.training.circumstances import began, circumstances, differences
 from models.training.curves import draw, epochs_of, last_precisions
 from models.training.export import averaged, exported, weights_hash
 from models.training.recipe import RECIPES, Precision, Recipe
@@ -23,7 +27,7 @@ from models.training.run import Progress, Run
 from models.training.samples import Sample, Taught, sample_of
 from models.training.scenery import scene_samples
 from models.training.teacher import teach
-from models.training.tune_command import add_actions
+from models.training.tune_command import add_actions, seed, threads
 
 SPLIT_FILE: Final = Path(__file__).resolve().parents[1] / "datasets" / "split.txt"
 _TAUGHT: Final = "taught.npz"
@@ -38,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.act(options))
     except (DataProblem, ModelUnusable) as problem:
         sys.stderr.write(f"{problem}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(
+            f"{error.filename or 'a file'}: {error.strerror}; name a folder that can be written with --run or --to\n"
+        )
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command goes on after the last whole epoch\n")
@@ -59,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="the folder of the sets, with classes.txt")
     train.add_argument("--run", type=Path, required=True, help="the folder of the run: checkpoint, log, weights")
     train.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
-    train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--seed", type=seed, default=1)
+    train.add_argument("--threads", type=threads, default=2)
     train.add_argument("--json", action="store_true", help="answer as JSON")
     train.add_argument("--precision", choices=[each.value for each in Precision])
     export = action("export", _export, "write the averaged network of a run as ONNX")
@@ -94,10 +103,13 @@ def _train(options: argparse.Namespace) -> int:
     pictures = read_sets(options.data)
     learnt_from, validation = part_of(pictures, Part.TRAINING), part_of(pictures, Part.VALIDATION)
     run = Run(options.run, recipe)
+    now = circumstances(recipe, learnt_from)
     if run.epoch == 0:
-        run.note({"began": circumstances(recipe, learnt_from)})
+        run.note({"began": now})
     else:
         sys.stderr.write(f"going on after epoch {run.epoch} of {recipe.epochs}\n")
+        for other in differences(began(options.run), now):
+            sys.stderr.write(f"  with {other} than it began with: the result is that of neither\n")
     samples = _samples(learnt_from, recipe, options.run)
     try:
         with _bar("training") as bar:
@@ -135,21 +147,20 @@ def _samples(pictures: Sequence[LabelledPicture], recipe: Recipe, folder: Path) 
 
 
 def _taught(pictures: Sequence[LabelledPicture], teacher: str, kept: Path) -> dict[str, Taught]:
-    """What the teacher says, from the run's folder where it has been asked before."""
-    if kept.exists():
-        with np.load(kept) as held:
-            return {
-                picture.key: Taught(*(held[f"{part}/{picture.key}"] for part in ("boxes", "classes", "scores")))
-                for picture in pictures
-            }
+    """What the teacher says, from the run's folder where it has been asked about all of them before."""
+    with contextlib.suppress(OSError, KeyError, ValueError, EOFError, BadZipFile), np.load(kept) as held:
+        return {
+            picture.key: Taught(*(held[f"{part}/{picture.key}"] for part in ("boxes", "classes", "scores")))
+            for picture in pictures
+        }
     with _bar(f"asking {teacher}", len(pictures)) as bar:
         taught = teach(pictures, teacher, lambda _done: bar.update())
     parts = {
         f"{part}/{key}": getattr(each, part) for key, each in taught.items() for part in ("boxes", "classes", "scores")
     }
-    part = kept.with_name(f"part-{kept.name}")
-    np.savez_compressed(part, **parts)
-    part.replace(kept)
+    content = io.BytesIO()
+    np.savez_compressed(content, **parts)
+    checkpoint.keep(kept, content.getvalue())
     return taught
 
 
@@ -167,9 +178,9 @@ def _hash(options: argparse.Namespace) -> int:
 
 
 def _write(folder: Path, recipe: Recipe, size: int, validation: Sequence[LabelledPicture]) -> Path:
-    checkpoint, file = _checkpoint(folder), folder / f"gridward_nano_{size}.onnx"
-    scales = scales_of(averaged(checkpoint, recipe), validation, size) if validation else {}
-    file.write_bytes(exported(checkpoint, recipe, size, title="gridward_nano", licence=_LICENCE, scales=scales))
+    held, file = _checkpoint(folder), folder / f"gridward_nano_{size}.onnx"
+    scales = scales_of(averaged(held, recipe), validation, size) if validation else {}
+    checkpoint.keep(file, exported(held, recipe, size, title="gridward_nano", licence=_LICENCE, scales=scales))
     return file
 
 

@@ -77,7 +77,11 @@ class Run:
         every: int = 5,
         progress: Callable[[Progress], None] = lambda _progress: None,
     ) -> None:
-        """All epochs that are left; validation after each `every` epochs and at the end."""
+        """All epochs that are left; validation after each `every` epochs and at the end. Raises DataProblem."""
+        if len(samples) < self._recipe.batch:
+            raise DataProblem(
+                f"{len(samples)} pictures to learn from, {self._recipe.batch} are the least: that is one batch"
+            )
         expected = batch_count(samples, self._recipe)
         while self.epoch < self._recipe.epochs:
             began = time.perf_counter()

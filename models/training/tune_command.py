@@ -56,14 +56,14 @@ def add_actions(action: Action) -> None:
     tuned.add_argument(
         "--epochs", type=_count, help="how often all pictures are looked at, where not as the recipe has it"
     )
-    tuned.add_argument("--seed", type=int, default=1)
-    tuned.add_argument("--threads", type=int, default=2)
+    tuned.add_argument("--seed", type=seed, default=1)
+    tuned.add_argument("--threads", type=threads, default=2)
     tuned.add_argument("--precision", choices=[each.value for each in Precision])
     tuned.add_argument("--json", dest="as_json", action="store_true", help="the figures as JSON")
     made = action("made-site", _made_site, "write a made-up labelled export, to see how fine-tuning goes")
     made.add_argument("--to", type=Path, required=True, help="the zip to write")
     made.add_argument("--pictures", type=_count, default=300)
-    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--seed", type=seed, default=1)
 
 
 def _kind(told: str) -> tuple[str, Label]:
@@ -73,10 +73,24 @@ def _kind(told: str) -> tuple[str, Label]:
     return kind, Label(name)
 
 
-def _count(told: str) -> int:
-    if not told.isdigit() or not 1 <= int(told) <= MOST:
-        raise argparse.ArgumentTypeError(f"{told[:80]!r}: a whole number of 1 to {MOST} is expected")
+def _whole(told: str, least: int, most: int) -> int:
+    if not (told.isascii() and told.isdigit() and len(told) <= 10 and least <= int(told) <= most):
+        raise argparse.ArgumentTypeError(f"{told[:80]!r}: a whole number of {least} to {most} is expected")
     return int(told)
+
+
+def _count(told: str) -> int:
+    return _whole(told, 1, MOST)
+
+
+def seed(told: str) -> int:
+    """What all chance follows from, as it stands on the command line."""
+    return _whole(told, 0, 2**31 - 1)
+
+
+def threads(told: str) -> int:
+    """How many threads compute, as it stands on the command line."""
+    return _whole(told, 1, 256)
 
 
 def _made_site(options: argparse.Namespace) -> int:

@@ -49,19 +49,16 @@ class Base:
 def read_base(file: Path, shape: Shape) -> Base:
     """Weights from an exported file. Raises DataProblem when it is none of ours, or of a network of another shape."""
     model = _loaded(file)
-    tensors = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
-    for node in model.graph.node:  # weights that are alike are kept once
-        if node.op_type == "Identity" and node.input[0] in tensors:
-            tensors[node.output[0]] = tensors[node.input[0]]
     about = {each.key: each.value for each in model.metadata_props}
     network = Detector(len(LABELS), shape)
     state = network.state_dict()
     try:
+        tensors = _initial(model)
         size = int(model.graph.input[0].type.tensor_type.shape.dim[2].dim_value)
         scales = _scales(about.get("scales", "{}"))
         given = dict(_tensors(model, tensors, state))
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise DataProblem(_other(file, str(error))) from error
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DataProblem(_other(file, str(error)[:200])) from error
     learnt = {name for name in state if not name.endswith("num_batches_tracked")}
     if learnt != given.keys() or size not in _SIZES:
         raise DataProblem(_other(file, f"{len(learnt - given.keys())} of {len(learnt)} weights are missing"))
@@ -84,6 +81,17 @@ def _loaded(file: Path) -> Any:
         return onnx.load_from_string(content)
     except Exception as error:  # of protobuf, which onnx keeps to itself
         raise DataProblem(_other(file, "it is no ONNX")) from error
+
+
+def _initial(model: Any) -> dict[str, NDArray[Any]]:
+    """The weights by the names of the graph. Raises ValueError where they lie in another file, or are damaged."""
+    if any(each.data_location == onnx.TensorProto.EXTERNAL for each in model.graph.initializer):
+        raise ValueError("its weights lie in another file")
+    tensors = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    for node in model.graph.node:  # weights that are alike are kept once
+        if node.op_type == "Identity" and node.input[0] in tensors:
+            tensors[node.output[0]] = tensors[node.input[0]]
+    return tensors
 
 
 def _other(file: Path, why: str) -> str:

@@ -10,9 +10,11 @@ from models.catalogue import models
 from models.datasets.labels import LABELS, NUMBER, Label
 from models.datasets.pictures import DataProblem
 from models.evaluation.average_precision import overlap_of
+from models.training import checkpoint
 from models.training.augmentation import Example
 from models.training.batches import collate
 from models.training.checkpoint import CHECKPOINT
+from models.training.circumstances import began, differences
 from models.training.command import main
 from models.training.curves import draw, epochs_of, last_precisions
 from models.training.export import weights_hash
@@ -116,6 +118,54 @@ def test_a_checkpoint_that_is_damaged_is_told_in_words(
     for action in ("export", "hash"):
         assert main([action, "--run", str(tmp_path)]) == 2
         assert "damaged" in capsys.readouterr().err
+
+
+def test_fewer_pictures_than_a_batch_teach_nothing_and_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataProblem, match="2 pictures to learn from, 4 are the least"):
+        Run(tmp_path, recipe(1, batch=4)).train(drawn(), [], workers=0)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_what_cannot_be_written_is_said_and_leaves_what_was_there(tmp_path: Path) -> None:
+    with pytest.raises(DataProblem, match=r"can't be written.*make room"):
+        checkpoint.keep(tmp_path / "nowhere" / CHECKPOINT, b"x")
+    checkpoint.keep(tmp_path / CHECKPOINT, b"before")
+    (tmp_path / f"{CHECKPOINT}.part").symlink_to("/dev/full")
+    with pytest.raises(DataProblem, match="No space left"):
+        checkpoint.keep(tmp_path / CHECKPOINT, b"after")
+    assert (tmp_path / CHECKPOINT).read_bytes() == b"before"
+
+
+def test_other_pictures_end_a_run_and_other_code_is_told() -> None:
+    then = {"data_sha256": "a", "code_sha256": "b", "versions": {"torch": "2"}, "processor": "x"}
+    assert differences(then, then) == []
+    assert differences({}, then) == [], "the log of an older run tells less"
+    assert differences(then, {**then, "code_sha256": "c", "processor": "y"}) == ["other code", "another processor"]
+    with pytest.raises(DataProblem, match="other pictures"):
+        differences(then, {**then, "data_sha256": "z"})
+
+
+def test_a_run_tells_how_it_began_whatever_stands_in_its_log(tmp_path: Path) -> None:
+    assert began(tmp_path) == {}
+    (tmp_path / LOG).write_text(
+        '{"epo\n[]\n{"began": 3}\n{"began": {"data_sha256": "a"}}\n{"began": {"data_sha256": "b"}}\n'
+    )
+    assert began(tmp_path) == {"data_sha256": "a"}
+
+
+@pytest.mark.parametrize("wrong", [["--threads", "0"], ["--seed", "-1"], ["--seed", "x"], ["--threads", "1e3"]])
+def test_numbers_that_cannot_be_are_refused_before_anything_is_read(
+    tmp_path: Path, wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--data", str(tmp_path), "--run", str(tmp_path / "run"), *wrong])
+    assert "whole number" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["made-site", "--to", str(tmp_path / "file" / "site.zip"), "--pictures", "1"]) == 2
+    assert "can be written" in capsys.readouterr().err
 
 
 def test_a_checkpoint_with_code_in_it_or_of_something_else_is_not_read(tmp_path: Path) -> None:

@@ -97,3 +97,34 @@ def test_weights_that_are_no_numbers_are_refused(file: Path) -> None:
     onnx.save(model, str(file))
     with pytest.raises(DataProblem, match="no number"):
         read_base(file, RECIPE.shape)
+
+
+@pytest.mark.parametrize(
+    "told", ["[]", "{", "[" * 100_000, '{"person": 3}', '{"dragon": [1, 0]}', '{"person": [0, 0]}']
+)
+def test_scales_that_are_none_are_refused(file: Path, told: str) -> None:
+    model = onnx.load(str(file))
+    entry = next(each for each in model.metadata_props if each.key == "scales")
+    entry.value = told
+    onnx.save(model, str(file))
+    with pytest.raises(DataProblem, match=r"models\.training export"):
+        read_base(file, RECIPE.shape)
+
+
+def test_weights_that_are_cut_or_lie_elsewhere_are_refused(file: Path) -> None:
+    whole = file.read_bytes()
+    model = onnx.load(str(file))
+    first = model.graph.initializer[0]
+    first.raw_data = first.raw_data[:-3]
+    onnx.save(model, str(file))
+    with pytest.raises(DataProblem, match="no weights of our own"):
+        read_base(file, RECIPE.shape)
+    model = onnx.load_from_string(whole)
+    first = model.graph.initializer[0]
+    first.ClearField("raw_data")
+    first.data_location = onnx.TensorProto.EXTERNAL
+    entry = first.external_data.add()
+    entry.key, entry.value = "location", "/etc/passwd"
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(DataProblem, match="another file"):
+        read_base(file, RECIPE.shape)
