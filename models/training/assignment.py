@@ -26,6 +26,10 @@ class Things:
     classes: Tensor
     boxes: Tensor
 
+    def to(self, device: torch.device) -> "Things":
+        """The same on a device."""
+        return Things(self.picture.to(device), self.classes.to(device), self.boxes.to(device))
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
@@ -52,8 +56,8 @@ def assign(scores: Tensor, boxes: Tensor, centres: Tensor, strides: Tensor, thin
         overlaps.append(overlap)
         cells.append(cell)
     if not owners:
-        empty = torch.zeros(0, dtype=torch.long)
-        return Assignment(empty, empty, empty, torch.zeros(0))
+        empty = torch.zeros(0, dtype=torch.long, device=boxes.device)
+        return Assignment(empty, empty, empty, torch.zeros(0, device=boxes.device))
     return _without_disputes(
         things, torch.cat(owners), torch.cat(fits), torch.cat(overlaps), torch.cat(cells), cell_count=boxes.shape[1]
     )
@@ -83,12 +87,13 @@ def _without_disputes(
     place = picture * cell_count + cell
     order = torch.argsort(overlap, descending=True, stable=True)
     order = order[torch.argsort(place[order], stable=True)]
-    first = torch.ones(len(order), dtype=torch.bool)
+    first = torch.ones(len(order), dtype=torch.bool, device=order.device)
     first[1:] = place[order][1:] != place[order][:-1]
     kept = order[first]
     owner, fit, overlap, cell, picture = owner[kept], fit[kept], overlap[kept], cell[kept], picture[kept]
-    best_fit = torch.zeros(len(things.boxes)).scatter_reduce(0, owner, fit, "amax")
-    best_overlap = torch.zeros(len(things.boxes)).scatter_reduce(0, owner, overlap, "amax")
+    none = torch.zeros(len(things.boxes), device=fit.device)
+    best_fit = none.scatter_reduce(0, owner, fit, "amax")
+    best_overlap = none.scatter_reduce(0, owner, overlap, "amax")
     goal = fit / (best_fit[owner] + _EPSILON) * best_overlap[owner]
     return Assignment(picture, cell, owner, goal)
 

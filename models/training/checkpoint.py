@@ -43,7 +43,7 @@ def keep(file: Path, content: bytes) -> None:
 def read(file: Path, needed: AbstractSet[str]) -> dict[str, Any]:
     """Read what `write` has written. Raises DataProblem when it is damaged or lacks one of the parts that are `needed`."""
     try:
-        held = torch.load(file, weights_only=True)
+        held = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise DataProblem(
             f"{file} can't be read ({error.strerror}); a run is begun with `python -m models.training train`"

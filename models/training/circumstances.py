@@ -21,7 +21,7 @@ _CODE: Final = ("models.training", "models.datasets", "edge.simulators.scene")
 """What makes samples and learns from them."""
 
 
-def circumstances(recipe: Recipe, learnt_from: Sequence[LabelledPicture]) -> dict[str, Any]:
+def circumstances(recipe: Recipe, learnt_from: Sequence[LabelledPicture], device: str) -> dict[str, Any]:
     """For the log's first line; reads all pictures."""
     data = data_of(Part.TRAINING, learnt_from)
     return {
@@ -32,7 +32,7 @@ def circumstances(recipe: Recipe, learnt_from: Sequence[LabelledPicture]) -> dic
         "code_sha256": code_hash(),
         "versions": {library: version(library) for library in _LIBRARIES},
         "processor": this_machine(recipe.threads).processor,
-        "device": "cpu",
+        "device": device,
     }
 
 
@@ -51,8 +51,13 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         raise DataProblem(
             "this run began with other pictures or labels; name the folder of those with --data, or another folder with --run"
         )
-    named = {"code_sha256": "other code", "versions": "other versions of libraries", "processor": "another processor"}
-    return [words for name, words in named.items() if then.get(name, now[name]) != now[name]]
+    named = {
+        "code_sha256": "other code",
+        "versions": "other versions of libraries",
+        "processor": "another processor",
+        "device": "another device",
+    }
+    return [words for name, words in named.items() if then.get(name, now.get(name)) != now.get(name)]
 
 
 def code_hash() -> str:

@@ -21,6 +21,7 @@ from models.training.calibration import scales_of
 from models.training.checkpoint import CHECKPOINT
 from models.training.circumstances import began, circumstances, differences
 from models.training.curves import draw, epochs_of, last_precisions
+from models.training.device import Device, found
 from models.training.export import averaged, exported, weights_hash
 from models.training.recipe import RECIPES, Precision, Recipe
 from models.training.run import Progress, Run
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
     train.add_argument("--seed", type=seed, default=1)
     train.add_argument("--threads", type=threads, default=2)
+    train.add_argument(
+        "--device", type=Device, choices=list(Device), default=Device.AUTO, help="a GPU where there is one"
+    )
     train.add_argument("--json", action="store_true", help="answer as JSON")
     train.add_argument("--precision", choices=[each.value for each in Precision])
     export = action("export", _export, "write the averaged network of a run as ONNX")
@@ -102,8 +106,9 @@ def _train(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     pictures = read_sets(options.data)
     learnt_from, validation = part_of(pictures, Part.TRAINING), part_of(pictures, Part.VALIDATION)
-    run = Run(options.run, recipe)
-    now = circumstances(recipe, learnt_from)
+    device = found(options.device)
+    run = Run(options.run, recipe, device=device)
+    now = circumstances(recipe, learnt_from, device.type)
     if run.epoch == 0:
         run.note({"began": now})
     else:

@@ -26,6 +26,10 @@ class Truth:
     known: Tensor
     ignored: Things
 
+    def to(self, device: torch.device) -> "Truth":
+        """The same on a device."""
+        return Truth(self.things.to(device), self.known.to(device), self.ignored.to(device))
+
 
 @dataclass(frozen=True, slots=True)
 class Losses:
@@ -42,7 +46,7 @@ class Losses:
 
 def losses(rows: Tensor, truth: Truth, height: int, width: int) -> Losses:
     """The losses of raw rows (n, cells, 4 + labels) for pictures of `height` × `width` pixels."""
-    corners, strides = cells(height, width)
+    corners, strides = cells(height, width, rows.device)
     centres = (corners + 0.5) * strides
     boxes = boxes_of(rows, corners, strides)
     logits = rows[..., BOX_NUMBERS:]
@@ -64,7 +68,7 @@ def _known_at(truth: Truth, centres: Tensor, labels: int, height: int, width: in
     columns = places[:, 0].clamp(max=width // STRIDES[0] - 1)
     lines = places[:, 1].clamp(max=height // STRIDES[0] - 1)
     bits = truth.known[:, lines, columns]
-    return (bits[..., None] >> torch.arange(labels) & 1).float()
+    return (bits[..., None] >> torch.arange(labels, device=bits.device) & 1).float()
 
 
 def _not_ignored(ignored: Things, centres: Tensor, logits: Tensor) -> Tensor:

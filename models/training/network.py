@@ -95,13 +95,14 @@ class Detector(nn.Module):
                 last.bias[BOX_NUMBERS:] = _RARE_SCORE
 
 
-def cells(height: int, width: int) -> tuple[Tensor, Tensor]:
+def cells(height: int, width: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """The corners (cells, 2) of all cells, in cells of their stride, and the strides (cells, 1)."""
     corners, strides = [], []
     for stride in STRIDES:
-        rows, columns = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
+        down, across = (torch.arange(side // stride, device=device) for side in (height, width))
+        rows, columns = torch.meshgrid(down, across, indexing="ij")
         corners.append(torch.stack([columns, rows], -1).reshape(-1, 2).float())
-        strides.append(torch.full((rows.numel(), 1), float(stride)))
+        strides.append(torch.full((rows.numel(), 1), float(stride), device=device))
     return torch.cat(corners), torch.cat(strides)
 
 

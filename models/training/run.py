@@ -17,6 +17,7 @@ from models.datasets.pictures import DataProblem, LabelledPicture
 from models.training import checkpoint
 from models.training.batches import Batch, batch_count, batches
 from models.training.checkpoint import CHECKPOINT
+from models.training.device import deterministic
 from models.training.loss import losses
 from models.training.network import Detector
 from models.training.recipe import Precision, Recipe
@@ -24,6 +25,7 @@ from models.training.samples import Sample
 from models.training.validation import average_precisions
 
 LOG: Final = "log.jsonl"
+CPU: Final = torch.device("cpu")
 _STEEPEST: Final = 10.0
 _AVERAGE_FROM: Final = 2000.0
 """The average follows the weights closely at first: after n steps its share is average · (1 - exp(-n / this))."""
@@ -43,7 +45,9 @@ class Progress:
 class Run:
     """A run in a folder: its checkpoint, its log, the averaged network at the end."""
 
-    def __init__(self, folder: Path, recipe: Recipe, start: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self, folder: Path, recipe: Recipe, start: Mapping[str, Tensor] | None = None, device: torch.device = CPU
+    ) -> None:
         """Begin, or go on where the folder's checkpoint is. Raises DataProblem when that one is of another recipe.
 
         With the weights `start` what they know is the beginning; their norms stay as they are, since few pictures tell little of how
@@ -51,12 +55,9 @@ class Run:
         """
         torch.manual_seed(recipe.seed)
         torch.set_num_threads(recipe.threads)
-        torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = (
-            False  # a fifth of the time, and nothing here reads such memory
-        )
-        self._folder, self._recipe = folder, recipe
-        self.network = Detector(len(LABELS), recipe.shape).to(memory_format=torch.channels_last)
+        deterministic(device)
+        self._folder, self._recipe, self._device = folder, recipe, device
+        self.network = Detector(len(LABELS), recipe.shape).to(device, memory_format=torch.channels_last)
         self._keeps_norms = start is not None
         if start is not None:
             self.network.load_state_dict(start)
@@ -90,7 +91,7 @@ class Run:
             number = 0
             for number, batch in enumerate(batches(samples, self._recipe, self.epoch, workers=workers), start=1):
                 parts = self._step(batch, stage.size, (self.epoch + (number - 1) / expected) / self._recipe.epochs)
-                sums += parts
+                sums += parts.cpu()
                 progress(Progress(self.epoch + 1, self._recipe.epochs, number, expected, float(parts.sum())))
             self.epoch += 1
             line: dict[str, Any] = {
@@ -116,10 +117,10 @@ class Run:
             _keep_norms(self.network)
         for group in self._optimizer.param_groups:
             group["lr"] = _rate(self._recipe, way)
-        pictures = batch.pictures.float().contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._recipe.precision is Precision.BFLOAT16):
+        pictures = batch.pictures.to(self._device).float().contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.precision is Precision.BFLOAT16):
             rows = self.network(pictures)
-        found = losses(rows.float(), batch.truth, size, size)
+        found = losses(rows.float(), batch.truth.to(self._device), size, size)
         self._optimizer.zero_grad(set_to_none=True)
         found.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), _STEEPEST)

@@ -15,6 +15,7 @@ from models.datasets.labels import LABELS, Label
 from models.datasets.pictures import DataProblem
 from models.datasets.verdicts import KINDS
 from models.training.before_after import TOLD_FROM
+from models.training.device import Device, found
 from models.training.made_site import write_made_site
 from models.training.recipe import RECIPES, Precision
 from models.training.run import Progress
@@ -58,6 +59,9 @@ def add_actions(action: Action) -> None:
     )
     tuned.add_argument("--seed", type=seed, default=1)
     tuned.add_argument("--threads", type=threads, default=2)
+    tuned.add_argument(
+        "--device", type=Device, choices=list(Device), default=Device.AUTO, help="a GPU where there is one"
+    )
     tuned.add_argument("--precision", choices=[each.value for each in Precision])
     tuned.add_argument("--json", dest="as_json", action="store_true", help="the figures as JSON")
     made = action("made-site", _made_site, "write a made-up labelled export, to see how fine-tuning goes")
@@ -106,7 +110,15 @@ def _tune(options: argparse.Namespace) -> int:
     if options.epochs is not None:
         recipe = recipe.of_epochs(options.epochs)
     kinds = {**KINDS, **dict(options.kind)}
-    order = TuneOrder(options.verdicts, _weights(options.weights), options.run, options.data, kinds, recipe)
+    order = TuneOrder(
+        options.verdicts,
+        _weights(options.weights),
+        options.run,
+        options.data,
+        kinds,
+        recipe,
+        device=found(options.device),
+    )
     with tqdm(desc="tuning", unit="", dynamic_ncols=True, mininterval=1.0) as bar:
         tuned = tune(order, datetime.now(UTC), bar.set_description, lambda told: _tell(bar, told))
     sys.stdout.write(json.dumps(as_json(tuned), indent=2) + "\n" if options.as_json else _words(tuned))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 
 from models import imported
 from models.datasets.labels import LABELS, Label
@@ -30,7 +31,7 @@ from models.training.export import exported
 from models.training.judged import judged_samples
 from models.training.network import Detector
 from models.training.recipe import Recipe
-from models.training.run import Progress, Run
+from models.training.run import CPU, Progress, Run
 from models.training.samples import Sample, sample_of
 from models.training.scenery import scene_samples
 from models.training.weights_file import Base, read_base
@@ -58,6 +59,7 @@ class TuneOrder:
     recipe: Recipe
     fewest_scenes: int = 60
     measured_scenes: int = 80
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def tune(
         left_out = Counter(verdicts.left_out) + material.left_out
         export, without = verdicts.export, dict(verdicts.without_class)
     _note_order(order.folder, made_of)
-    run = Run(order.folder, order.recipe, base.state)
+    run = Run(order.folder, order.recipe, base.state, order.device)
     say("measuring before")
     before = _measured(base.network(order.recipe.shape), base, material)
     say(f"learning from {len(material.learnt)} pictures, {material.site} of them the site's")

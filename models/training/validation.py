@@ -77,10 +77,11 @@ def looked_at(
 ) -> Iterator[Told]:
     """What the network says of each sample, brought to `size` × `size` pixels."""
     network.eval()
+    device = next(network.parameters()).device
     for start in range(0, len(samples), batch):
         part = [letterboxed(sample, size) for sample in samples[start : start + batch]]
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in part])).permute(0, 3, 1, 2).float()
-        rows = network(pixels.contiguous(memory_format=torch.channels_last)).float()
+        rows = network(pixels.to(device).contiguous(memory_format=torch.channels_last)).float().cpu()
         for sample, of_one in zip(part, rows, strict=True):
             yield sample, *_answer(of_one, size, suppressed_from)
 
@@ -88,7 +89,7 @@ def looked_at(
 def _answer(
     rows: Tensor, size: int, suppressed_from: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
-    corners, strides = cells(size, size)
+    corners, strides = cells(size, size, rows.device)
     scores = rows[:, BOX_NUMBERS:].sigmoid()
     best, classes = scores.max(1)
     order = torch.argsort(best, descending=True)[:_MOST_ROWS]
