@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.datasets.verdicts import JudgedPicture, LeftOut, PictureUnusable, VerdictSet
-from models.training.samples import Sample
+from models.training.samples import Sample, shrunk
 
 LONGEST_SIDE_PIXELS: Final = 640
 MOST_PICTURES: Final = 3_000
@@ -27,7 +26,7 @@ def judged_samples(
             left_out[LeftOut.TOO_MANY] += len(pictures) - done + 1
             break
         try:
-            samples.append(_sample(picture, _shrunk(verdicts.pixels(picture))))
+            samples.append(_sample(picture, shrunk(verdicts.pixels(picture), LONGEST_SIDE_PIXELS)))
         except PictureUnusable as problem:
             left_out[problem.why] += 1
         progress(done)
@@ -46,12 +45,3 @@ def _sample(picture: JudgedPicture, pixels: NDArray[np.uint8]) -> Sample:
         absent=picture.absent * scale,
         absent_classes=picture.absent_classes,
     )
-
-
-def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rows, columns = pixels.shape[:2]
-    ratio = LONGEST_SIDE_PIXELS / max(rows, columns)
-    if ratio >= 1:
-        return pixels
-    size = max(round(columns * ratio), 1), max(round(rows * ratio), 1)
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

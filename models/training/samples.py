@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -19,6 +20,8 @@ ALL_KNOWN: Final = (1 << len(LABELS)) - 1
 KNOWN_STRIDE: Final = 8
 """Whether a class is known is told for squares of so many pixels."""
 PADDING: Final = 114
+LONGEST_SIDE_PIXELS: Final = 1_280
+"""Larger pictures are made smaller: the sets that there are have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,7 @@ _SAME: Final = 0.4
 
 def sample_of(picture: LabelledPicture, taught: Taught | None) -> Sample:
     """A labelled picture with what a teacher added. Raises DataProblem when the file is no picture."""
-    pixels = cv2.imread(str(picture.file), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise DataProblem(f"{picture.file} is no picture that can be read")
+    pixels = shrunk(_read(picture.file), LONGEST_SIDE_PIXELS)
     one = SETS[picture.set_name]
     known = bits((*one.labelled, *one.absent))
     boxes, classes = picture.boxes, picture.classes
@@ -73,7 +74,27 @@ def sample_of(picture: LabelledPicture, taught: Taught | None) -> Sample:
         classes = np.concatenate([classes, taught.classes[sure]])
         ignored, ignored_classes = taught.boxes[doubtful], taught.classes[doubtful]
     scale = np.array([pixels.shape[1], pixels.shape[0]] * 2, np.float32)
-    return Sample(np.asarray(pixels, np.uint8), boxes * scale, classes, ignored * scale, ignored_classes, known)
+    return Sample(pixels, boxes * scale, classes, ignored * scale, ignored_classes, known)
+
+
+def _read(file: Path) -> Pixels:
+    try:
+        pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than it takes
+        pixels = None
+    if pixels is None:
+        raise DataProblem(f"{file} is no picture that can be read")
+    return np.asarray(pixels, np.uint8)
+
+
+def shrunk(pixels: Pixels, longest: int) -> Pixels:
+    """A picture (h, w, 3) with no side longer than so many pixels: all of them are held in memory."""
+    rows, columns = pixels.shape[:2]
+    ratio = longest / max(rows, columns)
+    if ratio >= 1:
+        return pixels
+    size = max(round(columns * ratio), 1), max(round(rows * ratio), 1)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def bits(labels: Sequence[Label]) -> int:

@@ -131,6 +131,16 @@ def test_a_teacher_adds_what_it_is_sure_of_and_what_it_doubts_is_ignored(tmp_pat
     )
 
 
+def test_a_picture_of_a_large_camera_is_made_smaller_and_its_boxes_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "large.jpg"
+    cv2.imwrite(str(file), np.zeros((3_000, 4_000, 3), np.uint8))
+    boxes = np.array([[0.25, 0.5, 0.75, 1.0]], np.float32)
+    large = LabelledPicture("persons_capston2", "large", file, "large", boxes, np.array([0], np.intp))
+    made = sample_of(large, None)
+    assert made.pixels.shape == (960, 1_280, 3)
+    np.testing.assert_allclose(made.boxes, [[320, 480, 960, 960]])
+
+
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     picture = labelled(tmp_path, "persons_capston2")
     picture.file.write_bytes(b"none")
