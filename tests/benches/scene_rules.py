@@ -4,7 +4,9 @@
 [--kept-in FILE]`
 
 The truth's boxes, as they are or spoilt, go through the tracker to the rules; with `--detector` what that one says of the pictures. What
-a rule says at the edge of a zone, or of somebody half hidden, counts neither for it nor against it: see `scene_expectations`.
+a rule says at the edge of a zone, or of somebody half hidden, counts neither for it nor against it: see `scene_expectations`. One finding may
+tell of several things (a row of two-wheelers is one incident), and each of several findings of one thing is right: how many there are stands
+beside how many things were told. `--kept-in` holds for one state of the code.
 """
 
 import argparse
