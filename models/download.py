@@ -75,7 +75,7 @@ def _answer(address: str) -> _Answer:
     def ask() -> None:
         try:
             answer = _Answer(address)
-        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
+        except (OSError, ValueError, ImportError, httpx.HTTPError, httpx.InvalidURL) as error:
             came.put(error)
             return
         came.put(answer)

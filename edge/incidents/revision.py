@@ -127,7 +127,7 @@ def found(
         model=model or (None if known is None else known.model),
         rule=None if card is None else card.reference,
         evidence=(*earlier, *files)[:EVIDENCE_FILES],
-        simulated=card is not None and card.simulated,
+        simulated=known is not None and known.simulated if card is None else card.simulated,
         note=noted(finding.note, known, dropped=dropped, remark=remark),
         views=() if known is None else known.views,
         prev_hash=prev_hash,

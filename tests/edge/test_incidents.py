@@ -397,6 +397,18 @@ def test_simulated_devices_say_so() -> None:
     assert keeper.kept[0].simulated
 
 
+def test_what_began_as_simulated_ends_so_whatever_became_of_its_rule() -> None:
+    keeper = FakeKeeper()
+    written = book(keeper, SteppedClock())
+    written.report(HOT)
+    written.adopt(HOT.device, {})
+    written.report(after(HOT, 5, IncidentState.ENDED))
+    assert [(each.state, each.simulated, each.rule is None) for each in keeper.kept] == [
+        (IncidentState.OPEN, True, False),
+        (IncidentState.ENDED, True, True),
+    ]
+
+
 def test_an_end_before_its_start_is_moved() -> None:
     keeper = FakeKeeper()
     written = book(keeper, SteppedClock())

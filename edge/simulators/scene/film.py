@@ -17,7 +17,7 @@ from edge.simulators.scene.events import Teller
 from edge.simulators.scene.scene import Scene
 from edge.simulators.scene.truth import Event, last_line, line_of
 
-ENCODING: Final = Encoding(options={"crf": "26"})
+ENCODING: Final = Encoding(options={"crf": "26", "threads": "1"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def read_truth(file: Path) -> Truth:
             rest = list(lines)
         moments = tuple(msgspec.json.decode(line, type=Moment) for line in rest[:-1])
         last = msgspec.json.decode(rest[-1], type=_Last) if rest else None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TruthUnreadable(f"{file} is not the truth of a made scene: {error}") from error
     if last is None:
         raise TruthUnreadable(f"{file} ends too early; write the scene again")

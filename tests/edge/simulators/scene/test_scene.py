@@ -157,7 +157,7 @@ def test_a_truth_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_truth(file) == truth
 
 
-@pytest.mark.parametrize("content", [b"", b"no json\n", b'{"version": 1}\n'])
+@pytest.mark.parametrize("content", [b"", b"no json\n", b'{"version": 1}\n', b'{"version": "\xff"}\n'])
 def test_what_is_no_truth_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "scene.jsonl"
     file.write_bytes(content)
