@@ -93,7 +93,9 @@ def write_command(  # noqa: PLR0917 (a command line has no keyword arguments)
 @scene_app.command("serve")
 def serve_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     seed: Seed = 7,
-    seconds: Seconds = 60.0,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, max=300.0, help="How long it is until it begins anew; it is kept in memory.")
+    ] = 60.0,
     size: Size = "1280x720",
     fps: Rate = 12.0,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Any free one unless given.")] = 0,
@@ -102,7 +104,7 @@ def serve_command(  # noqa: PLR0917 (a command line has no keyword arguments)
 ) -> None:
     """Be a camera (RTSP) that shows a made scene over and over, until it is ended; says its address as a line of JSON.
 
-    It is drawn while it is shown for the first time: the camera is there at once. `write` with the same options tells the truth of it.
+    It is drawn while it is shown for the first time: the camera is there at once, and who comes later waits until it is drawn up to then. `write` with the same options tells the truth of it.
     """
     from edge.simulators.scene.camera import serve_scene  # noqa: PLC0415 (no other command needs a camera)
 
