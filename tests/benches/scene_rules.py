@@ -258,7 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--spoilt", choices=[each.name for each in SPOILINGS], default=CLEAN.name)
-    parser.add_argument("--detector", help="a model of the catalogue; else the truth's boxes")
+    parser.add_argument(
+        "--detector", choices=sorted(catalogue.models()), help="a model of the catalogue; else the truth's boxes"
+    )
     parser.add_argument("--examples", action="store_true", help="tell of some mistakes")
     parser.add_argument(
         "--kept-in", type=Path, metavar="FILE", help="keep each scene's scores there, and go on with what it has"
