@@ -72,9 +72,10 @@ class BoundaryCollection(BaseModel):
 
 
 class Figures(BaseModel):
-    """The counts of an area; days begin at local midnight."""
+    """The counts of an area; days begin at local midnight. `open_simulated` are part of `open_cases`."""
 
     open_cases: int
+    open_simulated: int
     by_severity: dict[Severity, int]
     reported: int
     today_opened: int
@@ -136,6 +137,7 @@ def read_figures(user: User, conn: Conn, parts: Parts, area: Annotated[Code | No
     online, total = fleet.count_devices(conn, path, camera_access.devices_for(conn, user))
     return Figures(
         open_cases=figures.open_cases,
+        open_simulated=figures.open_simulated,
         by_severity=figures.by_severity,
         reported=figures.reported,
         today_opened=figures.today_opened,

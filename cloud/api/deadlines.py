@@ -204,6 +204,7 @@ class MovedClockView(BaseModel):
 
     case_id: int
     number: str
+    simulated: bool
     stage: str
     due_at: datetime
     would_be_due_at: datetime
@@ -237,6 +238,7 @@ class DeadlineTrial(BaseModel):
                 MovedClockView(
                     case_id=each.kept.case_id,
                     number=each.number,
+                    simulated=each.simulated,
                     stage=each.kept.clock.stage,
                     due_at=each.kept.clock.due_at,
                     would_be_due_at=each.would_be_due_at,

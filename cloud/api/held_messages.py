@@ -44,6 +44,7 @@ class UnprovenIncident(BaseModel):
     kind: str | None
     severity: Severity | None
     started_at: AwareDatetime | None
+    simulated: bool
 
 
 class HeldMessages(BaseModel):

@@ -49,6 +49,7 @@ class DeviceLabelView(LabelView):
 
     device_id: int
     kind: str
+    simulated: bool
 
 
 class LabelSheet(BaseModel):
@@ -109,7 +110,9 @@ def read_area_labels(code: AreaCode, user: Insider, conn: Conn) -> LabelSheet:
     return LabelSheet(
         area=LabelView.of(own),
         devices=[
-            DeviceLabelView(**LabelView.of(each).model_dump(), device_id=each.device_id, kind=each.kind)
+            DeviceLabelView(
+                **LabelView.of(each).model_dump(), device_id=each.device_id, kind=each.kind, simulated=each.simulated
+            )
             for each in devices
         ],
         cut=cut,

@@ -49,6 +49,7 @@ class NearbyDevice(BaseModel):
     device: str
     name: str
     kind: str
+    simulated: bool
     points: list[NearbyPoint]
 
 
@@ -95,7 +96,14 @@ def read_surroundings(
         from_at=from_at,
         to_at=to_at,
         devices=[
-            NearbyDevice(id=each.id, device=each.device, name=each.name, kind=each.kind, points=told[each.id])
+            NearbyDevice(
+                id=each.id,
+                device=each.device,
+                name=each.name,
+                kind=each.kind,
+                simulated=each.simulated,
+                points=told[each.id],
+            )
             for each in near
         ],
     )

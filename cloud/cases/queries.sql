@@ -380,6 +380,16 @@ from incident_evidence ie join case_incident ci on ci.incident_id = ie.incident_
 where ie.node = :node and ie.sha256 = :sha256
 order by 1;
 
+-- name: simulated_open(open_statuses, scope, department)$
+-- Of what is open that which made devices told of.
+select count(*) from grid_case c
+where c.simulated and not c.drill and c.status not in ('rejected', 'closed', 'merged', 'voided')
+    and c.status = any(:open_statuses::text[]) and c.area_path ^@ :scope
+    and (
+        :department::bigint is null
+        or exists (select from case_department told where told.case_id = c.id and told.department_id = :department)
+    );
+
 -- name: case_figures(open_statuses, day_start, scope, department)
 -- What is open is counted in the index of what goes on; what was opened today in another: neither reads the years between.
 -- Of a department, what is open meets what it was told of in the order of both; one half of each pair is left out by the planner.

@@ -52,9 +52,10 @@ class CaseFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFigures:
-    """Counts over the cases of an area; days begin at local midnight."""
+    """Counts over the cases of an area; days begin at local midnight. `open_simulated` are part of `open_cases`."""
 
     open_cases: int
+    open_simulated: int
     by_severity: dict[Severity, int]
     reported: int
     today_opened: int
@@ -216,6 +217,9 @@ def figures(
     by_severity = dict.fromkeys(Severity, 0) | {Severity(row.severity): row.open_cases for row in rows}
     return CaseFigures(
         open_cases=sum(row.open_cases for row in rows),
+        open_simulated=_queries.simulated_open(
+            conn, scope=area_path, open_statuses=sorted(OPEN_STATUSES), department=department_id
+        ),
         by_severity=by_severity,
         reported=sum(row.reported for row in rows),
         today_opened=sum(row.today_opened for row in rows),

@@ -195,8 +195,9 @@ limit :count;
 
 -- name: clocks_touched(scope, stage, since, count)
 -- What a change would have worked out again.
-select k.id, k.case_id, c.number, k.area_path, k.category, k.severity, k.stage, k.state, k.started_at, k.since, k.used,
-    k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift
+select k.id, k.case_id, c.number, c.simulated, k.area_path, k.category, k.severity, k.stage, k.state, k.started_at, k.since,
+    k.used, k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id,
+    k.makeshift
 from case_clock k join grid_case c on c.id = k.case_id
 where k.state = 'running' and k.area_path ^@ :scope
   and (:stage::text is null or k.stage = :stage)
@@ -205,8 +206,9 @@ order by k.due_at, k.id
 limit :count;
 
 -- name: wholes_touched(scope, since, count)
-select k.case_id as id, k.case_id, c.number, k.area_path, k.category, k.severity, 'whole' as stage, k.state, k.started_at, k.since,
-    k.used, k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from, k.next_at, k.rule_id, k.makeshift
+select k.case_id as id, k.case_id, c.number, c.simulated, k.area_path, k.category, k.severity, 'whole' as stage, k.state,
+    k.started_at, k.since, k.used, k.due_at, k.amber_at, k.extended_until, k.stopped_at, k.deadline, k.fired, k.owed, k.ladder_from,
+    k.next_at, k.rule_id, k.makeshift
 from whole_clock k join grid_case c on c.id = k.case_id
 where k.state = 'running' and k.area_path ^@ :scope
   and (:since::timestamptz is null or k.started_at >= :since::timestamptz)

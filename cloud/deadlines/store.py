@@ -40,6 +40,15 @@ class KeptClock:
         return book.ruling(self.area_path, self.category, self.severity, self.clock.stage, at=self.clock.started_at)
 
 
+@dataclass(frozen=True, slots=True)
+class TouchedClock:
+    """A running clock that a change would reach, and what is told of its case."""
+
+    number: str
+    simulated: bool
+    kept: KeptClock
+
+
 def unended(conn: Connection[Any], case_id: int) -> list[KeptClock]:
     """The clocks of a case that run or rest, in the order in which they began; locked."""
     return [kept(row) for row in _queries.unended_clocks(conn, case_id=case_id)]
@@ -101,8 +110,8 @@ def running(
 
 def touched(
     conn: Connection[Any], *, scope: str, stage: str | None, since: datetime | None, count: int
-) -> list[tuple[str, KeptClock]]:
-    """Running clocks that a change for a scope and a stage would reach, with the numbers of their cases, the first due first.
+) -> list[TouchedClock]:
+    """Running clocks that a change for a scope and a stage would reach, the first due first.
 
     Those of whole cases too, unless a stage is named.
     """
@@ -112,7 +121,7 @@ def touched(
     if stage in {None, WHOLE}:
         rows += _queries.wholes_touched(conn, scope=scope, since=since, count=count)
     rows.sort(key=lambda row: (row.due_at, row.stage, row.id))
-    return [(row.number, kept(row)) for row in rows[:count]]
+    return [TouchedClock(row.number, row.simulated, kept(row)) for row in rows[:count]]
 
 
 def insert(

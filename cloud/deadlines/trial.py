@@ -15,7 +15,7 @@ from cloud.deadlines.administration import RuleWish, WeekWish
 from cloud.deadlines.clock import recomputed
 from cloud.deadlines.rulebook import RuleBook
 from cloud.deadlines.rules import ARRIVAL, DeadlineRule
-from cloud.deadlines.store import KeptClock
+from cloud.deadlines.store import KeptClock, TouchedClock
 
 EXAMINED_MOST: Final = 5_000
 SHOWN_MOST: Final = 20
@@ -28,6 +28,7 @@ class MovedClock:
     """A clock that would have another time."""
 
     number: str
+    simulated: bool
     kept: KeptClock
     would_be_due_at: datetime
 
@@ -95,7 +96,7 @@ def try_special_day(
     return compared(_reached(conn, user, area_code), tried, now=now)
 
 
-def compared(reached: Sequence[tuple[str, KeptClock]], tried: RuleBook, *, now: datetime) -> Trial:
+def compared(reached: Sequence[TouchedClock], tried: RuleBook, *, now: datetime) -> Trial:
     """The clocks as they are against what a book would make of them."""
     examined = reached[:EXAMINED_MOST]
     moved = list(_moved(examined, tried))
@@ -117,13 +118,13 @@ def _reached(
     *,
     stage: str | None = None,
     since: datetime | None = None,
-) -> list[tuple[str, KeptClock]]:
+) -> list[TouchedClock]:
     scope = areas.scope_path(conn, user, area_code)
     return store.touched(conn, scope=scope, stage=stage, since=since, count=EXAMINED_MOST + 1)
 
 
-def _moved(clocks: Iterable[tuple[str, KeptClock]], tried: RuleBook) -> Iterable[MovedClock]:
-    for number, kept in clocks:
-        would_be = recomputed(kept.clock, kept.ruling(tried).measure)
-        if would_be.due_at != kept.clock.due_at:
-            yield MovedClock(number, kept, would_be.due_at)
+def _moved(clocks: Iterable[TouchedClock], tried: RuleBook) -> Iterable[MovedClock]:
+    for each in clocks:
+        would_be = recomputed(each.kept.clock, each.kept.ruling(tried).measure)
+        if would_be.due_at != each.kept.clock.due_at:
+            yield MovedClock(each.number, each.simulated, each.kept, would_be.due_at)

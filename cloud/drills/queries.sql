@@ -107,6 +107,7 @@ limit :count;
 
 -- name: sources_of(drill_id)
 select s.node, coalesce(s.device, '') as device, coalesce(s.rule, '') as rule, coalesce(v.title, v.name) as title,
+    coalesce(v.simulated, false) as simulated,
     (select max(l.left_at) from drill_leaver l where l.drill_id = s.drill_id and l.node = s.node and l.device = s.device) as left_at
 from drill_source s
 left join node n on n.name = s.node
@@ -163,8 +164,8 @@ insert into drill_leaver (drill_id, node, device, left_at) values (:drill_id, :n
 on conflict do nothing;
 
 -- name: cases_of(drill_id, count)
-select c.id, c.number, c.title, c.kind, c.severity::text as severity, c.status, c.origin, c.area_path, c.opened_at, c.verified_at,
-    c.dispatched_at, c.accepted_at, c.resolved_at, c.ended_at, v.name as department
+select c.id, c.number, c.title, c.kind, c.severity::text as severity, c.status, c.origin, c.simulated, c.area_path, c.opened_at,
+    c.verified_at, c.dispatched_at, c.accepted_at, c.resolved_at, c.ended_at, v.name as department
 from grid_case c
 left join department v on v.id = c.department_id
 where c.drill_id = :drill_id
@@ -213,7 +214,7 @@ limit :count;
 -- name: going_on(drill_id, count)
 -- What was found for a drill and was not told to be over: in which case, or which order.
 select i.node, i.device, i.kind, i.severity::text as severity, i.started_at, i.updated_at, i.case_id, c.number as case_number,
-    o.number as order_number
+    o.number as order_number, i.simulated
 from incident i
 left join grid_case c on c.id = i.case_id
 left join work_order o on o.id = i.order_id
@@ -225,6 +226,7 @@ limit :count;
 select
     (select count(*) from incident where drill_id = :drill_id) as incidents,
     (select count(*) from grid_case where drill_id = :drill_id) as cases,
+    (select count(*) from grid_case where drill_id = :drill_id and simulated) as simulated_cases,
     (select count(*) from work_order where drill_id = :drill_id) as work_orders,
     (select count(*) from command where drill_id = :drill_id) as commands,
     (select count(*) from notice n join grid_case c on c.id = n.case_id where c.drill_id = :drill_id and n.drill) as notices,

@@ -27,6 +27,7 @@ class SourceView:
     device: str
     rule: str
     title: str | None
+    simulated: bool
     left_at: datetime | None
 
 
@@ -69,6 +70,7 @@ class ExercisedCase:
     severity: str
     status: str
     origin: str
+    simulated: bool
     department: str | None
     opened_at: datetime
     verified_at: datetime | None
@@ -102,14 +104,18 @@ class GoingOn:
     case_id: int | None
     case_number: str | None
     order_number: str | None
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillCounts:
-    """What was marked as part of the drill. `made_real`: how often a case left it because there was real danger."""
+    """What was marked as part of the drill. `simulated_cases`: those of `cases` that made devices told of. `made_real`: how often a case
+    left it because there was real danger.
+    """
 
     incidents: int
     cases: int
+    simulated_cases: int
     work_orders: int
     commands: int
     notices: int

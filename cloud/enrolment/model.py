@@ -89,6 +89,7 @@ class UnprovenIncident:
     kind: str | None
     severity: Severity | None
     started_at: datetime | None
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,4 +78,5 @@ def _incident(row: Any) -> UnprovenIncident:
         kind=None if told is None else told.kind,
         severity=None if told is None else told.severity,
         started_at=None if told is None else told.started_at,
+        simulated=told is not None and told.simulated,
     )

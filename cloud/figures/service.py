@@ -81,7 +81,7 @@ def report(conn: Connection[Any], asked: Asked, *, by: By | None, zone: ZoneInfo
         Tally.of(*store.rows(conn, asked.slice(place), window)) for window in (asked.window, asked.window.before)
     )
     figures = _views(present, past)
-    if asked.category is None and asked.severity is None and asked.of is Of.REAL:
+    if asked.category is None and asked.severity is None:
         figures.append(_online(conn, asked, zone=zone, now=now))
     return FigureReport(
         area=asked.code,
@@ -120,13 +120,13 @@ def _views(present: Tally, past: Tally) -> list[FigureView]:
 def _online(conn: Connection[Any], asked: Asked, *, zone: ZoneInfo, now: datetime) -> FigureView:
     """The online rate of devices over the window, in whole seconds known; beside the one of as many days before."""
     present, past = (
-        _online_share(conn, asked.scope, window, zone=zone, now=now) for window in (asked.window, asked.window.before)
+        _online_share(conn, asked, window, zone=zone, now=now) for window in (asked.window, asked.window.before)
     )
     value = Value(DEVICE_ONLINE_RATE, present.value, present.part, present.whole)
     return FigureView.of(value, past.value)
 
 
-def _online_share(conn: Connection[Any], scope: str, window: Window, *, zone: ZoneInfo, now: datetime) -> Share:
+def _online_share(conn: Connection[Any], asked: Asked, window: Window, *, zone: ZoneInfo, now: datetime) -> Share:
     from_at, to_at = begins(window.from_day, zone), begins(window.to_day + timedelta(days=1), zone)
     from_at = max(from_at, to_at - LONGEST_WINDOW)
     known_since = store.presence_known_since(conn)
@@ -134,7 +134,8 @@ def _online_share(conn: Connection[Any], scope: str, window: Window, *, zone: Zo
         from_at = max(from_at, known_since)
         if from_at >= to_at:
             return Share.of(0, 0)
-    found = maintenance.online(conn, scope, from_at=from_at, to_at=to_at, now=now)
+    rates = maintenance.online(conn, asked.scope, from_at=from_at, to_at=to_at, now=now)
+    found = [each for each in rates if each.simulated == asked.simulated]
     online_s = sum(each.online_s for each in found)
     return Share.of(round(online_s), round(online_s + sum(each.lost_s for each in found)))
 

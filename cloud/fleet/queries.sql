@@ -428,7 +428,7 @@ with place as (
     from node, jsonb_array_elements(node.spots) as spot
     where node.name = :node and (spot ->> 'id' = :spot or jsonb_exists(coalesce(spot -> 'cameras', '[]'), :device))
 )
-select device.id, device.name as device, coalesce(device.title, device.name) as name, device.kind
+select device.id, device.name as device, coalesce(device.title, device.name) as name, device.kind, device.simulated
 from device
 join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null

@@ -28,6 +28,7 @@ class Neighbour(NamedTuple):
     device: str
     name: str
     kind: str
+    simulated: bool
 
 
 def spot_of(conn: Connection[Any], node: str, spot: str) -> Spot:

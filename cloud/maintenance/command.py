@@ -76,7 +76,7 @@ def _lines(found: MaintenanceFigures) -> list[str]:
     lines = []
     for rate in found.online:
         share = "nothing known" if rate.online_rate is None else f"{100 * rate.online_rate:.2f} % online"
-        lines.append(f"{rate.kind}: {rate.devices} devices, {share}")
+        lines.append(f"{rate.kind}: {rate.devices} {'simulated ' if rate.simulated else ''}devices, {share}")
     running = sum(found.running.values())
     times = (
         ""
@@ -84,7 +84,10 @@ def _lines(found: MaintenanceFigures) -> list[str]:
         else f", p50 {_hours(found.repair_p50_s)}, p90 {_hours(found.repair_p90_s or 0)}"
     )
     lines.append(f"orders: {running} running, {found.repaired} repaired{times}")
-    lines += [f"{each.orders} orders: {each.node}/{each.device} ({each.name})" for each in found.worst]
+    lines += [
+        f"{each.orders} orders: {each.node}/{each.device} ({each.name}){', simulated' if each.simulated else ''}"
+        for each in found.worst
+    ]
     return [escaped(line) for line in lines]
 
 

@@ -16,12 +16,13 @@ LONGEST_WINDOW = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlineRate:
-    """Devices of one kind. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
+    """Devices of one kind, real or simulated: the two are never added. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
 
     `unknown_s`: before a device's first word, and while its node itself was away.
     """
 
     kind: str
+    simulated: bool
     devices: int
     online_rate: float | None
     online_s: float
@@ -38,6 +39,7 @@ class WorstDevice:
     device: str
     name: str
     kind: str
+    simulated: bool
     orders: int
     running: int
 
@@ -97,6 +99,7 @@ def _rate(row: Any, window_s: float) -> OnlineRate:
     known_s = row.online_s + row.lost_s
     return OnlineRate(
         kind=row.kind,
+        simulated=row.simulated,
         devices=row.devices,
         online_rate=row.online_s / known_s if known_s > 0 else None,
         online_s=row.online_s,

@@ -51,6 +51,7 @@ class DeviceLabel(Label):
 
     device_id: int
     kind: str
+    simulated: bool
 
 
 SHEET: Final = 500
@@ -92,7 +93,14 @@ def sheet(conn: Connection[Any], user: Principal, code: str) -> tuple[Label, lis
     area = _found(store.label_of_area(conn, code, scope=user.area_path), "area")
     rows = store.labels_below(conn, area.area_path, count=SHEET + 1)
     devices = [
-        DeviceLabel(name=row.name, token=row.token, made_at=row.made_at, device_id=row.id, kind=row.kind)
+        DeviceLabel(
+            name=row.name,
+            token=row.token,
+            made_at=row.made_at,
+            device_id=row.id,
+            kind=row.kind,
+            simulated=row.simulated,
+        )
         for row in rows[:SHEET]
     ]
     return _label(area), devices, len(rows) > SHEET

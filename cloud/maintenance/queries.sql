@@ -225,7 +225,7 @@ where area_path ^@ :scope and fixed_at >= :from_at and fixed_at < :to_at and not
 -- name: worst_devices(scope, from_at, to_at, count)
 select o.node, o.device, max(o.device_id) as device_id, max(o.device_kind) as kind,
     coalesce(max(d.title), max(d.name), o.device) as name, count(*) as orders,
-    count(*) filter (where o.ended_at is null) as running
+    count(*) filter (where o.ended_at is null) as running, bool_and(o.simulated) as simulated
 from work_order o
 left join device d on d.id = o.device_id
 where o.area_path ^@ :scope and o.opened_at >= :from_at and o.opened_at < :to_at and o.status <> 'merged'
@@ -235,11 +235,11 @@ order by orders desc, running desc, o.node, o.device
 limit :count;
 
 -- name: presence_spans(scope, from_at, to_at)
--- Of each kind of device in an area the seconds in the window that they were there, were not, and that nobody knows: before the
+-- Of each kind of device in an area, real and simulated apart, the seconds in the window that they were there, were not, and that nobody knows: before the
 -- first word of a device, and while its node itself was away. What held when the window began is the last word before it. While a
 -- device takes part in a drill nothing is counted: neither that it was there nor that it was not.
 with place as materialized (
-    select d.id, d.node_id, d.kind, d.name
+    select d.id, d.node_id, d.kind, d.name, d.simulated
     from device d
     join node n on n.id = d.node_id
     join area a on a.code = coalesce(d.grid_code, n.area_code) and a.valid_to is null
@@ -295,7 +295,7 @@ with place as materialized (
     where r.started_at < :to_at and coalesce(r.ended_at, r.planned_end_at) > :from_at
     group by place.id
 ), clipped as (
-    select place.id, place.kind,
+    select place.id, place.kind, place.simulated,
         own.online * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) - coalesce(drilled.spans, '{}')
             as online,
         own.lost * coalesce(nodes.online, '{}') * tstzmultirange(tstzrange(:from_at, :to_at)) - coalesce(drilled.spans, '{}') as lost
@@ -304,16 +304,16 @@ with place as materialized (
     left join held nodes on nodes.node_id = place.node_id
     left join drilled on drilled.device_id = place.id
 )
-select kind, count(distinct id) as devices,
+select kind, simulated, count(distinct id) as devices,
     coalesce(sum(extract(epoch from upper(o) - lower(o))) filter (where part = 'online'), 0)::float8 as online_s,
     coalesce(sum(extract(epoch from upper(o) - lower(o))) filter (where part = 'lost'), 0)::float8 as lost_s
 from (
-    select id, kind, 'online' as part, o from clipped left join lateral unnest(online) as o on true
+    select id, kind, simulated, 'online' as part, o from clipped left join lateral unnest(online) as o on true
     union all
-    select id, kind, 'lost' as part, o from clipped left join lateral unnest(lost) as o on true
+    select id, kind, simulated, 'lost' as part, o from clipped left join lateral unnest(lost) as o on true
 ) as parts
-group by kind
-order by kind;
+group by kind, simulated
+order by kind, simulated;
 
 -- name: presence_known_from(before)!
 update presence_known set since = greatest(since, :before);
@@ -344,7 +344,7 @@ where a.code = :code and a.valid_to is null and a.path ^@ :scope;
 
 -- name: labels_below(area_path, count)
 -- The devices of an area, by name, with the tokens of their labels.
-select d.id, coalesce(d.title, d.name) as name, d.kind, l.token, l.made_at
+select d.id, coalesce(d.title, d.name) as name, d.kind, d.simulated, l.token, l.made_at
 from device d
 join node n on n.id = d.node_id
 join area a on a.code = coalesce(d.grid_code, n.area_code) and a.valid_to is null

@@ -150,7 +150,7 @@ on conflict (node, device, rule, setting) where state = 'open' do nothing
 returning id;
 
 -- name: proposals(scope, states, node, device, rule, proposal_id, before, count)
-select p.*, d.id as device_id, coalesce(d.title, d.name, p.device) as device_name,
+select p.*, d.id as device_id, coalesce(d.title, d.name, p.device) as device_name, coalesce(d.simulated, false) as simulated,
     a.display_name as proposer, b.display_name as answerer
 from rule_proposal p
 join account a on a.id = p.proposed_by

@@ -226,6 +226,7 @@ _PLAIN = (
         "device",
         "device_id",
         "device_name",
+        "simulated",
         "rule",
         "kind",
         "becomes",
@@ -248,6 +249,7 @@ class Proposal(BaseModel):
     device: str
     device_id: int | None
     device_name: str
+    simulated: bool
     rule: str
     kind: str
     becomes: str | None

@@ -152,6 +152,21 @@ def test_a_case_tells_where_its_incident_came_from(cloud: Cloud) -> None:
     assert shown["rule"]["sha256"] == "1" * 64
 
 
+def test_what_is_open_and_simulated_is_counted_beside_it(cloud: Cloud) -> None:
+    receive_some(cloud)
+    made = incident(30, device="cam-30", simulated=True)
+    with cloud.client("chief") as client:
+        before = client.get("/api/v1/figures").json()
+        cloud.receive(report(made, received_at=datetime.now(UTC)))
+        after = client.get("/api/v1/figures").json()
+        assert (before["open_cases"], before["open_simulated"]) == (6, 0)
+        assert (after["open_cases"], after["open_simulated"]) == (7, 1)
+        newest = client.get("/api/v1/cases?limit=1").json()["items"][0]
+        ended = {"action": "dismiss", "version": newest["version"], "reason": "other", "note": "a demonstration"}
+        assert client.post(f"/api/v1/cases/{newest['id']}/actions", json=ended).status_code == httpx.codes.OK
+        assert client.get("/api/v1/figures").json()["open_simulated"] == 0
+
+
 def test_figures_and_outlines_count(cloud: Cloud) -> None:
     receive_some(cloud)
     with cloud.client("chief") as client:

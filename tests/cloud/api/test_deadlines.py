@@ -162,6 +162,7 @@ def test_what_a_limit_would_do_is_told_before_it_is_set(desk: Desk, case_ids: li
     assert (told["overdue"], told["relieved"]) == (1, 0), "the one of twenty-six minutes ago would be late at once"
     assert [moved["case_id"] for moved in told["moved"]] == [case_ids[0], case_ids[2], case_ids[1]]
     first = told["moved"][0]
+    assert first["simulated"] is False
     assert datetime.fromisoformat(first["would_be_due_at"]) == now - timedelta(minutes=50)
     longer = desk.ask("admin", "post", "deadline-rules/try", json=body | {"area": "110105001", "amount": 600}).json()
     assert (longer["later"], longer["overdue"], longer["relieved"]) == (3, 0, 1)

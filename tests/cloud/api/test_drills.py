@@ -81,6 +81,7 @@ def test_with_one_click_a_case_is_real(cloud: Cloud) -> None:
         assert chief.get(f"/api/v1/drills/{drill['id']}/report").json()["counts"] | {"notices": 0} == {
             "incidents": 0,
             "cases": 0,
+            "simulated_cases": 0,
             "work_orders": 0,
             "commands": 0,
             "notices": 0,

@@ -120,6 +120,21 @@ def figures(view: dict[str, Any]) -> dict[str, Any]:
     return {each["name"]: each for each in view["figures"]}
 
 
+def test_devices_that_are_made_are_online_in_figures_of_their_own(town: Cloud) -> None:
+    for name, simulated, presence in (("cam-real", False, "lost"), ("cam-made", True, "online")):
+        town.conn.execute(
+            "with device_row as ("
+            "  insert into device (node_id, name, kind, simulated, created_at)"
+            "  select id, %s, 'camera', %s, %s from node where name = 'node-1' returning id, node_id"
+            "), node_row as (insert into presence_change (node_id, at, presence) select node_id, %s, 'online' from device_row)"
+            " insert into presence_change (node_id, device_id, at, presence) select node_id, id, %s, %s from device_row",
+            [name, simulated, NOW, NOW, NOW, presence],
+        )
+    town.conn.commit()
+    share = {of: figures(get(town, "report", of=of))["device_online_rate"]["value"] for of in ("real", "simulated")}
+    assert share == {"real": 0.0, "simulated": 1.0}
+
+
 def test_figures_of_an_area_beside_the_days_before(town: Cloud) -> None:
     told = get(town, "report")
     assert (told["area"], told["waiting"], told["before_from_day"]) == ("110105", 0, "2026-01-29")

@@ -102,4 +102,9 @@ def test_a_sheet_holds_the_labels_of_an_area_and_says_who_has_none(cloud: Cloud,
         sheet = maintainer.get("/api/v1/areas/110105/labels").json()
         assert (sheet["cut"], sheet["area"]["path"]) == (False, None)
         assert path in [each["path"] for each in sheet["devices"]]
+        assert not any(each["simulated"] for each in sheet["devices"])
+        cloud.conn.execute("update device set simulated = true where id = %s", [device])
+        cloud.conn.commit()
+        sheet = maintainer.get("/api/v1/areas/110105/labels").json()
+        assert [each["path"] for each in sheet["devices"] if each["simulated"]] == [path]
         assert stranger.get("/api/v1/areas/110105/labels").status_code == httpx.codes.NOT_FOUND

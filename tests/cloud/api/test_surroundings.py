@@ -29,7 +29,9 @@ def pile(name: str, spot: str) -> Device:
 
 DEVICES = (
     pile("pile-1", "shed"),
-    Device(id="smoke-1", kind="sensor", spot="shed", points=(Point(name="alarm", kind=PointKind.STATE),)),
+    Device(
+        id="smoke-1", kind="sensor", spot="shed", simulated=True, points=(Point(name="alarm", kind=PointKind.STATE),)
+    ),
     pile("pile-2", "shed"),
     pile("far-1", "gate"),
     Device(id="cam-1", kind="camera", name="车棚"),
@@ -134,6 +136,7 @@ def test_a_devices_incident_shows_what_stands_around_it_and_its_cameras(cloud: C
     found = read(cloud, "/api/v1/cases/1/surroundings")
     assert found["spot"] == {"id": "shed", "name": "东侧车棚"}
     assert [device["device"] for device in found["devices"]] == ["pile-1", "pile-2", "smoke-1", "cam-1", "cam-2"]
+    assert [device["device"] for device in found["devices"] if device["simulated"]] == ["smoke-1"]
     (point,) = found["devices"][0]["points"]
     assert point == {
         "point": "temperature",

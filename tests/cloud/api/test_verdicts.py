@@ -154,6 +154,7 @@ def test_a_proposal_from_its_making_to_its_answer(judged: Cloud) -> None:
     assert made.status_code == httpx.codes.CREATED, made.text
     proposal = made.json()
     assert (proposal["from_value"], proposal["to_value"], proposal["proposed_by"]) == (5.0, 72.5, "Chief")
+    assert proposal["simulated"] is False
     assert (proposal["figures"]["saved"], proposal["figures"]["lost"]) == (14, 3)
     assert len(proposal["figures"]["lost_cases"]) == 3
     (rule,) = yaml.safe_load(proposal["patch"])["cameras"][0]["rules"]

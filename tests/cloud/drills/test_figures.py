@@ -124,6 +124,17 @@ def test_orders_for_faults_of_a_drill_are_marked_until_a_real_one_joins(exercise
     assert conn.execute("select drill_id from work_order where device = 'cam-1'").fetchall() == [(None,)]
 
 
+def test_the_report_says_what_was_simulated(exercised: Exercised) -> None:
+    conn, drill = exercised.conn, exercised.start(*CAMERAS)
+    made, real = incident(1, start_s=300, simulated=True), incident(2, start_s=300, device="cam-2")
+    exercised.receive(made, real, received_at=AT)
+    told = report.report(conn, exercised.who("chief"), drill.id, now=END)
+    assert (told.counts.cases, told.counts.simulated_cases) == (2, 1)
+    assert [case.simulated for case in told.cases] == [True, False]
+    assert {each.device: each.simulated for each in told.going_on} == {"cam-1": True, "cam-2": False}
+    assert not any(source.simulated for source in told.sources), "the devices themselves are real"
+
+
 def test_what_is_asked_of_a_device_that_takes_part_is_done_and_marked(exercised: Exercised) -> None:
     conn = exercised.conn
     drill = exercised.start("cam-1")

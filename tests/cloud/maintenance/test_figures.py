@@ -66,9 +66,9 @@ OF_NODES = changes_to(["online", "lost", "unknown"])
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(node=OF_NODES, devices=st.lists(OF_DEVICES, min_size=1, max_size=3))
+@given(node=OF_NODES, devices=st.lists(st.tuples(st.booleans(), OF_DEVICES), min_size=1, max_size=3))
 def test_the_online_rate_is_what_each_second_says(
-    conn: Connection[Any], node: list[Change], devices: list[list[Change]]
+    conn: Connection[Any], node: list[Change], devices: list[tuple[bool, list[Change]]]
 ) -> None:
     conn.execute("savepoint figures")
     try:
@@ -77,16 +77,18 @@ def test_the_online_rate_is_what_each_second_says(
         )
         for second, presence in node:
             _tell(conn, node_id, None, second, presence)
-        for number, changes in enumerate(devices):
-            device_id = _insert_device(conn, node_id, f"d{number}")
+        for number, (simulated, changes) in enumerate(devices):
+            device_id = _insert_device(conn, node_id, f"d{number}", simulated=simulated)
             for second, presence in changes:
                 _tell(conn, node_id, device_id, second, presence)
         found = figures.figures(conn, "110105/", from_at=BEGIN, to_at=END, now=END)
-        (rate,) = found.online
-        online, lost = naive(node, devices)
-        assert (rate.devices, rate.online_s, rate.lost_s) == (len(devices), online, lost), (node, devices)
-        assert rate.unknown_s == len(devices) * 60 - online - lost
-        assert rate.online_rate == (online / (online + lost) if online + lost else None)
+        assert [rate.simulated for rate in found.online] == sorted({simulated for simulated, _ in devices})
+        for rate in found.online:
+            own = [changes for simulated, changes in devices if simulated == rate.simulated]
+            online, lost = naive(node, own)
+            assert (rate.devices, rate.online_s, rate.lost_s) == (len(own), online, lost), (node, devices)
+            assert rate.unknown_s == len(own) * 60 - online - lost
+            assert rate.online_rate == (online / (online + lost) if online + lost else None)
     finally:
         conn.execute("rollback to savepoint figures")
 
@@ -98,10 +100,11 @@ def _insert(conn: Connection[Any], statement: str, grid: str) -> int:
     return found
 
 
-def _insert_device(conn: Connection[Any], node_id: int, name: str) -> int:
+def _insert_device(conn: Connection[Any], node_id: int, name: str, *, simulated: bool = False) -> int:
     row = conn.execute(
-        "insert into device (node_id, name, kind, grid_code, created_at) values (%s, %s, 'camera', %s, %s) returning id",
-        [node_id, name, GRID, NOW],
+        "insert into device (node_id, name, kind, grid_code, simulated, created_at)"
+        " values (%s, %s, 'camera', %s, %s, %s) returning id",
+        [node_id, name, GRID, simulated, NOW],
     ).fetchone()
     assert row is not None
     found: int = row[0]

@@ -5695,6 +5695,8 @@ export interface components {
             device_id: number;
             /** Kind */
             kind: string;
+            /** Simulated */
+            simulated: boolean;
         };
         /**
          * DeviceOrder
@@ -5807,13 +5809,16 @@ export interface components {
         DrillAction: "started" | "prolonged" | "ended" | "made_real";
         /**
          * DrillCounts
-         * @description What was marked as part of the drill. `made_real`: how often a case left it because there was real danger.
+         * @description What was marked as part of the drill. `simulated_cases`: those of `cases` that made devices told of. `made_real`: how often a case
+         *     left it because there was real danger.
          */
         DrillCounts: {
             /** Incidents */
             incidents: number;
             /** Cases */
             cases: number;
+            /** Simulated Cases */
+            simulated_cases: number;
             /** Work Orders */
             work_orders: number;
             /** Commands */
@@ -6085,6 +6090,8 @@ export interface components {
             status: string;
             /** Origin */
             origin: string;
+            /** Simulated */
+            simulated: boolean;
             /** Department */
             department: string | null;
             /**
@@ -6368,11 +6375,13 @@ export interface components {
         };
         /**
          * Figures
-         * @description The counts of an area; days begin at local midnight.
+         * @description The counts of an area; days begin at local midnight. `open_simulated` are part of `open_cases`.
          */
         Figures: {
             /** Open Cases */
             open_cases: number;
+            /** Open Simulated */
+            open_simulated: number;
             /** By Severity */
             by_severity: {
                 [key: string]: number;
@@ -6600,6 +6609,8 @@ export interface components {
             case_number: string | null;
             /** Order Number */
             order_number: string | null;
+            /** Simulated */
+            simulated: boolean;
         };
         /**
          * Guard
@@ -7327,6 +7338,8 @@ export interface components {
             case_id: number;
             /** Number */
             number: string;
+            /** Simulated */
+            simulated: boolean;
             /** Stage */
             stage: string;
             /**
@@ -7443,6 +7456,8 @@ export interface components {
             name: string;
             /** Kind */
             kind: string;
+            /** Simulated */
+            simulated: boolean;
             /** Points */
             points: components["schemas"]["NearbyPoint"][];
         };
@@ -8047,13 +8062,15 @@ export interface components {
         };
         /**
          * OnlineRate
-         * @description Devices of one kind. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
+         * @description Devices of one kind, real or simulated: the two are never added. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
          *
          *     `unknown_s`: before a device's first word, and while its node itself was away.
          */
         OnlineRate: {
             /** Kind */
             kind: string;
+            /** Simulated */
+            simulated: boolean;
             /** Devices */
             devices: number;
             /** Online Rate */
@@ -8646,6 +8663,8 @@ export interface components {
             device_id: number | null;
             /** Device Name */
             device_name: string;
+            /** Simulated */
+            simulated: boolean;
             /** Rule */
             rule: string;
             /** Kind */
@@ -9984,6 +10003,8 @@ export interface components {
             rule: string;
             /** Title */
             title: string | null;
+            /** Simulated */
+            simulated: boolean;
             /** Left At */
             left_at: string | null;
         };
@@ -10462,6 +10483,8 @@ export interface components {
             severity: components["schemas"]["Severity"] | null;
             /** Started At */
             started_at: string | null;
+            /** Simulated */
+            simulated: boolean;
         };
         /**
          * UnsealPage
@@ -10976,6 +10999,8 @@ export interface components {
             name: string;
             /** Kind */
             kind: string;
+            /** Simulated */
+            simulated: boolean;
             /** Orders */
             orders: number;
             /** Running */

@@ -53,7 +53,7 @@ export const en: Messages = {
     casesMore: 'Listed are the first {count} cases, the table for spreadsheets has the same; {more} more count in the figures.',
     goingOn: 'Not told to be over ({count})',
     csv: 'Cases as a table (CSV)',
-    count: { incidents: 'Incidents', cases: 'Cases', work_orders: 'Work orders', commands: 'Commands', notices: 'Notices', made_real: 'Declared real' },
+    count: { incidents: 'Incidents', cases: 'Cases', simulated_cases: 'of these simulated', work_orders: 'Work orders', commands: 'Commands', notices: 'Notices', made_real: 'Declared real' },
     stages: { verify: 'Verification', dispatch: 'Dispatch', receipt: 'Receipt', handling: 'Handling', close: 'Close' },
   },
   handover: {
@@ -327,6 +327,7 @@ export const en: Messages = {
   figures: {
     label: 'Figures',
     open: 'Open cases',
+    simulated: '{count} simulated',
     reported: 'To verify',
     today: 'Opened today',
     incidents: 'Incidents 24 h',

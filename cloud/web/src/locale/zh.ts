@@ -52,7 +52,7 @@ export const zh = {
     casesMore: '列出前 {count} 件（表格同此），其余 {more} 件已计入各项数字。',
     goingOn: '尚未解除（{count}）',
     csv: '下载案件表（CSV）',
-    count: { incidents: '事件', cases: '案件', work_orders: '工单', commands: '指令', notices: '通知', made_real: '转为实战' },
+    count: { incidents: '事件', cases: '案件', simulated_cases: '其中模拟案件', work_orders: '工单', commands: '指令', notices: '通知', made_real: '转为实战' },
     stages: { verify: '核实', dispatch: '派遣', receipt: '接单', handling: '处置', close: '结案' },
   },
   handover: {
@@ -326,6 +326,7 @@ export const zh = {
   figures: {
     label: '态势数字',
     open: '未结案件',
+    simulated: '其中模拟 {count}',
     reported: '待核实',
     today: '今日新增',
     incidents: '24 小时事件',

@@ -1,0 +1,1 @@
+drop index grid_case_simulated_running;
