@@ -5,8 +5,8 @@
 
 The truth's boxes, as they are or spoilt, go through the tracker to the rules; with `--detector` what that one says of the pictures. What
 a rule says at the edge of a zone, or of somebody half hidden, counts neither for it nor against it: see `scene_expectations`. One finding may
-tell of several things (a row of two-wheelers is one incident), and each of several findings of one thing is right: how many there are stands
-beside how many things were told. `--kept-in` holds for one state of the code.
+tell of several things (a row of two-wheelers is one incident). Of several findings of one thing each is right, since it happened, and those
+after the first are counted as told again: nobody needed them. `--kept-in` holds for one state of the code.
 """
 
 import argparse
@@ -168,22 +168,25 @@ def compared(kind: str, wanted: Sequence[Wanted], told: Told, seed: int) -> Scor
     sure = [each for each in wanted if each.kind == kind and each.sure]
     perhaps = [each for each in wanted if each.kind == kind and not each.sure]
     score.wanted = len(sure)
-    for each in sure:
-        if any(_suits(finding, each, told) for finding in findings):
-            score.told += 1
-        else:
-            score.examples.append(
-                f"scene {seed}: {kind} of {sorted(each.ids)} at {each.begin_s:.1f}–{each.end_s:.1f} s not told"
-            )
-    for finding in findings:
-        if any(_suits(finding, each, told) for each in sure):
+    known: set[int] = set()
+    for finding in sorted(findings, key=lambda each: seconds(each.started_at)):
+        of = {number for number, each in enumerate(sure) if _suits(finding, each, told)}
+        if of:
             score.right += 1
+            score.again += of <= known
+            known |= of
         elif any(_suits(finding, each, told) for each in perhaps):
             score.open += 1
         else:
             score.wrong += 1
             ids = sorted(told.things(finding))
             score.examples.append(f"scene {seed}: {kind} of {ids} told at {seconds(finding.started_at):.1f} s, wrong")
+    score.told = len(known)
+    score.examples += [
+        f"scene {seed}: {kind} of {sorted(each.ids)} at {each.begin_s:.1f}–{each.end_s:.1f} s not told"
+        for number, each in enumerate(sure)
+        if number not in known
+    ]
     return score
 
 
@@ -280,14 +283,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as problem:
         parser.error(str(problem))
     print(file=sys.stderr)
-    names = ("wanted", "told", "right", "wrong", "open", "recall", "precision")
+    names = ("wanted", "told", "right", "again", "wrong", "open", "recall", "precision")
     table = {kind: {name: getattr(score, name) for name in names} for kind, score in scores.items()}
     if options.json:
         told = {"scenes": options.scenes, "seconds": options.seconds, "fed": options.detector or spoiling.name}
         print(json.dumps({**told, "rules": table}, indent=2))
     else:
         for kind, score in scores.items():
-            counts = f"{score.told} of {score.wanted} told, {score.wrong} wrong, {score.right} right, {score.open} open"
+            counts = f"{score.told} of {score.wanted} told, {score.wrong} wrong, {score.right} right ({score.again} again), {score.open} open"
             print(f"{kind:<16}recall {score.recall}  precision {score.precision}  {counts}")
             if options.examples:
                 print("\n".join(f"    {line}" for line in score.examples[:8]))

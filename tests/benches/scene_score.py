@@ -12,11 +12,14 @@ LEAST = 0.97
 
 @dataclass(slots=True)
 class Score:
-    """One kind of rule. `wanted` had to be told and `told` of them was; `right` and `wrong` findings; `open` count neither way."""
+    """One kind of rule. `wanted` had to be told and `told` of them was; `right` and `wrong` findings; `again`: those of the right ones that
+    told nothing but what an earlier one had told; `open` count neither way.
+    """
 
     wanted: int = 0
     told: int = 0
     right: int = 0
+    again: int = 0
     wrong: int = 0
     open: int = 0
     examples: list[str] = field(default_factory=list)
@@ -41,6 +44,7 @@ class Score:
         self.wanted += other.wanted
         self.told += other.told
         self.right += other.right
+        self.again += other.again
         self.wrong += other.wrong
         self.open += other.open
         self.examples = [*self.examples, *other.examples][:_MOST_EXAMPLES]

@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.contract.incident import IncidentState, Severity
+from edge.flow import Finding
 from edge.geometry import contains
-from tests.benches.scene_expectations import inside_by, spells
+from tests.benches.scene_expectations import Wanted, inside_by, spells
 from tests.benches.scene_feed import CLEAN
-from tests.benches.scene_rules import RULES, all_scores
+from tests.benches.scene_rules import RULES, Told, all_scores, compared
 from tests.benches.scene_score import KeptScores, Score
+from tests.fakes.scenes import at
 
 LEAST = 0.9
 """Of few scenes: one mistake among ten findings is no news, two are."""
@@ -30,6 +33,29 @@ def test_a_rule_that_tells_nothing_of_what_happened_is_not_good() -> None:
     assert not Score(wanted=100, told=100, right=90, wrong=10).is_good
     assert Score(wanted=100, told=98, right=98, wrong=1).is_good
     assert Score().is_good
+
+
+def test_what_was_told_already_is_right_and_told_again() -> None:
+    def finding(begin_s: float, *tracks: int) -> Finding:
+        return Finding(
+            key=str(begin_s),
+            state=IncidentState.OPEN,
+            rule="r",
+            kind="two_wheeler",
+            category="public_order",
+            severity=Severity.MEDIUM,
+            device="cam",
+            started_at=at(begin_s),
+            at=at(begin_s),
+            track_ids=tracks,
+        )
+
+    row = [Wanted("two_wheeler", 5.0, 30.0, sure=True, ids=frozenset({number})) for number in (1, 2, 3)]
+    told = Told([finding(9.0, 11), finding(6.0, 11, 12), finding(8.0, 13), finding(12.0, 14)])
+    for track, thing in ((11, 1), (12, 2), (13, 3)):
+        told.seen_as[track][thing] = 5
+    score = compared("two_wheeler", row, told, 0)
+    assert (score.told, score.right, score.again, score.wrong) == (3, 3, 1, 1)
 
 
 def test_a_bench_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
