@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Final
@@ -87,12 +88,21 @@ def _answer(address: str) -> _Answer:
         first = came.get(timeout=_FIRST_ANSWER_S)
     except Empty:
         given_up.set()
+        _let_go(came)
         with _silent_lock:
             _silent[host] = time.monotonic() + _SILENT_FOR_S
         raise NotSent("no answer in time") from None
     if isinstance(first, Exception):
         raise NotSent(_short(first)) from first
     return first
+
+
+def _let_go(came: "SimpleQueue[_Answer | Exception]") -> None:
+    """What came in the moment in which it was given up: its thread may not have seen that."""
+    with suppress(Empty):
+        late = came.get_nowait()
+        if isinstance(late, _Answer):
+            late.close()
 
 
 def _host(address: str) -> str:

@@ -153,6 +153,7 @@ def _made_of(
         of_sets.update(f"{picture.key} {picture.boxes.tolist()} {picture.classes.tolist()}\n".encode())
     return {
         "weights": base.weights_hash,
+        "side_px": base.size,
         "export": verdicts.export,
         "pictures": judged_ones.hexdigest(),
         "sets": of_sets.hexdigest() if sets else None,

@@ -1,4 +1,7 @@
-"""Which share of each thing in a picture can be seen, and the box around that. Pure."""
+"""Which share of each thing in a picture can be seen, and the box around that. Pure.
+
+What is nearer hides. Two that stand in the very same place are one thing that is ridden and its rider: neither hides the other.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import socket
 
 import av
@@ -70,6 +71,21 @@ def test_a_port_that_is_taken_is_said_in_words() -> None:
         other.listen()
         with pytest.raises(ConfigurationError, match="--port"):
             serve_scene(scene(2.0), "127.0.0.1", other.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_that_is_not_ours_is_said_in_words(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="can't be listened at"):
+        serve_scene(scene(2.0), host, 0)
+
+
+def test_another_failure_is_not_told_as_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: DrawnFootage) -> DrawnFootage:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(DrawnFootage, "__enter__", full)
+    with pytest.raises(OSError, match="No space"):
+        serve_scene(scene(2.0), "127.0.0.1", 0)
 
 
 def test_a_shape_of_pictures_that_shows_no_ground_is_refused() -> None:
