@@ -16,7 +16,8 @@ LONGEST_WINDOW = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlineRate:
-    """Devices of one kind, real or simulated: the two are never added. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
+    """Devices of one kind, real or simulated: the two are never added. `online_rate` is the share of the time known of them in which they
+    were there; None where nothing is known.
 
     `unknown_s`: before a device's first word, and while its node itself was away.
     """

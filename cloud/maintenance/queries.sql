@@ -235,9 +235,9 @@ order by orders desc, running desc, o.node, o.device
 limit :count;
 
 -- name: presence_spans(scope, from_at, to_at)
--- Of each kind of device in an area, real and simulated apart, the seconds in the window that they were there, were not, and that nobody knows: before the
--- first word of a device, and while its node itself was away. What held when the window began is the last word before it. While a
--- device takes part in a drill nothing is counted: neither that it was there nor that it was not.
+-- Of each kind of device in an area, real and simulated apart, the seconds in the window that they were there, were not, and that
+-- nobody knows: before the first word of a device, and while its node itself was away. What held when the window began is the last
+-- word before it. While a device takes part in a drill nothing is counted: neither that it was there nor that it was not.
 with place as materialized (
     select d.id, d.node_id, d.kind, d.name, d.simulated
     from device d

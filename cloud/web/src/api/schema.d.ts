@@ -8062,7 +8062,8 @@ export interface components {
         };
         /**
          * OnlineRate
-         * @description Devices of one kind, real or simulated: the two are never added. `online_rate` is the share of the time known of them in which they were there; None where nothing is known.
+         * @description Devices of one kind, real or simulated: the two are never added. `online_rate` is the share of the time known of them in which they
+         *     were there; None where nothing is known.
          *
          *     `unknown_s`: before a device's first word, and while its node itself was away.
          */
