@@ -99,7 +99,7 @@ def _answer(address: str) -> _Answer:
 
 def _let_go(came: "SimpleQueue[_Answer | Exception]") -> None:
     """What came in the moment in which it was given up: its thread may not have seen that."""
-    with suppress(Empty):
+    with suppress(Empty, httpx.HTTPError):
         late = came.get_nowait()
         if isinstance(late, _Answer):
             late.close()

@@ -72,7 +72,9 @@ class BoundaryCollection(BaseModel):
 
 
 class Figures(BaseModel):
-    """The counts of an area; days begin at local midnight. `open_simulated` are part of `open_cases`."""
+    """The counts of an area; days begin at local midnight. `open_simulated` are part of `open_cases`, `devices_simulated` of
+    `devices_total`.
+    """
 
     open_cases: int
     open_simulated: int
@@ -81,6 +83,7 @@ class Figures(BaseModel):
     today_opened: int
     devices_online: int
     devices_total: int
+    devices_simulated: int
     incidents_24h: int
 
 
@@ -134,7 +137,7 @@ def read_figures(user: User, conn: Conn, parts: Parts, area: Annotated[Code | No
     midnight = now.astimezone(parts.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     day_start = now - max(now - midnight, timedelta(0))
     figures = cases.figures(conn, path, now=now, day_start=day_start, department_id=user.department_id)
-    online, total = fleet.count_devices(conn, path, camera_access.devices_for(conn, user))
+    online, total, made = fleet.count_devices(conn, path, camera_access.devices_for(conn, user))
     return Figures(
         open_cases=figures.open_cases,
         open_simulated=figures.open_simulated,
@@ -143,5 +146,6 @@ def read_figures(user: User, conn: Conn, parts: Parts, area: Annotated[Code | No
         today_opened=figures.today_opened,
         devices_online=online,
         devices_total=total,
+        devices_simulated=made,
         incidents_24h=figures.incidents_24h,
     )

@@ -180,6 +180,7 @@ class RolloutStep(BaseModel):
     node: str
     device: str
     title: str
+    simulated: bool
     ring: Ring
     stage: int
     state: StepState
@@ -260,6 +261,7 @@ class NodeVersion(BaseModel):
     node: str
     device: str
     title: str
+    simulated: bool
     ring: Ring
     presence: str
     software: str | None

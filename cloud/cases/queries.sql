@@ -387,7 +387,10 @@ where c.simulated and not c.drill and c.status not in ('rejected', 'closed', 'me
     and c.status = any(:open_statuses::text[]) and c.area_path ^@ :scope
     and (
         :department::bigint is null
-        or exists (select from case_department told where told.case_id = c.id and told.department_id = :department)
+        or exists (
+            select from case_department told
+            where told.case_id = c.id and told.department_id = :department offset 0
+        )
     );
 
 -- name: case_figures(open_statuses, day_start, scope, department)

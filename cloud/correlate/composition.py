@@ -28,6 +28,7 @@ class FoldedSource(BaseModel):
     node: str
     device: str
     name: str
+    simulated: bool
     zone: str | None
     rule: str | None
     incidents: int
@@ -90,6 +91,7 @@ def _source(row: Any) -> FoldedSource:
         node=row.node,
         device=row.device,
         name=row.device_name,
+        simulated=row.simulated,
         zone=row.zone or None,
         rule=row.rule or None,
         incidents=row.incidents,

@@ -211,7 +211,7 @@ where case_id = :case_id and node = :node and device = :device and danger = :dan
 insert into case_echo (case_id, until, severity) values (:case_id, :until, :severity::severity);
 
 -- name: folding_of(case_id, count)
-select s.node, s.device, coalesce(d.title, d.name, s.device) as device_name, s.zone, s.rule, s.incidents, s.from_medium,
+select s.node, s.device, coalesce(d.title, d.name, s.device) as device_name, coalesce(d.simulated, false) as simulated, s.zone, s.rule, s.incidents, s.from_medium,
     s.from_high, s.critical, s.last_at
 from case_source s
 left join device d on d.name = s.device and d.node_id = (select id from node where node.name = s.node)

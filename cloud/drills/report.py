@@ -70,7 +70,6 @@ class ExercisedCase:
     severity: str
     status: str
     origin: str
-    simulated: bool
     department: str | None
     opened_at: datetime
     verified_at: datetime | None
@@ -78,6 +77,7 @@ class ExercisedCase:
     accepted_at: datetime | None
     resolved_at: datetime | None
     ended_at: datetime | None
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

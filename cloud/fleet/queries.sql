@@ -241,7 +241,7 @@ returning placed.id;
 -- Nodes are no devices here: a figure of what watches, not of what carries it.
 select
     count(*) filter (where device.presence_shown in ('online', 'degraded') and node.presence = 'online') as online,
-    count(*) as total
+    count(*) as total, count(*) filter (where device.simulated) as simulated
 from device
 join node on node.id = device.node_id
 left join area on area.code = coalesce(device.grid_code, node.area_code) and area.valid_to is null

@@ -125,7 +125,7 @@ def place_device(
         raise NotFound(f"no device {device} of the node {node}")
 
 
-def count_devices(conn: Connection[Any], area_path: str, sight: Sight = EVERYTHING) -> tuple[int, int]:
+def count_devices(conn: Connection[Any], area_path: str, sight: Sight = EVERYTHING) -> tuple[int, int, int]:
     """(online, all) declared devices in the subtree of `area_path` (empty means everywhere), of the owners in `sight`."""
     return store.count_devices(conn, area_path, sight)
 

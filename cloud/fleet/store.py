@@ -330,10 +330,10 @@ def place_device(
     return row is not None
 
 
-def count_devices(conn: Connection[Any], area_path: str, sight: Sight = EVERYTHING) -> tuple[int, int]:
-    """(online, all) declared devices in a subtree of areas, of the owners in `sight`."""
+def count_devices(conn: Connection[Any], area_path: str, sight: Sight = EVERYTHING) -> tuple[int, int, int]:
+    """(online, all, simulated ones of all) declared devices in a subtree of areas, of the owners in `sight`."""
     row = _queries.count_devices(conn, area_path=area_path, others=sight.others, exceptions=sorted(sight.exceptions))
-    return row.online, row.total
+    return row.online, row.total, row.simulated
 
 
 def list_devices(

@@ -29,6 +29,7 @@ class NearCase:
     severity: Severity
     title: str | None
     opened_at: datetime
+    simulated: bool
     distance_m: float | None
 
 
@@ -75,5 +76,6 @@ def _near(row: Any, place: Any) -> NearCase:
         severity=Severity(row.severity),
         title=row.title,
         opened_at=row.opened_at,
+        simulated=row.simulated,
         distance_m=away,
     )

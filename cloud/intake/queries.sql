@@ -77,7 +77,7 @@ order by a.code;
 -- name: near(scope, department, statuses, category_code, category, area_code, west, east, south, north, drill, simulated, but, count)
 -- Cases that go on, of the same category, in the same box or, where nobody said where exactly, in the same area. What is simulated is no
 -- case that a real one may be taken for, nor the other way round.
-select c.id, c.number, c.status, c.severity::text as severity, c.title, c.kind, c.opened_at,
+select c.id, c.number, c.status, c.severity::text as severity, c.title, c.kind, c.opened_at, c.simulated,
     coalesce(c.longitude, d.longitude) as longitude, coalesce(c.latitude, d.latitude) as latitude
 from grid_case c
 left join device d on d.id = c.device_id

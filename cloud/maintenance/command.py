@@ -69,7 +69,8 @@ def _order(order: OrderSummary) -> str:
     who = order.assigned_name or "nobody sent yet"
     opened = order.opened_at.strftime("%Y-%m-%d %H:%M UTC")
     device = f"{order.device.node}/{order.device.device}"
-    return escaped(f"{order.number}  {order.status:<9} {device}: {order.cause}, {state}, {who}, opened {opened}")
+    made = ", simulated" if order.simulated else ""
+    return escaped(f"{order.number}  {order.status:<9} {device}: {order.cause}, {state}, {who}, opened {opened}{made}")
 
 
 def _lines(found: MaintenanceFigures) -> list[str]:

@@ -163,6 +163,7 @@ def _fault(row: Any, pictures: Sequence[FaultPicture]) -> FaultView:
     same = ("incident_id", "kind", "device", "started_at", "updated_at", "ended_at", "point", "value", "unit", "note")
     return FaultView(
         **{name: getattr(row, name) for name in same},
+        simulated=row.simulated,
         severity=Severity(row.severity),
         state=IncidentState(row.state),
         pictures=list(pictures),

@@ -182,7 +182,8 @@ order by o.id desc
 limit :count;
 
 -- name: faults_of(order_id, count)
-select incident_id, kind, device, severity::text as severity, state, started_at, updated_at, ended_at, point, value, unit, note
+select incident_id, kind, device, severity::text as severity, state, started_at, updated_at, ended_at, point, value, unit, note,
+    simulated
 from incident
 where order_id = :order_id
 order by started_at desc, id desc

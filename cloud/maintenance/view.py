@@ -79,6 +79,7 @@ class FaultView:
     value: float | None
     unit: str | None
     note: str | None
+    simulated: bool
     pictures: list[FaultPicture]
 
 

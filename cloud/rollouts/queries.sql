@@ -195,7 +195,8 @@ order by step.node_id, step.device;
 
 -- name: steps_page(rollout_id, state, after, after_device, count, scope)
 select
-    node.name as node, step.device, coalesce(device.title, node.title, node.name) as title, node.ring, step.stage, step.state, step.changed_at, step.reason,
+    node.name as node, step.device, coalesce(device.title, node.title, node.name) as title,
+    coalesce(device.simulated, false) as simulated, node.ring, step.stage, step.state, step.changed_at, step.reason,
     step.detail, step.failure, step.previous_version, step.announced_at, running.version as running_version, node.presence,
     told.state as told_state
 from rollout_step as step
@@ -490,7 +491,7 @@ from (
     select
         node.name as node, coalesce(node.title, node.name) as title, node.ring, node.presence, node.software,
         coalesce(running.artifact, wanted.artifact) as artifact, coalesce(running.name, wanted.name) as name,
-        coalesce(running.device, wanted.device, '') as device,
+        coalesce(running.device, wanted.device, '') as device, coalesce(device.simulated, false) as simulated,
         running.version as running_version, running.announced_at, artifact.version as wanted_version, wanted.rollout_id,
         told.state as told_state, told.code as told_code,
         artifact.id is not null
@@ -506,6 +507,7 @@ from (
             on wanted.node_id = running.node_id and wanted.artifact = running.artifact and wanted.name = running.name
             and wanted.device = running.device
     ) on coalesce(running.node_id, wanted.node_id) = node.id
+    left join device on device.node_id = node.id and device.name = coalesce(running.device, wanted.device)
     left join artifact on artifact.id = wanted.artifact_id
     left join node_step as told on told.node_id = node.id and told.desired_id = wanted.desired_id
     where coalesce(area.path, '') ^@ :scope

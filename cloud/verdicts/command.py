@@ -64,7 +64,8 @@ def verdicts_table(  # noqa: PLR0917 (a command line has no keyword arguments)
         place = [cell.device, cell.rule, cell.rule_version, cell.kind, cell.model, cell.hour]
         words = " ".join(str(each) for each in place if each is not None) or "all"
         share = Share.of(cell.precision.part, cell.precision.whole)
-        lines.append(f"{words:48} {share.part:>5} of {share.whole:<5} {share.low:6.1%} – {share.high:6.1%}")
+        made = "  simulated" if cell.simulated else ""
+        lines.append(f"{words:48} {share.part:>5} of {share.whole:<5} {share.low:6.1%} – {share.high:6.1%}{made}")
     tell(told.model_dump(mode="json"), as_json=as_json, text="\n".join(lines))
 
 

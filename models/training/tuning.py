@@ -171,7 +171,7 @@ def _check_folder(folder: Path, made_of: Mapping[str, str | int | None]) -> None
             known = None
         if known != made_of:
             raise DataProblem(
-                f"{folder} holds a run from another export, other weights or other sets; name another folder with --run"
+                f"{folder} holds a run from another export, other weights, another input size or other sets; name another folder with --run"
             )
     elif (folder / CHECKPOINT).exists():
         raise DataProblem(f"{folder} holds a run of another kind; name another folder with --run")

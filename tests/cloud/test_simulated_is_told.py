@@ -15,11 +15,10 @@ SAID_AROUND_IT: Final = {
     "ClockView": "on the page of its case",
     "Command": "on the page of its device or node",
     "DroppedReadings": "on the page of its device, and among the numbers of its node",
-    "FaultView": "on the page of its order",
-    "FoldedSource": "on the page of its case, which is of one sort",
     "Hold": "on the page of its case",
     "NumberedClock": "on the row of its case",
     "OrderDevice": "with its order",
+    "RolloutEvent": "beside the steps of its rollout",
     "SeriesPage": "on the page of its device or case",
     "StepView": "among the cases of its drill",
     "TrueAlarm": "beside the cell of the rule that it is about",
@@ -28,13 +27,9 @@ SAID_AROUND_IT: Final = {
 NEVER_SIMULATED: Final = {
     "IntakeReceipt": "people ask",
     "IntakeStatus": "people ask",
-    "NearCase": "only real cases are offered for a real report",
     "ReportReceipt": "people report",
     "RequestPage": "people ask",
     "Node": "a node is a program that runs",
-    "NodeVersion": "a node, and devices that take firmware",
-    "RolloutEvent": "a node, and devices that take firmware",
-    "RolloutStep": "a node, and devices that take firmware",
     "PublicPage": "holds the device, which says it",
 }
 ASKED: Final = {

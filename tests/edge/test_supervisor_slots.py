@@ -132,17 +132,25 @@ def test_a_program_that_was_confirmed_is_not_given_up_for_its_time(house: House)
     house.stage("well", "2.0.0", "a")
     for confirm_within_s in (1.0, 5.0, 25.0):  # longer where starting Python takes longer than that
         house.start(confirm_within_s)
-        wait_until(lambda: read_selection(house.folder).trial is None, "what becomes of it")
+        wait_until(
+            lambda: read_selection(house.folder).trial is None, "what becomes of it", timeout_s=confirm_within_s + 20
+        )
         if not read_selection(house.folder).given_up:
             break
         house.stop()
         write_selection(house.folder, Selection())
         house.stage("well", "2.0.0", "a")
+    else:
+        pytest.fail("starting Python takes longer than half a minute here")
     house.stage("hang", "3.0.0", "b")  # staged while the confirmed one runs: its own time begins with its own process
     before = len(house.modes())
     house.end_the_node()
-    wait_until(lambda: "not found to be well" in read_selection(house.folder).given_up, "the end of its own time")
-    wait_until(lambda: house.modes()[before:] in (["hang", "well"], ["well"]), "the confirmed one again")
+    wait_until(
+        lambda: "not found to be well" in read_selection(house.folder).given_up,
+        "its end",
+        timeout_s=confirm_within_s + 20,
+    )
+    wait_until(lambda: house.modes()[before:] in (["hang", "well"], ["well"]), "the one before")
 
 
 def test_a_program_that_was_well_and_ends_again_and_again_is_left_for_the_one_before(house: House) -> None:

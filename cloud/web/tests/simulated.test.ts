@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type App, type Component, createApp } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
+import { useChoices } from '@/cases/choices'
 import FigureStrip from '@/cases/FigureStrip.vue'
+import FoldingFacts from '@/cases/FoldingFacts.vue'
 import DrillReport from '@/drills/DrillReport.vue'
 import RecordContents from '@/handover/RecordContents.vue'
 import { i18n } from '@/locale'
@@ -10,6 +12,8 @@ import MaintenanceFigures from '@/maintenance/MaintenanceFigures.vue'
 import HeldDialog from '@/nodes/HeldDialog.vue'
 import WaitingDevices from '@/nodes/WaitingDevices.vue'
 import { router as pages } from '@/router'
+import RolloutSteps from '@/rollouts/RolloutSteps.vue'
+import VersionsPanel from '@/rollouts/VersionsPanel.vue'
 import TrialPicture from '@/rules/TrialPicture.vue'
 import TrialNote from '@/settings/TrialNote.vue'
 import SpotReadings from '@/telemetry/SpotReadings.vue'
@@ -98,6 +102,24 @@ const PLACES: Record<string, Place> = {
   },
   'a drill that goes on': { component: DrillReport, shows: 'C-1', props: () => ({ id: 1 }), told: (simulated) => ({ report: drillReport(simulated) }) },
   'a trial of rules': { component: TrialPicture, shows: 'lane', props: (simulated) => ({ trial: trial(), simulated }), told: () => ({}) },
+  'steps of a rollout': {
+    component: RolloutSteps,
+    shows: 'Pile 7',
+    props: () => ({ id: 'r', stages: ['all'], moved: 0 }),
+    told: (simulated) => ({ steps: { items: [{ node: 'n', device: 'pile-7', title: 'Pile 7', simulated, ring: 'broad', stage: 0, state: 'done', changed_at: AT, reason: null, detail: null, failure: null, previous_version: null, announced_at: null, running_version: null, presence: 'online', told_state: null }], next: null } }),
+  },
+  'versions on devices': {
+    component: VersionsPanel,
+    shows: 'pile-7',
+    props: () => ({ moved: 0 }),
+    told: (simulated) => ({ versions: { items: [] }, nodes: { items: [{ node: 'n', device: 'pile-7', title: 'Station', simulated, ring: 'broad', presence: 'online', software: null, artifact: 'firmware', name: 'pile', running_version: '1.0.0', announced_at: null, wanted_version: null, rollout_id: null, told_state: null, told_code: null, drifts: false }], next: null } }),
+  },
+  'sources of a case': {
+    component: FoldingFacts,
+    shows: 'Gate',
+    props: (simulated) => ({ folding: { incidents: 2, sources: 1, flooded: false, repeats_until: null, repeats_up_to: null, linked: [], by_source: [{ node: 'n', device: 'cam-1', name: 'Gate', simulated, zone: null, rule: null, incidents: 2, by_severity: {}, last_at: AT }] } }),
+    told: () => ({}),
+  },
   proposals: { component: ProposalList, shows: 'Gate', told: (simulated) => ({ 'rule-proposals': { items: [proposal(simulated)], next: null } }) },
   advice: { component: RuleAdvice, shows: 'Gate', props: (simulated) => ({ cell: cell(simulated), days: 30 }), told: () => ({}) },
   verdicts: { component: VerdictsPage, shows: 'Gate', path: '/verdicts', told: (simulated) => ({ verdicts: { cells: [cell(simulated)], judged: 1, incidents: 2, cut: false } }) },
@@ -139,16 +161,29 @@ describe('what is simulated', () => {
   })
 
   it('is counted beside what is open, where there is some', async () => {
-    const figures = (simulated: boolean): Record<string, Told> => ({ figures: { open_cases: 5, open_simulated: simulated ? 2 : 0, by_severity: {}, reported: 1, today_opened: 0, devices_online: 0, devices_total: 0, incidents_24h: 0 } })
+    const figures = (simulated: boolean): Record<string, Told> => ({ figures: { open_cases: 5, open_simulated: simulated ? 2 : 0, by_severity: {}, reported: 1, today_opened: 0, devices_online: 0, devices_total: 3, devices_simulated: simulated ? 3 : 0, incidents_24h: 0 } })
     const place: Place = { component: FigureStrip, shows: '5', props: () => ({ filter: { area: null, severity: null, status: 'open' } }), told: figures }
     const body = await shown(place, true)
     await vi.waitFor(() => expect(body.querySelector('[data-testid="figure-simulated"]')?.textContent).toContain('2'))
     expect(body.querySelector('[data-testid="figure-open"]')?.textContent).toBe('5')
+    expect(body.querySelector('[data-testid="devices-simulated"]')?.textContent).toContain('3')
     app?.unmount()
     document.body.replaceChildren()
     const real = await shown(place, false)
     await vi.waitFor(() => expect(real.querySelector('[data-testid="figure-open"]')?.textContent).toBe('5'))
     expect(real.querySelector('[data-testid="figure-simulated"]')).toBeNull()
+    expect(real.querySelector('[data-testid="devices-simulated"]')).toBeNull()
+  })
+
+  it('is said of cases that one may be merged into', async () => {
+    const one = (id: number, simulated: boolean): Told => ({ id, number: `C-${String(id)}`, title: 'smoke', simulated, distance_m: 3 })
+    const told: Record<string, unknown> = { near: { items: [one(2, true), one(3, false)] }, cases: { items: [one(4, true), one(5, false)] } }
+    vi.stubGlobal('fetch', (request: Request) => Promise.resolve(new Response(JSON.stringify(told[new URL(request.url).pathname.split('/').pop() ?? '']), { headers: { 'content-type': 'application/json' } })))
+    const choices = useChoices(1)
+    await choices.load(['target'], 'merge')
+    const word = i18n.global.t('flag.simulated')
+    expect(choices.targets.filter(({ after }) => after?.includes(word)).map(({ id }) => id)).toEqual([2, 4])
+    expect(choices.targets.map(({ id }) => id)).toEqual([2, 3, 4, 5])
   })
 
   it('is said in a line of a hand-over record', async () => {

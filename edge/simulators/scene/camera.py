@@ -11,7 +11,8 @@ from edge.simulators.rtsp_camera import RtspCamera
 from edge.simulators.scene.drawn import DrawnFootage
 from edge.simulators.scene.scene import Scene
 
-_NOT_LISTENED: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EAFNOSUPPORT})
+_NOT_LISTENED: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EAFNOSUPPORT, None})
+"""None: where no address of a host could be bound, asyncio tells its own words and no number."""
 
 
 def serve_scene(scene: Scene, host: str, port: int) -> None:
@@ -24,7 +25,7 @@ def serve_scene(scene: Scene, host: str, port: int) -> None:
         if error.errno not in _NOT_LISTENED and not isinstance(error, gaierror):
             raise
         raise ConfigurationError(
-            f"{host}:{port} can't be listened at ({error.strerror or error}); choose another --port, or 0 for any free one"
+            f"{host}:{port} can't be listened at ({error.strerror or error}); another --host, another --port, or 0 for any free one"
         ) from error
 
 

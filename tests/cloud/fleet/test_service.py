@@ -101,9 +101,9 @@ def test_devices_are_counted_within_an_area(conn: Connection[Any]) -> None:
     devices = service.apply_birth(conn, node_id(conn), node.envelope(birth(sensor(), sensor("sensor-02"))), now=AT)
     assert devices is not None
     service.see(conn, [NodeSeen(node_id(conn))], [devices["sensor-01"]], at=AT)
-    assert service.count_devices(conn, "") == (1, 2)
-    assert service.count_devices(conn, f"{DISTRICT}/{STREET}/") == (1, 2)
-    assert service.count_devices(conn, f"{DISTRICT}/110105003/") == (0, 0)
+    assert service.count_devices(conn, "") == (1, 2, 0)
+    assert service.count_devices(conn, f"{DISTRICT}/{STREET}/") == (1, 2, 0)
+    assert service.count_devices(conn, f"{DISTRICT}/110105003/") == (0, 0, 0)
 
 
 def test_a_node_that_fell_silent_is_unknown_until_it_speaks(conn: Connection[Any]) -> None:

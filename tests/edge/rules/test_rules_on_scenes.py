@@ -1,5 +1,7 @@
 """Rules on made scenes, whose truth is exact. `tests/benches/scene_rules.py` measures the same over many more."""
 
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,27 +37,49 @@ def test_a_rule_that_tells_nothing_of_what_happened_is_not_good() -> None:
     assert Score().is_good
 
 
-def test_what_was_told_already_is_right_and_told_again() -> None:
-    def finding(begin_s: float, *tracks: int) -> Finding:
-        return Finding(
-            key=str(begin_s),
-            state=IncidentState.OPEN,
-            rule="r",
-            kind="two_wheeler",
-            category="public_order",
-            severity=Severity.MEDIUM,
-            device="cam",
-            started_at=at(begin_s),
-            at=at(begin_s),
-            track_ids=tracks,
-        )
+def opened(began_s: float, told_s: float, *tracks: int, over_s: float | None = None) -> list[Finding]:
+    finding = Finding(
+        key=f"{began_s} {tracks}",
+        state=IncidentState.OPEN,
+        rule="r",
+        kind="two_wheeler",
+        category="public_order",
+        severity=Severity.MEDIUM,
+        device="cam",
+        started_at=at(began_s),
+        at=at(told_s),
+        track_ids=tracks,
+    )
+    ended = replace(finding, state=IncidentState.ENDED, at=at(over_s or 99.0), ended_at=at(over_s or 99.0))
+    return [finding, ended]
 
-    row = [Wanted("two_wheeler", 5.0, 30.0, sure=True, ids=frozenset({number})) for number in (1, 2, 3)]
-    told = Told([finding(9.0, 11), finding(6.0, 11, 12), finding(8.0, 13), finding(12.0, 14)])
-    for track, thing in ((11, 1), (12, 2), (13, 3)):
-        told.seen_as[track][thing] = 5
-    score = compared("two_wheeler", row, told, 0)
+
+def scored(stays: dict[int, tuple[float, float]], *findings: list[Finding]) -> Score:
+    """Things 1, 2 … that stay, and findings in the order in which they were told; track 11 is thing 1, 12 is thing 2."""
+    wanted = [
+        Wanted("two_wheeler", begin_s, end_s, sure=True, ids=frozenset({thing % 10}))
+        for thing, (begin_s, end_s) in stays.items()
+    ]
+    told = Told(list(chain.from_iterable(findings)))
+    for thing in stays:
+        told.seen_as[10 + thing % 10][thing % 10] = 5
+    return compared("two_wheeler", wanted, told, 0)
+
+
+def test_what_was_told_already_is_right_and_told_again() -> None:
+    row = {1: (5.0, 30.0), 2: (5.0, 30.0), 3: (5.0, 30.0)}
+    score = scored(row, opened(6, 6, 11, 12), opened(8, 8, 13), opened(9, 9, 11), opened(12, 12, 14))
     assert (score.told, score.right, score.again, score.wrong) == (3, 3, 1, 1)
+
+
+def test_what_is_told_later_and_began_earlier_is_news() -> None:
+    score = scored({1: (5.0, 30.0), 2: (5.0, 30.0)}, opened(6, 9, 11), opened(5, 12, 11, 12))
+    assert (score.told, score.right, score.again) == (2, 2, 0)
+
+
+def test_one_finding_for_each_of_two_stays_that_follow_is_not_told_again() -> None:
+    score = scored({1: (5.0, 20.0), 11: (23.0, 40.0)}, opened(5, 5, 11, over_s=20.0), opened(23, 23, 11, over_s=40.0))
+    assert (score.told, score.right, score.again) == (2, 2, 0)
 
 
 def test_a_bench_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:

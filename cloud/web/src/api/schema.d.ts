@@ -6090,8 +6090,6 @@ export interface components {
             status: string;
             /** Origin */
             origin: string;
-            /** Simulated */
-            simulated: boolean;
             /** Department */
             department: string | null;
             /**
@@ -6109,6 +6107,8 @@ export interface components {
             resolved_at: string | null;
             /** Ended At */
             ended_at: string | null;
+            /** Simulated */
+            simulated: boolean;
         };
         /**
          * ExportRequest
@@ -6246,6 +6246,8 @@ export interface components {
             unit: string | null;
             /** Note */
             note: string | null;
+            /** Simulated */
+            simulated: boolean;
             /** Pictures */
             pictures: components["schemas"]["FaultPicture"][];
         };
@@ -6375,7 +6377,8 @@ export interface components {
         };
         /**
          * Figures
-         * @description The counts of an area; days begin at local midnight. `open_simulated` are part of `open_cases`.
+         * @description The counts of an area; days begin at local midnight. `open_simulated` are part of `open_cases`, `devices_simulated` of
+         *     `devices_total`.
          */
         Figures: {
             /** Open Cases */
@@ -6394,6 +6397,8 @@ export interface components {
             devices_online: number;
             /** Devices Total */
             devices_total: number;
+            /** Devices Simulated */
+            devices_simulated: number;
             /** Incidents 24H */
             incidents_24h: number;
         };
@@ -6435,6 +6440,8 @@ export interface components {
             device: string;
             /** Name */
             name: string;
+            /** Simulated */
+            simulated: boolean;
             /** Zone */
             zone: string | null;
             /** Rule */
@@ -7394,6 +7401,8 @@ export interface components {
              * Format: date-time
              */
             opened_at: string;
+            /** Simulated */
+            simulated: boolean;
             /** Distance M */
             distance_m: number | null;
         };
@@ -7821,6 +7830,8 @@ export interface components {
             device: string;
             /** Title */
             title: string;
+            /** Simulated */
+            simulated: boolean;
             ring: components["schemas"]["Ring"];
             /** Presence */
             presence: string;
@@ -9408,6 +9419,8 @@ export interface components {
             device: string;
             /** Title */
             title: string;
+            /** Simulated */
+            simulated: boolean;
             ring: components["schemas"]["Ring"];
             /** Stage */
             stage: number;

@@ -1,6 +1,7 @@
 import { shallowReactive } from 'vue'
 import { api, take } from '@/api/client'
 import type { Role } from '@/api/types'
+import { i18n } from '@/locale'
 
 export interface Choice {
   id: number
@@ -35,13 +36,20 @@ async function targets(caseId: number): Promise<Choice[]> {
     take(api.GET('/api/v1/cases/{case_id}/near', { params: { path: { case_id: caseId } } })),
     take(api.GET('/api/v1/cases', { params: { query: { open: true, limit: 50 } } })),
   ])
-  const close = near.items.map(({ id, number, title, distance_m: away }) => ({
+  const close = near.items.map(({ id, number, title, simulated, distance_m: away }) => ({
     id,
     label: number,
-    after: [title, away === null ? null : `${String(Math.round(away))} m`].filter((word) => word !== null).join(' · '),
+    after: [simulated ? i18n.global.t('flag.simulated') : null, title, away === null ? null : `${String(Math.round(away))} m`].filter((word) => word !== null).join(' · '),
   }))
   const known = new Set([caseId, ...close.map(({ id }) => id)])
-  return [...close, ...open.items.filter(({ id }) => !known.has(id)).map(({ id, number, title }) => ({ id, label: number, after: title ?? undefined }))]
+  return [
+    ...close,
+    ...open.items.filter(({ id }) => !known.has(id)).map(({ id, number, title, simulated }) => ({
+      id,
+      label: number,
+      after: [simulated ? i18n.global.t('flag.simulated') : null, title].filter((word) => word !== null && word !== undefined).join(' · ') || undefined,
+    })),
+  ]
 }
 
 export function useChoices(caseId: number): Choices & { load: (fields: readonly string[], action: string) => Promise<void> } {

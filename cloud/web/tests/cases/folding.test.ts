@@ -21,6 +21,7 @@ function source(number: number, incidents: number): Folding['by_source'][number]
     node: 'node-1',
     device: `cam-${number}`,
     name: `Gate ${number}`,
+    simulated: false,
     zone: 'yard',
     rule: 'intrusion-yard',
     incidents,
