@@ -4,7 +4,7 @@
 # make lint    lint, types, import rules     make lock    requirement files anew
 # make clean   remove what was built; the demo's data too
 # make environment-training            PyTorch, in an environment of its own: .venv/training
-# make train DATA=… RUN=… [RECIPE=…]  train our own detector, or go on with a run
+# make train DATA=… RUN=… [RECIPE=…] [OPTIONS=…]  train our own detector, or go on with a run
 #
 # Needs Python ≥ 3.11 with venv, make and git. Finished steps leave a stamp in .venv/stamps/ and are skipped.
 
@@ -48,7 +48,7 @@ bench: environment-dev
 train: environment-training
 	@[ -n "$(DATA)" ] && [ -n "$(RUN)" ] || { \
 	  echo "name the folder of the sets and one for the run: make train DATA=/path/to/sets RUN=/path/to/run" >&2; exit 2; }
-	@exec $(TRAINING)/bin/python -m models.training train --data "$(DATA)" --run "$(RUN)" --recipe "$(RECIPE)"
+	@exec $(TRAINING)/bin/python -m models.training train --data "$(DATA)" --run "$(RUN)" --recipe "$(RECIPE)" $(OPTIONS)
 
 environment: $(STAMPS)/requirements $(STAMPS)/project
 

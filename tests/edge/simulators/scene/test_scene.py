@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.geometry import contains, foot_point, passage
+from edge.simulators.scene import drawing
 from edge.simulators.scene.events import Teller
 from edge.simulators.scene.scene import Scene, random_scene
 from edge.simulators.scene.story import Parameters, random_story
@@ -70,6 +71,56 @@ def test_what_is_drawn_lies_in_its_box() -> None:
             assert (near | under).all()
             if len(rows) > 60:
                 assert rows.min() <= top + 0.2 * (bottom - top) + 3
+
+
+PLAIN = Conditions(noise=0.0, shadow=0.0)
+WEATHER = {
+    "sun and shadows": replace(PLAIN, shadow=0.5),
+    "rain": replace(PLAIN, rain=0.8),
+    "haze": replace(PLAIN, haze=0.5),
+    "night": replace(PLAIN, daylight=((0.0, 0.1),)),
+    "dusk": replace(PLAIN, daylight=((0.0, 1.0), (9.0, 0.0))),
+    "infrared": replace(PLAIN, infrared=True),
+    "noise": replace(PLAIN, noise=6.0),
+    "blackout": replace(PLAIN, covered=((5.0, 8.0, Cover.BLACK),)),
+}
+
+
+@pytest.mark.parametrize("name", WEATHER)
+def test_weather_changes_the_picture_and_no_box(name: str) -> None:
+    story = random_story(3, replace(SHORT, conditions=PLAIN))
+    plain, other = (
+        Scene(replace(story, conditions=conditions), size=(320, 180)) for conditions in (PLAIN, WEATHER[name])
+    )
+    assert (np.abs(plain.picture(6.0).astype(int) - other.picture(6.0)) > 10).sum() > 100
+    boxes = [
+        [(thing.id, thing.full, thing.visible) for thing in each.moment(6.0)[0].objects] for each in (plain, other)
+    ]
+    assert boxes[0]
+    assert boxes[0] == boxes[1]
+
+
+def test_a_camera_that_shakes_moves_boxes_with_the_picture() -> None:
+    story = random_story(3, replace(SHORT, conditions=PLAIN))
+    still, shaking = (
+        Scene(replace(story, conditions=replace(PLAIN, tremble=tremble)), size=(320, 180)) for tremble in (0.0, 0.02)
+    )
+    assert still.moment(6.0)[0].objects != shaking.moment(6.0)[0].objects
+    assert (still.picture(6.0) != shaking.picture(6.0)).any()
+
+
+def test_lamps_of_what_drives_shine_at_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = replace(PLAIN, daylight=((0.0, 0.1),))
+    for seed in range(20):
+        story = random_story(seed, replace(SHORT, conditions=night))
+        cars = [
+            actor for actor in story.actors if (there := actor.at(6.0)) and there[0] == "car" and there[2].speed_mps
+        ]
+        if any(Scene(replace(story, actors=(car,))).moment(6.0)[0].objects for car in cars):
+            break
+    lit = Scene(story, size=(320, 180)).picture(6.0)
+    monkeypatch.setattr(drawing, "paint_lamps", lambda *_: None)
+    assert lit.astype(int).sum() > Scene(story, size=(320, 180)).picture(6.0).astype(int).sum()
 
 
 @settings(max_examples=15, deadline=None)
