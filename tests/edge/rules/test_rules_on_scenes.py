@@ -1,18 +1,24 @@
 """Rules on made scenes, whose truth is exact. `tests/benches/scene_rules.py` measures the same over many more."""
 
+from collections import defaultdict
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.contract.incident import IncidentState, Severity
-from edge.flow import Finding
+from edge.flow import Finding, Scene
 from edge.geometry import contains
+from edge.perception.tracker import Tracker
+from edge.rules.registry import scene_rule
+from edge.simulators.scene.scene import random_scene
 from tests.benches.scene_expectations import Wanted, inside_by, spells
-from tests.benches.scene_feed import CLEAN
-from tests.benches.scene_rules import RULES, Told, all_scores, compared
+from tests.benches.scene_feed import CLEAN, HZ, moment_at, spoilt
+from tests.benches.scene_rules import BUSY, RULES, SIZE, Told, all_scores, camera_of, compared, look_of
 from tests.benches.scene_score import KeptScores, Score
 from tests.fakes.scenes import at
 
@@ -28,6 +34,39 @@ def test_rules_tell_what_happens_and_nothing_else() -> None:
         assert score.precision is None or score.precision >= LEAST, (kind, score)
     assert sum(score.wanted > 0 for score in scores.values()) >= 7
     assert sum(score.wanted for score in scores.values()) > 120
+
+
+def found_in(seed: int) -> list[Finding]:
+    """All that the rules say of a scene of twelve seconds, to its end."""
+    scene = random_scene(seed, replace(BUSY, duration_s=12.0), size=SIZE, frame_period_s=1 / HZ)
+    camera = camera_of(scene)
+    tracker, rules = Tracker(), [scene_rule(settings, camera) for settings in camera.rules]
+    told: list[Finding] = []
+    last = moment_at(0.0)
+    for moment, _, seen in spoilt(scene.moments(), CLEAN, seed):
+        last = moment_at(moment.at_s)
+        step = tracker.update(last, seen)
+        shown = Scene(camera.id, last, step.seen, step.ended, look=look_of(seen))
+        told += chain.from_iterable(rule.observe(shown) for rule in rules)
+    return told + list(chain.from_iterable(rule.finish(last) for rule in rules))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1 << 20))
+def test_in_any_scene_what_opens_opens_once_and_ends_once(seed: int) -> None:
+    told = found_in(seed)
+    assert told == found_in(seed), "the same scene tells the same"
+    by_key: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in told:
+        by_key[finding.kind, finding.key].append(finding)
+    for key, of_one in by_key.items():
+        states = [each.state for each in of_one]
+        assert states[0] is IncidentState.OPEN, key
+        assert states.count(IncidentState.OPEN) == 1, key
+        assert states.count(IncidentState.ENDED) == 1, key
+        assert states[-1] is IncidentState.ENDED, key
+        assert [each.at for each in of_one] == sorted(each.at for each in of_one), key
+        assert all(each.started_at <= each.at for each in of_one), key
 
 
 def test_a_rule_that_tells_nothing_of_what_happened_is_not_good() -> None:
