@@ -6,7 +6,8 @@ Head: `{"version": 1, "seed", "size": [width, height], "frame_period_s", "durati
 
 Places and boxes (left, top, right, bottom) are shares of the picture. `full` is the box around the whole thing and may reach beyond the
 picture, `visible` the one around what can be seen of it, `share` how much of the full box's area that is. While the view is covered every
-share is 0. Who rides is a person of his own, and hides nothing of his two-wheeler: the two are seen as one. A thing keeps its `id`, whatever its label becomes.
+share is 0. Who rides is a person of his own, and hides nothing of his two-wheeler: the two are seen as one. A thing keeps its `id`,
+whatever its label becomes.
 """
 
 from collections.abc import Mapping

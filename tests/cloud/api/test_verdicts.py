@@ -169,6 +169,14 @@ def test_a_proposal_from_its_making_to_its_answer(judged: Cloud) -> None:
     (listed,) = get(judged, "/rule-proposals", state=["accepted"])["items"]
     assert (proposal["mine"], listed["mine"]) == (True, True)
     assert get(judged, "/rule-proposals", "auditor")["items"][0]["mine"] is False
+    judged.conn.execute(
+        "insert into device (node_id, name, kind, simulated, created_at) select id, 'cam-1', 'camera', true, now() from node"
+        " where name = 'node-1' on conflict (node_id, name) do update set simulated = true"
+    )
+    judged.conn.commit()
+    assert get(judged, "/rule-proposals", state=["accepted"])["items"][0]["simulated"] is True
+    judged.conn.execute("update device set simulated = false where name = 'cam-1'")
+    judged.conn.commit()
     assert (listed["answered_by"], listed["answer"]) == ("Maintainer", "with 1.4.0")
     assert get(judged, "/rule-proposals", state=["open"])["items"] == []
     actions = [row[0] for row in judged.conn.execute("select action from audit where action like 'rule.%' order by id")]
