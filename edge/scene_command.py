@@ -4,8 +4,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -14,6 +15,7 @@ from edge.errors import ConfigurationError
 if TYPE_CHECKING:
     from edge.simulators.scene.film import Film
     from edge.simulators.scene.scene import Scene
+    from edge.simulators.scene.wanted import Wanted
 
 scene_app = typer.Typer(help="Made scenes with known truth.", no_args_is_help=True)
 
@@ -30,9 +32,27 @@ Told = Annotated[
     typer.Option(
         "--story",
         metavar="NAME",
-        help="A composed story (see `stories`); its length, size and rate are its own, and seed and the rest count for nothing.",
+        help="A composed story (see `stories`); its length, size and rate are its own, and so is who comes by: seed and --people count for nothing.",
     ),
 ]
+Lit = Annotated[
+    Literal["day", "dusk", "night", "infrared"] | None,
+    typer.Option("--light", help="What lights it; else as the seed has it. The same people do the same in any light."),
+]
+Rain = Annotated[float | None, typer.Option(min=0, max=1, help="From 0, none, to 1, heavy; else as the seed has it.")]
+Shake = Annotated[
+    float | None,
+    typer.Option(min=0, max=5, help="How far the camera sways, in % of the picture's height; else as the seed has it."),
+]
+Covered = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--covered",
+        metavar="FROM-TO",
+        help="Seconds in which nothing is seen, as in 20-30; 20-30:hand is a hand before the lens. More than once for more of them.",
+    ),
+]
+People = Annotated[float | None, typer.Option(min=0, max=60, help="How many walk by each minute, on average; else 3.")]
 
 
 @scene_app.callback()
@@ -78,6 +98,11 @@ def write_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     size: Size = "1280x720",
     fps: Rate = 12.0,
     story: Told = None,
+    light: Lit = None,
+    rain: Rain = None,
+    shake: Shake = None,
+    covered: Covered = None,
+    people: People = None,
     *,
     stamp: Annotated[bool, typer.Option("--stamp/--no-stamp", help="Burn SIMULATED 模拟 into each picture.")] = True,
     as_json: Json = False,
@@ -85,8 +110,10 @@ def write_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     """Write a film of H.264, and its truth beside it: boxes of each frame, zones, lines, and what happens."""
     from edge.simulators.scene.film import write_film  # noqa: PLC0415 (drawing is needed by these commands alone)
 
-    film = write_film(_scene_of(story, seed, seconds, size, fps), out, name=story, stamped=stamp, progress=_progress())
-    told = as_plain(film)
+    wanted = _wanted(light, rain, shake, covered)
+    scene = _scene_of(story, seed, seconds, size, fps, people, wanted)
+    name = "-".join((story or f"scene-{seed}", *wanted.words, *([] if people is None else [f"people{people:g}"])))
+    told = as_plain(write_film(scene, out, name=name, stamped=stamp, progress=_progress()))
     typer.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _in_words(told))
 
 
@@ -101,6 +128,11 @@ def serve_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Any free one unless given.")] = 0,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     story: Told = None,
+    light: Lit = None,
+    rain: Rain = None,
+    shake: Shake = None,
+    covered: Covered = None,
+    people: People = None,
 ) -> None:
     """Be a camera (RTSP) that shows a made scene over and over, until it is ended; says its address as a line of JSON.
 
@@ -108,19 +140,33 @@ def serve_command(  # noqa: PLR0917 (a command line has no keyword arguments)
     """
     from edge.simulators.scene.camera import serve_scene  # noqa: PLC0415 (no other command needs a camera)
 
-    serve_scene(_scene_of(story, seed, seconds, size, fps), host, port)
+    wanted = _wanted(light, rain, shake, covered)
+    serve_scene(_scene_of(story, seed, seconds, size, fps, people, wanted), host, port)
 
 
-def _scene_of(story: str | None, seed: int, seconds: float, size: str, fps: float) -> "Scene":
+def _wanted(light: str | None, rain: float | None, shake: float | None, covered: list[str] | None) -> "Wanted":
+    from edge.simulators.scene.wanted import Light, Wanted, spans_of  # noqa: PLC0415 (these commands alone need it)
+
+    return Wanted(None if light is None else Light(light), rain, shake, spans_of(covered or ()))
+
+
+def _scene_of(  # noqa: PLR0917 (all that a command line tells)
+    story: str | None, seed: int, seconds: float, size: str, fps: float, people: float | None, wanted: "Wanted"
+) -> "Scene":
     from edge.simulators.scene.composed import composed_scene  # noqa: PLC0415 (drawing is needed by these commands alone)
     from edge.simulators.scene.scene import random_scene  # noqa: PLC0415
     from edge.simulators.scene.story import Parameters  # noqa: PLC0415
 
     if story is not None:
-        return composed_scene(story)
-    width, height = size_of(size)
-    parameters = Parameters(duration_s=seconds, aspect=width / height)
-    return random_scene(seed, parameters, size=(width, height), frame_period_s=1 / fps)
+        made = composed_scene(story)
+    else:
+        width, height = size_of(size)
+        parameters = Parameters(duration_s=seconds, aspect=width / height)
+        if people is not None:
+            parameters = replace(parameters, walkers=people)
+        made = random_scene(seed, parameters, size=(width, height), frame_period_s=1 / fps)
+    wanted.check(made.head.duration_s)
+    return made.in_conditions(wanted.applied)
 
 
 def size_of(told: str) -> tuple[int, int]:

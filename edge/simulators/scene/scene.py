@@ -1,6 +1,7 @@
 """A made scene, moment by moment: its truth alone, or its pictures with it. Lazy: nothing is kept but the backdrop and the last light."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from edge.simulators.scene.story import Parameters, Story, random_story
 from edge.simulators.scene.truth import VERSION, Head, Moment, Thing, Truth
 from edge.simulators.scene.view import View
 from edge.simulators.scene.visible import Sight
-from edge.simulators.scene.weather import Weather
+from edge.simulators.scene.weather import Conditions, Weather
 
 TREMBLES_S: Final = 0.04
 """The camera's place changes so often where it trembles."""
@@ -38,6 +39,11 @@ class Scene:
         self._behind: Image | None = None
         self._weather: Weather | None = None
         self._sight = Sight()
+
+    def in_conditions(self, change: Callable[[Conditions], Conditions]) -> "Scene":
+        """The same story in other light and weather."""
+        story = replace(self.story, conditions=change(self.story.conditions))
+        return Scene(story, size=self.head.size, frame_period_s=self.head.frame_period_s)
 
     @property
     def count(self) -> int:

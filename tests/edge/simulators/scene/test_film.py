@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import av
 import pytest
@@ -9,12 +10,14 @@ from typer.testing import CliRunner
 
 from edge.cli import app
 from edge.errors import ConfigurationError, MediaUnusable
-from edge.scene_command import size_of
+from edge.scene_command import Lit, _scene_of, size_of
 from edge.simulators.scene.composed import STORIES
 from edge.simulators.scene.film import write_film
 from edge.simulators.scene.scene import random_scene
 from edge.simulators.scene.story import Parameters
 from edge.simulators.scene.truth import read_truth
+from edge.simulators.scene.wanted import Light, Wanted
+from edge.simulators.scene.weather import Cover
 from edge.video import Video
 
 
@@ -56,6 +59,73 @@ def test_the_command_writes_and_tells(tmp_path: Path) -> None:
     told = json.loads(ran.stdout)
     assert told["frames"] == 12
     assert read_truth(Path(told["truth"])).head.seed == 8
+
+
+def test_the_same_people_do_the_same_at_night_in_the_rain_before_a_camera_that_is_covered(tmp_path: Path) -> None:
+    common = [
+        "scene",
+        "write",
+        "--out",
+        str(tmp_path),
+        "--seed",
+        "8",
+        "--seconds",
+        "3",
+        "--size",
+        "320x180",
+        "--fps",
+        "4",
+        "--json",
+    ]
+    weather = ["--light", "night", "--rain", "0.8", "--shake", "0", "--covered", "1-2", "--covered", "2.5-2.75:hand"]
+    plain, changed = (
+        CliRunner().invoke(app, [*common, *options]) for options in (["--light", "day", "--shake", "0"], weather)
+    )
+    assert plain.exit_code == changed.exit_code == 0, plain.output + changed.output
+    names = [Path(json.loads(ran.stdout)["film"]).name for ran in (plain, changed)]
+    assert names == ["scene-8-day-shake0.mp4", "scene-8-night-rain0.8-shake0-black1-2-hand2.5-2.75.mp4"]
+    day, night = (read_truth(Path(json.loads(ran.stdout)["truth"])) for ran in (plain, changed))
+    assert [[(thing.id, thing.full) for thing in moment.objects] for moment in day.moments] == [
+        [(thing.id, thing.full) for thing in moment.objects] for moment in night.moments
+    ]
+    assert [moment.cover for moment in night.moments] == [None] * 4 + [Cover.BLACK] * 4 + [None] * 2 + [
+        Cover.HAND,
+        None,
+    ]
+
+
+def test_nobody_walks_where_nobody_is_wanted() -> None:
+    crowded, empty = (_scene_of(None, 3, 60.0, "320x180", 4.0, people, Wanted()) for people in (40.0, 0.0))
+    assert len(crowded.story.actors) > len(empty.story.actors) + 20
+    as_ever = _scene_of(None, 3, 60.0, "320x180", 4.0, None, Wanted())
+    assert as_ever.truth() == random_scene(3, Parameters(), size=(320, 180), frame_period_s=0.25).truth()
+    assert as_ever.story.conditions == random_scene(3, Parameters()).story.conditions
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--covered", "20"], "FROM-TO"),
+        (["--covered", "30-20"], "FROM-TO"),
+        (["--covered", "1-2:curtain"], "FROM-TO"),
+        (["--covered", "1-nan"], "FROM-TO"),
+        (["--covered", "1-9", "--covered", "8-12"], "share the seconds"),
+        (["--covered", "60-70"], "over after 60 seconds"),
+        (["--light", "noon"], "'day', 'dusk', 'night', 'infrared'"),
+        (["--rain", "2"], "less than or equal to 1"),
+        (["--shake", "-1"], "greater than or equal to 0"),
+        (["--people", "1e9"], "less than or equal to 60"),
+    ],
+)
+def test_senseless_weather_is_refused_with_what_there_is(tmp_path: Path, options: list[str], words: str) -> None:
+    ran = CliRunner().invoke(app, ["scene", "write", "--out", str(tmp_path), *options], env={"COLUMNS": "240"})
+    assert ran.exit_code != 0
+    assert words in str(ran.exception) + ran.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_knows_each_light() -> None:
+    assert {light.value for light in Light} == set(get_args(get_args(get_args(Lit)[0])[0]))
 
 
 @pytest.mark.parametrize("told", ["", "1280", "1280x", "x720", "1281x720", "0x0", "64x64", "9000x9000", "axb", "-2x4"])
