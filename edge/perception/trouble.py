@@ -8,7 +8,8 @@ small picture has and where its edges are, how much fine detail its rows hold, a
 - defocused: the coarse structure is there, the fine detail is gone.
 - moved: there is detail, but the edges are elsewhere.
 - frozen: the same picture again, from a camera whose pictures used to differ. An encoder that gets one picture over and over still
-  refines it, so that grain counts, not equality: less of it than this camera's pictures ever show.
+  refines it, so that grain counts, not equality: far less of it than this camera's pictures have. Grain is what differs in every part of
+  the picture; what differs in some parts only has moved, and a street in which nothing moves any longer is not frozen.
 """
 
 from collections import deque
@@ -44,8 +45,10 @@ class TroubleSettings:
     and how much more than in their place, for the view to have been shifted.
     `learning_looks`: so many looks come before anything is held against what was learnt; of the first `first_looks` the middle
     one counts, cell by cell, so that who passes meanwhile is no part of it. `memory_looks`: how slowly a good view is followed. `adopted_looks`: a view that has been another for so long is the camera's view from now on.
-    Two pictures are the same where at most `still_share` of the pixels differ by more than `grain` grey levels, and at most
-    `still_part` of what differs usually; after the light has changed by `relit` at once, that is learnt anew.
+    Two pictures are the same where at most `still_share` of the pixels differ by more than `grain` grey levels, at most
+    `still_part` of what usually does, and where of those that differ at all there are at most `still_fine` of what there are in the `quiet`
+    share of this camera's looks; until `first_looks` pictures have differed, only what is the same to the last pixel. After the light has
+    changed by `relit` at once, that is learnt anew.
     `same_looks`: so often the same picture in a row is frozen; unless the camera is known to do that for a while, less than
     `frozen_looks`, because nothing moves and its encoder leaves the picture as it is.
     """
@@ -66,6 +69,8 @@ class TroubleSettings:
     adopted_looks: int = 600
     still_share: float = 0.025
     still_part: float = 0.3
+    still_fine: float = 0.85
+    quiet: float = 0.1
     grain: int = 2
     relit: float = 3.0
     same_looks: int = 2
@@ -117,7 +122,7 @@ class TroubleWatch:
         self._edges: NDArray[np.float32] | None = None
         self._first: list[View] = []
         self._last: View | None = None
-        self._changes: deque[float] = deque(maxlen=_CHANGES)
+        self._changes: deque[tuple[float, float]] = deque(maxlen=_CHANGES)
         self._same = self._usual_same = 0
         self._elsewhere = 0
 
@@ -156,15 +161,18 @@ class TroubleWatch:
             return False
         if abs(view.mean - before.mean) > settings.relit:
             self._changes.clear()
-        apart = cv2.absdiff(
-            view.sample.reshape(-1, view.sample.shape[-1]), before.sample.reshape(-1, view.sample.shape[-1])
-        )
-        changed = int(np.count_nonzero(apart > settings.grain)) / apart.size
-        usual = float(np.median(self._changes)) if len(self._changes) >= settings.learning_looks else 0.0
-        least = min(settings.still_share, settings.still_part * usual)
-        still = changed <= least if usual > 0 else not bool(apart.any())
+        apart = cv2.absdiff(view.sample, before.sample)
+        coarse, fine = _typical_share(apart > settings.grain), _typical_share(apart > 0)
+        if len(self._changes) < settings.first_looks:
+            still = not bool(apart.any())
+        else:
+            usual_coarse, _ = np.median(self._changes, axis=0)
+            _, usual_fine = np.quantile(self._changes, settings.quiet, axis=0)
+            less_coarse = coarse <= min(settings.still_share, settings.still_part * usual_coarse)
+            less_fine = fine <= settings.still_fine * usual_fine if usual_fine > 0 else not bool(apart.any())
+            still = bool(less_coarse and less_fine)
         if not still:
-            self._changes.append(changed)
+            self._changes.append((coarse, fine))
         return still
 
     def _wrong(self, view: View, before: View | None) -> CameraTrouble | None:
@@ -245,6 +253,11 @@ def _is_shifted(edges: NDArray[np.float32], learnt: NDArray[np.float32], setting
 def _likeness(edges: NDArray[np.float32], others: NDArray[np.float32]) -> float:
     """How well the edges of two pictures lie on each other: their correlation, at most 1."""
     return float(cv2.matchTemplate(edges, others, cv2.TM_CCOEFF_NORMED)[0, 0])
+
+
+def _typical_share(differs: NDArray[np.bool_]) -> float:
+    """Of the pixels of the middle one of the bands (bands, rows, width): grain is in all of them, movement in some."""
+    return float(np.median(differs.mean(axis=(1, 2))))
 
 
 def _bands(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:

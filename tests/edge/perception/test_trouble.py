@@ -74,6 +74,33 @@ def test_a_picture_that_an_encoder_refines_over_and_over_is_frozen() -> None:
         assert said == (frozenset({CameraTrouble.FROZEN}) if second >= 31 else frozenset()), second
 
 
+def test_a_picture_that_key_frames_at_a_constant_rate_change_again_and_again_is_frozen() -> None:
+    """Shares as an encoder gave them: 2 to 13 % differ by more than two levels before and 0.5 to 2 % afterwards, 38 to 70 % and 10 to 28 % at
+    all.
+    """
+    watch = TroubleWatch()
+    for second in range(40):
+        assert watch.look(noise(second, grain=0.76 if second % 4 < 2 else 1.3), second) == frozenset()
+    still, rng = noise(39).astype(np.int16), np.random.default_rng(7)
+    for second in range(40, 60):
+        key = second % 2
+        step = rng.integers(0, 2, still.shape) * (rng.random(still.shape) < (0.22 if key else 0.1))
+        changed_now = still + step + 5 * (rng.random(still.shape) < (0.009 if key else 0.003))
+        said = watch.look(np.clip(changed_now, 0, 255).astype(np.uint8), second)
+        assert said == (frozenset({CameraTrouble.FROZEN}) if second >= 41 else frozenset()), second
+
+
+@pytest.mark.parametrize("grain", [0.5, 0.8, 1.5])
+def test_a_busy_street_in_which_nothing_moves_any_longer_is_not_frozen(grain: float) -> None:
+    watch = TroubleWatch()
+    for second in range(120):
+        luma = noise(second, grain=grain)
+        if second < 40 or 60 <= second < 80:  # something that passes through a good part of the picture
+            left = 16 * (second % 20)
+            luma[40:200, left : left + 60] = np.roll(luma[40:200, left : left + 60], 24 + 8 * second, axis=0)
+        assert CameraTrouble.FROZEN not in (watch.look(luma, second) or ()), second
+
+
 def test_a_picture_with_less_grain_in_another_light_is_not_frozen() -> None:
     watch = TroubleWatch()
     for second in range(60):
