@@ -170,13 +170,14 @@ def _accuracy(rows: Sequence[Row]) -> Iterator[str]:
 def _alarms(alarms: Sequence[Alarms]) -> Iterator[str]:
     if alarms:
         yield ""
-        yield f"{'false alarms':<36}{'seconds':>8}{'tracks':>8}{'per hour (95 %)':>22}{'frames with one':>18}"
+        yield f"{'false alarms':<36}{'seconds':>8}{'false':>8}{'per hour (95 %)':>22}{'frames with one':>18}"
     for one in sorted(together(alarms), key=lambda each: (each.model, LABELS.index(each.label))):
         low, high = one.interval_per_hour or (0.0, 0.0)
         rate = "-" if one.per_hour is None else f"{one.per_hour:.0f} ({low:.0f}–{high:.0f})"
-        tracks = "-" if one.tracks is None else str(one.tracks)
+        false = one.incidents if one.tracks is None else one.tracks
+        counted = "-" if false is None else str(false)
         with_one = f"{one.frames_with} of {one.frames}"
-        yield f"{one.model:<22}{one.label:<14}{one.seconds:>8.1f}{tracks:>8}{rate:>22}{with_one:>18}"
+        yield f"{one.model:<22}{one.label:<14}{one.seconds:>8.1f}{counted:>8}{rate:>22}{with_one:>18}"
 
 
 def _speeds(report: Report) -> Iterator[str]:
