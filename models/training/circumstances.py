@@ -21,8 +21,10 @@ _CODE: Final = ("models.training", "models.datasets", "edge.simulators.scene")
 """What makes samples and learns from them."""
 
 
-def circumstances(recipe: Recipe, learnt_from: Sequence[LabelledPicture], device: str) -> dict[str, Any]:
-    """For the log's first line; reads all pictures."""
+def circumstances(
+    recipe: Recipe, learnt_from: Sequence[LabelledPicture], device: str, start: str | None = None
+) -> dict[str, Any]:
+    """For the log's first line; reads all pictures. `start`: the hash of the weights that it began with, None where those were random."""
     data = data_of(Part.TRAINING, learnt_from)
     return {
         "recipe": recipe.as_json(),
@@ -33,6 +35,7 @@ def circumstances(recipe: Recipe, learnt_from: Sequence[LabelledPicture], device
         "versions": {library: version(library) for library in _LIBRARIES},
         "processor": this_machine(recipe.threads).processor,
         "device": device,
+        "start": start,
     }
 
 
@@ -46,10 +49,16 @@ def began(folder: Path) -> dict[str, Any]:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """In words what is not as it was and changes the result. Raises DataProblem where the pictures are others."""
+    """In words what is not as it was and changes the result. Raises DataProblem where the pictures are others, or the weights to
+    begin with.
+    """
     if then.get("data_sha256", now["data_sha256"]) != now["data_sha256"]:
         raise DataProblem(
             "this run began with other pictures or labels; name the folder of those with --data, or another folder with --run"
+        )
+    if then and then.get("start") != now.get("start"):
+        raise DataProblem(
+            f"this run began with {_start(then)}, not with {_start(now)}; say so with --from, or name another folder with --run"
         )
     named = {
         "code_sha256": "other code",
@@ -58,6 +67,11 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         "device": "another device",
     }
     return [words for name, words in named.items() if then.get(name, now.get(name)) != now.get(name)]
+
+
+def _start(told: Mapping[str, Any]) -> str:
+    start = told.get("start")
+    return f"the weights {str(start)[:12]}" if start else "random weights"
 
 
 def code_hash() -> str:

@@ -23,12 +23,14 @@ from models.training.circumstances import began, circumstances, differences
 from models.training.curves import draw, epochs_of, last_precisions
 from models.training.device import Device, found
 from models.training.export import averaged, exported, weights_hash
+from models.training.mean import write_mean
 from models.training.recipe import RECIPES, Precision, Recipe
-from models.training.run import Progress, Run
+from models.training.run import Progress, Run, note
 from models.training.samples import Sample, Taught, sample_of
 from models.training.scenery import scene_samples
 from models.training.teacher import teach
-from models.training.tune_command import add_actions, seed, threads
+from models.training.tune_command import add_actions, seed, threads, weights_of
+from models.training.weights_file import read_base
 
 SPLIT_FILE: Final = Path(__file__).resolve().parents[1] / "datasets" / "split.txt"
 _TAUGHT: Final = "taught.npz"
@@ -69,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="the folder of the sets, with classes.txt")
     train.add_argument("--run", type=Path, required=True, help="the folder of the run: checkpoint, log, weights")
     train.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
+    train.add_argument(
+        "--from",
+        dest="weights",
+        type=Path,
+        help="begin with weights of ours, an exported file or the folder of a run, instead of random ones (`--recipe further`)",
+    )
     train.add_argument("--seed", type=seed, default=1)
     train.add_argument("--threads", type=threads, default=2)
     train.add_argument(
@@ -80,9 +88,14 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--run", type=Path, required=True)
     export.add_argument("--size", type=int, choices=(320, 416), default=320)
     export.add_argument("--data", type=Path, help="the folder of the sets, on which scores are brought to scale")
+    mean = action(
+        "mean", _mean, "the mean of exported weights that were learnt one from the other, as a run of its own"
+    )
+    mean.add_argument("--of", type=Path, nargs="+", required=True, help="exported files, or folders of runs")
+    mean.add_argument("--run", type=Path, required=True, help="a new folder; `export --run` makes files of it")
     hashed = action("hash", _hash, "the SHA-256 of the averaged weights of a run")
     hashed.add_argument("--run", type=Path, required=True)
-    for each in (export, hashed):
+    for each in (export, hashed, mean):
         each.add_argument("--recipe", choices=sorted(RECIPES), default="standard")
     add_actions(action)
     return parser
@@ -107,8 +120,9 @@ def _train(options: argparse.Namespace) -> int:
     pictures = read_sets(options.data)
     learnt_from, validation = part_of(pictures, Part.TRAINING), part_of(pictures, Part.VALIDATION)
     device = found(options.device)
-    run = Run(options.run, recipe, device=device)
-    now = circumstances(recipe, learnt_from, device.type)
+    base = None if options.weights is None else read_base(weights_of(options.weights), recipe.shape)
+    run = Run(options.run, recipe, None if base is None else base.state, device)
+    now = circumstances(recipe, learnt_from, device.type, None if base is None else base.weights_hash)
     if run.epoch == 0:
         run.note({"began": now})
     else:
@@ -174,6 +188,15 @@ def _export(options: argparse.Namespace) -> int:
     if not validation:
         sys.stderr.write("without --data scores stay as training left them: too low for the thresholds of rules\n")
     sys.stdout.write(f"{_write(options.run, RECIPES[options.recipe], options.size, validation)}\n")
+    return 0
+
+
+def _mean(options: argparse.Namespace) -> int:
+    recipe = RECIPES[options.recipe]
+    bases = write_mean([weights_of(named) for named in options.of], options.run, recipe)
+    ended = {"weights_sha256": weights_hash(options.run / CHECKPOINT)}
+    note(options.run, {"mean_of": [base.weights_hash for base in bases]} | ended)
+    sys.stdout.write(f"{ended['weights_sha256']}\n")
     return 0
 
 

@@ -32,11 +32,12 @@ class Patch:
 
 
 def patches_of(samples: Sequence[Sample], label: Label) -> list[Patch]:
-    """All things of a class that are large enough to be worth it."""
+    """All things of a class that are large enough to be worth it, from pictures that a camera took: of made ones as many more can be drawn."""
     number = NUMBER[label]
     return [
         _cut(sample.pixels, box, number)
         for sample in samples
+        if not sample.made
         for box in sample.boxes[sample.classes == number]
         if min(box[2] - box[0], box[3] - box[1]) >= _LEAST_SIDE_PIXELS
     ]

@@ -84,9 +84,16 @@ RECIPES: Final[dict[str, Recipe]] = {
     "large": Recipe(
         stages=(Stage(200, 320, 0.7), Stage(80, 416, 0.5), Stage(20, 416, 0.0)), precision=Precision.FLOAT32
     ),
+    "further": Recipe(
+        stages=(Stage(7, 416, 0.5), Stage(20, 320, 0.5), Stage(4, 320, 0.0)),
+        rate=7e-4,
+        warm_up=0.05,
+        pasted=((Label.FALLEN_PERSON, 0.18),),
+        scene_share=0.35,
+    ),
     "tune": Recipe(
         stages=(Stage(5, 320, 0.3), Stage(1, 320, 0.0)), rate=3e-4, warm_up=0.1, decay=0.01, pasted=(), scene_share=0.6
     ),
 }
-"""By name: to see that it runs; half an hour on two cores; three hours on two cores; a night on many; from weights that there are, on a
-site's own verdicts."""
+"""By name: to see that it runs; half an hour on two cores; three hours on two cores; a night on many; from weights that there are, on
+more made scenes than before (`train --from`); from weights that there are, on a site's own verdicts."""

@@ -131,8 +131,7 @@ class Run:
 
     def note(self, line: dict[str, Any]) -> None:
         """Write a line of the log."""
-        with (self._folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        note(self._folder, line)
 
     def _save(self) -> None:
         checkpoint.write(
@@ -157,6 +156,12 @@ class Run:
         self.averaged.load_state_dict(held["averaged"])
         self._optimizer.load_state_dict(held["optimizer"])
         self.epoch, self._steps = held["epoch"], held["steps"]
+
+
+def note(folder: Path, line: dict[str, Any]) -> None:
+    """Write a line of a run's log."""
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
 
 
 def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ LONGEST_SIDE_PIXELS: Final = 1_280
 class Sample:
     """A picture, its `boxes` (n, 4) in pixels and their `classes` (n,); beside `ignored` boxes a score of their class is neither right
     nor wrong; `known` has a bit per class that the labels tell of; in `absent` boxes (m, 4) nothing of `absent_classes` (m,) is, whatever
-    is known elsewhere.
+    is known elsewhere. `made`: drawn, not taken by a camera.
     """
 
     pixels: Pixels
@@ -39,6 +39,7 @@ class Sample:
     known: int
     absent: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
     absent_classes: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)

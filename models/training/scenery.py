@@ -18,6 +18,6 @@ def scene_samples(seed: int, count: int, progress: Callable[[int], None] = lambd
     for pixels, boxes, names in labelled_frames(seed, count, _SIZE):
         classes = np.array([NUMBER[Label(name)] for name in names], np.intp)
         none = np.empty((0, 4), np.float32)
-        samples.append(Sample(pixels, boxes, classes, none, np.empty(0, np.intp), ALL_KNOWN))
+        samples.append(Sample(pixels, boxes, classes, none, np.empty(0, np.intp), ALL_KNOWN, made=True))
         progress(len(samples))
     return samples

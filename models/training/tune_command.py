@@ -112,7 +112,7 @@ def _tune(options: argparse.Namespace) -> int:
     kinds = {**KINDS, **dict(options.kind)}
     order = TuneOrder(
         options.verdicts,
-        _weights(options.weights),
+        weights_of(options.weights),
         options.run,
         options.data,
         kinds,
@@ -125,7 +125,7 @@ def _tune(options: argparse.Namespace) -> int:
     return 0 if tuned.judgement.is_better else NOT_BETTER
 
 
-def _weights(named: Path) -> Path:
+def weights_of(named: Path) -> Path:
     """The exported weights that `--from` names: a file, or the only ones of a run's folder. Raises DataProblem."""
     if not named.is_dir():
         return named

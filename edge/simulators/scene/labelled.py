@@ -83,15 +83,12 @@ def _crowd(chance: Generator, place: Place) -> list[Placed]:
 
     for _ in range(number(2.8)):
         _place(placed, "person", *_person(chance, ground_between(chance, everywhere)), 0.4)
-    for _ in range(int(chance.random() < 0.4) + int(chance.random() < 0.08)):
-        x, y = ground_between(chance, (left + 0.4, 4.0, right - 0.4, min(reach, 18)))
-        shape, pose = _person(chance, (x, y))
-        lying = Pose(
-            x, y, float(chance.uniform(-np.pi, np.pi)), pose.phase, pose.speed_mps, float(chance.uniform(0.85, 1))
-        )
-        _place(placed, "fallen_person", shape, lying, 1.2)
+    for _ in range(int(chance.random() < 0.4) + int(chance.random() < 0.12)):
+        _fallen(chance, placed, place, reach)
     for _ in range(number(1.2)):
         _vehicle(chance, placed, place, reach)
+    if chance.random() < 0.2:
+        _parked_row(chance, placed, place, reach)
     for _ in range(number(1.0)):
         _two_wheeler(chance, placed, place, reach)
     _rubbish(chance, placed, place, reach)
@@ -103,6 +100,35 @@ def _person(chance: Generator, at: tuple[float, float]) -> tuple[Shape, Pose]:
     heading = facing(chance.random() < 0.6, chance) if chance.random() < 0.6 else float(chance.uniform(-np.pi, np.pi))
     pose = Pose(*at, heading, float(chance.uniform(0, 2 * np.pi)), speed)
     return people.Figure(people.random_looks(chance)), pose
+
+
+def _fallen(chance: Generator, placed: list[Placed], place: Place, reach: float) -> None:
+    """Somebody who lies, as often near as far; beside some of them stands a two-wheeler, which is what they are taken for."""
+    left, right = place.strip
+    far = min(reach, 18) if chance.random() < 0.6 else 9.0
+    x, y = ground_between(chance, (left + 0.4, 4.0, right - 0.4, far))
+    shape, pose = _person(chance, (x, y))
+    heading, tilt = float(chance.uniform(-np.pi, np.pi)), float(chance.uniform(0.85, 1))
+    if _place(placed, "fallen_person", shape, Pose(x, y, heading, pose.phase, pose.speed_mps, tilt), 1.2):
+        for _ in range(int(chance.integers(4)) * int(chance.random() < 0.4)):
+            beside_x, beside_y = x + float(chance.uniform(-3, 3)), y + float(chance.uniform(-2.5, 4))
+            if left < beside_x < right and beside_y > 4.0:
+                parked = Pose(beside_x, beside_y, float(chance.uniform(-np.pi, np.pi)))
+                _place(placed, "two_wheeler", vehicles.random_two_wheeler(chance), parked, 0.6)
+
+
+def _parked_row(chance: Generator, placed: list[Placed], place: Place, reach: float) -> None:
+    """Cars at the edge of the lane, one behind the other: what stands in a street hides a part of what stands behind it."""
+    side = int(chance.choice([-1, 1]))
+    x = (place.lane[0] + 1.1) if side < 0 else (place.lane[1] - 1.1)
+    y, heading = float(chance.uniform(5.5, 12.0)), facing(True, chance)
+    for _ in range(int(chance.integers(2, 7))):
+        shape, long = vehicles.random_car(chance)
+        if y + long / 2 > reach + 14:
+            return
+        pose = Pose(x + float(chance.normal(0, 0.1)), y + long / 2, heading + float(chance.normal(0, 0.03)))
+        _place(placed, "car", shape, pose, 0.0)
+        y += long + float(chance.uniform(0.5, 2.5))
 
 
 def _vehicle(chance: Generator, placed: list[Placed], place: Place, reach: float) -> None:
@@ -135,7 +161,9 @@ def _two_wheeler(chance: Generator, placed: list[Placed], place: Place, reach: f
         return
     x, y = ground_between(chance, (place.strip[0] + 0.5, 4.5, place.strip[1] - 0.5, reach))
     pose = Pose(x, y, facing(chance.random() < 0.75, chance), speed_mps=4.0)
-    ridden = chance.random() < 0.75
+    ridden = chance.random() < 0.7
+    if not ridden and chance.random() < 0.5:
+        pose = Pose(x, y, float(chance.uniform(-np.pi, np.pi)))
     if _place(placed, "two_wheeler", shape, pose, 0.8) and ridden:
         rider = people.Figure(people.random_looks(chance), people.Posture.RIDING)
         placed.append(("person", rider, pose))

@@ -72,6 +72,11 @@ def test_a_pasted_thing_lies_inside(seed: int) -> None:
     assert (canvas != 114).any()
 
 
+def test_what_is_pasted_was_taken_by_a_camera() -> None:
+    taken, made = sample(1), replace(sample(2), made=True)
+    assert len(patches_of([taken, made], Label.CAR)) == len(patches_of([taken], Label.CAR)) > 0
+
+
 @pytest.mark.parametrize("place", range(len(CHANGES)))
 def test_each_change_alone_keeps_the_form_and_repeats_itself(place: int) -> None:
     change = CHANGES[place][0]

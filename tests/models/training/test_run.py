@@ -145,6 +145,16 @@ def test_other_pictures_end_a_run_and_other_code_is_told() -> None:
         differences(then, {**then, "data_sha256": "z"})
 
 
+def test_a_run_goes_on_from_the_weights_that_it_began_with_alone() -> None:
+    random, ours = {"data_sha256": "a", "start": None}, {"data_sha256": "a", "start": "7ae4ab3e9d01ffff"}
+    assert differences(ours, ours) == differences(random, random) == []
+    assert differences({"data_sha256": "a"}, random) == [], "older runs all began with random weights"
+    with pytest.raises(DataProblem, match=r"began with random weights, not with the weights 7ae4ab3e9d01;.*--from"):
+        differences(random, ours)
+    with pytest.raises(DataProblem, match=r"began with the weights 7ae4ab3e9d01, not with random weights;.*--from"):
+        differences(ours, random)
+
+
 def test_a_run_tells_how_it_began_whatever_stands_in_its_log(tmp_path: Path) -> None:
     assert began(tmp_path) == {}
     (tmp_path / LOG).write_text(

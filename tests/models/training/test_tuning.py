@@ -25,7 +25,7 @@ from models.training.made_site import write_made_site
 from models.training.network import Detector, Shape
 from models.training.recipe import RECIPES, Precision, Recipe, Stage
 from models.training.samples import Sample
-from models.training.tune_command import _weights, _words
+from models.training.tune_command import _words, weights_of
 from models.training.tuning import SCENES, SITE, TuneOrder, _write, as_json, tune
 from models.training.tuning import SETS as TUNED_SETS
 from models.training.weights_file import read_base
@@ -236,13 +236,13 @@ def test_one_epoch_is_one_stage() -> None:
 
 def test_the_weights_of_a_folder_are_those_that_lie_in_it(tmp_path: Path) -> None:
     with pytest.raises(DataProblem, match="export --run"):
-        _weights(tmp_path)
+        weights_of(tmp_path)
     site = tmp_path / "gridward_nano_416_site.onnx"
     site.touch()
-    assert _weights(tmp_path) == _weights(site) == site
+    assert weights_of(tmp_path) == weights_of(site) == site
     (tmp_path / "gridward_nano_320.onnx").touch()
     with pytest.raises(DataProblem, match=r"gridward_nano_320\.onnx, gridward_nano_416_site\.onnx"):
-        _weights(tmp_path)
+        weights_of(tmp_path)
 
 
 @pytest.mark.parametrize("epochs", ["0", "-1", "x", "1.5"])

@@ -9,7 +9,10 @@ from edge.inference import Graph
 from models.datasets.labels import LABELS, Label
 from models.datasets.pictures import DataProblem
 from models.training.calibration import Scale, fold
-from models.training.export import exported
+from models.training.checkpoint import CHECKPOINT
+from models.training.command import main
+from models.training.export import exported, weights_hash
+from models.training.mean import write_mean
 from models.training.network import BOX_NUMBERS, Detector, Shape
 from models.training.recipe import Recipe, Stage
 from models.training.weights_file import read_base
@@ -51,6 +54,33 @@ def said_by_file(file: Path, picture: np.ndarray) -> tuple[np.ndarray, np.ndarra
     shape = (1, rows, BOX_NUMBERS + 1 + len(LABELS))
     (told,) = Graph(file, picture.shape, [shape], model="own").run(picture, [shape])
     return told[..., :BOX_NUMBERS], told[..., BOX_NUMBERS : BOX_NUMBERS + 1] * told[..., BOX_NUMBERS + 1 :]
+
+
+def test_the_mean_of_weights_lies_in_the_middle_and_can_be_exported(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(2)
+    torch.save(
+        {"averaged": with_lively_norms(Detector(len(LABELS), RECIPE.shape)).eval().state_dict()}, tmp_path / "b.pt"
+    )
+    other = tmp_path / "other.onnx"
+    other.write_bytes(exported(tmp_path / "b.pt", RECIPE, 64, title="own", licence="Apache-2.0"))
+    bases = write_mean([file, other], tmp_path / "mean", RECIPE)
+    content = exported(tmp_path / "mean" / CHECKPOINT, RECIPE, 64, title="own", licence="Apache-2.0")
+    (tmp_path / "mean.onnx").write_bytes(content)
+    mean = read_base(tmp_path / "mean.onnx", RECIPE.shape)
+    for name, values in mean.state.items():
+        if values.dtype.is_floating_point:
+            middle = (bases[0].state[name] + bases[1].state[name]) / 2
+            torch.testing.assert_close(values, middle, rtol=1e-4, atol=1e-5)
+    assert main(["mean", "--of", str(SHIPPED), str(SHIPPED), "--run", str(tmp_path / "same")]) == 0
+    assert capsys.readouterr().out.strip() == weights_hash(tmp_path / "same" / CHECKPOINT)
+    for wrong, words in (
+        (["--of", str(SHIPPED)], "two or more"),
+        (["--of", str(SHIPPED), str(SHIPPED)], "holds a run"),
+    ):
+        assert main(["mean", *wrong, "--run", str(tmp_path / "same")]) == 2
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("of", ["made", "shipped"])

@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_boxes_lie_in_the_picture_and_all_classes_come() -> None:
     seen: Counter[str] = Counter()
     frames = 0
-    for image, boxes, labels in labelled_frames(11, 40, SIZE):
+    for image, boxes, labels in labelled_frames(11, 64, SIZE):
         frames += 1
         assert image.shape == (SIZE[1], SIZE[0], 3)
         assert image.dtype == np.uint8
@@ -35,5 +35,5 @@ def test_boxes_lie_in_the_picture_and_all_classes_come() -> None:
         assert (boxes[:, [1, 3]] <= SIZE[1]).all()
         assert (boxes[:, 2:] - boxes[:, :2] >= SMALLEST_PX).all()
         seen.update(labels)
-    assert frames == 40
+    assert frames == 64
     assert set(seen) == LABELS
