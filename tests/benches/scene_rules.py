@@ -53,6 +53,7 @@ MARGIN: Final = 0.015
 ONE_PLACE: Final = 0.04
 """As a share of the picture: what is nearer to a place is at it (`near` of the rules on places)."""
 _OVERLAP: Final = 0.3
+_MEANT: Final = 0.25
 
 RULES: Final[tuple[Mapping[str, Any], ...]] = (
     {"kind": "intrusion", "zone": "yard"},
@@ -78,6 +79,7 @@ class Told:
 
     findings: list[Finding] = field(default_factory=list)
     seen_as: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    sights: dict[int, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def note(self, tracks: Sequence[Track], moment: Moment) -> None:
         """Which thing each track overlaps most in a moment."""
@@ -90,6 +92,7 @@ class Told:
             best = max(fits, default=(0.0, 0))
             if best[0] >= _OVERLAP:
                 self.seen_as[track.track_id][best[1]] += 1
+                self.sights[track.track_id].append((moment.at_s, best[1]))
 
     def over_s(self, finding: Finding) -> float:
         """When what it tells of was over; never, where nobody has said so."""
@@ -99,6 +102,14 @@ class Told:
     def things(self, finding: Finding) -> frozenset[int]:
         """Which things a finding's tracks were."""
         return frozenset(number for track in finding.track_ids for number in self.seen_as[track])
+
+    def meant(self, finding: Finding) -> frozenset[int]:
+        """Those that its tracks mostly were from its beginning to its end: who was crossed on the way is not whom it tells of."""
+        begin_s, over_s = seconds(finding.started_at), self.over_s(finding)
+        seen = Counter(
+            number for track in finding.track_ids for at_s, number in self.sights[track] if begin_s <= at_s <= over_s
+        )
+        return frozenset(number for number, count in seen.items() if count >= _MEANT * seen.total())
 
 
 def _alike(label: str, other: str) -> bool:
@@ -176,7 +187,7 @@ def compared(kind: str, wanted: Sequence[Wanted], told: Told, seed: int) -> Scor
             score.right += 1
             found |= of
             # what it tells of to the second, where there is such a thing: a neighbour that it only comes near to is still to be told
-            news = {number for number in of if _suits(finding, sure[number], told, near_s=0.0)} or of
+            news = {number for number in of if _tells_of(finding, sure[number], told)} or of
             score.again += news <= known
             known |= news
         elif any(_suits(finding, each, told) for each in perhaps):
@@ -209,6 +220,14 @@ def _suits(finding: Finding, wanted: Wanted, told: Told, near_s: float = NEAR_S)
     return True
 
 
+def _tells_of(finding: Finding, wanted: Wanted, told: Told) -> bool:
+    """Whether this is what it tells of, and not only something near it."""
+    meant = told.meant(finding)
+    return _suits(finding, wanted, told, near_s=0.0) and (
+        not meant or not wanted.ids or not wanted.ids.isdisjoint(meant)
+    )
+
+
 def _touch(box: Box, other: Box) -> bool:
     """Whether boxes are one place, as the rules' settings have it."""
     across = max(box[0], other[0]) - min(box[2], other[2])
@@ -232,7 +251,7 @@ def made_how(duration_s: float, spoiling: Spoiling | None, detector: str | None)
     """What the scores of a scene depend on beside its seed and the code."""
     model = None if detector is None else catalogue.models()[detector]
     fed = (spoiling or CLEAN).name if model is None else f"{model.id} {model.version} {model.sha256[:16]}"
-    return {"seconds": duration_s, "fed": fed}
+    return {"seconds": duration_s, "fed": fed} | ({} if model is None else {"picture": list(SEEN_SIZE)})
 
 
 def all_scores(
@@ -290,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = ("wanted", "told", "right", "again", "wrong", "open", "recall", "precision")
     table = {kind: {name: getattr(score, name) for name in names} for kind, score in scores.items()}
     if options.json:
-        told = {"scenes": options.scenes, "seconds": options.seconds, "fed": options.detector or spoiling.name}
+        told = {"scenes": options.scenes, **made_how(options.seconds, spoiling, options.detector)}
         print(json.dumps({**told, "rules": table}, indent=2))
     else:
         for kind, score in scores.items():

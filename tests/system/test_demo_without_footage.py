@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cloud.demo.watch import SCENES
+from cloud.demo.watch import OWN_CLASSES, SCENES
 from tests.system.site import Site, wait_for
 
 pytestmark = pytest.mark.system
@@ -29,20 +29,29 @@ def alone(passable_directory: Path) -> Iterator[Site]:
             site.stop()
 
 
-def seen_by_a_camera(client: httpx.Client) -> dict[str, Any] | None:
+def seen_by_cameras(client: httpx.Client) -> list[dict[str, Any]]:
     answer = client.get("/api/v1/cases", params={"limit": 50})
     answer.raise_for_status()
-    return next((case for case in answer.json()["items"] if (case["device"] or {}).get("kind") == "camera"), None)
+    return [case for case in answer.json()["items"] if (case["device"] or {}).get("kind") == "camera"]
+
+
+def of_an_own_class(client: httpx.Client) -> dict[str, Any] | None:
+    """A case of what no public detector knows, in detail."""
+    details = (client.get(f"/api/v1/cases/{case['id']}").raise_for_status().json() for case in seen_by_cameras(client))
+    return next((case for case in details if case["incidents"][0]["kind"] in OWN_CLASSES), None)
 
 
 def test_made_scenes_and_the_own_detector_carry_the_path_to_a_case_that_says_it_is_simulated(alone: Site) -> None:
     with alone.client() as client:
-        case = wait_for("case of a camera", lambda: seen_by_a_camera(client), timeout_s=180)
+        case = wait_for("case of a camera", lambda: next(iter(seen_by_cameras(client)), None), timeout_s=180)
         assert case["simulated"] is True
         assert case["device"]["device"] in SCENES
         detail = client.get(f"/api/v1/cases/{case['id']}").json()
         assert detail["incidents"][0]["model"]["id"] == "gridward_nano_320"
         wait_for("picture", lambda: client.get(f"/api/v1/cases/{case['id']}").json()["picture"])
+        own = wait_for("case of one of the detector's own classes", lambda: of_an_own_class(client), timeout_s=180)
+        assert own["simulated"] is True
+        assert own["incidents"][0]["model"]["id"] == "gridward_nano_320"
         devices = client.get("/api/v1/devices", params={"limit": 100}).json()["items"]
         cameras = {device["device"]: device["simulated"] for device in devices if device["kind"] == "camera"}
         assert cameras == dict.fromkeys(SCENES, True)

@@ -121,6 +121,19 @@ def test_one_finding_for_each_of_two_stays_that_follow_is_not_told_again() -> No
     assert (score.told, score.right, score.again) == (2, 2, 0)
 
 
+def test_who_was_crossed_on_the_way_was_not_told_of() -> None:
+    wanted = [Wanted("two_wheeler", 5.0, 30.0, sure=True, ids=frozenset({thing})) for thing in (1, 2)]
+    told = Told([*opened(6, 6, 11), *opened(9, 9, 12)])
+    told.seen_as[11].update({1: 20, 2: 2})
+    told.seen_as[12].update({2: 20})
+    told.sights[11] = [(6 + second, 2 if second in {7, 8} else 1) for second in range(22)]
+    told.sights[12] = [(9 + second, 2) for second in range(20)]
+    assert told.meant(told.findings[0]) == {1}
+    assert compared("two_wheeler", wanted, told, 0).again == 0
+    told.sights[11] = [(6 + second, 2 if second < 11 else 1) for second in range(22)]
+    assert compared("two_wheeler", wanted, told, 0).again == 1, "half of the time it was this one"
+
+
 def test_a_bench_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
     path, made = tmp_path / "kept.jsonl", {"seconds": 5.0, "fed": "clean"}
     first = KeptScores(path, made)
