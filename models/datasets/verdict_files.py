@@ -34,6 +34,8 @@ def opened(path: Path) -> Iterator[ExportFiles]:
     if path.is_dir():
         yield _Folder(path)
         return
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise DataProblem(f"{path} is no file; a zip is read here and there, so write it to a file first")
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:

@@ -267,7 +267,13 @@ def test_what_is_no_export_is_refused_and_says_what_would_be_one(tmp_path: Path)
     (tmp_path / "text.zip").write_text("no archive")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.txt", "a")
-    for name, told in (("text.zip", "neither a zip"), ("nowhere", "neither a zip"), ("other.zip", "no manifest")):
+    os.mkfifo(tmp_path / "pipe")
+    for name, told in (
+        ("text.zip", "neither a zip"),
+        ("nowhere", "neither a zip"),
+        ("other.zip", "no manifest"),
+        ("pipe", "no file"),
+    ):
         with pytest.raises(DataProblem, match=told), verdict_set(tmp_path / name):
             pass
 
