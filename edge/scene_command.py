@@ -112,7 +112,8 @@ def write_command(  # noqa: PLR0917 (a command line has no keyword arguments)
 
     wanted = _wanted(light, rain, shake, covered)
     scene = _scene_of(story, seed, seconds, size, fps, people, wanted)
-    name = "-".join((story or f"scene-{seed}", *wanted.words, *([] if people is None else [f"people{people:g}"])))
+    seeded = f"scene-{seed}" if people is None else f"scene-{seed}-people{people:g}"
+    name = "-".join((story or seeded, *wanted.words))
     told = as_plain(write_film(scene, out, name=name, stamped=stamp, progress=_progress()))
     typer.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _in_words(told))
 
