@@ -39,7 +39,10 @@ def cameras(  # noqa: PLR0917 (a command line has no keyword arguments)
     only_idle: Annotated[bool, typer.Option("--idle", help="Only cameras that see an empty scene.")] = False,
     only_busy: Annotated[bool, typer.Option("--busy", help="Only cameras with people in them.")] = False,
     scenes: Annotated[
-        bool, typer.Option("--scenes", help="A made scene for each camera: with --busy, needs no film.")
+        bool,
+        typer.Option(
+            "--scenes", help="A made scene for each camera, held against its truth: with --busy, needs no film."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:

@@ -17,7 +17,7 @@ import cv2
 from edge.errors import MediaUnusable
 from edge.flow import Image
 from edge.simulators.encoding import CONSTANT_RATE, Encoding, write_pictures
-from edge.simulators.scene.scene import random_scene
+from edge.simulators.scene.scene import Scene, random_scene
 from edge.simulators.scene.story import Parameters
 from edge.video import Video
 from models import catalogue
@@ -143,12 +143,17 @@ def beginnings(film: Film, length_s: float) -> tuple[float, ...]:
     return tuple(round(place * duration_s / count, 3) for place in range(count))
 
 
+def made_scene(number: int, length_s: float) -> Scene:
+    """The scene that the stretch of this number shows, with its truth."""
+    parameters = replace(_BUSY, duration_s=length_s)
+    return random_scene(number, parameters, size=_SCENE_SIZE, frame_period_s=1 / _SCENE_HZ)
+
+
 def _scene(film: Film, number: int, length_s: float, say: Callable[[str], None]) -> Path:
     def make(path: Path) -> None:
         say(f"drawing scene {number + 1}, {length_s:.0f} s")
-        parameters = replace(_BUSY, duration_s=length_s)
-        scene = random_scene(number, parameters, size=_SCENE_SIZE, frame_period_s=1 / _SCENE_HZ)
-        write_pictures((image for _, _, image in scene.frames(stamped=True)), path, Fraction(_SCENE_HZ), CLEAR)
+        pictures = (image for _, _, image in made_scene(number, length_s).frames(stamped=True))
+        write_pictures(pictures, path, Fraction(_SCENE_HZ), CLEAR)
 
     return _cached(film, f"scene {number} {length_s} {_BUSY} {CLEAR}", make)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from edge.contract.incident import IncidentState
-from edge.flow import Finding, Frame, Health, Scene, SceneRule
+from edge.flow import Detections, Finding, Frame, Health, Scene, SceneRule
 from edge.perception.detector import OnnxDetector
 from edge.perception.tracker import Tracker
 from edge.rules.registry import scene_rule
@@ -50,23 +50,34 @@ class WholePictures(OnnxDetector):
         return None
 
 
-class PlainWatch:
-    """One camera of a plain loop: whole pictures, tracker, rules; no regions, no pictures kept."""
+class Follower:
+    """Tracker and rules of one camera, over what somebody sees."""
 
-    def __init__(self, camera: CameraSettings, detector: OnnxDetector) -> None:
+    def __init__(self, camera: CameraSettings) -> None:
         self.camera = camera
         self.frames = 0
-        self._detector = detector
         self._tracker = Tracker()
         self._rules: list[SceneRule] = [scene_rule(settings, camera) for settings in camera.rules]
 
-    def analyse(self, frame: Frame) -> list[Finding]:
-        """What one frame brings to an opening."""
+    def take(self, at: datetime, detections: Detections) -> list[Finding]:
+        """What the sights of a moment bring to an opening."""
         self.frames += 1
-        step = self._tracker.update(frame.captured_at, self._detector.detect(frame.image))
-        scene = Scene(self.camera.id, frame.captured_at, step.seen, step.ended)
+        step = self._tracker.update(at, detections)
+        scene = Scene(self.camera.id, at, step.seen, step.ended)
         found = [finding for rule in self._rules for finding in rule.observe(scene)]
         return [finding for finding in found if finding.state is IncidentState.OPEN]
+
+
+class PlainWatch(Follower):
+    """One camera of a plain loop: whole pictures, tracker, rules; no regions, no pictures kept."""
+
+    def __init__(self, camera: CameraSettings, detector: OnnxDetector) -> None:
+        super().__init__(camera)
+        self._detector = detector
+
+    def analyse(self, frame: Frame) -> list[Finding]:
+        """What one frame brings to an opening."""
+        return self.take(frame.captured_at, self._detector.detect(frame.image))
 
 
 def plain_detector(model_id: str) -> WholePictures:

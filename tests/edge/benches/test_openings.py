@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.benches.busy import busy_camera, openings_in_truth
+from edge.benches.films import made_scene
 from edge.benches.openings import Opening, Tally, hits, plain_detector
 from edge.flow import Frame, Health
 from edge.video import ArrayPicture
@@ -47,3 +49,15 @@ def test_each_loss_is_noted() -> None:
 def test_a_plain_loop_looks_at_all_of_each_picture(model: Callable[[str], Path]) -> None:
     model("yolox_nano_416")
     assert not plain_detector("yolox_nano_416").looks_at_parts
+
+
+def test_what_a_made_scene_has_to_bring_follows_from_its_truth() -> None:
+    """People who are there from the beginning are told at once, and who stays is told to loiter after as long as the rule says."""
+    camera = busy_camera("c", "rtsp://made/scene", "gridward_nano_320")
+    openings = openings_in_truth(made_scene(0, 12.0), camera)
+    assert openings == openings_in_truth(made_scene(0, 12.0), camera)
+    began = [each.at_s for each in openings if each.rule == "intrusion-floor"]
+    stayed = [each.at_s for each in openings if each.rule == "loitering-floor"]
+    assert began
+    assert stayed
+    assert all(any(2.0 <= at_s - begin_s <= 4.0 for begin_s in began) for at_s in stayed)
